@@ -1,0 +1,1 @@
+"""The library: texts in, probabilities out; and the checkpoint folder in between."""

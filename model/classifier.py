@@ -1,0 +1,135 @@
+"""Texts in, calibrated probabilities out: the one object that a server or a script needs.
+
+Nothing above this file sees a tensor.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from model.batch import pad, plan_batches
+from model.checkpoint import Checkpoint, load_checkpoint
+from model.config import Task
+from model.device import resolve_device
+from model.errors import ConfigError
+from model.text import Encoded, TextEncoder
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+LENGTH_STEP = 8
+"""Rows are padded to a multiple of this many tokens: fused kernels keep a compiled form for each new shape, and the
+bound on shapes bounds their memory (pytorch issues 27971 and 32596)."""
+
+Probabilities = npt.NDArray[np.float32]
+
+
+class Classifier:
+    """A loaded checkpoint on a device.
+
+    Attributes:
+        labels: names, in the order of a row of probabilities.
+        task: `single_label` or `multi_label`.
+        version: first 12 hex digits of the checkpoint's digest.
+        max_tokens: longer texts are cut, and say so.
+        metrics: what `metrics.json` of the checkpoint says.
+        device, dtype: where and in which number format it computes.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, *, device: str = "auto", dtype: str = "float32") -> None:
+        if dtype not in DTYPES:
+            raise ConfigError(f"dtype {dtype!r} is not one of {', '.join(DTYPES)}")
+        config = checkpoint.config
+        self.labels: tuple[str, ...] = config.labels
+        self.task: Task = config.task
+        self.version = checkpoint.version
+        self.max_tokens = config.max_tokens
+        self.metrics: Mapping[str, Any] = checkpoint.metrics
+        self.dtype = dtype
+        self._device = resolve_device(device)
+        self.device = str(self._device)
+        self._temperature = config.temperature
+        self._encoder = TextEncoder(checkpoint.tokenizer, max_tokens=config.max_tokens)
+        self._network = checkpoint.build_network().to(self._device, DTYPES[dtype]).requires_grad_(False)
+
+    @classmethod
+    def load(cls, directory: Path | str, *, device: str = "auto", dtype: str = "float32") -> "Classifier":
+        """Reads a checkpoint folder.
+
+        Args:
+            directory: the folder.
+            device: `auto` (CUDA if there is one), `cpu`, `cuda` or `cuda:N`.
+            dtype: `float32` or `bfloat16`.
+
+        Raises:
+            CheckpointError: the folder cannot be used; says which file and why.
+            ConfigError: the device or number format is not to be had.
+        """
+        return cls(load_checkpoint(Path(directory)), device=device, dtype=dtype)
+
+    def encode(self, texts: Sequence[str]) -> list[Encoded]:
+        """Tokenises; safe to call from several threads and never fails on any string."""
+        return self._encoder.encode(texts)
+
+    def logits(self, batch: Sequence[Encoded]) -> Probabilities:
+        """Logits [len(batch), len(labels)], uncalibrated, of one padded batch. One thread at a time."""
+        longest = max((text.num_tokens for text in batch), default=0)
+        padded = pad(
+            [text.ids for text in batch],
+            num_steps=-(-longest // LENGTH_STEP) * LENGTH_STEP,
+        ).to(self._device)
+        with torch.inference_mode():
+            return self._network(padded.ids_TB, padded.lengths_B).float().cpu().numpy()  # type: ignore[no-any-return]
+
+    def score(self, batch: Sequence[Encoded]) -> Probabilities:
+        """Calibrated probabilities [len(batch), len(labels)] of one padded batch.
+
+        Rows sum to 1 for a single-label model; for a multi-label one each entry is a probability by itself. The
+        caller bounds the cost, which
+        grows with the longest text times the number of texts. One thread at a time.
+        """
+        return self.probabilities(self.logits(batch))
+
+    def probabilities(self, logits_BC: Probabilities) -> Probabilities:
+        """Softmax, or for multi-label a sigmoid each, of logits over the temperature."""
+        scaled = logits_BC / np.float32(self._temperature)
+        if self.task == "multi_label":
+            sigmoid: Probabilities = 1 / (1 + np.exp(-scaled))
+            return sigmoid
+        exponentials = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+        probabilities: Probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
+        return probabilities
+
+    def predict(self, texts: Sequence[str], *, max_batch_tokens: int = 8192) -> Probabilities:
+        """Probabilities [len(texts), len(labels)] of any number of texts, batched by length."""
+        encoded = self.encode(texts)
+        result = np.zeros((len(texts), len(self.labels)), dtype=np.float32)
+        lengths = np.array([text.num_tokens for text in encoded], dtype=np.int64)
+        for batch in plan_batches(lengths, max_tokens=max_batch_tokens, max_rows=1024):
+            result[batch] = self.score([encoded[i] for i in batch])
+        return result
+
+    def warm_up(self) -> None:
+        """Runs a batch of each length up to the limit, doubling, so that no request pays for a first use."""
+        length = 1
+        while True:
+            length = min(length, self.max_tokens)
+            for rows in (1, 8):
+                self.score([Encoded(np.zeros(length, dtype=np.int32))] * rows)
+            if length == self.max_tokens:
+                return
+            length *= 2
+
+
+def set_num_threads(num_threads: int) -> None:
+    """Bounds the threads that one tensor operation uses in this process.
+
+    Raises:
+        ConfigError: fewer than one.
+    """
+    if num_threads < 1:
+        raise ConfigError(f"threads must be at least 1, not {num_threads}")
+    torch.set_num_threads(num_threads)

@@ -1,0 +1,86 @@
+"""The frozen configuration that a checkpoint carries.
+
+Everything inference needs to rebuild the network and read its output is here;
+what only training needs (dropout, learning rates) is not.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+FORMAT_VERSION = 1
+"""Version of the checkpoint folder that this code writes; older ones are read, newer ones refused."""
+
+Pooling = Literal["max_mean_last", "max", "mean", "last", "attention"]
+Task = Literal["single_label", "multi_label"]
+
+
+class Frozen(BaseModel):
+    """A configuration value: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Architecture(Frozen):
+    """The shape of the network; two equal values build networks with equal parameters.
+
+    Attributes:
+        vocab_size: V, rows of the embedding.
+        embedding_dim: E, width of the embedding.
+        hidden_size: H, units per layer and direction.
+        num_layers: stacked recurrent layers, 1 to 3.
+        bidirectional: whether each layer also reads the text backwards.
+        pooling: how the states over time become one vector; see `model.network`.
+    """
+
+    vocab_size: Annotated[int, Field(ge=1)]
+    embedding_dim: Annotated[int, Field(ge=1, le=4096)]
+    hidden_size: Annotated[int, Field(ge=1, le=4096)]
+    num_layers: Annotated[int, Field(ge=1, le=3)] = 1
+    bidirectional: bool = True
+    pooling: Pooling = "max_mean_last"
+
+    @property
+    def num_directions(self) -> int:
+        """2 when bidirectional, else 1."""
+        return 2 if self.bidirectional else 1
+
+    @property
+    def state_size(self) -> int:
+        """Width of one layer's output over both directions."""
+        return self.hidden_size * self.num_directions
+
+    @property
+    def pooled_size(self) -> int:
+        """Width of the vector that the head reads."""
+        return self.state_size * (3 if self.pooling == "max_mean_last" else 1)
+
+
+class CheckpointConfig(Frozen):
+    """`config.json` of a checkpoint.
+
+    Attributes:
+        format_version: version of the folder's layout.
+        task: `single_label` (softmax over labels) or `multi_label` (a sigmoid each).
+        labels: names in the order of the head's rows; at least two for single-label, one for multi-label; distinct.
+        max_tokens: longer texts are cut to their first `max_tokens` tokens.
+        temperature: logits are divided by it before softmax or sigmoid.
+            Source: Guo et al. 2017, "On Calibration of Modern Neural Networks", eq. 9.
+        architecture: the network.
+    """
+
+    format_version: Annotated[int, Field(ge=1)] = FORMAT_VERSION
+    task: Task = "single_label"
+    labels: tuple[str, ...]
+    max_tokens: Annotated[int, Field(ge=1)]
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    architecture: Architecture
+
+    @field_validator("labels")
+    @classmethod
+    def _distinct(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(labels)) != len(labels):
+            raise ValueError("labels repeat")
+        if not labels:
+            raise ValueError("no labels")
+        return labels

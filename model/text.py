@@ -1,0 +1,139 @@
+"""From text to token ids: the only text processing there is, in training and in serving.
+
+One `tokenizers` pipeline, stored whole in the checkpoint:
+
+1. Unicode NFKC, lower case (on request), typographic apostrophes made plain.
+2. Split: white space away; each Chinese character by itself; words, numbers and runs of punctuation or symbols
+   apart; English contractions as in the Penn Treebank ("don't" -> "do", "n't"), so that raw and tokenised text agree.
+3. Bytes, then byte-pair encoding inside each piece. All 256 bytes are in the vocabulary: no input is unknown.
+
+There are no special tokens, so nothing that a user types can collide with one.
+
+Source: Sennrich et al. 2016 (byte-pair encoding); Radford et al. 2019 (over bytes).
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
+
+END_OF_WORD = "</w>"
+"""Suffix of a token that ends a piece."""
+
+MAX_PIECE_CHARS = 64
+"""Longer words are cut into runs of this many characters; bounds the cost of byte-pair encoding."""
+
+CHARS_PER_TOKEN = 32
+"""A text is cut to this many characters for each token allowed before it is tokenised, so that a megabyte costs
+no more than a page. English has 4 to 6 characters a token, so the cut is far behind the last token that counts."""
+
+PIECE = (
+    r"n't(?!\p{L})"
+    r"|'(?:s|re|ve|ll|m|d)(?!\p{L})"
+    r"|\p{Han}"
+    rf"|(?:(?!n't(?!\p{{L}})|\p{{Han}})[\p{{L}}\p{{M}}]){{1,{MAX_PIECE_CHARS}}}"
+    r"|\p{N}{1,16}"
+    r"|[^\s\p{L}\p{M}\p{N}]{1,16}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A text as token ids.
+
+    Attributes:
+        ids: int32 [num_tokens]; empty for a text without tokens.
+        truncated: whether the end of the text was cut off.
+    """
+
+    ids: npt.NDArray[np.int32]
+    truncated: bool = False
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens after truncation."""
+        return len(self.ids)
+
+
+def build_tokenizer(*, lowercase: bool = True) -> Tokenizer:
+    """The pipeline with an empty vocabulary, to be filled by `train_vocabulary`."""
+    tokenizer = Tokenizer(models.BPE(end_of_word_suffix=END_OF_WORD))
+    steps: list[Any] = [normalizers.NFKC(), normalizers.Replace("\u2019", "'")]
+    tokenizer.normalizer = normalizers.Sequence(steps + [normalizers.Lowercase()] * lowercase)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(PIECE), "removed", invert=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    return tokenizer
+
+
+def train_vocabulary(tokenizer: Tokenizer, texts: Iterable[str], *, vocab_size: int, min_frequency: int) -> Tokenizer:
+    """Learns the merges from `texts`; the same texts give the same vocabulary, id for id.
+
+    Args:
+        tokenizer: an untrained pipeline; it is not changed.
+        texts: the training texts only.
+        vocab_size: upper bound on tokens; at least 512, the 256 bytes inside and at the end of a piece.
+        min_frequency: pairs seen less often are not merged.
+    """
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        min_frequency=min_frequency,
+        initial_alphabet=alphabet,
+        # Named here so that all of them exist and have fixed ids: left to itself the trainer keeps only those that it
+        # met, numbered in an order that changes from run to run, and ties between merges fall by number.
+        special_tokens=[byte + END_OF_WORD for byte in alphabet],
+        end_of_word_suffix=END_OF_WORD,
+        show_progress=False,
+    )
+    learned = Tokenizer.from_str(tokenizer.to_str())
+    learned.train_from_iterator((replace_surrogates(text) for text in texts), trainer)
+    state = json.loads(learned.to_str())
+    state["added_tokens"] = []  # They are plain vocabulary: text that spells one must not become it.
+    return Tokenizer.from_str(json.dumps(state))
+
+
+def replace_surrogates(text: str) -> str:
+    r"""Replaces lone surrogates, which are not Unicode text, by U+FFFD as the Unicode standard advises.
+
+    >>> replace_surrogates("good \ud800 film") == "good \ufffd film"
+    True
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+class TextEncoder:
+    """Turns texts into token ids with a trained tokenizer. Safe to call from several threads."""
+
+    def __init__(self, tokenizer: Tokenizer, *, max_tokens: int) -> None:
+        self.max_tokens = max_tokens
+        self._tokenizer = tokenizer
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of tokens."""
+        return self._tokenizer.get_vocab_size()
+
+    def encode(self, texts: Sequence[str]) -> list[Encoded]:
+        """One `Encoded` a text, in order. Never fails on any string."""
+        max_chars = self.max_tokens * CHARS_PER_TOKEN
+        cleaned = [replace_surrogates(text).strip() for text in texts]
+        encodings = self._tokenizer.encode_batch_fast([text[:max_chars] for text in cleaned], add_special_tokens=False)
+        return [
+            Encoded(
+                np.asarray(encoding.ids[: self.max_tokens], dtype=np.int32),
+                truncated=len(text) > max_chars or len(encoding.ids) > self.max_tokens,
+            )
+            for text, encoding in zip(cleaned, encodings, strict=True)
+        ]

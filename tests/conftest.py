@@ -1,0 +1,48 @@
+"""Small real things that every part of the suite can use."""
+
+import os
+from pathlib import Path
+
+# One thread each: OpenMP threads of two processes on the same cores slow each other tenfold.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pytest
+import torch
+
+from model.checkpoint import Checkpoint, save_checkpoint
+from model.config import Architecture, CheckpointConfig
+from model.network import LstmClassifier
+from model.text import build_tokenizer, train_vocabulary
+
+TEXTS = (
+    "a good and charming film",
+    "a bad and boring film",
+    "很好看的电影",
+    "难看的电影",
+    "don't miss it!",
+    "10/10 😀",
+)
+
+
+def make_checkpoint(
+    *, labels: tuple[str, ...] = ("negative", "positive"), max_tokens: int = 32, seed: int = 0
+) -> Checkpoint:
+    """An untrained checkpoint with random weights large enough that different texts get different scores."""
+    torch.manual_seed(seed)
+    tokenizer = train_vocabulary(build_tokenizer(), TEXTS, vocab_size=600, min_frequency=1)
+    architecture = Architecture(vocab_size=tokenizer.get_vocab_size(), embedding_dim=8, hidden_size=6)
+    network = LstmClassifier(architecture, len(labels))
+    with torch.no_grad():
+        network.embedding.normal_()
+        network.head.weight.normal_()
+    config = CheckpointConfig(labels=labels, max_tokens=max_tokens, temperature=1.5, architecture=architecture)
+    metrics = {"test": {"accuracy": 0.5}}
+    return Checkpoint(config, network.state_dict(), tokenizer, metrics, "# A tiny checkpoint\n")
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint folder on disk, not to be changed: labels negative and positive, at most 32 tokens."""
+    directory = tmp_path_factory.mktemp("checkpoints") / "tiny"
+    save_checkpoint(directory, make_checkpoint())
+    return directory
