@@ -1,0 +1,84 @@
+"""How much work may be under way, and what to tell those who are turned away."""
+
+import math
+import threading
+
+from app.errors import Overloaded
+
+RATE_MEMORY_S = 5.0
+"""Seconds of computing over which the measured rate forgets."""
+
+MAX_RETRY_AFTER_S = 60
+
+
+class Permit:
+    """The right of one request to be under way. Hand it back with `release`, once or more often."""
+
+    def __init__(self, admission: "Admission", texts: int, tokens: int) -> None:
+        self._admission = admission
+        self._texts = texts
+        self._tokens = tokens
+
+    def replace_tokens(self, estimated: int, actual: int) -> None:
+        """Corrects the estimate of some of the texts, after tokenising."""
+        with self._admission.lock:
+            if self._texts:
+                self._tokens += actual - estimated
+                self._admission.tokens += actual - estimated
+
+    def release(self) -> None:
+        """Makes room for others."""
+        with self._admission.lock:
+            self._admission.texts -= self._texts
+            self._admission.tokens -= self._tokens
+            self._texts = self._tokens = 0
+
+
+class Admission:
+    """Counts texts and tokens under way. A request gets room for all of its texts, or none and an error at once.
+
+    Attributes:
+        texts: under way, from the door to the answer.
+        tokens: the same in tokens, estimated until a text is tokenised.
+    """
+
+    def __init__(self, *, max_texts: int, max_tokens: int) -> None:
+        self.lock = threading.Lock()
+        self.texts = 0
+        self.tokens = 0
+        self._max_texts = max_texts
+        self._max_tokens = max_tokens
+        self._computed_tokens = 0.0
+        self._computing_s = 0.0
+
+    def admit(self, texts: int, tokens: int, timeout_s: float) -> Permit:
+        """Room for one request, all or nothing.
+
+        A request that is larger than the whole queue is admitted when nothing else is under way: it could never be
+        otherwise.
+
+        Raises:
+            Overloaded: no room, or the work ahead would take longer than `timeout_s`. Says when to come back.
+        """
+        with self.lock:
+            wait_s = self._wait_s()
+            full = self.texts + texts > self._max_texts or self.tokens + tokens > self._max_tokens
+            if self.texts and (full or wait_s > timeout_s):
+                reason = "The queue has no room for this request" if full else "The answer would come too late"
+                raise Overloaded(f"{reason}; try again later.", max(1, min(math.ceil(wait_s), MAX_RETRY_AFTER_S)))
+            self.texts += texts
+            self.tokens += tokens
+        return Permit(self, texts, tokens)
+
+    def computed(self, tokens: int, seconds: float) -> None:
+        """Tells of work done, from which the rate is measured."""
+        with self.lock:
+            kept = math.exp(-seconds / RATE_MEMORY_S)
+            self._computed_tokens = self._computed_tokens * kept + tokens
+            self._computing_s = self._computing_s * kept + seconds
+
+    def _wait_s(self) -> float:
+        """Seconds until what is under way now is done, at the measured rate; 0 before anything was measured."""
+        if not self._computed_tokens:
+            return 0.0
+        return self.tokens * self._computing_s / self._computed_tokens

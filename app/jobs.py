@@ -1,0 +1,94 @@
+"""One request on its way from the door to its answer."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from app.contract import Probabilities
+from app.errors import DeadlineExceeded
+from model.text import Encoded
+
+STAGES = ("wait", "tokenise", "queue", "compute")
+"""Where a request's time goes: until a tokeniser is free, tokenising, until the device takes it, on the device."""
+
+
+class Job:
+    """The texts of one request, their answers as these come in, and the future that ends the wait.
+
+    Only the event loop changes a job. Other threads read `alive` before they spend work on it and stamp the times,
+    which are seconds of `time.monotonic` that metrics and `Server-Timing` are made of.
+
+    Attributes:
+        done: resolves when every text has an outcome, or raises why the request got none. Cancelling it (what
+            happens when the task that awaits it is cancelled) abandons the job.
+        encoded: each text's tokens, None until it is tokenised.
+        outcomes: each text's probabilities, or the exception that befell it alone.
+        num_tokens: of all texts, after truncation; complete when the job is done.
+    """
+
+    def __init__(self, texts: Sequence[str], timeout_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        self.texts = texts
+        self.encoded: list[Encoded | None] = [None] * len(texts)
+        self.outcomes: list[Probabilities | Exception | None] = [None] * len(texts)
+        self.done: asyncio.Future[None] = loop.create_future()
+        self.admitted_at = self.started_at = self.encoded_at = self.taken_at = self.finished_at = time.monotonic()
+        self._missing = len(texts)
+        late = DeadlineExceeded(f"The answer was not ready within {timeout_s * 1000:.0f} ms.")
+        timer = loop.call_later(timeout_s, self.fail, late)
+        self.done.add_done_callback(lambda _: timer.cancel())
+        if not texts:
+            self.done.set_result(None)
+
+    @property
+    def alive(self) -> bool:
+        """Whether somebody still waits for the answer."""
+        return not self.done.done()
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens of the texts that were tokenised."""
+        return sum(encoded.num_tokens for encoded in self.encoded if encoded is not None)
+
+    def settle(self, index: int, outcome: Probabilities | Exception) -> None:
+        """Notes the outcome of one text; the last one ends the wait."""
+        if not self.alive:
+            return
+        self.outcomes[index] = outcome
+        self._missing -= 1
+        if self._missing == 0:
+            self.finished_at = time.monotonic()
+            self.done.set_result(None)
+
+    def fail(self, error: Exception) -> None:
+        """Ends the wait with an error for the whole request, unless it has ended already."""
+        if self.alive:
+            self.done.set_exception(error)
+
+    def stages_s(self) -> dict[str, float]:
+        """Seconds that a finished job spent in each stage; they add up to the whole."""
+        stamps = (self.admitted_at, self.started_at, self.encoded_at, self.taken_at, self.finished_at)
+        # A stage that no text reached has a stamp too early: it took no time.
+        ordered = list(itertools.accumulate(stamps, max))
+        return {name: end - start for name, start, end in zip(STAGES, ordered, ordered[1:], strict=False)}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One tokenised text of a job, waiting for the device."""
+
+    job: Job
+    index: int
+    encoded: Encoded
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens that the text costs; at least one, since even an empty text takes a row."""
+        return max(1, self.encoded.num_tokens)
+
+
+def live(items: Iterable[Item]) -> list[Item]:
+    """The items that somebody still waits for."""
+    return [item for item in items if item.job.alive]

@@ -1,0 +1,85 @@
+"""The application, assembled in one place from plain values."""
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+
+from app import VERSION
+from app.contract import Classifier
+from app.errors import AppError, InvalidRequest, handle_error, problem_response
+from app.metrics import Metrics
+from app.middleware import Observed
+from app.models import Load, Models, load_checkpoint
+from app.openapi import DESCRIPTION, openapi_of
+from app.predict import predict_route
+from app.routes import ASSETS_PATH, api_routes
+from app.settings import Settings
+
+
+def create_app(settings: Settings | None = None, classifiers: Mapping[str, Classifier] | None = None) -> FastAPI:
+    """The ASGI application. Its models load and warm up after it has started; `/health/ready` tells when.
+
+    Args:
+        settings: read from the environment if absent, so that any ASGI server can call this as a factory.
+        classifiers: by name, served instead of the checkpoints that the settings name.
+
+    Raises:
+        SettingsError: the environment holds a wrong setting.
+    """
+    settings = Settings.from_env(os.environ) if settings is None else settings
+    loaders: dict[str, Load] = {name: partial(load_checkpoint, path, settings) for name, path in settings.model.items()}
+    if classifiers is not None:
+        loaders = {name: partial(_loaded, classifier) for name, classifier in classifiers.items()}
+    metrics = Metrics()
+    models = Models(loaders, settings, metrics)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        models.start()
+        yield
+        await models.stop()
+
+    app = FastAPI(
+        title="Sluice",
+        version=VERSION,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        exception_handlers={
+            AppError: handle_error,
+            HTTPException: handle_error,
+            RequestValidationError: _handle_invalid,
+        },
+    )
+    app.state.models = models
+    app.add_middleware(Observed, metrics=metrics, models=models)
+    # First: the router tries routes in order, and this is the one that must be fast.
+    app.router.routes.insert(0, predict_route(models, settings))
+    app.include_router(api_routes(models, metrics, settings))
+    # FastAPI's own page loads its scripts from another host; these come from the package.
+    app.mount(ASSETS_PATH, StaticFiles(packages=[("fastapi_offline", "static")]))
+    app.openapi = openapi_of(app, settings)  # type: ignore[method-assign]
+    return app
+
+
+def _loaded(classifier: Classifier) -> Classifier:
+    return classifier
+
+
+async def _handle_invalid(_request: Request, error: Exception) -> Response:
+    """FastAPI's own answer would repeat the input."""
+    if not isinstance(error, RequestValidationError):
+        raise error
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return problem_response(InvalidRequest(f"{first['msg']} - at `{where}`."))

@@ -1,0 +1,118 @@
+"""From the bytes of a request to a checked value, or to an error that says where and never what."""
+
+import re
+
+import msgspec
+from starlette.types import Receive, Scope
+
+from app.errors import BodyTooLarge, ClientGone, InvalidJson, InvalidRequest, UnsupportedEncoding
+from app.schemas import PredictRequest
+
+TIMEOUT_HEADER = "X-Request-Timeout-Ms"
+
+_DECODER = msgspec.json.Decoder(PredictRequest)
+
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a whole pair: left as it is
+    rb"|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})"  # half of one
+    rb"|.)",  # any other escape, so that the text after an escaped backslash is not taken for one
+    re.DOTALL,
+)
+_FIELD = re.compile(r"(?<=unknown field `).*(?=`)", re.DOTALL)
+_PLAIN_FIELD = re.compile(r"[A-Za-z_]{1,32}")
+
+
+async def read_body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
+    """The whole body.
+
+    Raises:
+        BodyTooLarge: it is longer than `max_bytes`, by its header or by what came.
+        UnsupportedEncoding: it is compressed.
+        ClientGone: the client left before the end.
+    """
+    too_large = f"The body is larger than {max_bytes} bytes."
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit() and int(value) > max_bytes:
+            raise BodyTooLarge(too_large)
+        if name == b"content-encoding" and value.strip().lower() != b"identity":
+            raise UnsupportedEncoding("Send the body as it is, without Content-Encoding.")
+    chunks = []
+    num_bytes = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone("The client left before its request was complete.")
+        chunk = message.get("body", b"")
+        num_bytes += len(chunk)
+        if num_bytes > max_bytes:
+            raise BodyTooLarge(too_large)
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def parse_predict(body: bytes) -> PredictRequest:
+    r"""The request in `body`, whatever its Content-Type was.
+
+    A lone surrogate, which JSON can write and Unicode cannot, becomes U+FFFD: one broken text in a list must not cost
+    the others their answers.
+
+    Raises:
+        InvalidJson: it is not JSON; says at which byte.
+        InvalidRequest: it is JSON of another shape; says at which field.
+
+    >>> parse_predict(rb'{"inputs": ["\ud800!", "\ud83d\ude00"]}').inputs == ["\ufffd!", "\U0001f600"]
+    True
+    """
+    try:
+        return _DECODER.decode(body)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(_sentence(str(error))) from None
+    except UnicodeDecodeError:
+        raise InvalidJson(_where_utf8_breaks(body)) from None
+    except msgspec.DecodeError as error:
+        repaired = _ESCAPE.sub(_replace_lone, body)
+        if repaired != body:
+            return parse_predict(repaired)
+        raise InvalidJson(_syntax(str(error), body)) from None
+
+
+def timeout_s(scope: Scope, deadline_ms: int) -> float:
+    """Seconds that the request may take: the client's wish, at most the server's deadline.
+
+    Raises:
+        InvalidRequest: the header is not a whole number of milliseconds from 1 up.
+    """
+    for name, value in scope["headers"]:
+        if name == b"x-request-timeout-ms":
+            if not re.fullmatch(rb"0*[1-9][0-9]{0,8}", value):
+                raise InvalidRequest(f"The header {TIMEOUT_HEADER} must be a whole number of milliseconds, at least 1.")
+            return min(int(value), deadline_ms) / 1000
+    return deadline_ms / 1000
+
+
+def _replace_lone(escape: re.Match[bytes]) -> bytes:
+    # As long as what it replaces, so that the byte offsets in error messages stay true.
+    return rb"\ufffd" if escape["lone"] else escape[0]
+
+
+def _sentence(message: str) -> str:
+    """Msgspec's message, except that a field's name is the client's text and only shown if it looks like a name."""
+    field = _FIELD.search(message)
+    if field and not _PLAIN_FIELD.fullmatch(field[0]):
+        return "The request has an unknown field; it may have `inputs`, `model` and `top_k`."
+    return f"{message}."
+
+
+def _syntax(message: str, body: bytes) -> str:
+    if message == "Input data was truncated":
+        return f"The JSON ends too early (byte {len(body)})." if body.strip() else "The body is empty."
+    return f"{message}."
+
+
+def _where_utf8_breaks(body: bytes) -> str:
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        return f"The body is not valid UTF-8 (byte {error.start})."
+    return "The body is not valid UTF-8."

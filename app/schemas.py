@@ -1,0 +1,104 @@
+"""What goes over the wire. `msgspec` structs on the path of `/predict`, pydantic where speed is no concern."""
+
+from typing import Annotated, Any
+
+import msgspec
+from pydantic import BaseModel, Field
+
+
+class PredictRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Texts to classify."""
+
+    inputs: Annotated[
+        str | list[str],
+        msgspec.Meta(
+            description="One text, or a list of separate texts, never a pair. An empty list gets an empty list."
+        ),
+    ]
+    model: Annotated[str | None, msgspec.Meta(description="Name of the model; the server's default if absent.")] = None
+    top_k: Annotated[
+        Annotated[int, msgspec.Meta(ge=1)] | None,
+        msgspec.Meta(description="Only so many of the best labels in `scores`; all if absent."),
+    ] = None
+
+
+class LabelScore(msgspec.Struct, frozen=True):
+    """A label and its calibrated probability."""
+
+    label: str
+    score: Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
+class Prediction(msgspec.Struct, frozen=True):
+    """Answer for one text."""
+
+    label: Annotated[str, msgspec.Meta(description="The most probable label.")]
+    score: Annotated[float, msgspec.Meta(ge=0, le=1, description="Its calibrated probability.")]
+    scores: Annotated[
+        list[LabelScore],
+        msgspec.Meta(
+            description="Every label, or the `top_k` best, most probable first. All together sum to 1 for a "
+            "single-label model; for a multi-label one each is a probability by itself."
+        ),
+    ]
+    tokens: Annotated[int, msgspec.Meta(ge=0, description="Tokens that were read.")]
+    truncated: Annotated[bool, msgspec.Meta(description="Whether the text was longer than the model reads.")]
+
+
+class TextError(msgspec.Struct, frozen=True):
+    """Why one text has no answer."""
+
+    type: Annotated[str, msgspec.Meta(description="Stable code, such as `text_too_long` or `compute_error`.")]
+    detail: str
+
+
+class FailedPrediction(msgspec.Struct, frozen=True):
+    """Stands in the place of a text that failed by itself."""
+
+    error: TextError
+
+
+class PredictResponse(msgspec.Struct, frozen=True):
+    """One entry a text, in the order of the request."""
+
+    model: str
+    version: Annotated[str, msgspec.Meta(description="First 12 hex digits of the checkpoint's digest.")]
+    predictions: list[Prediction | FailedPrediction]
+
+
+class Limits(BaseModel):
+    """What a request may ask for."""
+
+    max_tokens: Annotated[int, Field(description="Longer texts are cut, and say so.")]
+    max_chars: Annotated[int, Field(description="Longer texts get an error in their place.")]
+    max_texts: Annotated[int, Field(description="Texts in one request.")]
+    max_body_bytes: Annotated[int, Field(description="Bytes of one request.")]
+    deadline_ms: Annotated[int, Field(description="Time to the answer, at most.")]
+
+
+class ModelCard(BaseModel):
+    """A loaded model."""
+
+    name: str
+    version: str
+    task: Annotated[str, Field(description="`single_label` or `multi_label`.")]
+    labels: list[str]
+    limits: Limits
+    device: str
+    dtype: str
+    state: Annotated[str, Field(description="`running` if it takes requests.")]
+    metrics: Annotated[dict[str, Any], Field(description="What was measured when it was trained.")]
+
+
+class ModelList(BaseModel):
+    """The loaded models."""
+
+    default: Annotated[str, Field(description="Name of the model of requests that name none.")]
+    models: list[ModelCard]
+
+
+class Health(BaseModel):
+    """That the server is well; if it is not, the answer is a problem with status 503."""
+
+    status: str
+    models: Annotated[dict[str, str], Field(description="State of each model.")]

@@ -1,0 +1,85 @@
+"""The process around the application: its socket, its signals, its leaving."""
+
+import os
+import signal
+import socket
+import sys
+import time
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from app.errors import SettingsError
+from app.models import Models
+from app.settings import Settings
+
+BACKLOG = 2048
+
+
+def listen(settings: Settings) -> socket.socket:
+    """The socket to serve on, bound before anything slow begins.
+
+    Raises:
+        SettingsError: the address is in use or not ours.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+        raise SettingsError(f"Cannot listen on {settings.host} port {settings.port}: {reason}.") from None
+
+
+class Server(uvicorn.Server):
+    """uvicorn, except that SIGTERM first makes the server unready and lets it serve a moment longer.
+
+    uvicorn stops accepting at once, and a balancer that has not noticed yet gets refused connections. It also leaves
+    when no model could be loaded.
+    """
+
+    def __init__(self, app: FastAPI, settings: Settings) -> None:
+        config = uvicorn.Config(
+            app,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            backlog=BACKLOG,
+            timeout_keep_alive=settings.keep_alive_s,
+            timeout_graceful_shutdown=settings.drain_timeout_s,
+        )
+        super().__init__(config)
+        self._models: Models = app.state.models
+        self._drain_delay_s = settings.drain_delay_s
+        self._leave_at = float("inf")
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first signal drains, Ctrl-C without the delay; a second one ends the process at once."""
+        self._models.draining = True
+        self._leave_at = time.monotonic() + (0.0 if sig == signal.SIGINT else self._drain_delay_s)
+        for handled in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(handled, signal.SIG_DFL)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second: is it time to leave?"""
+        if self._models.failure is not None or time.monotonic() >= self._leave_at:
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+
+def run(app: FastAPI, settings: Settings, sock: socket.socket) -> None:
+    """Serves until a signal comes or loading fails; what is in flight is finished within the drain timeout.
+
+    Raises:
+        Exception: whatever made a model fail to load.
+    """
+    Server(app, settings).run(sockets=[sock])
+    failure: Exception | None = app.state.models.failure
+    if failure is not None:
+        raise failure
+    sys.stdout.flush()
