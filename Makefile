@@ -1,0 +1,145 @@
+# Everything a contributor types. `make help` lists it; `make check` is what CI and the pre-push hook run.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+# Set on the command line: `make serve SLUICE_PORT=9000`. The lines after #? and ## are what `make help` prints.
+#? PYTHON       interpreter that makes the environment (default: the first fit one of python3, python3.11 to 3.13)
+PYTHON ?=
+#? VENV         folder of the virtual environment
+VENV ?= .venv
+#? SLUICE_PORT  port of `serve` (default: 8000); every SLUICE_... setting of the server can be given like this
+#? TRAIN        training file of `train`; VALIDATION and TEST name its other files, where there are any
+TRAIN ?=
+VALIDATION ?=
+TEST ?=
+#? RECIPE       recipe of `train`
+RECIPE ?= sst2
+#? OUTPUT       folder in which `train` writes the checkpoint
+OUTPUT ?= runs/$(RECIPE)
+#? BENCH        benchmarks of `bench`, by file name without .py (default: all)
+BENCH ?= $(basename $(notdir $(wildcard benchmarks/[a-z]*.py)))
+#? ARGS         further arguments for serve, test, train and bench
+ARGS ?=
+
+python := $(VENV)/bin/python
+# Not compiling what most runs never import makes the first start three times faster.
+install := $(python) -m pip install --disable-pip-version-check --no-compile --quiet
+# A stamp is newer than the lock that was installed: setting up again costs nothing until a lock changes.
+core := $(VENV)/.core
+training := $(VENV)/.training
+dev := $(VENV)/.dev
+
+ifneq ($(filter train,$(MAKECMDGOALS)),)
+ifndef TRAIN
+$(error name the training file: make train TRAIN=train.tsv [VALIDATION=FILE] [TEST=FILE])
+endif
+endif
+
+.PHONY: help setup serve test train bench fmt lint types check coverage container-test hooks lock clean
+
+help: ## this list
+	@echo 'Targets:'
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | sort | expand -t 18
+	@echo 'Variables:'
+	@sed -nE 's/^#\? /  /p' $(firstword $(MAKEFILE_LIST))
+
+setup: $(dev) ## the environment with everything: serving, training, tests and checks
+
+serve: $(core) ## the server with the shipped checkpoint, on port 8000
+	@exec $(python) -m app serve $(ARGS)
+
+test: $(dev) ## the whole suite
+	@$(python) -m pytest $(ARGS)
+
+train: $(training) ## a checkpoint from TRAIN=FILE by RECIPE
+	@exec $(python) -m training train --recipe $(RECIPE) --train $(TRAIN) $(if $(VALIDATION),--validation $(VALIDATION)) \
+		$(if $(TEST),--test $(TEST)) --output $(OUTPUT) $(ARGS)
+
+bench: $(dev) ## the measurements in benchmarks/; BENCH=NAME for one
+	@for name in $(BENCH); do echo "== $$name"; $(python) -m benchmarks.$$name $(ARGS); done
+
+fmt: $(dev) ## rewrite the code in the house format
+	@$(python) -m ruff check --fix-only --quiet .
+	@$(python) -m ruff format .
+
+lint: $(dev) ## format, lint rules and the Dockerfile, changing nothing
+	@$(python) -m ruff format --check .
+	@$(python) -m ruff check .
+	@$(VENV)/bin/hadolint --failure-threshold info Dockerfile
+
+types: $(dev) ## strict types, tests included
+	@$(python) -m mypy
+
+check: lint types test ## what CI runs: lint, types, test
+
+coverage: $(dev) ## the suite with branch coverage
+	@$(python) -m pytest --cov --cov-report=term $(ARGS)
+
+container-test: $(dev) ## the Dockerfile's steps in a bare Debian, without Docker; needs root and debootstrap
+	@$(python) -m tests.packaging.container
+
+hooks: $(dev) ## run the fast checks at each commit and `make check` at each push
+	@$(python) -m pre_commit install --install-hooks --hook-type pre-commit --hook-type pre-push
+
+clean: ## remove the environment and what tools have left behind
+	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*
+
+# --- the environment ---------------------------------------------------------------------------------------------------
+
+fit := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+
+$(python):
+	@python='$(PYTHON)'; \
+	if [ -z "$$python" ]; then \
+		for candidate in python3 python3.11 python3.12 python3.13; do \
+			if $$candidate -c '$(fit)' 2>/dev/null; then python=$$candidate; break; fi; \
+		done; \
+	fi; \
+	if [ -z "$$python" ]; then \
+		echo 'Sluice needs Python 3.11, 3.12 or 3.13, and found none. If you have one: make PYTHON=/path/to/python3.11' >&2; exit 2; \
+	fi; \
+	if ! "$$python" -c '$(fit)'; then \
+		echo "Sluice needs Python 3.11, 3.12 or 3.13; $$python is $$("$$python" --version 2>&1 || true)" >&2; exit 2; \
+	fi; \
+	echo "Making $(VENV) with $$("$$python" --version)" >&2; \
+	if ! "$$python" -m venv $(VENV); then \
+		rm -f $(VENV)/bin/python*; echo 'This Python cannot make virtual environments (Debian: apt-get install python3-venv)' >&2; exit 2; \
+	fi
+
+# Each lock contains the one before it, so the larger installation also counts as the smaller.
+$(core): requirements/core.txt | $(python)
+	@echo 'Installing requirements/core.txt' >&2
+	@$(install) -r $<
+	@touch $@
+
+$(training): requirements/training.txt | $(python)
+	@echo 'Installing requirements/training.txt' >&2
+	@$(install) -r $<
+	@touch $(core) $@
+
+$(dev): requirements/dev.txt | $(python)
+	@echo 'Installing requirements/dev.txt' >&2
+	@$(install) -r $<
+	@touch $(core) $(training) $@
+
+# --- the locks ---------------------------------------------------------------------------------------------------------
+
+uv := build/lock/bin/uv
+compile := $(uv) pip compile pyproject.toml --universal --python-version 3.11 --quiet --annotation-style line \
+	--custom-compile-command 'make lock' --no-emit-package httpx2-jsfetch \
+	--no-emit-index-url --no-emit-find-links
+
+build/lock/bin/uv: | $(python)
+	@$(python) -m venv build/lock
+	@build/lock/bin/python -m pip install --disable-pip-version-check --quiet 'uv>=0.13,<0.14'
+
+# The versions already locked stay unless pyproject.toml excludes them or UPGRADE=1 asks for the newest.
+#? UPGRADE      1 for `lock` to take the newest versions that pyproject.toml admits
+lock: $(uv) ## requirements/*.txt from pyproject.toml
+	@$(compile) --all-extras $(if $(UPGRADE),--upgrade) -o requirements/dev.txt
+	@$(compile) --extra training --extra distill -c requirements/dev.txt -o requirements/training.txt
+	@$(compile) -c requirements/dev.txt -o requirements/core.txt
