@@ -1,0 +1,148 @@
+"""The arrows of docs/design/0001-shape.md, read from the import statements: `app -> model <- training`."""
+
+import ast
+import re
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+MODEL_ORDER = (
+    "errors",
+    "config",
+    "device",
+    "cell",
+    "text",
+    "batch",
+    "network",
+    "checkpoint",
+    "classifier",
+    "__init__",
+)
+"""The files of `model/`: each imports only files to its left. A new file gets its place here and in the design note."""
+
+FORBIDDEN = {
+    "app": {"training", "tests", "benchmarks", "torch"},
+    "model": {"app", "training", "tests", "benchmarks", "fastapi", "starlette", "uvicorn"},
+    "training": {"app", "tests", "benchmarks", "fastapi", "starlette", "uvicorn"},
+}
+
+LOCK_OF = {"app": "core", "model": "core", "training": "training"}
+"""What is installed where a package runs; a test environment has more, and would hide a missing requirement."""
+
+
+def imported(source: str, package: str) -> set[str]:
+    """Dotted names that a file of `package` imports, at any depth of its code.
+
+    `from a import b` counts as `a.b`: only the reader of the name can tell a module from a function.
+    """
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            parents = package.split(".")[: len(package.split(".")) + 1 - node.level] if node.level else []
+            base = ".".join([*parents, *([node.module] if node.module else [])])
+            names |= {f"{base}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in {"import_module", "__import__"}:
+            names |= {str(argument.value) for argument in node.args[:1] if isinstance(argument, ast.Constant)}
+    return names
+
+
+def files_of(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def imports_of(path: Path) -> set[str]:
+    return imported(path.read_text("utf-8"), ".".join(path.relative_to(ROOT).parent.parts))
+
+
+def wrong_arrows(names: set[str], package: str) -> set[str]:
+    return {name for name in names if name.split(".")[0] in FORBIDDEN[package]}
+
+
+def not_below(names: set[str], stem: str) -> set[str]:
+    """Those files of `model` among `names` that are not to the left of `stem`."""
+    files = {name.split(".")[1] for name in names if name.startswith("model.")} | ({"__init__"} & names)
+    files = {file if file in MODEL_ORDER else "__init__" for file in files}
+    return files - set(MODEL_ORDER[: MODEL_ORDER.index(stem)])
+
+
+ALL_FILES = [(package, path) for package in FORBIDDEN for path in files_of(package)]
+
+
+@pytest.mark.parametrize(("package", "path"), ALL_FILES, ids=[str(path.relative_to(ROOT)) for _, path in ALL_FILES])
+def test_packages_import_in_one_direction(package: str, path: Path) -> None:
+    assert not wrong_arrows(imports_of(path), package)
+
+
+@pytest.mark.parametrize("path", files_of("model"), ids=lambda path: path.stem)
+def test_files_of_model_import_only_files_above_them(path: Path) -> None:
+    assert path.parent == ROOT / "model", "model/ is flat"
+    assert path.stem in MODEL_ORDER, f"say in MODEL_ORDER and docs/design/0001-shape.md where model/{path.name} stands"
+    assert not not_below(imports_of(path), path.stem)
+
+
+@pytest.mark.parametrize("stem", MODEL_ORDER)
+def test_the_order_lists_no_file_that_is_gone(stem: str) -> None:
+    assert (ROOT / "model" / f"{stem}.py").is_file()
+
+
+@pytest.mark.parametrize("package", LOCK_OF)
+def test_everything_imported_is_locked_where_the_package_runs(package: str) -> None:
+    lock = (ROOT / "requirements" / f"{LOCK_OF[package]}.txt").read_text("utf-8")
+    locked = set(re.findall(r"^([a-z0-9._-]+)==", lock, re.MULTILINE))
+    distributions = packages_distributions()
+    missing = {}
+    for path in files_of(package):
+        tops = {name.split(".")[0] for name in imports_of(path)} - sys.stdlib_module_names - FORBIDDEN.keys()
+        for top in tops:
+            names = {re.sub(r"[-_.]+", "-", name).lower() for name in distributions.get(top, [])}
+            if not names & locked:
+                missing[str(path.relative_to(ROOT))] = top
+    assert not missing
+
+
+def test_the_core_stays_small() -> None:
+    """Training's and the tests' requirements must not creep into what every server installs."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    core = {re.split(r"[^A-Za-z0-9_-]", line)[0] for line in project["dependencies"]}
+    assert len(core) <= 13
+    for extra, lines in project["optional-dependencies"].items():
+        assert not core & {re.split(r"[^A-Za-z0-9_-]", line)[0] for line in lines}, extra
+
+
+# --- the checks themselves can fail ---
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("import torch.nn as nn", {"torch.nn"}),
+        ("from model.errors import ModelError", {"model.errors.ModelError"}),
+        ("from model import text", {"model.text"}),
+        ("from . import batching", {"app.batching"}),
+        ("from .errors import Overloaded", {"app.errors.Overloaded"}),
+        ("from ..training import loop", {"training.loop"}),
+        ("def late():\n    import training", {"training"}),
+        ("import importlib\nimportlib.import_module('training.loop')", {"importlib", "training.loop"}),
+    ],
+)
+def test_every_way_to_import_is_seen(source: str, names: set[str]) -> None:
+    assert imported(source, "app") == names
+
+
+def test_wrong_arrows_are_found() -> None:
+    assert wrong_arrows({"training.loop", "torch", "torchmetrics", "model.text", "json"}, "app") == {
+        "training.loop",
+        "torch",
+    }
+
+
+def test_files_not_above_are_found() -> None:
+    names = {"model.errors.ModelError", "model.network.LstmClassifier", "model.Classifier", "modelling.cell", "json"}
+    assert not_below(names, "batch") == {"network", "__init__"}

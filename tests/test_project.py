@@ -1,0 +1,143 @@
+"""The locks, the Makefile and what calls it agree with one another."""
+
+import os
+import re
+import subprocess
+import tomllib
+from importlib.metadata import distribution
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parent.parent
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+LOCKS = ("core", "training", "dev")
+
+
+def lock(name: str) -> dict[str, Requirement]:
+    """The requirements of a lock by canonical name."""
+    lines = (ROOT / "requirements" / f"{name}.txt").read_text("utf-8").splitlines()
+    stripped = (line.partition(" #")[0].strip() for line in lines)
+    found = [Requirement(line) for line in stripped if line and not line.startswith("#")]
+    assert len({canonicalize_name(requirement.name) for requirement in found}) == len(found), "a name is there twice"
+    return {canonicalize_name(requirement.name): requirement for requirement in found}
+
+
+@pytest.mark.parametrize("name", LOCKS)
+class TestLock:
+    def test_fixes_every_version(self, name: str) -> None:
+        for requirement in lock(name).values():
+            assert re.fullmatch(r"==[0-9][0-9a-z.]*", str(requirement.specifier)), requirement
+
+    def test_has_nothing_of_cuda(self, name: str) -> None:
+        """Where a CUDA build of torch is installed pip adds its libraries; where none is they must not come."""
+        assert not [package for package in lock(name) if package.startswith(("nvidia", "cuda", "triton"))]
+
+    def test_names_no_index_and_no_address(self, name: str) -> None:
+        text = (ROOT / "requirements" / f"{name}.txt").read_text("utf-8")
+        assert not re.search(r"://|^\s*-", text, re.MULTILINE)
+
+    def test_answers_pyproject(self, name: str) -> None:
+        """`make lock` was run after the last change of pyproject.toml."""
+        extras = {"core": [], "training": ["training", "distill"], "dev": ["training", "distill", "dev"]}[name]
+        project = PYPROJECT["project"]
+        wanted = [
+            *project["dependencies"],
+            *(line for extra in extras for line in project["optional-dependencies"][extra]),
+        ]
+        locked = lock(name)
+        for requirement in map(Requirement, wanted):
+            (pin,) = locked[canonicalize_name(requirement.name)].specifier
+            assert requirement.specifier.contains(pin.version), f"{requirement}: locked {pin}"
+
+
+@pytest.mark.parametrize(("smaller", "larger"), [("core", "training"), ("training", "dev")])
+def test_a_larger_lock_contains_the_smaller(smaller: str, larger: str) -> None:
+    """The Makefile counts on it: an environment with the larger one serves as the smaller."""
+    inner, outer = lock(smaller), lock(larger)
+    assert {name: str(requirement) for name, requirement in inner.items()} == {
+        name: str(outer.get(name)) for name in inner
+    }
+
+
+def test_what_the_resolver_is_told_of_torch_is_true() -> None:
+    (told,) = PYPROJECT["tool"]["uv"]["dependency-metadata"]
+    torch = distribution("torch")
+    assert told["version"] == torch.version.partition("+")[0]
+    shared = (Requirement(line) for line in torch.requires or [])
+    needed = {str(line) for line in shared if not line.marker or "extra" not in str(line.marker)}
+    of_cuda = {line for line in needed if line.startswith(("nvidia", "cuda", "triton"))}
+    assert {str(Requirement(line)) for line in told["requires-dist"]} == needed - of_cuda
+
+
+def test_this_suite_runs_on_the_locked_versions() -> None:
+    wrong = {}
+    for name, requirement in lock("dev").items():
+        if requirement.marker and not requirement.marker.evaluate():
+            continue
+        installed = distribution(name).version
+        if not requirement.specifier.contains(installed, prereleases=True):
+            wrong[name] = f"installed {installed}, locked {requirement.specifier}"
+    assert not wrong
+
+
+# --- the Makefile ---
+
+MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
+TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
+
+
+def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+    # As a person would: without the variables of a make that may be running this test.
+    env = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MFLAGS", "MAKELEVEL"}}
+    command = ["make", "--no-print-directory", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+
+
+def test_help_lists_every_target_and_variable() -> None:
+    listed = make("help").stdout
+    targets, _, variables = listed.partition("Variables:")
+    assert set(re.findall(r"^  ([a-z-]+) {2,}\S", targets, re.MULTILINE)) == TARGETS
+    settable = set(re.findall(r"^([A-Z]+) \?=", MAKEFILE, re.MULTILINE))
+    assert settable
+    assert not {name for name in settable if not re.search(rf"\b{name}\b", variables)}
+
+
+def test_every_target_is_phony() -> None:
+    (phony,) = re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)
+    assert set(phony.split()) == TARGETS
+
+
+@pytest.mark.parametrize("python", ["false", "no-such-python", "python2"])
+def test_an_unfit_python_is_named(python: str, tmp_path: Path) -> None:
+    done = make("serve", f"PYTHON={python}", f"VENV={tmp_path}/venv")
+    assert done.returncode == 2
+    assert f"Sluice needs Python 3.11, 3.12 or 3.13; {python} is" in done.stderr
+    assert not (tmp_path / "venv").exists()
+
+
+def test_training_asks_for_its_file_before_it_installs_anything(tmp_path: Path) -> None:
+    done = make("train", f"VENV={tmp_path}/venv")
+    assert done.returncode == 2
+    assert "name the training file: make train TRAIN=" in done.stderr
+    assert not (tmp_path / "venv").exists()
+
+
+def test_ci_runs_what_a_contributor_runs() -> None:
+    script = ROOT / ".ci" / "run"
+    assert os.access(script, os.X_OK)
+    called = re.findall(r"^ *make ([a-z-]+)$", script.read_text("utf-8"), re.MULTILINE)
+    assert called[0] == "check"
+    assert set(called) <= TARGETS
+
+
+def test_hooks_run_what_a_contributor_runs() -> None:
+    (local,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))["repos"]
+    assert local["repo"] == "local", "hooks fetch nothing"
+    for hook in local["hooks"]:
+        program, target = hook["entry"].split()
+        assert program == "make"
+        assert target in TARGETS
