@@ -1,0 +1,1 @@
+"""The offline pipeline: labelled text in, one checkpoint folder out."""

@@ -1,0 +1,32 @@
+"""The tokenizer of a run: the library's pipeline with a vocabulary learned from the training texts."""
+
+from collections.abc import Iterable
+from typing import Annotated
+
+from pydantic import Field
+from tokenizers import Tokenizer
+
+from model.config import Frozen
+from model.text import build_tokenizer, train_vocabulary
+
+
+class TokenizerConfig(Frozen):
+    """How texts become tokens.
+
+    Attributes:
+        vocab_size: at most this many tokens; 512 are the bytes.
+        min_frequency: pairs seen less often are not merged.
+        lowercase: whether case is dropped.
+        max_tokens: longer texts are cut to their first `max_tokens` tokens, in training and in serving.
+    """
+
+    vocab_size: Annotated[int, Field(ge=512, le=1_000_000)] = 16_000
+    min_frequency: Annotated[int, Field(ge=1)] = 2
+    lowercase: bool = True
+    max_tokens: Annotated[int, Field(ge=1)] = 512
+
+
+def train_tokenizer(config: TokenizerConfig, texts: Iterable[str]) -> Tokenizer:
+    """Learns a vocabulary from `texts`, the training texts only."""
+    pipeline = build_tokenizer(lowercase=config.lowercase)
+    return train_vocabulary(pipeline, texts, vocab_size=config.vocab_size, min_frequency=config.min_frequency)
