@@ -1,0 +1,53 @@
+import io
+
+import numpy as np
+from rich.console import Console
+
+from training.evaluate import Evaluation, Mistake
+from training.metrics import one_hot, score
+from training.report import print_evaluation, print_mistakes, shorten
+
+
+def evaluation(labels: tuple[str, ...] = ("no", "[red]yes")) -> Evaluation:
+    p_NC = np.array([[0.9, 0.1], [0.4, 0.6], [0.7, 0.3], [0.2, 0.8]])
+    scores = score(p_NC, one_hot(np.array([0, 1, 1, 1]), 2), labels, task="single_label")
+    return Evaluation(scores=scores, truncated=1, tokens=1234)
+
+
+def printed(show: object, *args: object) -> str:
+    file = io.StringIO()
+    show(Console(file=file, width=120), *args)  # type: ignore[operator]
+    return file.getvalue()
+
+
+def test_all_figures_are_printed() -> None:
+    text = printed(print_evaluation, evaluation())
+    lines = [line.split() for line in text.splitlines()]
+    assert ["accuracy", "0.7500", "[95%", "0.2500", "to", "1.0000]"] in lines
+    assert ["Brier", "0.3500"] in lines
+    assert ["truncated", "1"] in lines
+    assert "| [red]yes |    1.0000 | 0.6667 | 0.8000 |       3 |" in text
+    assert "| [red]yes         |  1 |        2 |" in text
+
+
+def test_multi_label_has_no_confusion() -> None:
+    p_NC, truth_NC = np.array([[0.9, 0.9], [0.1, 0.8]]), np.array([[True, True], [True, True]])
+    scores = score(p_NC, truth_NC, ("a", "b"), task="multi_label")
+    text = printed(print_evaluation, Evaluation(scores=scores, truncated=0, tokens=4))
+    assert "micro-F1     0.8571" in text
+    assert "(whole set)" in text
+    assert "predicted" not in text
+
+
+def test_texts_are_shown_as_they_are_but_short() -> None:
+    mistake = Mistake(row=1204, loss=3.21, predicted=("no",), truth=(), text="[bold]so\nlong " + "x " * 500)
+    text = printed(print_mistakes, [mistake])
+    assert "1204" in text
+    assert "(none)" in text
+    assert "[bold]so long x x" in text
+    assert text.count("x") < 200
+
+
+def test_shorten() -> None:
+    assert shorten("x" * 10, limit=10) == "x" * 10
+    assert shorten("x" * 11, limit=10) == "x" * 9 + "…"

@@ -1,0 +1,256 @@
+"""`python -m training`: the command line of the offline pipeline.
+
+Options are read here and nowhere else. What imports torch is imported inside the commands: `--help` answers at once.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from model.errors import CheckpointError, ConfigError, InputError, ModelError
+from training.errors import TrainingError, UsageError
+
+if TYPE_CHECKING:
+    from training.record import Record
+
+INTERRUPTED = 130
+PROGRAM = "python -m training"
+
+
+class Failure(click.ClickException):
+    """The run failed; the user is told why in a sentence, without a traceback."""
+
+    exit_code = 1
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error) or type(error).__name__)
+
+
+class Misuse(Failure):
+    """The call or its input was wrong."""
+
+    exit_code = 2
+
+
+class Commands(click.Group):
+    """Turns expected errors into messages and exit codes; a bug keeps its traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs a command."""
+        try:
+            return super().invoke(ctx)
+        except (UsageError, CheckpointError, ConfigError, InputError) as error:
+            raise Misuse(error) from error
+        except (TrainingError, ModelError, OSError, MemoryError) as error:
+            raise Failure(error) from error
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            ctx.exit(INTERRUPTED)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def main() -> None:
+    """Trains text classifiers and measures them.
+
+    Exit codes: 0 done, 1 the run failed, 2 the call or its input was wrong, 130 interrupted.
+    """
+
+
+FILE = click.Path(path_type=Path)
+
+DEVICE = click.option(
+    "--device", default="auto", show_default=True, help="auto (CUDA if there is one), cpu, cuda or cuda:N."
+)
+THREADS = click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: as PyTorch chooses]")
+
+
+def _data_options(command: Any) -> Any:
+    """Adds the options that say which texts are trained on."""
+    options = [
+        click.option(
+            "--train",
+            "train_file",
+            type=FILE,
+            help="Labelled texts: .csv, .tsv, .jsonl or .parquet; text formats also as .gz. Replaces a recipe's files.",
+        ),
+        click.option(
+            "--validation", type=FILE, help="Texts that pick the weights; if not given, some of the training texts."
+        ),
+        click.option("--test", type=FILE, help="Texts that are only scored, once, at the end."),
+        click.option("--text-column", help="Column of the texts.  [default: text]"),
+        click.option(
+            "--label-column",
+            help="Column of the labels: text, numbers or booleans; lists make it multi-label.  [default: label]",
+        ),
+        click.option(
+            "--data-root",
+            type=FILE,
+            envvar="SLUICE_DATA",
+            default="data",
+            show_default=True,
+            show_envvar=True,
+            help="Folder where the files that a recipe or TOML file names are looked for.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _setting_options(command: Any) -> Any:
+    """Adds the options that say how it is trained."""
+    options = [
+        click.option("--recipe", metavar="NAME", help="Start from the settings of a recipe; `recipes` lists them."),
+        click.option("--config", "config_file", type=FILE, help="Settings in a TOML file, over those of the recipe."),
+        click.option(
+            "--set",
+            "settings",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="One setting, over recipe and file, for example loop.epochs=5. Repeatable; `settings` lists them.",
+        ),
+        click.option("--seed", type=click.IntRange(min=0), help="Of everything random.  [default: 0]"),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@main.command()
+@_data_options
+@click.option("--output", type=FILE, required=True, help="The checkpoint folder to write.")
+@_setting_options
+@DEVICE
+@THREADS
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with the interrupted run of --output. Its settings need not be repeated; if they are, they must agree. "
+    "With no such run and the data named, starts one.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace the checkpoint, or give up the unfinished run, at --output.")
+def train(output: Path, device: str, threads: int | None, resume: bool, overwrite: bool, **options: Any) -> None:
+    r"""Trains a classifier on a file of labelled texts.
+
+    Ctrl-C (or SIGTERM) stops after the current step and leaves a state in OUTPUT.run; the command to go on is printed.
+    A state is also saved every five minutes.
+
+    \b
+    python -m training train --train reviews.csv --output checkpoints/reviews
+    python -m training train --recipe sst2 --seed 1 --output checkpoints/sst2
+    """
+    from training.report import make_console
+    from training.request import CallOptions, check_output, new_request, resume_command, resumed_request
+    from training.runs import RunFolder
+    from training.train import train as run_training
+
+    _limit_threads(threads)
+    call = CallOptions(output=output, **options)
+    run = RunFolder(output)
+    check_output(output, unfinished=run.exists, resume=resume, overwrite=overwrite)
+    going_on = resume and run.exists
+    request = resumed_request(run.request(), call) if going_on else new_request(call)
+    record = run_training(request, output, resume=going_on, device=device, console=make_console())
+    if record is None:
+        click.echo(f"stopped; to go on: {resume_command(output, device, threads)}", err=True)
+        sys.exit(INTERRUPTED)
+    _tell_result(record, output)
+
+
+@main.command()
+@click.argument("checkpoint", type=FILE)
+@click.argument("file", type=FILE)
+@click.option("--text-column", default="text", show_default=True, help="Column of the texts.")
+@click.option("--label-column", default="label", show_default=True, help="Column of the labels.")
+@click.option(
+    "--worst", type=click.IntRange(min=0), default=10, show_default=True, metavar="N", help="Show the N worst mistakes."
+)
+@click.option("--json", "json_file", type=FILE, help="Write all figures to this file, in the form of metrics.json.")
+@DEVICE
+@THREADS
+def evaluate(
+    checkpoint: Path,
+    file: Path,
+    text_column: str,
+    label_column: str,
+    worst: int,
+    json_file: Path | None,
+    device: str,
+    threads: int | None,
+) -> None:
+    """Scores CHECKPOINT on the labelled texts of FILE.
+
+    Prints accuracy and macro-F1 with 95% bootstrap intervals, calibration (ECE, NLL, Brier), figures of each label, the
+    confusion matrix and the worst mistakes with their rows (the first row of data is 1).
+    """
+    from model.classifier import Classifier
+    from training.data import read_dataset
+    from training.evaluate import evaluate as run_evaluation
+    from training.evaluate import worst_mistakes
+    from training.report import make_console, print_evaluation, print_mistakes
+
+    _limit_threads(threads)
+    classifier = Classifier.load(checkpoint, device=device)
+    dataset = read_dataset(file, text_column=text_column, label_column=label_column)
+    result = run_evaluation(classifier, dataset)
+    console = make_console()
+    console.print(f"{checkpoint} (version {classifier.version}) on {file}", markup=False)
+    print_evaluation(console, result.evaluation)
+    if worst and (mistakes := worst_mistakes(result, dataset, classifier, worst)):
+        print_mistakes(console, mistakes)
+    if json_file is not None:
+        json_file.write_text(result.evaluation.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+@main.command()
+@click.argument("name", required=False)
+def recipes(name: str | None) -> None:
+    """Lists the recipes, or shows what one of them needs, takes and reaches."""
+    from training.config import read_recipe, recipe_header, recipe_names
+
+    if name is None:
+        for known in recipe_names():
+            click.echo(f"{known:<12} {recipe_header(known).partition(chr(10))[0]}")
+        return
+    read_recipe(name)
+    click.echo(recipe_header(name))
+
+
+@main.command()
+@click.option("--recipe", help="With the settings of this recipe.")
+def settings(recipe: str | None) -> None:
+    """Lists every setting that --set and a TOML file may change, with its value."""
+    from training.config import build_config, flatten, read_recipe
+
+    for key, value in flatten(build_config(read_recipe(recipe) if recipe else {})).items():
+        click.echo(f"{key} = {value}")
+
+
+def _limit_threads(threads: int | None) -> None:
+    if threads is not None:
+        from model.classifier import set_num_threads
+
+        os.environ["RAYON_NUM_THREADS"] = str(threads)  # the tokenizer's pool, not begun yet
+        set_num_threads(threads)
+
+
+def _tell_result(record: "Record", output: Path) -> None:
+    from training.report import make_console, print_evaluation
+
+    console = make_console()
+    for role, evaluation in record.evaluations.items():
+        console.print(f"\n{role}:")
+        print_evaluation(console, evaluation)
+    calibration = record.calibration
+    console.print(f"\ntraining accuracy {record.training_accuracy:.4f}; temperature {calibration.temperature:.3f}, "
+                  f"validation ECE {calibration.ece_before:.4f} before, {calibration.ece_after:.4f} after")  # fmt: skip
+    for warning in record.warnings:
+        console.print(f"warning: {warning}", markup=False)
+    console.print(f"wrote {output}", markup=False)
+
+
+if __name__ == "__main__":
+    main(prog_name=PROGRAM)

@@ -1,0 +1,102 @@
+"""The model card: a checkpoint's `README.md`, written from its record so that the two cannot disagree."""
+
+from model.checkpoint import METRICS
+from training.progress import format_duration
+from training.record import Record
+from training.report import summary
+
+KINDS = {"single_label": "exactly one of", "multi_label": "any number of"}
+
+
+def write_card(record: Record) -> str:
+    """Markdown: what the model does, how well, on what data, its limits, and how to make it again."""
+    sections = [
+        f"# {record.name}",
+        _introduction(record),
+        "## Scores",
+        *_scores(record),
+        "## Data",
+        _data(record),
+        "## Limits",
+        _limits(record),
+        "## How it was made",
+        _making(record),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _introduction(record: Record) -> str:
+    scores = record.evaluations["validation"].scores
+    labels = ", ".join(f"`{label.label}`" for label in scores.labels)
+    return (
+        f"Gives a text {KINDS[record.task]} {len(scores.labels)} labels: {labels}.\n"
+        f"An embedding of {record.vocab_size:,} tokens and an LSTM, {record.num_parameters:,} parameters in all; "
+        "trained and served by Sluice."
+    )
+
+
+def _scores(record: Record) -> list[str]:
+    roles = list(record.evaluations)
+    columns = [dict(summary(evaluation)) for evaluation in record.evaluations.values()]
+    table = [f"| | {' | '.join(roles)} |", "| --- |" + " --- |" * len(roles)]
+    table += [f"| {name} | {' | '.join(column[name] for column in columns)} |" for name in columns[0]]
+    calibration = record.calibration
+    reading = (
+        "Intervals are 95% bootstrap intervals over the texts. `majority` is the accuracy of always giving the "
+        f"commonest answer.\nValidation chose the weights (by `{record.config['metric']}`) and the temperature, so its "
+        f"figures are flattered; {'test was read once, at the end' if 'test' in roles else 'no test set was given'}."
+    )
+    tempered = (
+        f"Temperature {calibration.temperature:.3f}, fitted on validation: ECE {calibration.ece_before:.4f} before, "
+        f"{calibration.ece_after:.4f} after; NLL {calibration.nll_before:.4f} before, {calibration.nll_after:.4f} "
+        "after."
+    )
+    return ["\n".join(table), reading, tempered, _labels(record, roles[-1])]
+
+
+def _labels(record: Record, role: str) -> str:
+    table = [f"| label ({role}) | precision | recall | F1 | texts |", "| --- | --- | --- | --- | --- |"]
+    for label in record.evaluations[role].scores.labels:
+        figures = f"{label.precision:.4f} | {label.recall:.4f} | {label.f1:.4f} | {label.support:,}"
+        table.append(f"| {_cell(label.label)} | {figures} |")
+    return "\n".join(table)
+
+
+def _data(record: Record) -> str:
+    table = ["| role | file | texts | SHA-256 |", "| --- | --- | --- | --- |"]
+    table += [f"| {role} | {_cell(f.file)} | {f.rows:,} | `{f.sha256}` |" for role, f in record.data.items()]
+    notes = [f"Source: {record.source}."] * bool(record.source)
+    notes.append(f"Licence of the data: {record.licence or 'not recorded'}. Check that it allows your use.")
+    return "\n".join(table) + "\n\n" + "\n".join(notes)
+
+
+def _limits(record: Record) -> str:
+    limits = [
+        f"Texts are cut to their first {record.config['tokenizer.max_tokens']:,} tokens; the answer says when.",
+        "The scores hold for texts like those above; on others measure first: `python -m training evaluate`.",
+        "Every text gets an answer, also in a language that the model has never seen; an empty one gets the prior.",
+    ]
+    return "\n".join(f"- {limit}" for limit in [*limits, *(f"Found in this run: {w}." for w in record.warnings)])
+
+
+def _making(record: Record) -> str:
+    effort, code = record.effort, record.code
+    libraries = ", ".join(f"{name} {version}" for name, version in record.libraries.items())
+    return (
+        f"```sh\n{record.command}\n```\n\n"
+        f"{record.created}, seed {record.seed}, {effort.steps:,} steps ({effort.epochs:.2f} epochs, best at "
+        f"{effort.best_epoch:.2f}) in {format_duration(effort.seconds)} on {effort.device} "
+        f"({effort.machine}; threads: {effort.threads}), "
+        f"{effort.tokens_per_s:,.0f} tokens/s.\n"
+        f"Sluice {code['version'] or 'unknown'}{f' ({commit})' if (commit := code['commit']) else ''}; {libraries}.\n"
+        f"`{METRICS}` holds every setting and every figure."
+    )
+
+
+def _cell(text: str) -> str:
+    r"""Text that cannot break a Markdown table.
+
+    >>> print(_cell("a|b"))
+    a\|b
+    """
+    return " ".join(text.split()).replace("|", "\\|")

@@ -1,0 +1,168 @@
+"""From best weights to a finished checkpoint: calibrated, scored as it will be served, and written with its record.
+
+The figures are those of the checkpoint as loaded from disk: what is measured is what is shipped.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+
+from model.checkpoint import Checkpoint, save_checkpoint
+from model.classifier import Classifier
+from model.config import CheckpointConfig
+from training.calibrate import fit_temperature
+from training.card import write_card
+from training.config import flatten
+from training.corpus import Corpus, shown_path
+from training.evaluate import Evaluation, Result, evaluate, logits_of
+from training.loop import Trainer
+from training.provenance import code_version, describe_machine, library_versions
+from training.record import Calibration, Effort, Record
+from training.request import Request
+from training.sanity import result_warnings
+
+TRAINING_SAMPLE = 2000
+"""Training texts scored, to set against validation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run whose trainer holds the best weights."""
+
+    request: Request
+    corpus: Corpus
+    tokenizer: Tokenizer
+    trainer: Trainer
+
+
+def publish(finished: Finished, output: Path, *, scratch: Path, device: str) -> Record:
+    """Calibrates, evaluates and writes `output`; `scratch` is a folder for what comes before the figures are known."""
+    corpus = finished.corpus
+    raw = bare_checkpoint(finished)
+    uncalibrated = reload(raw, scratch, device)
+    before = evaluate(uncalibrated, corpus.validation)
+    logits_NC = logits_of(uncalibrated, uncalibrated.encode(corpus.validation.texts))
+    temperature = fit_temperature(logits_NC, before.truth_NC, task=corpus.task)
+    calibrated = dataclasses.replace(raw, config=raw.config.model_copy(update={"temperature": temperature}))
+    classifier = reload(calibrated, scratch, device)
+    results = {role: evaluate(classifier, dataset) for role, dataset in corpus.held_out.items()}
+    calibration = compare(temperature, before, results["validation"])
+    training_accuracy = accuracy_of_sample(classifier, finished)
+    evaluations = {role: result.evaluation for role, result in results.items()}
+    record = make_record(finished, evaluations, calibration, training_accuracy, name=output.name)
+    save_checkpoint(
+        output, dataclasses.replace(calibrated, metrics=record.model_dump(mode="json"), card=write_card(record))
+    )
+    return record
+
+
+def bare_checkpoint(finished: Finished) -> Checkpoint:
+    """The best weights in the number format to be stored, not calibrated and without figures."""
+    config, network = finished.request.config, finished.trainer.network
+    dtype = {"float32": torch.float32, "float16": torch.float16}[config.weights]
+    return Checkpoint(
+        config=CheckpointConfig(
+            task=finished.corpus.task,
+            labels=finished.corpus.labels,
+            max_tokens=config.tokenizer.max_tokens,
+            architecture=network.architecture,
+        ),
+        weights={name: tensor.to(dtype) for name, tensor in network.state_dict().items()},
+        tokenizer=finished.tokenizer,
+        metrics={},
+        card="",
+    )
+
+
+def reload(checkpoint: Checkpoint, scratch: Path, device: str) -> Classifier:
+    """The classifier that a server would load."""
+    save_checkpoint(scratch, checkpoint)
+    return Classifier.load(scratch, device=device)
+
+
+def compare(temperature: float, before: Result, after: Result) -> Calibration:
+    """What the temperature did on validation."""
+    old, new = before.evaluation.scores, after.evaluation.scores
+    return Calibration(
+        temperature=temperature, ece_before=old.ece, ece_after=new.ece, nll_before=old.nll, nll_after=new.nll
+    )
+
+
+def accuracy_of_sample(classifier: Classifier, finished: Finished) -> float:
+    """Accuracy on up to `TRAINING_SAMPLE` training texts."""
+    train = finished.corpus.train
+    rng = np.random.default_rng(finished.request.config.seed)
+    chosen = sorted(rng.permutation(len(train))[:TRAINING_SAMPLE].tolist())
+    return evaluate(classifier, train.take(chosen)).evaluation.scores.accuracy
+
+
+def make_record(
+    finished: Finished,
+    evaluations: dict[str, Evaluation],
+    calibration: Calibration,
+    training_accuracy: float,
+    *,
+    name: str,
+) -> Record:
+    """Everything that `metrics.json` says."""
+    request, corpus, trainer = finished.request, finished.corpus, finished.trainer
+    config = request.config
+    suspicions = result_warnings(
+        evaluations["validation"],
+        training_accuracy=training_accuracy,
+        history=trainer.history,
+        config=config.loop,
+    )
+    return Record(
+        name=config.name or name,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        task=corpus.task,
+        recipe=request.recipe,
+        command=request.command,
+        seed=config.seed,
+        evaluations=evaluations,
+        training_accuracy=training_accuracy,
+        calibration=calibration,
+        num_parameters=sum(p.numel() for p in trainer.network.parameters()),
+        vocab_size=finished.tokenizer.get_vocab_size(),
+        effort=measure_effort(trainer),
+        data=corpus.files,
+        source=config.data.source,
+        licence=config.data.licence,
+        warnings=corpus.warnings + suspicions,
+        config=published_settings(request),
+        code=code_version(),
+        libraries=library_versions(),
+    )
+
+
+def measure_effort(trainer: Trainer) -> Effort:
+    """What the training took, from the trainer at its end."""
+    history = trainer.history
+    best = max(history, key=lambda reading: reading["validation"])
+    device = next(trainer.network.parameters()).device
+    return Effort(
+        seconds=trainer.seconds,
+        tokens_per_s=trainer.tokens_per_s,
+        steps=int(history[-1]["step"]),
+        epochs=history[-1]["epoch"],
+        best_epoch=best["epoch"],
+        device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        threads=torch.get_num_threads(),
+        machine=describe_machine(),
+        history=history,
+    )
+
+
+def published_settings(request: Request) -> dict[str, object]:
+    """Every setting by dotted key, files by the names under which they are published."""
+    settings = flatten(request.config)
+    for key in ("data.train", "data.validation", "data.test"):
+        if settings[key] is not None:
+            settings[key] = shown_path(Path(settings[key]), Path(request.data_root))
+    return settings

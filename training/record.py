@@ -1,0 +1,74 @@
+"""What `metrics.json` of a checkpoint says: how it was made and how it scores."""
+
+from typing import Any
+
+from model.config import Frozen, Task
+from training.corpus import DataFile
+from training.evaluate import Evaluation
+
+
+class Calibration(Frozen):
+    """The temperature and what it did on validation, before and after."""
+
+    temperature: float
+    ece_before: float
+    ece_after: float
+    nll_before: float
+    nll_after: float
+
+
+class Effort(Frozen):
+    """What the training took.
+
+    Attributes:
+        seconds: in the loop, validation included, over all resumptions.
+        tokens_per_s: real tokens trained on a second.
+        steps, epochs: done before it stopped.
+        best_epoch: where the weights come from.
+        device, threads, machine: what it ran on.
+        history: the readings of the validation metric.
+    """
+
+    seconds: float
+    tokens_per_s: float
+    steps: int
+    epochs: float
+    best_epoch: float
+    device: str
+    threads: int
+    machine: str
+    history: list[dict[str, float]]
+
+
+class Record(Frozen):
+    """`metrics.json`.
+
+    Attributes:
+        created: date and time, UTC, ISO 8601.
+        command: trains the same again, given the same files.
+        evaluations: scores of the finished checkpoint, loaded from disk, by role.
+        training_accuracy: on a sample of the training texts, to set against validation.
+        config: every setting of the run, by dotted key.
+        code, libraries: versions.
+        warnings: what a person should know before trusting a score.
+    """
+
+    name: str
+    created: str
+    task: Task
+    recipe: str | None
+    command: str
+    seed: int
+    evaluations: dict[str, Evaluation]
+    training_accuracy: float
+    calibration: Calibration
+    num_parameters: int
+    vocab_size: int
+    effort: Effort
+    data: dict[str, DataFile]
+    source: str
+    licence: str
+    warnings: list[str]
+    config: dict[str, Any]
+    code: dict[str, str | None]
+    libraries: dict[str, str]

@@ -1,0 +1,157 @@
+"""What a call of `train` asks for: its options as one configuration, and the call that would ask for it again."""
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from model.checkpoint import DIGESTS
+from model.config import Frozen
+from training.config import TrainConfig, build_config, flatten, parse_settings, read_recipe, read_toml
+from training.errors import UsageError
+
+PROGRAM = ("python", "-m", "training", "train")
+ROLES = ("train", "validation", "test")
+
+
+class Request(Frozen):
+    """What a run was asked to do.
+
+    Attributes:
+        config: every setting, with absolute paths of files.
+        recipe: name of the recipe that it came from.
+        command: trains the same again.
+        data_root: where a recipe's files were looked for.
+    """
+
+    config: TrainConfig
+    recipe: str | None
+    command: str
+    data_root: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallOptions:
+    """The options of `train` that say what is trained; None where one was not given."""
+
+    output: Path
+    data_root: Path
+    train_file: Path | None = None
+    validation: Path | None = None
+    test: Path | None = None
+    recipe: str | None = None
+    config_file: Path | None = None
+    settings: tuple[str, ...] = ()
+    text_column: str | None = None
+    label_column: str | None = None
+    seed: int | None = None
+
+    @property
+    def names_data(self) -> bool:
+        """Whether the call could begin a run."""
+        return bool(self.train_file or self.recipe or self.config_file)
+
+    def words(self) -> list[str]:
+        """The options as on a command line, files without their folders."""
+        options: list[tuple[str, Path | str | int | None]] = [
+            ("--recipe", self.recipe),
+            ("--config", self.config_file),
+            ("--train", self.train_file),
+            ("--validation", self.validation),
+            ("--test", self.test),
+            *(("--set", setting) for setting in self.settings),
+            ("--text-column", self.text_column),
+            ("--label-column", self.label_column),
+            ("--seed", self.seed),
+        ]
+        given = [
+            (name, value.name if isinstance(value, Path) else str(value))
+            for name, value in options
+            if value is not None
+        ]
+        return [word for option in given for word in option]
+
+
+def new_request(call: CallOptions) -> Request:
+    """What the call asks for: defaults, recipe, file, `--set` and the other options, the later over the earlier.
+
+    Raises:
+        UsageError: a setting is unknown or does not fit, or the recipe or file cannot be read.
+    """
+    layers = [read_recipe(call.recipe)] if call.recipe else []
+    layers += [read_toml(call.config_file)] if call.config_file else []
+    layers = [below(layer, call.data_root) for layer in layers]
+    settings = below(parse_settings(call.settings), Path())
+    config = build_config(*layers, settings, as_settings(call))
+    command = shlex.join([*PROGRAM, *call.words(), "--output", call.output.name])
+    return Request(config=config, recipe=call.recipe, command=command, data_root=str(call.data_root.resolve()))
+
+
+def resumed_request(request: Request, call: CallOptions) -> Request:
+    """What an unfinished run was asked for; what the call says again must agree with it.
+
+    Raises:
+        UsageError: it does not.
+    """
+    if call.names_data:
+        check_same(request.config, new_request(call).config)
+    elif given := call.words():
+        raise UsageError(f"--resume goes on with the settings it began with; leave out {shlex.join(given)}")
+    return request
+
+
+def check_same(before: TrainConfig, now: TrainConfig) -> None:
+    """Refuses a resumption with other settings.
+
+    Raises:
+        UsageError: some differ; says which.
+    """
+    old, new = flatten(before), flatten(now)
+    changed = [f"{key} (was {old[key]!r}, now {new[key]!r})" for key in new if old[key] != new[key]]
+    if changed:
+        raise UsageError(f"--resume goes on with the settings it began with; these differ: {', '.join(changed)}")
+
+
+def below(layer: dict[str, Any], root: Path) -> dict[str, Any]:
+    """The settings with their relative files looked for under `root`, and made absolute."""
+    data = layer.get("data")
+    if not isinstance(data, dict):
+        return layer
+    files = {role: str((root / data[role]).resolve()) for role in ROLES if isinstance(data.get(role), str)}
+    return layer | {"data": data | files}
+
+
+def as_settings(call: CallOptions) -> dict[str, Any]:
+    """The options that are short forms of settings. A training file replaces a recipe's files."""
+    data: dict[str, Any] = {}
+    if call.train_file is not None:
+        data = {"validation": None, "test": None, "source": "", "licence": ""}
+    files = {"train": call.train_file, "validation": call.validation, "test": call.test}
+    data |= {role: str(path.resolve()) for role, path in files.items() if path is not None}
+    columns = {"text_column": call.text_column, "label_column": call.label_column}
+    data |= {name: column for name, column in columns.items() if column is not None}
+    return {"data": data} | ({} if call.seed is None else {"seed": call.seed})
+
+
+def resume_command(output: Path, device: str, threads: int | None) -> str:
+    """The call that goes on with an interrupted run."""
+    words = [*PROGRAM, "--output", str(output), "--resume"]
+    words += ["--device", device] if device != "auto" else []
+    return shlex.join(words + (["--threads", str(threads)] if threads else []))
+
+
+def check_output(output: Path, *, unfinished: bool, resume: bool, overwrite: bool) -> None:
+    """Refuses to lose a checkpoint or an unfinished run, or to train for an output that cannot be written.
+
+    Raises:
+        UsageError: something stands in the way; says how to go on.
+    """
+    if overwrite and resume:
+        raise UsageError("--resume and --overwrite contradict each other")
+    finished = (output / DIGESTS).is_file()
+    if output.exists() and not finished and not (output.is_dir() and not any(output.iterdir())):
+        raise UsageError(f"{output} exists and is not a checkpoint; choose another --output")
+    if unfinished and not resume and not overwrite:
+        raise UsageError(f"{output} has an unfinished run; --resume goes on with it, --overwrite gives it up")
+    if finished and not unfinished and not overwrite:
+        raise UsageError(f"{output} exists; --overwrite replaces it")

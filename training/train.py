@@ -1,0 +1,152 @@
+"""One run, from files of labelled text to a finished checkpoint."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from safetensors import SafetensorError
+from tokenizers import Tokenizer
+
+from model.device import resolve_device
+from model.network import LstmClassifier
+from model.text import TextEncoder
+from training.config import TrainConfig
+from training.corpus import Corpus, read_corpus
+from training.data import Dataset, encode_labels
+from training.errors import UsageError
+from training.interrupt import StopRequest
+from training.loop import Examples, Progress, Trainer
+from training.metrics import measure
+from training.progress import format_duration, show_progress
+from training.publish import Finished, publish
+from training.record import Record
+from training.request import Request
+from training.runs import RunFolder
+from training.tokenizer import train_tokenizer
+
+SAVE_EVERY_S = 300.0
+"""How often the state is saved; so much is lost at most when the machine dies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What is ready before the first step."""
+
+    corpus: Corpus
+    tokenizer: Tokenizer
+    trainer: Trainer
+
+
+def train(request: Request, output: Path, *, resume: bool, device: str, console: Console) -> Record | None:
+    """Trains, calibrates, evaluates and writes the checkpoint `output`.
+
+    Returns:
+        What `metrics.json` says; None if Ctrl-C or SIGTERM came first: then `RunFolder(output)` can be resumed.
+
+    Raises:
+        TrainingError, ModelError: see there.
+    """
+    run = RunFolder(output)
+    prepared = prepare(request, run, resume=resume, device=device, console=console)
+    if not fit(prepared.trainer, run, metric=request.config.metric, console=console):
+        return None
+    console.print("calibrating, and evaluating the finished checkpoint as loaded from disk")
+    finished = Finished(request, prepared.corpus, prepared.tokenizer, prepared.trainer)
+    record = publish(finished, output, scratch=run.path / "checkpoint", device=device)
+    run.remove()
+    return record
+
+
+def prepare(request: Request, run: RunFolder, *, resume: bool, device: str, console: Console) -> Prepared:
+    """Reads the data, makes or takes up the tokenizer, and builds a trainer that stands where the run stands."""
+    config = request.config
+    corpus = read_corpus(config.data, seed=config.seed, data_root=Path(request.data_root))
+    digests = {role: file.sha256 for role, file in corpus.files.items()}
+    if resume:
+        run.check_digests(digests)
+        tokenizer = run.tokenizer()
+    else:
+        tokenizer = train_tokenizer(config.tokenizer, corpus.train.texts)
+        run.create(request, tokenizer, digests)
+    trainer = build_trainer(config, corpus, tokenizer, device=resolve_device(device))
+    if resume and run.has_state:
+        load_state(trainer, run)
+    tell_start(console, corpus, trainer, tokenizer)
+    return Prepared(corpus, tokenizer, trainer)
+
+
+def build_trainer(config: TrainConfig, corpus: Corpus, tokenizer: Tokenizer, *, device: torch.device) -> Trainer:
+    """A trainer at its first step; the same weights for the same seed."""
+    torch.manual_seed(config.seed)
+    architecture = config.architecture.sized(tokenizer.get_vocab_size())
+    encoder = TextEncoder(tokenizer, max_tokens=config.tokenizer.max_tokens)
+    return Trainer(
+        LstmClassifier(architecture, len(corpus.labels), config.dropouts),
+        encode_examples(corpus.train, corpus, encoder),
+        encode_examples(corpus.validation, corpus, encoder),
+        config.loop,
+        measure=measure(config.metric, corpus.task),
+        seed=config.seed,
+        device=device,
+    )
+
+
+def encode_examples(dataset: Dataset, corpus: Corpus, encoder: TextEncoder) -> Examples:
+    """Token ids and targets of each text."""
+    return Examples([text.ids for text in encoder.encode(dataset.texts)], encode_labels(dataset, corpus.labels))
+
+
+def load_state(trainer: Trainer, run: RunFolder) -> None:
+    """Puts the trainer where the run stopped.
+
+    Raises:
+        UsageError: the state is damaged.
+    """
+    try:
+        trainer.load_state(run.path)
+    except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        raise UsageError(f"{run.path}: the saved state is damaged ({error}); start anew with --overwrite") from error
+
+
+def fit(trainer: Trainer, run: RunFolder, *, metric: str, console: Console) -> bool:
+    """Trains to the end (True) or to a request to stop (False); either way the state is saved in the run's folder."""
+    save = Every(SAVE_EVERY_S, lambda: trainer.save_state(run.path))
+    with StopRequest() as stop, show_progress(console, metric=metric, num_readings=len(trainer.history)) as show:
+
+        def report(progress: Progress) -> None:
+            show(progress, trainer.history)
+            save()
+
+        finished = trainer.run(report, lambda: bool(stop))
+    trainer.save_state(run.path)
+    return finished
+
+
+class Every:
+    """Does something when called, but only once in `seconds`; not in the first ones."""
+
+    def __init__(self, seconds: float, action: Callable[[], None], clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds, self._action, self._clock = seconds, action, clock
+        self._last = clock()
+
+    def __call__(self) -> None:
+        """Acts, if it is time."""
+        if self._clock() - self._last >= self._seconds:
+            self._action()
+            self._last = self._clock()
+
+
+def tell_start(console: Console, corpus: Corpus, trainer: Trainer, tokenizer: Tokenizer) -> None:
+    """Says what is about to be trained on what, and what is wrong with the data."""
+    parts = ", ".join(f"{role} {file.rows:,}" for role, file in corpus.files.items())
+    console.print(f"texts: {parts}; {len(corpus.labels)} labels, {corpus.task.replace('_', '-')}", markup=False)
+    for warning in corpus.warnings:
+        console.print(f"warning: {warning}", markup=False)
+    num_parameters = sum(p.numel() for p in trainer.network.parameters())
+    console.print(
+        f"{tokenizer.get_vocab_size():,} tokens, {num_parameters:,} parameters, up to {trainer.total_steps:,} steps"
+        + (f"; resumed after {format_duration(trainer.seconds)}" if trainer.seconds else "")
+    )
