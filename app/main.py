@@ -19,8 +19,10 @@ from app.metrics import Metrics
 from app.middleware import Observed
 from app.models import Load, Models, load_checkpoint
 from app.openapi import DESCRIPTION, openapi_of
+from app.parsing import PLAIN_FIELD
 from app.predict import predict_route
 from app.routes import ASSETS_PATH, api_routes
+from app.routing import NamedMount
 from app.settings import Settings
 
 
@@ -67,7 +69,7 @@ def create_app(settings: Settings | None = None, classifiers: Mapping[str, Class
     app.router.routes.insert(0, predict_route(models, settings))
     app.include_router(api_routes(models, metrics, settings))
     # FastAPI's own page loads its scripts from another host; these come from the package.
-    app.mount(ASSETS_PATH, StaticFiles(packages=[("fastapi_offline", "static")]))
+    app.router.routes.append(NamedMount(ASSETS_PATH, StaticFiles(packages=[("fastapi_offline", "static")])))
     app.openapi = openapi_of(app, settings)  # type: ignore[method-assign]
     return app
 
@@ -81,5 +83,5 @@ async def _handle_invalid(_request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
+    where = ".".join(part if PLAIN_FIELD.fullmatch(part) else "?" for part in map(str, first["loc"]))
     return problem_response(InvalidRequest(f"{first['msg']} - at `{where}`."))

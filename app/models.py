@@ -14,6 +14,7 @@ from app.contract import Classifier
 from app.errors import NotReady, SettingsError, UnknownModel
 from app.metrics import Metrics, ModelMetrics
 from app.settings import Settings
+from model.errors import ModelError
 
 logger = logging.getLogger(__name__)
 
@@ -118,7 +119,8 @@ class Models:
         except Exception as error:
             self.failure = error
             # The settings and the checkpoint are the operator's, so the message holds no text of a user.
-            logger.critical("a model could not be loaded: %s", error, exc_info=error)
+            foreseen = isinstance(error, ModelError | SettingsError)
+            logger.critical("a model could not be loaded: %s", error, exc_info=None if foreseen else error)
 
     def _check(self, name: str, classifier: Classifier) -> None:
         if classifier.max_tokens > self._settings.max_batch_tokens:

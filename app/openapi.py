@@ -27,7 +27,7 @@ from app.errors import (
     problem_response,
 )
 from app.parsing import TIMEOUT_HEADER
-from app.schemas import PredictRequest, PredictResponse
+from app.schemas import FailedPrediction, Prediction, PredictRequest, PredictResponse
 from app.settings import Settings
 
 DESCRIPTION = """Small, fast text classification.
@@ -35,6 +35,7 @@ DESCRIPTION = """Small, fast text classification.
 Every error, whatever its status, is one schema (`Problem`, RFC 9457). Every answer carries `X-Request-Id`."""
 
 _REF = "#/components/schemas/{name}"
+_STRUCTS = (PredictRequest, PredictResponse, Prediction, FailedPrediction, Problem)
 
 EXAMPLE_REQUESTS = {
     "one": {"summary": "One text", "value": {"inputs": "A warm, funny and moving film."}},
@@ -89,7 +90,7 @@ def openapi_of(app: FastAPI, settings: Settings) -> Callable[[], dict[str, Any]]
             document.update(
                 get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
             )
-            _, schemas = msgspec.json.schema_components((PredictRequest, PredictResponse, Problem), ref_template=_REF)
+            _, schemas = msgspec.json.schema_components(_STRUCTS, ref_template=_REF)
             schemas["PredictRequest"]["properties"]["inputs"]["anyOf"][1]["maxItems"] = settings.max_texts
             document.setdefault("components", {}).setdefault("schemas", {}).update(schemas)
             # First, since it is what everybody came for.

@@ -1,6 +1,7 @@
 """From the bytes of a request to a checked value, or to an error that says where and never what."""
 
 import re
+from contextlib import suppress
 
 import msgspec
 from starlette.types import Receive, Scope
@@ -11,6 +12,7 @@ from app.schemas import PredictRequest
 TIMEOUT_HEADER = "X-Request-Timeout-Ms"
 
 _DECODER = msgspec.json.Decoder(PredictRequest)
+_LAX_DECODER = msgspec.json.Decoder(PredictRequest, strict=False)
 
 _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a whole pair: left as it is
@@ -19,7 +21,8 @@ _ESCAPE = re.compile(
     re.DOTALL,
 )
 _FIELD = re.compile(r"(?<=unknown field `).*(?=`)", re.DOTALL)
-_PLAIN_FIELD = re.compile(r"[A-Za-z_]{1,32}")
+PLAIN_FIELD = re.compile(r"[A-Za-z0-9_]{1,32}")
+"""What a field's name looks like. Other names are the client's text and are never repeated."""
 
 
 async def read_body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
@@ -67,6 +70,10 @@ def parse_predict(body: bytes) -> PredictRequest:
     try:
         return _DECODER.decode(body)
     except msgspec.ValidationError as error:
+        if "got `float` - at `$.top_k`" in str(error):
+            # 2.0 is an integer in JSON Schema. The lax decoder would take "2" as well, but there it is a float.
+            with suppress(msgspec.ValidationError):
+                return _LAX_DECODER.decode(body)
         raise InvalidRequest(_sentence(str(error))) from None
     except UnicodeDecodeError:
         raise InvalidJson(_where_utf8_breaks(body)) from None
@@ -99,7 +106,7 @@ def _replace_lone(escape: re.Match[bytes]) -> bytes:
 def _sentence(message: str) -> str:
     """Msgspec's message, except that a field's name is the client's text and only shown if it looks like a name."""
     field = _FIELD.search(message)
-    if field and not _PLAIN_FIELD.fullmatch(field[0]):
+    if field and not PLAIN_FIELD.fullmatch(field[0]):
         return "The request has an unknown field; it may have `inputs`, `model` and `top_k`."
     return f"{message}."
 

@@ -7,7 +7,6 @@ import asyncio
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 from starlette.types import Receive
 
 from app.errors import ClientGone, TextTooLong, TooManyTexts
@@ -16,13 +15,14 @@ from app.middleware import RequestRecord
 from app.models import Models, ServedModel
 from app.parsing import parse_predict, read_body, timeout_s
 from app.rendering import Entry, failed, predict_body, prediction
+from app.routing import NamedRoute
 from app.settings import Settings
 
 INLINE_SCORES = 2048
 """Scores up to which the answer is built on the event loop (about a millisecond); larger ones are built in a thread."""
 
 
-def predict_route(models: Models, settings: Settings) -> Route:
+def predict_route(models: Models, settings: Settings) -> NamedRoute:
     """The route of `POST /predict`."""
 
     async def predict(request: Request) -> Response:
@@ -53,7 +53,7 @@ def predict_route(models: Models, settings: Settings) -> Route:
         timing = ", ".join(f"{stage};dur={seconds * 1000:.2f}" for stage, seconds in job.stages_s().items())
         return Response(answer, 200, {"server-timing": timing}, "application/json")
 
-    return Route("/predict", predict, methods=["POST"], include_in_schema=False)
+    return NamedRoute("/predict", predict, methods=["POST"], include_in_schema=False)
 
 
 def _entries(model: ServedModel, job: Job, top_k: int | None) -> dict[str, Entry]:

@@ -63,7 +63,19 @@ class PredictResponse(msgspec.Struct, frozen=True):
 
     model: str
     version: Annotated[str, msgspec.Meta(description="First 12 hex digits of the checkpoint's digest.")]
-    predictions: list[Prediction | FailedPrediction]
+    predictions: Annotated[
+        list[Any],  # Prediction | FailedPrediction, which msgspec writes but, without a tag, cannot describe
+        msgspec.Meta(
+            extra_json_schema={
+                "items": {
+                    "anyOf": [
+                        {"$ref": "#/components/schemas/Prediction"},
+                        {"$ref": "#/components/schemas/FailedPrediction"},
+                    ]
+                }
+            }
+        ),
+    ]
 
 
 class Limits(BaseModel):

@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import sys
 import time
 from types import FrameType
 
@@ -82,4 +81,3 @@ def run(app: FastAPI, settings: Settings, sock: socket.socket) -> None:
     failure: Exception | None = app.state.models.failure
     if failure is not None:
         raise failure
-    sys.stdout.flush()
