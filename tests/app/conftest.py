@@ -1,0 +1,141 @@
+"""A classifier without a network, whose answers can be worked out by hand and whose failures can be arranged."""
+
+import asyncio
+import threading
+import zlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import numpy as np
+import numpy.typing as npt
+import pytest
+from fastapi import FastAPI
+
+from app.main import create_app
+from app.settings import Settings
+from model.text import Encoded
+
+POISON = "poison"
+FATAL = "fatal"
+
+
+def word_id(word: str) -> int:
+    return zlib.crc32(word.encode()) % 10_000
+
+
+class FakeClassifier:
+    """Words are tokens. P(positive) is the mean of the words' ids over 10,000; an empty text has 0.25.
+
+    Attributes:
+        gate: clear it to hold the device.
+        entered: set when a batch reaches the device.
+        batches: the lengths of the texts of each call of `score` that worked.
+    """
+
+    version = "0123456789ab"
+    max_tokens = 16
+    metrics: Mapping[str, Any] = {"test": {"accuracy": 0.875}}
+    device = "cpu"
+    dtype = "float32"
+
+    def __init__(self, labels: tuple[str, ...] = ("negative", "positive"), task: str = "single_label") -> None:
+        self.labels = labels
+        self.task = task
+        self.gate = threading.Event()
+        self.gate.set()
+        self.entered = threading.Event()
+        self.batches: list[list[int]] = []
+        self.scored: list[int] = []
+        self.warm = False
+        self.threads: set[str] = set()
+
+    def warm_up(self) -> None:
+        self.warm = True
+
+    def encode(self, texts: Sequence[str]) -> list[Encoded]:
+        if "untokenisable" in texts:
+            raise ValueError("the text is untokenisable")
+        return [self._encode(text.split()) for text in texts]
+
+    def _encode(self, words: Sequence[str]) -> Encoded:
+        ids = np.array([word_id(word) for word in words[: self.max_tokens]], dtype=np.int32)
+        return Encoded(ids, truncated=len(words) > self.max_tokens)
+
+    def score(self, batch: Sequence[Encoded]) -> npt.NDArray[np.float32]:
+        self.entered.set()
+        self.gate.wait(10)
+        self.threads.add(threading.current_thread().name)
+        ids = {int(i) for encoded in batch for i in encoded.ids}
+        if word_id(FATAL) in ids:
+            raise SystemExit("a fault that no code here foresees")
+        if word_id(POISON) in ids:
+            raise RuntimeError("the device choked")
+        self.batches.append([encoded.num_tokens for encoded in batch])
+        self.scored.extend(sorted(ids))
+        positive = np.array([self.positive_of(encoded) for encoded in batch], dtype=np.float32)
+        shares = np.array([1 / n for n in range(2, len(self.labels))], dtype=np.float32)
+        return np.column_stack([1 - positive, positive, np.outer(positive, shares)]).astype(np.float32)
+
+    def positive_of(self, encoded: Encoded) -> float:
+        return float(encoded.ids.mean()) / 10_000 if encoded.num_tokens else 0.25
+
+    def positive(self, text: str) -> float:
+        """What the server must answer, computed alone."""
+        return round(float(np.float32(self.positive_of(self._encode(text.split())))), 6)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def classifier() -> FakeClassifier:
+    return FakeClassifier()
+
+
+def make_settings(**values: Any) -> Settings:
+    return Settings.model_validate(
+        {"model": {"sentiment": Path("unused")}, "threads": 1, "tokenise_threads": 2} | values
+    )
+
+
+async def until(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
+    """Waits for something that another thread does."""
+    async with asyncio.timeout(timeout_s):
+        while not condition():  # noqa: ASYNC110  # threads set no asyncio.Event
+            await asyncio.sleep(0.002)
+
+
+@asynccontextmanager
+async def running(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    """The app after its start, whether its models are loaded or not."""
+    transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(transport=transport, base_url="http://sluice") as client,
+    ):
+        yield client
+
+
+def app_of(client: httpx2.AsyncClient) -> FastAPI:
+    """The application behind a client that `serve` made."""
+    transport = client._transport
+    assert isinstance(transport, httpx2.ASGITransport)
+    assert isinstance(transport.app, FastAPI)
+    return transport.app
+
+
+@asynccontextmanager
+async def serve(classifier: FakeClassifier, **settings: Any) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client of a ready server."""
+    app = create_app(make_settings(**settings), {"sentiment": classifier})
+    async with running(app) as client:
+        await until(lambda: app.state.models.ready)
+        try:
+            yield client
+        finally:
+            classifier.gate.set()

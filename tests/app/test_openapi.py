@@ -1,0 +1,84 @@
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+
+from app.main import create_app
+from app.openapi import EXAMPLE_REQUESTS, EXAMPLE_RESPONSES
+from app.schemas import FailedPrediction, Prediction, PredictRequest, PredictResponse
+from app.server import Server, listen
+from tests.app.conftest import FakeClassifier, make_settings
+
+
+def app_with_fake() -> FastAPI:
+    return create_app(make_settings(), {"sentiment": FakeClassifier()})
+
+
+def test_every_route_and_every_error_is_documented() -> None:
+    document = app_with_fake().openapi()
+    assert list(document["paths"]) == [
+        "/predict",
+        "/models",
+        "/models/{name}",
+        "/health/live",
+        "/health/ready",
+        "/health",
+        "/metrics",
+    ]
+    responses = document["paths"]["/predict"]["post"]["responses"]
+    assert set(responses) == {"200", "400", "404", "413", "415", "422", "500", "503", "504", "default"}
+    assert set(responses["503"]["content"]["application/problem+json"]["examples"]) == {"overloaded", "not_ready"}
+    for path in document["paths"].values():
+        for operation in path.values():
+            for response in operation["responses"].values():
+                for media_type, content in response.get("content", {}).items():
+                    if media_type == "application/problem+json":
+                        assert content["schema"] == {"$ref": "#/components/schemas/Problem"}
+                        assert all(
+                            set(example["value"]) == {"type", "title", "status", "detail", "error", "error_type"}
+                            for example in content["examples"].values()
+                        )
+    assert "HTTPValidationError" not in json.dumps(document)
+
+
+def test_examples_have_the_form_that_the_code_reads_and_writes() -> None:
+    for request in EXAMPLE_REQUESTS.values():
+        msgspec.convert(request["value"], PredictRequest)
+    for response in EXAMPLE_RESPONSES.values():
+        value: Any = response["value"]
+        for entry in msgspec.convert(value, PredictResponse).predictions:
+            msgspec.convert(entry, FailedPrediction if "error" in entry else Prediction)
+
+
+def test_document_carries_the_limits() -> None:
+    document = create_app(make_settings(max_texts=3), {"sentiment": FakeClassifier()}).openapi()
+    inputs = document["components"]["schemas"]["PredictRequest"]["properties"]["inputs"]
+    assert inputs["anyOf"][1]["maxItems"] == 3
+
+
+def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
+    """Every check, generated right and wrong requests, examples, boundary values and sequences of calls."""
+    settings = make_settings(port=0, max_texts=64)
+    app = create_app(settings, {"sentiment": FakeClassifier()})
+    server = Server(app, settings)
+    sock = listen(settings)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
+    thread.start()
+    try:
+        url = f"http://127.0.0.1:{sock.getsockname()[1]}/openapi.json"
+        # A client that gives the server one millisecond earns its 504.
+        (tmp_path / "schemathesis.toml").write_text(
+            '[checks.not_a_server_error]\nexpected-statuses = ["2xx", "3xx", "4xx", 504]\n'
+        )
+        options = "--checks all --seed 20 --max-examples 25 --max-time 20 --generation-database none --no-color"
+        command = [sys.executable, "-m", "schemathesis.cli", "run", url, *options.split(), "--wait-for-schema", "10"]
+        run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False)
+    finally:
+        server.should_exit = True
+        thread.join()
+    assert run.returncode == 0, run.stdout[-8000:] + run.stderr[-2000:]

@@ -1,0 +1,212 @@
+import asyncio
+import json
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.app.conftest import POISON, FakeClassifier, app_of, serve, until
+
+pytestmark = pytest.mark.anyio
+
+
+async def predictions(client: httpx2.AsyncClient, **body: Any) -> list[Any]:
+    response = await client.post("/predict", json=body)
+    assert response.status_code == 200, response.text
+    entries: list[Any] = response.json()["predictions"]
+    return entries
+
+
+async def test_one_text_has_the_documented_shape(classifier: FakeClassifier) -> None:
+    p = classifier.positive("a fine film")
+    async with serve(classifier) as client:
+        response = await client.post("/predict", json={"inputs": "a fine film"})
+    pairs = sorted([(p, "positive"), (round(1 - p, 6), "negative")], reverse=True)
+    assert response.json() == {
+        "model": "sentiment",
+        "version": "0123456789ab",
+        "predictions": [
+            {
+                "label": pairs[0][1],
+                "score": pytest.approx(pairs[0][0], abs=1e-6),
+                "scores": [{"label": label, "score": pytest.approx(score, abs=1e-6)} for score, label in pairs],
+                "tokens": 3,
+                "truncated": False,
+            }
+        ],
+    }
+    assert response.headers["content-type"] == "application/json"
+    assert [part.split(";")[0] for part in response.headers["server-timing"].split(", ")] == [
+        "wait",
+        "tokenise",
+        "queue",
+        "compute",
+    ]
+
+
+async def test_many_texts_answer_as_each_alone_in_order(classifier: FakeClassifier) -> None:
+    texts = [" ".join(f"w{i}_{j}" for j in range(i % 23)) for i in range(300)]
+    async with serve(classifier, max_batch_texts=16, max_batch_tokens=64) as client:
+        answers = await predictions(client, inputs=texts)
+    by_label = [{s["label"]: s["score"] for s in answer["scores"]} for answer in answers]
+    assert [scores["positive"] for scores in by_label] == [classifier.positive(text) for text in texts]
+    assert [answer["tokens"] for answer in answers] == [min(i % 23, 16) for i in range(300)]
+    assert [answer["truncated"] for answer in answers] == [i % 23 > 16 for i in range(300)]
+    assert max(len(batch) for batch in classifier.batches) <= 16
+    assert all(max(1, *batch) * len(batch) <= 64 for batch in classifier.batches if len(batch) > 1)
+    assert classifier.threads == {"device"}
+
+
+async def test_equal_texts_are_computed_once(classifier: FakeClassifier) -> None:
+    async with serve(classifier) as client:
+        answers = await predictions(client, inputs=["same", "other", "same"])
+    assert answers[0] == answers[2] != answers[1]
+    assert sum(map(len, classifier.batches)) == 2
+
+
+async def test_empty_list_and_empty_text(classifier: FakeClassifier) -> None:
+    async with serve(classifier) as client:
+        assert await predictions(client, inputs=[]) == []
+        (answer,) = await predictions(client, inputs="")
+    assert (answer["tokens"], answer["label"], answer["score"]) == (0, "negative", 0.75)
+
+
+@pytest.mark.parametrize(("top_k", "num"), [(1, 1), (2, 2), (99, 4), (None, 4)])
+async def test_top_k(top_k: int | None, num: int) -> None:
+    classifier = FakeClassifier(("a", "b", "c", "d"), "multi_label")
+    async with serve(classifier) as client:
+        (answer,) = await predictions(client, inputs="word", top_k=top_k)
+    scores = [entry["score"] for entry in answer["scores"]]
+    assert len(scores) == num
+    assert scores == sorted(scores, reverse=True)
+    assert (answer["label"], answer["score"]) == (answer["scores"][0]["label"], scores[0])
+
+
+async def test_named_model(classifier: FakeClassifier) -> None:
+    async with serve(classifier) as client:
+        response = await client.post("/predict", json={"inputs": "a", "model": "sentiment"})
+        assert response.json()["model"] == "sentiment"
+
+
+async def test_bad_text_costs_its_neighbours_nothing(classifier: FakeClassifier) -> None:
+    texts = ["good film", f"some {POISON} here", "untokenisable", "x" * 101, "bad film"]
+    async with serve(classifier, max_chars=100) as client:
+        answers = await predictions(client, inputs=texts)
+        metrics = (await client.get("/metrics")).text
+    assert [answer.get("error", {}).get("type") for answer in answers] == [
+        None,
+        "compute_error",
+        "compute_error",
+        "text_too_long",
+        None,
+    ]
+    assert answers[3]["error"]["detail"] == "The text has 101 characters; the limit is 100."
+    assert answers[4]["tokens"] == 2
+    assert 'sluice_texts_failed_total{model="sentiment",type="compute_error"} 2.0' in metrics
+    assert 'sluice_texts_failed_total{model="sentiment",type="text_too_long"} 1.0' in metrics
+
+
+async def test_lone_surrogates_get_an_answer(classifier: FakeClassifier) -> None:
+    body = rb'{"inputs": ["\ud800 broken", "whole", "\udc00\ud83d\ude00"]}'
+    async with serve(classifier) as client:
+        response = await client.post("/predict", content=body)
+    answers = response.json()["predictions"]
+    assert [answer["tokens"] for answer in answers] == [2, 1, 1]
+    positive = {s["label"]: s["score"] for s in answers[2]["scores"]}["positive"]
+    assert positive == classifier.positive("\ufffd\U0001f600")
+
+
+@pytest.mark.parametrize("content_type", [None, "text/plain", "application/x-www-form-urlencoded", "application/json"])
+async def test_content_type_does_not_matter(classifier: FakeClassifier, content_type: str | None) -> None:
+    headers = {} if content_type is None else {"content-type": content_type}
+    async with serve(classifier) as client:
+        response = await client.post("/predict", content=b'{"inputs":"a"}', headers=headers)
+    assert response.status_code == 200
+
+
+async def test_large_answers_are_built_off_the_loop() -> None:
+    classifier = FakeClassifier(tuple(f"label{i}" for i in range(100)), "multi_label")
+    async with serve(classifier) as client:
+        answers = await predictions(client, inputs=[f"text {i}" for i in range(30)])
+    assert [len(answer["scores"]) for answer in answers] == [100] * 30
+
+
+async def test_deadline_of_the_client_and_work_dropped_before_the_device(classifier: FakeClassifier) -> None:
+    async with serve(classifier) as client:
+        classifier.gate.clear()
+        held = asyncio.create_task(client.post("/predict", json={"inputs": "first"}))
+        await until(classifier.entered.is_set)
+        late = await client.post("/predict", json={"inputs": "second"}, headers={"X-Request-Timeout-Ms": "30"})
+        classifier.gate.set()
+        assert (await held).status_code == 200
+        await predictions(client, inputs="third")
+        metrics = (await client.get("/metrics")).text
+    assert late.status_code == 504
+    assert late.json()["detail"] == "The answer was not ready within 30 ms."
+    assert [len(batch) for batch in classifier.batches] == [1, 1]
+    assert 'sluice_texts_dropped_total{cause="deadline",model="sentiment"} 1.0' in metrics
+
+
+async def test_full_queue_refuses_the_whole_request(classifier: FakeClassifier) -> None:
+    async with serve(classifier, max_queue_texts=4, max_texts=4, max_batch_texts=4) as client:
+        classifier.gate.clear()
+        held = asyncio.create_task(client.post("/predict", json={"inputs": ["a", "b"]}))
+        await until(classifier.entered.is_set)
+        refused = await client.post("/predict", json={"inputs": ["c", "d", "e"]})
+        fitting = asyncio.create_task(client.post("/predict", json={"inputs": ["f", "g"]}))
+        await asyncio.sleep(0.02)
+        health = await client.get("/health/ready")
+        classifier.gate.set()
+        assert (await held).status_code == (await fitting).status_code == 200
+        metrics = (await client.get("/metrics")).text
+    assert (refused.status_code, refused.json()["error_type"]) == (503, "overloaded")
+    assert int(refused.headers["retry-after"]) >= 1
+    assert health.status_code == 200
+    assert sum(map(len, classifier.batches)) == 4
+    assert 'sluice_texts_dropped_total{cause="overload",model="sentiment"} 3.0' in metrics
+    assert 'sluice_queue_texts{model="sentiment"} 0.0' in metrics
+
+
+async def test_client_that_leaves_takes_its_work_along(classifier: FakeClassifier) -> None:
+    async with serve(classifier) as client:
+        app = app_of(client)  # raw ASGI: httpx cannot hang up
+        classifier.gate.clear()
+        held = asyncio.create_task(client.post("/predict", json={"inputs": "stays"}))
+        await until(classifier.entered.is_set)
+        messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        sent: list[Any] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        messages.put_nowait({"type": "http.request", "body": b'{"inputs":"leaves"}', "more_body": False})
+        scope = {"type": "http", "method": "POST", "path": "/predict", "raw_path": b"/predict", "headers": []}
+        scope |= {"query_string": b"", "root_path": "", "http_version": "1.1", "scheme": "http"}
+        leaving = asyncio.create_task(app(scope, messages.get, send))
+        await asyncio.sleep(0.02)
+        messages.put_nowait({"type": "http.disconnect"})
+        await asyncio.wait_for(leaving, 2)
+        classifier.gate.set()
+        assert (await held).status_code == 200
+        await predictions(client, inputs="next")
+        metrics = (await client.get("/metrics")).text
+    assert [len(batch) for batch in classifier.batches] == [1, 1]
+    assert sent[0]["status"] == 499
+    assert 'sluice_texts_dropped_total{cause="disconnect",model="sentiment"} 1.0' in metrics
+
+
+async def test_body_in_pieces_is_bounded(classifier: FakeClassifier) -> None:
+    async def pieces() -> Any:
+        for _ in range(40):
+            yield b" " * 100
+
+    async with serve(classifier, max_body_bytes=2048, max_chars=1000) as client:
+        response = await client.post("/predict", content=pieces())
+    assert (response.status_code, response.json()["error_type"]) == (413, "body_too_large")
+
+
+async def test_answers_are_short_numbers(classifier: FakeClassifier) -> None:
+    async with serve(classifier) as client:
+        response = await client.post("/predict", json={"inputs": ["a", "b c", "d e f"]})
+    for answer in json.loads(response.text, parse_float=str)["predictions"]:
+        assert all(len(entry["score"]) <= len("0.123456") for entry in answer["scores"])
