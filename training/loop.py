@@ -144,7 +144,7 @@ class Trainer:
     ) -> None:
         self.network = network.to(device)
         self.config = config
-        self._train, self._validation = train, validation
+        self.train, self.validation = train, validation
         self._train_lengths, self._validation_lengths = (
             train.lengths,
             validation.lengths,
@@ -177,6 +177,11 @@ class Trainer:
     def tokens_per_s(self) -> float:
         """Training rate so far, real tokens a second, readings of the validation metric included."""
         return self._position.tokens / max(self._position.seconds, 1e-9)
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens trained on so far, padding not counted."""
+        return self._position.tokens
 
     @property
     def seconds(self) -> float:
@@ -279,8 +284,8 @@ class Trainer:
     def _step(self, rows: npt.NDArray[np.int64]) -> float:
         position, config = self._position, self.config
         self.network.train()
-        padded = pad([self._train.ids[i] for i in rows]).to(self._device)
-        targets = torch.as_tensor(self._train.targets[rows], device=self._device)
+        padded = pad([self.train.ids[i] for i in rows]).to(self._device)
+        targets = torch.as_tensor(self.train.targets[rows], device=self._device)
         with torch.autocast(self._device.type, self._dtype, enabled=self._dtype != torch.float32):
             logits_BC = self.network(padded.ids_TB, padded.lengths_B)
         loss = self._loss(logits_BC.float(), targets)
@@ -321,7 +326,7 @@ class Trainer:
     def _read_validation(self) -> None:
         position, config = self._position, self.config
         candidate = self._average if config.average_decay else self.network
-        score = self._measure(self.logits(self._validation, candidate), self._validation.targets)
+        score = self._measure(self.logits(self.validation, candidate), self.validation.targets)
         position.history.append(
             {
                 "step": position.step,
