@@ -75,7 +75,8 @@ def _reference_pooled(network: LstmClassifier, row: np.ndarray) -> Tensor:
         project, context = network.attention.project, network.attention.context
         hidden_TS = torch.tanh(states_TS @ project.weight.T + project.bias)
         weights_T: Tensor = torch.softmax(hidden_TS @ context.weight[0], 0)
-        return weights_T @ states_TS
+        pooled_S: Tensor = weights_T @ states_TS
+        return pooled_S
     parts = {"max": states_TS.amax(0), "mean": states_TS.mean(0), "last": last_S}
     wanted = parts if architecture.pooling == "max_mean_last" else [architecture.pooling]
     return torch.cat([parts[name] for name in wanted])
