@@ -20,6 +20,9 @@ SHIPPED_CHECKPOINT = Path(__file__).resolve().parent.parent / "checkpoints" / "s
 
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
+_TRAINING = "SLUICE_DATA"
+"""Where `python -m training` finds data: people set it for both."""
+
 _KUBERNETES = re.compile(r"SLUICE_(SERVICE|PORT)_")
 """Kubernetes gives every pod such variables when a Service is named `sluice`. They are not ours."""
 
@@ -164,7 +167,7 @@ class Settings(BaseModel):
         """
         values: dict[str, str] = {}
         for name, value in environ.items():
-            if not name.startswith(ENV_PREFIX) or _KUBERNETES.match(name):
+            if not name.startswith(ENV_PREFIX) or name == _TRAINING or _KUBERNETES.match(name):
                 continue
             field = name.removeprefix(ENV_PREFIX).lower()
             if field not in cls.model_fields or name != env_name(field):
