@@ -118,6 +118,9 @@ class _Position:
 Measure = Callable[[npt.NDArray[np.float32], npt.NDArray[Any]], float]
 """From logits [N, C] and targets to a score; higher is better."""
 
+Loss = Callable[[Tensor, npt.NDArray[np.int64]], Tensor]
+"""From logits [B, C] and the rows of the training examples [B] that they belong to, to the mean loss, a scalar."""
+
 
 class Trainer:
     """Fits a network; `run` until it returns True, then `network` holds the best weights.
@@ -129,6 +132,7 @@ class Trainer:
         measure: the validation score to be maximised.
         seed: of shuffling and dropout.
         device: where; the network is moved there.
+        loss: what is minimised; if None, the cross-entropy of the targets. It keeps no state.
     """
 
     def __init__(
@@ -141,6 +145,7 @@ class Trainer:
         measure: Measure,
         seed: int,
         device: torch.device,
+        loss: Loss | None = None,
     ) -> None:
         self.network = network.to(device)
         self.config = config
@@ -158,6 +163,7 @@ class Trainer:
             betas=config.betas,
             weight_decay=config.weight_decay,
         )
+        self._loss = loss or self._cross_entropy
         self._class_weights_C = _class_weights(train.targets, network.head.out_features, config, device)
         self._position = _Position()
         self._steps_per_epoch = len(self._batches(0))
@@ -285,10 +291,9 @@ class Trainer:
         position, config = self._position, self.config
         self.network.train()
         padded = pad([self.train.ids[i] for i in rows]).to(self._device)
-        targets = torch.as_tensor(self.train.targets[rows], device=self._device)
         with torch.autocast(self._device.type, self._dtype, enabled=self._dtype != torch.float32):
             logits_BC = self.network(padded.ids_TB, padded.lengths_B)
-        loss = self._loss(logits_BC.float(), targets)
+        loss = self._loss(logits_BC.float(), rows)
         loss.backward()
         clip_gradients(self.network.parameters(), config.clip_norm)
         self._optimizer.step(self._learning_rate())
@@ -303,7 +308,8 @@ class Trainer:
         position.loss_steps += 1
         return value
 
-    def _loss(self, logits_BC: Tensor, targets: Tensor) -> Tensor:
+    def _cross_entropy(self, logits_BC: Tensor, rows: npt.NDArray[np.int64]) -> Tensor:
+        targets = torch.as_tensor(self.train.targets[rows], device=self._device)
         if targets.ndim == 2:
             return F.binary_cross_entropy_with_logits(logits_BC, targets, pos_weight=self._class_weights_C)
         return F.cross_entropy(
