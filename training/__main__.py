@@ -119,19 +119,33 @@ def _setting_options(command: Any) -> Any:
     return command
 
 
+def _run_options(command: Any) -> Any:
+    """Adds the options that say where a run is written, and whether it goes on."""
+    options = [
+        click.option("--output", type=FILE, required=True, help="The checkpoint folder to write."),
+        click.option(
+            "--resume",
+            is_flag=True,
+            help="Go on with the interrupted run of --output. Its settings need not be repeated; if they are, they "
+            "must agree. With no such run and the data named, starts one.",
+        ),
+        click.option(
+            "--overwrite",
+            is_flag=True,
+            help="Replace the checkpoint, or give up the unfinished run, at --output.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @main.command()
 @_data_options
-@click.option("--output", type=FILE, required=True, help="The checkpoint folder to write.")
 @_setting_options
+@_run_options
 @DEVICE
 @THREADS
-@click.option(
-    "--resume",
-    is_flag=True,
-    help="Go on with the interrupted run of --output. Its settings need not be repeated; if they are, they must agree. "
-    "With no such run and the data named, starts one.",
-)
-@click.option("--overwrite", is_flag=True, help="Replace the checkpoint, or give up the unfinished run, at --output.")
 def train(output: Path, device: str, threads: int | None, resume: bool, overwrite: bool, **options: Any) -> None:
     r"""Trains a classifier on a file of labelled texts.
 
@@ -142,22 +156,136 @@ def train(output: Path, device: str, threads: int | None, resume: bool, overwrit
     python -m training train --train reviews.csv --output checkpoints/reviews
     python -m training train --recipe sst2 --seed 1 --output checkpoints/sst2
     """
-    from training.report import make_console
-    from training.request import CallOptions, check_output, new_request, resume_command, resumed_request
-    from training.runs import RunFolder
     from training.train import train as run_training
 
     _limit_threads(threads)
-    call = CallOptions(output=output, **options)
+    _run("train", run_training, output, device, threads, resume=resume, overwrite=overwrite, options=options)
+
+
+@main.command()
+@click.option(
+    "--teacher",
+    "teachers",
+    type=FILE,
+    multiple=True,
+    help="A folder that transformers loads as a sequence classifier, or a checkpoint; of several the mean counts.",
+)
+@_data_options
+@click.option(
+    "--unlabeled", type=FILE, multiple=True, help="Texts without labels, for the teacher to label. Repeatable."
+)
+@click.option(
+    "--label-map",
+    multiple=True,
+    metavar="OURS=TEACHERS",
+    help="The teacher's name for one of our labels, where they differ; LABEL_1, say. Repeatable.",
+)
+@click.option(
+    "--vectors",
+    metavar="SOURCE",
+    help="Where the embedding starts: teacher (its own input vectors), none, a file of vectors (GloVe, word2vec or "
+    "fastText, as text) or a model's folder.  [default: teacher]",
+)
+@click.option(
+    "--cache", type=FILE, help="Folder that keeps the teacher's logits, for further students.  [default: none is kept]"
+)
+@_setting_options
+@_run_options
+@DEVICE
+@THREADS
+def distill(
+    output: Path,
+    device: str,
+    threads: int | None,
+    resume: bool,
+    overwrite: bool,
+    **options: Any,
+) -> None:
+    r"""Trains a classifier to answer as a larger one does.
+
+    The teacher labels the training texts, the unlabelled ones and variants of them; the student is trained towards its
+    logits. Everything else is as with train: settings, checkpoint, Ctrl-C and --resume.
+
+    \b
+    python -m training teach --encoder minilm --train reviews.csv --validation dev.csv --output teacher
+    python -m training distill --teacher teacher --train reviews.csv --validation dev.csv --output checkpoints/student
+    """
+    from training.distill import distill as run_distillation
+
+    _limit_threads(threads)
+    _run("distill", run_distillation, output, device, threads, resume=resume, overwrite=overwrite, options=options)
+
+
+def _run(
+    command: str,
+    function: Any,
+    output: Path,
+    device: str,
+    threads: int | None,
+    *,
+    resume: bool,
+    overwrite: bool,
+    options: dict[str, Any],
+) -> None:
+    """Begins or takes up a run of `train` or `distill`, and tells how it ended."""
+    from training.report import make_console
+    from training.request import CallOptions, check_output, new_request, resume_command, resumed_request
+    from training.runs import RunFolder
+
+    call = CallOptions(output=output, command=command, **options)
     run = RunFolder(output)
     check_output(output, unfinished=run.exists, resume=resume, overwrite=overwrite)
     going_on = resume and run.exists
     request = resumed_request(run.request(), call) if going_on else new_request(call)
-    record = run_training(request, output, resume=going_on, device=device, console=make_console())
+    record = function(request, output, resume=going_on, device=device, console=make_console())
     if record is None:
-        click.echo(f"stopped; to go on: {resume_command(output, device, threads)}", err=True)
+        click.echo(f"stopped; to go on: {resume_command(output, device, threads, command)}", err=True)
         sys.exit(INTERRUPTED)
     _tell_result(record, output)
+
+
+@main.command()
+@click.option("--encoder", type=FILE, required=True, help="A folder that transformers loads; nothing is fetched.")
+@click.option("--train", "train_files", type=FILE, multiple=True, required=True, help="Labelled texts. Repeatable.")
+@click.option("--validation", type=FILE, required=True, help="Texts that pick the weights.")
+@click.option("--text-column", default="text", show_default=True, help="Column of the texts.")
+@click.option("--label-column", default="label", show_default=True, help="Column of the labels.")
+@click.option("--output", type=FILE, required=True, help="The folder to write, for transformers and for distill.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A setting, for example epochs=3 or batch_rows=32. Repeatable; see training/teach.py.",
+)
+@DEVICE
+@THREADS
+def teach(
+    encoder: Path,
+    train_files: tuple[Path, ...],
+    validation: Path,
+    text_column: str,
+    label_column: str,
+    output: Path,
+    settings: tuple[str, ...],
+    device: str,
+    threads: int | None,
+) -> None:
+    """Fine-tunes an encoder of Hugging Face into a teacher for distill."""
+    from model.device import resolve_device
+    from training.data import read_dataset
+    from training.report import make_console
+    from training.teach import StepLines, fine_tune, parse_teach_config
+
+    _limit_threads(threads)
+    config = parse_teach_config(settings)
+    datasets = [read_dataset(path, text_column=text_column, label_column=label_column) for path in train_files]
+    held_out = read_dataset(validation, text_column=text_column, label_column=label_column)
+    console = make_console()
+    best = fine_tune(
+        encoder, datasets, held_out, output, config, device=resolve_device(device), report=StepLines(console)
+    )
+    console.print(f"validation accuracy {best:.4f}; wrote {output}", markup=False)
 
 
 @main.command()

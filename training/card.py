@@ -17,6 +17,7 @@ def write_card(record: Record) -> str:
         *_scores(record),
         "## Data",
         _data(record),
+        *_teachers(record),
         "## Limits",
         _limits(record),
         "## How it was made",
@@ -68,6 +69,19 @@ def _data(record: Record) -> str:
     notes = [f"Source: {record.source}."] * bool(record.source)
     notes.append(f"Licence of the data: {record.licence or 'not recorded'}. Check that it allows your use.")
     return "\n".join(table) + "\n\n" + "\n".join(notes)
+
+
+def _teachers(record: Record) -> list[str]:
+    if not record.teachers:
+        return []
+    roles = list(record.teachers[0].scores)
+    metric = record.config["metric"]
+    table = [f"| teacher | {' | '.join(f'{role} {metric}' for role in roles)} | SHA-256 |"]
+    table.append("| --- |" + " --- |" * len(roles) + " --- |")
+    for teacher in record.teachers:
+        scores = " | ".join(f"{teacher.scores[role]:.4f}" for role in roles)
+        table.append(f"| {_cell(teacher.name)} | {scores} | `{teacher.digest}` |")
+    return ["## Teachers", "It was trained to give the logits that its teachers give.", "\n".join(table)]
 
 
 def _limits(record: Record) -> str:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 from model.config import Architecture, Frozen
 from model.network import Dropouts
 from training.errors import UsageError
+from training.imitation import DistillConfig
 from training.loop import LoopConfig
 from training.metrics import Metric
 from training.tokenizer import TokenizerConfig
@@ -67,6 +68,7 @@ class TrainConfig(Frozen):
         seed: of the split, the first weights, the order of the batches and dropout.
         metric: what picks the weights, on validation.
         weights: number format in which the weights are stored.
+        distill: what and how a student learns from teachers; `train` has none.
     """
 
     name: str = ""
@@ -78,6 +80,7 @@ class TrainConfig(Frozen):
     architecture: NetworkConfig = NetworkConfig()
     dropouts: Dropouts = Dropouts(embedding=0.3, pooled=0.3)
     loop: LoopConfig = LoopConfig()
+    distill: DistillConfig = DistillConfig()
 
 
 def build_config(*layers: Mapping[str, Any]) -> TrainConfig:

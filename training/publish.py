@@ -22,7 +22,7 @@ from training.corpus import Corpus, shown_path
 from training.evaluate import Evaluation, Result, evaluate, logits_of
 from training.loop import Trainer
 from training.provenance import code_version, describe_machine, library_versions
-from training.record import Calibration, Effort, Record
+from training.record import Calibration, Effort, Record, TeacherRecord
 from training.request import Request
 from training.sanity import result_warnings
 
@@ -38,6 +38,7 @@ class Finished:
     corpus: Corpus
     tokenizer: Tokenizer
     trainer: Trainer
+    teachers: tuple[TeacherRecord, ...] = ()
 
 
 def publish(finished: Finished, output: Path, *, scratch: Path, device: str) -> Record:
@@ -138,6 +139,7 @@ def make_record(
         config=published_settings(request),
         code=code_version(),
         libraries=library_versions(),
+        teachers=finished.teachers,
     )
 
 
@@ -165,4 +167,10 @@ def published_settings(request: Request) -> dict[str, object]:
     for key in ("data.train", "data.validation", "data.test"):
         if settings[key] is not None:
             settings[key] = shown_path(Path(settings[key]), Path(request.data_root))
+    distill = request.config.distill
+    settings["distill.unlabeled"] = [shown_path(Path(file), Path(request.data_root)) for file in distill.unlabeled]
+    settings["distill.teachers"] = [Path(folder).name for folder in distill.teachers]
+    settings["distill.cache"] = None
+    if distill.vectors not in ("teacher", "none"):
+        settings["distill.vectors"] = shown_path(Path(distill.vectors), Path(request.data_root))
     return settings

@@ -40,6 +40,20 @@ class Effort(Frozen):
     history: list[dict[str, float]]
 
 
+class TeacherRecord(Frozen):
+    """A teacher of a student.
+
+    Attributes:
+        name: of its folder.
+        digest: of its weights and settings.
+        scores: by role of held-out texts, in the metric of the run.
+    """
+
+    name: str
+    digest: str
+    scores: dict[str, float]
+
+
 class Record(Frozen):
     """`metrics.json`.
 
@@ -51,6 +65,7 @@ class Record(Frozen):
         config: every setting of the run, by dotted key.
         code, libraries: versions.
         warnings: what a person should know before trusting a score.
+        teachers: whose logits it was trained towards; none if towards labels.
     """
 
     name: str
@@ -72,3 +87,4 @@ class Record(Frozen):
     config: dict[str, Any]
     code: dict[str, str | None]
     libraries: dict[str, str]
+    teachers: tuple[TeacherRecord, ...] = ()

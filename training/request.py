@@ -1,4 +1,4 @@
-"""What a call of `train` asks for: its options as one configuration, and the call that would ask for it again."""
+"""What a call of `train` or `distill` asks for: its options as one configuration, and the call that asks it again."""
 
 import shlex
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from model.config import Frozen
 from training.config import TrainConfig, build_config, flatten, parse_settings, read_recipe, read_toml
 from training.errors import UsageError
 
-PROGRAM = ("python", "-m", "training", "train")
+PROGRAM = ("python", "-m", "training")
 ROLES = ("train", "validation", "test")
 
 
@@ -32,10 +32,14 @@ class Request(Frozen):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallOptions:
-    """The options of `train` that say what is trained; None where one was not given."""
+    """The options that say what is trained and how; None where one was not given.
+
+    Those that only `distill` has: `teachers`, `unlabeled`, `label_map`, `vectors` and `cache`.
+    """
 
     output: Path
     data_root: Path
+    command: str = "train"
     train_file: Path | None = None
     validation: Path | None = None
     test: Path | None = None
@@ -45,6 +49,11 @@ class CallOptions:
     text_column: str | None = None
     label_column: str | None = None
     seed: int | None = None
+    teachers: tuple[Path, ...] = ()
+    unlabeled: tuple[Path, ...] = ()
+    label_map: tuple[str, ...] = ()
+    vectors: str | None = None
+    cache: Path | None = None
 
     @property
     def names_data(self) -> bool:
@@ -63,6 +72,10 @@ class CallOptions:
             ("--text-column", self.text_column),
             ("--label-column", self.label_column),
             ("--seed", self.seed),
+            *(("--teacher", teacher) for teacher in self.teachers),
+            *(("--unlabeled", file) for file in self.unlabeled),
+            *(("--label-map", pair) for pair in self.label_map),
+            ("--vectors", None if self.vectors is None else Path(self.vectors)),
         ]
         given = [
             (name, value.name if isinstance(value, Path) else str(value))
@@ -83,7 +96,7 @@ def new_request(call: CallOptions) -> Request:
     layers = [below(layer, call.data_root) for layer in layers]
     settings = below(parse_settings(call.settings), Path())
     config = build_config(*layers, settings, as_settings(call))
-    command = shlex.join([*PROGRAM, *call.words(), "--output", call.output.name])
+    command = shlex.join([*PROGRAM, call.command, *call.words(), "--output", call.output.name])
     return Request(config=config, recipe=call.recipe, command=command, data_root=str(call.data_root.resolve()))
 
 
@@ -114,11 +127,14 @@ def check_same(before: TrainConfig, now: TrainConfig) -> None:
 
 def below(layer: dict[str, Any], root: Path) -> dict[str, Any]:
     """The settings with their relative files looked for under `root`, and made absolute."""
-    data = layer.get("data")
-    if not isinstance(data, dict):
-        return layer
-    files = {role: str((root / data[role]).resolve()) for role in ROLES if isinstance(data.get(role), str)}
-    return layer | {"data": data | files}
+    data, distill = layer.get("data"), layer.get("distill")
+    if isinstance(data, dict):
+        files = {role: str((root / data[role]).resolve()) for role in ROLES if isinstance(data.get(role), str)}
+        layer = layer | {"data": data | files}
+    if isinstance(distill, dict) and isinstance(distill.get("unlabeled"), list):
+        unlabeled = [str((root / str(file)).resolve()) for file in distill["unlabeled"]]
+        layer = layer | {"distill": distill | {"unlabeled": unlabeled}}
+    return layer
 
 
 def as_settings(call: CallOptions) -> dict[str, Any]:
@@ -130,12 +146,27 @@ def as_settings(call: CallOptions) -> dict[str, Any]:
     data |= {role: str(path.resolve()) for role, path in files.items() if path is not None}
     columns = {"text_column": call.text_column, "label_column": call.label_column}
     data |= {name: column for name, column in columns.items() if column is not None}
-    return {"data": data} | ({} if call.seed is None else {"seed": call.seed})
+    settings = {"data": data, "distill": distill_settings(call)}
+    return settings | ({} if call.seed is None else {"seed": call.seed})
 
 
-def resume_command(output: Path, device: str, threads: int | None) -> str:
+def distill_settings(call: CallOptions) -> dict[str, Any]:
+    """The options of `distill` that are short forms of settings."""
+    lists = {"teachers": call.teachers, "unlabeled": call.unlabeled}
+    settings: dict[str, Any] = {name: [str(path.resolve()) for path in paths] for name, paths in lists.items() if paths}
+    if call.cache is not None:
+        settings["cache"] = str(call.cache.resolve())
+    if call.label_map:
+        settings["label_map"] = call.label_map
+    if call.vectors is not None:
+        named = call.vectors in ("teacher", "none")
+        settings["vectors"] = call.vectors if named else str(Path(call.vectors).resolve())
+    return settings
+
+
+def resume_command(output: Path, device: str, threads: int | None, command: str = "train") -> str:
     """The call that goes on with an interrupted run."""
-    words = [*PROGRAM, "--output", str(output), "--resume"]
+    words = [*PROGRAM, command, "--output", str(output), "--resume"]
     words += ["--device", device] if device != "auto" else []
     return shlex.join(words + (["--threads", str(threads)] if threads else []))
 

@@ -1,0 +1,250 @@
+"""One distillation, from teachers and texts to a finished checkpoint: as `train`, but towards the teachers' logits.
+
+Source: Tang et al. 2019, "Distilling Task-Specific Knowledge from BERT into Simple Neural Networks".
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from rich.console import Console
+from tokenizers import Tokenizer
+
+from model.device import resolve_device
+from model.network import LstmClassifier
+from model.text import TextEncoder
+from training.config import TrainConfig
+from training.corpus import Corpus, DataFile, read_corpus, shown_path
+from training.data import encode_labels
+from training.errors import UsageError
+from training.imitation import DistillConfig, ImitationLoss, parse_label_map
+from training.interrupt import StopRequest
+from training.labelling import Labelled, label
+from training.loop import Examples, Trainer
+from training.metrics import measure
+from training.provenance import file_digest
+from training.publish import Finished, publish
+from training.record import Record, TeacherRecord
+from training.request import Request
+from training.runs import RunFolder
+from training.teacher import Teacher, columns_for, is_checkpoint, load_teacher
+from training.tokenizer import train_tokenizer
+from training.train import encode_examples, fit, load_state, tell_start
+from training.transfer import TransferSet, build_transfer_set, known_labels, read_unlabeled
+from training.vectors import open_source, start_vectors
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What the student learns from.
+
+    Attributes:
+        corpus: its `train` is labelled, its other roles pick and measure the weights.
+        unlabeled: further texts.
+    """
+
+    corpus: Corpus
+    unlabeled: list[str]
+
+
+def distill(request: Request, output: Path, *, resume: bool, device: str, console: Console) -> Record | None:
+    """Labels the transfer set, trains, calibrates, evaluates and writes the checkpoint `output`.
+
+    Args:
+        request: as for `train`, with teachers.
+        output: the checkpoint folder.
+        resume: go on with `RunFolder(output)`.
+        device: of teachers and student.
+        console: for a person to watch.
+
+    Returns:
+        What `metrics.json` says; None if Ctrl-C or SIGTERM came first.
+
+    Raises:
+        TrainingError, ModelError: see there.
+    """
+    config, run, where = request.config, RunFolder(output), resolve_device(device)
+    if not config.distill.teachers:
+        raise UsageError("no teacher; give --teacher FOLDER")
+    teachers = [
+        load_teacher(Path(folder), max_tokens=config.distill.max_tokens, device=where)
+        for folder in config.distill.teachers
+    ]
+    material = read_material(config, Path(request.data_root))
+    corpus = material.corpus
+    tokenizer = begin(run, request, material, resume=resume)
+    transfer = build_transfer_set(corpus, material.unlabeled, config.distill.augment, seed=config.seed)
+    console.print(transfer.describe(), markup=False)
+    cache = Path(config.distill.cache or run.path / "logits")
+    logits_NC = ask_teachers(teachers, transfer.texts, corpus.labels, config.distill, cache=cache, console=console)
+    if logits_NC is None:
+        return None
+    trainer = build_student(config, material, transfer, logits_NC, tokenizer, device=where, console=console)
+    if resume and run.has_state:
+        load_state(trainer, run)
+    tell_start(console, corpus, trainer, tokenizer)
+    if not fit(trainer, run, metric=config.metric, console=console):
+        return None
+    console.print("calibrating, and evaluating the finished checkpoint as loaded from disk")
+    records = tuple(score_teachers(teachers, corpus, config))
+    finished = Finished(request, corpus, tokenizer, trainer, teachers=records)
+    record = publish(finished, output, scratch=run.path / "checkpoint", device=device)
+    run.remove()
+    return record
+
+
+def read_material(config: TrainConfig, data_root: Path) -> Material:
+    """Reads labelled and unlabelled files; the latter are recorded beside the former."""
+    corpus = read_corpus(config.data, seed=config.seed, data_root=data_root)
+    files, texts = dict(corpus.files), []
+    for number, name in enumerate(config.distill.unlabeled, 1):
+        path = Path(name)
+        found = read_unlabeled(path, text_column=config.data.text_column)
+        texts += found
+        shown = shown_path(path, data_root)
+        files[f"unlabeled {number}"] = DataFile(file=shown, sha256=file_digest(path), rows=len(found), labels={})
+    return Material(dataclasses.replace(corpus, files=files), texts)
+
+
+def begin(run: RunFolder, request: Request, material: Material, *, resume: bool) -> Tokenizer:
+    """Creates the run's folder, or checks it; returns the run's tokenizer."""
+    digests = {role: file.sha256 for role, file in material.corpus.files.items()}
+    if resume:
+        run.check_digests(digests)
+        return run.tokenizer()
+    tokenizer = train_tokenizer(request.config.tokenizer, [*material.corpus.train.texts, *material.unlabeled])
+    run.create(request, tokenizer, digests)
+    return tokenizer
+
+
+def ask_teachers(
+    teachers: Sequence[Teacher],
+    texts: Sequence[str],
+    labels: Sequence[str],
+    config: DistillConfig,
+    *,
+    cache: Path,
+    console: Console,
+) -> Floats | None:
+    """The mean of the teachers' logits [N, C]; None if Ctrl-C or SIGTERM came first."""
+    show = LabellingLines(console)
+    with StopRequest() as stop:
+        return label(
+            teachers, texts, labels, mapping_of(config), cache=cache, report=show, should_stop=lambda: bool(stop)
+        )
+
+
+def build_student(
+    config: TrainConfig,
+    material: Material,
+    transfer: TransferSet,
+    logits_NC: Floats,
+    tokenizer: Tokenizer,
+    *,
+    device: torch.device,
+    console: Console,
+) -> Trainer:
+    """A trainer at its first step, towards the teachers' logits; the same weights for the same seed."""
+    torch.manual_seed(config.seed)
+    corpus = material.corpus
+    network = LstmClassifier(config.architecture.sized(tokenizer.get_vocab_size()), len(corpus.labels), config.dropouts)
+    if (vectors := vectors_path(config.distill)) is not None:
+        start_from(vectors, network, tokenizer, transfer.texts, config, console)
+    encoder = TextEncoder(tokenizer, max_tokens=config.tokenizer.max_tokens)
+    truth_NC, labelled_N = known_labels(transfer.texts, corpus)
+    return Trainer(
+        network,
+        Examples([text.ids for text in encoder.encode(transfer.texts)], logits_NC),
+        encode_examples(corpus.validation, corpus, encoder),
+        config.loop,
+        measure=measure(config.metric, corpus.task),
+        seed=config.seed,
+        device=device,
+        loss=ImitationLoss(logits_NC, truth_NC, labelled_N, config.distill, corpus.task),
+    )
+
+
+def vectors_path(config: DistillConfig) -> Path | None:
+    """Where the starting vectors are; None for random ones."""
+    if config.vectors == "none":
+        return None
+    if config.vectors != "teacher":
+        return Path(config.vectors)
+    first = Path(config.teachers[0])
+    return None if is_checkpoint(first) else first
+
+
+def start_from(
+    path: Path,
+    network: LstmClassifier,
+    tokenizer: Tokenizer,
+    texts: Sequence[str],
+    config: TrainConfig,
+    console: Console,
+) -> None:
+    """Fills the embedding of `network` with the vectors at `path`, and says how much they cover.
+
+    Raises:
+        UsageError: they are of another width, or cannot be read.
+    """
+    source = open_source(path, tokenizer)
+    if source.width != network.architecture.embedding_dim:
+        raise UsageError(
+            f"the vectors of {path.name} have {source.width} numbers and the embedding "
+            f"{network.architecture.embedding_dim}; say --set architecture.embedding_dim={source.width}"
+        )
+    start = start_vectors(tokenizer, source, texts, spread=config.distill.spread, seed=config.seed)
+    console.print(start.describe(), markup=False, highlight=False)
+    with torch.no_grad():
+        network.embedding.copy_(torch.from_numpy(start.matrix_VE))
+
+
+def score_teachers(teachers: Sequence[Teacher], corpus: Corpus, config: TrainConfig) -> list[TeacherRecord]:
+    """How each teacher does on the held-out texts: what the student is to be set against."""
+    score = measure(config.metric, corpus.task)
+    records = []
+    for teacher in teachers:
+        columns = columns_for(teacher, corpus.labels, mapping_of(config.distill))
+        scores = {}
+        for role, dataset in corpus.held_out.items():
+            logits_NC = teacher.logits(dataset.texts)[:, columns]
+            scores[role] = score(logits_NC, encode_labels(dataset, corpus.labels))
+        records.append(TeacherRecord(name=teacher.name, digest=teacher.digest, scores=scores))
+    return records
+
+
+def mapping_of(config: DistillConfig) -> dict[str, str]:
+    """From our labels to the teachers' names.
+
+    Raises:
+        UsageError: a pair is malformed.
+    """
+    try:
+        return parse_label_map(config.label_map)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+class LabellingLines:
+    """A line for each tenth of the texts labelled."""
+
+    def __init__(self, console: Console) -> None:
+        self._console, self._told = console, ("", -1)
+
+    def __call__(self, labelled: Labelled) -> None:
+        """Shows where the labelling is."""
+        reached = (labelled.teacher, 10 * labelled.done // max(1, labelled.total))
+        if reached != self._told:
+            self._told = reached
+            self._console.print(
+                f"{labelled.teacher}: labelled {labelled.done:,} of {labelled.total:,} texts, "
+                f"{labelled.texts_per_s:,.0f} texts/s",
+                markup=False,
+                highlight=False,
+            )

@@ -1,0 +1,127 @@
+"""What a student is trained to do: give the logits that its teachers give.
+
+Shape suffixes: N texts, B batch, C labels.
+"""
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor
+
+from model.config import Frozen, Task
+from training.augment import AugmentConfig
+
+
+class DistillConfig(Frozen):
+    """How a student learns from its teachers; for `distill` only.
+
+    Attributes:
+        teachers: folders; of several the mean of the logits counts.
+        unlabeled: files of further texts, of which only the text column is read.
+        label_map: `OURS=TEACHERS` for labels that the teachers call by another name.
+        loss: `mse` on logits (Tang et al. 2019, eq. 2) or `kl` between softened probabilities (Hinton et al. 2015,
+            section 2, with its factor of the squared temperature).
+        temperature: of `kl`.
+        hard_share: share of the loss on the labels of the data, for the texts that have one; the source found 0 best.
+        max_tokens: a Hugging Face teacher reads so many tokens of a text.
+        vectors: `teacher` starts from the input embedding of the first teacher if it is a Hugging Face model; or a file
+            or folder of vectors; `none` starts at random.
+        spread: root mean square of the starting vectors.
+        cache: folder that keeps the teachers' logits for further students; if none is given they go with the run.
+        augment: variants of the texts.
+    """
+
+    teachers: tuple[str, ...] = ()
+    unlabeled: tuple[str, ...] = ()
+    label_map: tuple[str, ...] = ()
+    loss: Literal["mse", "kl"] = "mse"
+    temperature: Annotated[float, Field(gt=0)] = 2.0
+    hard_share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    max_tokens: Annotated[int, Field(ge=3)] = 128
+    vectors: str = "teacher"
+    spread: Annotated[float, Field(gt=0)] = 0.1
+    cache: str | None = None
+    augment: AugmentConfig = AugmentConfig()
+
+
+class ImitationLoss:
+    """The loss of the training texts at given rows.
+
+    Args:
+        teacher_NC: float32 logits to be imitated.
+        truth_NC: float32, zeros and ones, from the labels of the data; all zeros for a text that has none.
+        labelled_N: which texts have labels.
+        config: which loss.
+        task: softmax or a sigmoid for each label.
+    """
+
+    def __init__(
+        self,
+        teacher_NC: npt.NDArray[np.float32],
+        truth_NC: npt.NDArray[np.float32],
+        labelled_N: npt.NDArray[np.bool_],
+        config: DistillConfig,
+        task: Task,
+    ) -> None:
+        self._teacher_NC, self._truth_NC, self._labelled_N = teacher_NC, truth_NC, labelled_N
+        self._config, self._task = config, task
+
+    def __call__(self, logits_BC: Tensor, rows_B: npt.NDArray[np.int64]) -> Tensor:
+        """The mean loss of the batch, a scalar."""
+
+        def tensor(array: npt.NDArray[Any]) -> Tensor:
+            return torch.from_numpy(array[rows_B]).to(logits_BC.device)
+
+        soft = self._imitation(logits_BC, tensor(self._teacher_NC))
+        share = self._config.hard_share
+        if not share:
+            return soft
+        hard_B = cross_entropy(logits_BC, tensor(self._truth_NC), self._task)
+        labelled_B = tensor(self._labelled_N).float()
+        return (1 - share) * soft + share * (hard_B * labelled_B).mean()
+
+    def _imitation(self, logits_BC: Tensor, teacher_BC: Tensor) -> Tensor:
+        if self._config.loss == "mse":
+            return F.mse_loss(logits_BC, teacher_BC)
+        temperature = self._config.temperature
+        student_BC, teacher_BC = logits_BC / temperature, teacher_BC / temperature
+        activate = torch.sigmoid if self._task == "multi_label" else _softmax
+        target_BC = activate(teacher_BC)
+        # The teacher's own entropy is subtracted: imitation that is perfect costs nothing.
+        divergence_B = cross_entropy(student_BC, target_BC, self._task) - cross_entropy(
+            teacher_BC, target_BC, self._task
+        )
+        return divergence_B.mean() * temperature**2
+
+
+def cross_entropy(logits_BC: Tensor, target_BC: Tensor, task: Task) -> Tensor:
+    """Of each text [B], against probabilities; over the labels the sum if they are one choice, the mean if each is."""
+    if task == "multi_label":
+        return F.binary_cross_entropy_with_logits(logits_BC, target_BC, reduction="none").mean(1)
+    return -(target_BC * torch.log_softmax(logits_BC, dim=1)).sum(1)
+
+
+def _softmax(logits_BC: Tensor) -> Tensor:
+    return torch.softmax(logits_BC, dim=1)
+
+
+def parse_label_map(pairs: tuple[str, ...]) -> dict[str, str]:
+    """From our labels to the teachers' names for them.
+
+    Raises:
+        ValueError: a pair has no `=`, or one label stands in several.
+
+    >>> parse_label_map(("positive=LABEL_1",))
+    {'positive': 'LABEL_1'}
+    """
+    mapping: dict[str, str] = {}
+    for pair in pairs:
+        ours, separator, theirs = (part.strip() for part in pair.partition("="))
+        if not separator or not ours or not theirs or ours in mapping:
+            raise ValueError(f"--label-map {pair}: write OURS=TEACHERS, each of our labels once")
+        mapping[ours] = theirs
+    return mapping
