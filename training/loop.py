@@ -28,8 +28,10 @@ from training.optimizer import RowAdamW, average_into, clip_gradients, learning_
 
 AVERAGE_EVERY = 8
 """Steps between updates of the average, with the decay raised to this power: averaging the whole embedding at every
-step costs as
-much as the step."""
+step costs as much as the step."""
+
+SMALLEST_BATCH = 8
+"""Rows below which a batch is not made smaller for the sake of more steps."""
 
 
 class LoopConfig(Frozen):
@@ -39,6 +41,7 @@ class LoopConfig(Frozen):
         epochs: at most this many passes; the learning rate reaches its floor at the end of the last.
         batch_tokens: padded tokens of a batch, at most.
         batch_rows: texts of a batch, at most.
+        min_steps: of an epoch; a small set gets smaller batches for it, down to `SMALLEST_BATCH` rows.
         learning_rate: peak.
         warmup: share of all steps in which the rate rises.
         weight_decay: of matrices; not of biases or the embedding.
@@ -54,6 +57,7 @@ class LoopConfig(Frozen):
     epochs: Annotated[int, Field(ge=1)] = 10
     batch_tokens: Annotated[int, Field(ge=1)] = 4096
     batch_rows: Annotated[int, Field(ge=1)] = 128
+    min_steps: Annotated[int, Field(ge=1)] = 50
     learning_rate: Annotated[float, Field(gt=0)] = 2e-3
     warmup: Annotated[float, Field(ge=0, le=1)] = 0.05
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
@@ -279,10 +283,11 @@ class Trainer:
 
     def _batches(self, epoch: int) -> list[npt.NDArray[np.int64]]:
         config = self.config
+        small_set_rows = max(SMALLEST_BATCH, len(self._train_lengths) // config.min_steps)
         return epoch_batches(
             self._train_lengths,
             max_tokens=config.batch_tokens,
-            max_rows=config.batch_rows,
+            max_rows=min(config.batch_rows, small_set_rows),
             seed=self._seed,
             epoch=epoch,
         )

@@ -11,7 +11,7 @@ from model.network import Dropouts, LstmClassifier
 from training.loop import Examples, LoopConfig, Progress, Trainer
 
 CPU = torch.device("cpu")
-CONFIG = LoopConfig(epochs=3, batch_rows=16, learning_rate=5e-3, patience=50, average_decay=0.9)
+CONFIG = LoopConfig(epochs=3, batch_rows=16, min_steps=1, learning_rate=5e-3, patience=50, average_decay=0.9)
 
 
 def _examples(count: int, seed: int) -> Examples:
@@ -135,3 +135,9 @@ def test_twenty_seeded_steps_reproduce_the_stored_curve() -> None:
     config = CONFIG.model_copy(update={"learning_rate": 3e-2, "warmup": 0.0})
     _trainer(config).run(lambda p: losses.append(p.loss), lambda: len(losses) == 20)
     assert losses[3::4] == pytest.approx([0.6857, 0.7354, 0.5942, 0.4741, 0.4058], abs=2e-3)
+
+
+@pytest.mark.parametrize(("rows", "steps"), [(100, 13), (1_000, 50), (10_000, 79)])
+def test_small_sets_get_smaller_batches_and_so_enough_steps(rows: int, steps: int) -> None:
+    trainer = _trainer(LoopConfig(epochs=1, batch_rows=128), examples=rows)
+    assert trainer.total_steps == pytest.approx(steps, abs=2)
