@@ -78,14 +78,14 @@ def distill(request: Request, output: Path, *, resume: bool, device: str, consol
     ]
     material = read_material(config, Path(request.data_root))
     corpus = material.corpus
-    tokenizer = begin(run, request, material, resume=resume)
     transfer = build_transfer_set(corpus, material.unlabeled, config.distill.augment, seed=config.seed)
     console.print(transfer.describe(), markup=False)
+    tokenizer = begin(run, request, corpus, transfer.given, resume=resume)
     cache = Path(config.distill.cache or run.path / "logits")
     logits_NC = ask_teachers(teachers, transfer.texts, corpus.labels, config.distill, cache=cache, console=console)
     if logits_NC is None:
         return None
-    trainer = build_student(config, material, transfer, logits_NC, tokenizer, device=where, console=console)
+    trainer = build_student(config, corpus, transfer, logits_NC, tokenizer, device=where, console=console)
     if resume and run.has_state:
         load_state(trainer, run)
     tell_start(console, corpus, trainer, tokenizer)
@@ -112,13 +112,13 @@ def read_material(config: TrainConfig, data_root: Path) -> Material:
     return Material(dataclasses.replace(corpus, files=files), texts)
 
 
-def begin(run: RunFolder, request: Request, material: Material, *, resume: bool) -> Tokenizer:
-    """Creates the run's folder, or checks it; returns the run's tokenizer."""
-    digests = {role: file.sha256 for role, file in material.corpus.files.items()}
+def begin(run: RunFolder, request: Request, corpus: Corpus, texts: Sequence[str], *, resume: bool) -> Tokenizer:
+    """Creates the run's folder, or checks it; returns the run's tokenizer, whose vocabulary is that of `texts`."""
+    digests = {role: file.sha256 for role, file in corpus.files.items()}
     if resume:
         run.check_digests(digests)
         return run.tokenizer()
-    tokenizer = train_tokenizer(request.config.tokenizer, [*material.corpus.train.texts, *material.unlabeled])
+    tokenizer = train_tokenizer(request.config.tokenizer, texts)
     run.create(request, tokenizer, digests)
     return tokenizer
 
@@ -142,7 +142,7 @@ def ask_teachers(
 
 def build_student(
     config: TrainConfig,
-    material: Material,
+    corpus: Corpus,
     transfer: TransferSet,
     logits_NC: Floats,
     tokenizer: Tokenizer,
@@ -152,7 +152,6 @@ def build_student(
 ) -> Trainer:
     """A trainer at its first step, towards the teachers' logits; the same weights for the same seed."""
     torch.manual_seed(config.seed)
-    corpus = material.corpus
     network = LstmClassifier(config.architecture.sized(tokenizer.get_vocab_size()), len(corpus.labels), config.dropouts)
     if (vectors := vectors_path(config.distill)) is not None:
         start_from(vectors, network, tokenizer, transfer.texts, config, console)

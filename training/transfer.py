@@ -35,6 +35,11 @@ class TransferSet:
     num_given: int
     num_withheld: int
 
+    @property
+    def given(self) -> list[str]:
+        """Those that are no variants."""
+        return self.texts[: self.num_given]
+
     def describe(self) -> str:
         """The size in a line."""
         withheld = f"; {self.num_withheld:,} left out, which validation or test has" if self.num_withheld else ""
