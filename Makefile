@@ -12,11 +12,12 @@ PYTHON ?=
 #? VENV         folder of the virtual environment
 VENV ?= .venv
 #? SLUICE_PORT  port of `serve` (default: 8000); every SLUICE_... setting of the server can be given like this
-#? TRAIN        training file of `train`; VALIDATION and TEST name its other files, where there are any
+#? TRAIN        training file of `train` in place of the recipe's; VALIDATION and TEST name its other files
 TRAIN ?=
 VALIDATION ?=
 TEST ?=
-#? RECIPE       recipe of `train`
+#? RECIPE       recipe of `train` (default: sst2)
+#? SLUICE_DATA  folder in which `train` finds a recipe's files (default: data)
 RECIPE ?= sst2
 #? OUTPUT       folder in which `train` writes the checkpoint
 OUTPUT ?= runs/$(RECIPE)
@@ -32,12 +33,6 @@ install := $(python) -m pip install --disable-pip-version-check --no-compile --q
 core := $(VENV)/.core
 training := $(VENV)/.training
 dev := $(VENV)/.dev
-
-ifneq ($(filter train,$(MAKECMDGOALS)),)
-ifndef TRAIN
-$(error name the training file: make train TRAIN=train.tsv [VALIDATION=FILE] [TEST=FILE])
-endif
-endif
 
 .PHONY: help setup serve test train bench fmt lint types check coverage container-test hooks lock clean
 
@@ -55,8 +50,8 @@ serve: $(core) ## the server with the shipped checkpoint, on port 8000
 test: $(dev) ## the whole suite
 	@$(python) -m pytest $(ARGS)
 
-train: $(training) ## a checkpoint from TRAIN=FILE by RECIPE
-	@exec $(python) -m training train --recipe $(RECIPE) --train $(TRAIN) $(if $(VALIDATION),--validation $(VALIDATION)) \
+train: $(training) ## a checkpoint by RECIPE, from TRAIN=FILE or from the recipe's own files below SLUICE_DATA
+	@exec $(python) -m training train --recipe $(RECIPE) $(if $(TRAIN),--train $(TRAIN)) $(if $(VALIDATION),--validation $(VALIDATION)) \
 		$(if $(TEST),--test $(TEST)) --output $(OUTPUT) $(ARGS)
 
 bench: $(dev) ## the measurements in benchmarks/; BENCH=NAME for one

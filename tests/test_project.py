@@ -119,11 +119,11 @@ def test_an_unfit_python_is_named(python: str, tmp_path: Path) -> None:
     assert not (tmp_path / "venv").exists()
 
 
-def test_training_asks_for_its_file_before_it_installs_anything(tmp_path: Path) -> None:
-    done = make("train", f"VENV={tmp_path}/venv")
-    assert done.returncode == 2
-    assert "name the training file: make train TRAIN=" in done.stderr
-    assert not (tmp_path / "venv").exists()
+def test_train_runs_the_recipe_or_the_files_that_it_is_given(tmp_path: Path) -> None:
+    setting_up = f"VENV={tmp_path}/venv"
+    assert "training train --recipe sst2 --output runs/sst2" in " ".join(make("train", "-n", setting_up).stdout.split())
+    given = make("train", "-n", setting_up, "TRAIN=a.csv", "TEST=b.csv", "RECIPE=r", "OUTPUT=out").stdout
+    assert "training train --recipe r --train a.csv --test b.csv --output out" in " ".join(given.split())
 
 
 def test_ci_runs_what_a_contributor_runs() -> None:
