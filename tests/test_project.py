@@ -120,10 +120,13 @@ def test_an_unfit_python_is_named(python: str, tmp_path: Path) -> None:
 
 
 def test_train_runs_the_recipe_or_the_files_that_it_is_given(tmp_path: Path) -> None:
-    setting_up = f"VENV={tmp_path}/venv"
-    assert "training train --recipe sst2 --output runs/sst2" in " ".join(make("train", "-n", setting_up).stdout.split())
-    given = make("train", "-n", setting_up, "TRAIN=a.csv", "TEST=b.csv", "RECIPE=r", "OUTPUT=out").stdout
-    assert "training train --recipe r --train a.csv --test b.csv --output out" in " ".join(given.split())
+    def dry_run(*arguments: str) -> str:
+        printed = make("train", "-n", f"VENV={tmp_path}/venv", *arguments).stdout
+        return " ".join(printed.replace("\\\n", " ").split())
+
+    assert "training train --recipe sst2 --output runs/sst2" in dry_run()
+    given = dry_run("TRAIN=a.csv", "TEST=b.csv", "RECIPE=r", "OUTPUT=out")
+    assert "training train --recipe r --train a.csv --test b.csv --output out" in given
 
 
 def test_ci_runs_what_a_contributor_runs() -> None:
