@@ -216,6 +216,26 @@ def distill(
     _run("distill", run_distillation, output, device, threads, resume=resume, overwrite=overwrite, options=options)
 
 
+@main.command()
+@click.argument("files", type=FILE, nargs=-1, required=True)
+@click.option("--output", type=FILE, required=True, help="The Parquet file to write.")
+@click.option("--without", type=FILE, multiple=True, help="A file none of whose texts is to be taken. Repeatable.")
+@click.option("--text-column", default="text", show_default=True)
+@click.option("--label-column", default="label", show_default=True)
+def mix(files: tuple[Path, ...], output: Path, without: tuple[Path, ...], text_column: str, label_column: str) -> None:
+    r"""Makes one training file out of several: each text once, and none that a test file holds.
+
+    \b
+    python -m training mix a/train.csv b/train.csv --without a/test.csv --without b/test.csv --output mixed.parquet
+    """
+    from training.mix import mix as run_mix
+
+    reports = run_mix(files, output, without=without, text_column=text_column, label_column=label_column)
+    for report in reports:
+        dropped = f"held out {report.held_out:,}, repeated {report.repeated:,}, contradicted {report.contradicted:,}"
+        click.echo(f"{report.path}: kept {report.kept:,}, {dropped}")
+
+
 def _run(
     command: str,
     function: Any,
@@ -311,8 +331,13 @@ def evaluate(
 ) -> None:
     """Scores CHECKPOINT on the labelled texts of FILE.
 
-    Prints accuracy and macro-F1 with 95% bootstrap intervals, calibration (ECE, NLL, Brier), figures of each label, the
-    confusion matrix and the worst mistakes with their rows (the first row of data is 1).
+    Prints accuracy and macro-F1 with 95% bootstrap intervals, calibration before and after the temperature (ECE in bins
+    of equal width and of equally many answers, NLL, Brier), figures of each label, the confusion matrix and the worst
+    mistakes with their rows (the first row of data is 1).
+
+    AURC is the area under the risk-coverage curve; "cover at 1%" the share of answers, the surest ones, that can be
+    given with at most 1% of them wrong; "acc. at 90%" the accuracy of the surest 90%. The file that --json writes holds
+    the curve.
     """
     from model.classifier import Classifier
     from training.data import read_dataset
