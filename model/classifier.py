@@ -35,6 +35,7 @@ class Classifier:
         task: `single_label` or `multi_label`.
         version: first 12 hex digits of the checkpoint's digest.
         max_tokens: longer texts are cut, and say so.
+        thresholds: of a multi-label model, the probability from which each label is given; None is 1/2 for all.
         metrics: what `metrics.json` of the checkpoint says.
         device, dtype: where and in which number format it computes.
     """
@@ -47,6 +48,7 @@ class Classifier:
         self.task: Task = config.task
         self.version = checkpoint.version
         self.max_tokens = config.max_tokens
+        self.thresholds: tuple[float, ...] | None = config.thresholds
         self.metrics: Mapping[str, Any] = checkpoint.metrics
         self.dtype = dtype
         self._device = resolve_device(device)

@@ -6,7 +6,7 @@ what only training needs (dropout, learning rates) is not.
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 FORMAT_VERSION = 1
 """Version of the checkpoint folder that this code writes; older ones are read, newer ones refused."""
@@ -66,6 +66,7 @@ class CheckpointConfig(Frozen):
         max_tokens: longer texts are cut to their first `max_tokens` tokens.
         temperature: logits are divided by it before softmax or sigmoid.
             Source: Guo et al. 2017, "On Calibration of Modern Neural Networks", eq. 9.
+        thresholds: for multi-label, the probability from which each label is given; None is 1/2 for all.
         architecture: the network.
     """
 
@@ -74,6 +75,7 @@ class CheckpointConfig(Frozen):
     labels: tuple[str, ...]
     max_tokens: Annotated[int, Field(ge=1)]
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    thresholds: tuple[Annotated[float, Field(ge=0, le=1)], ...] | None = None
     architecture: Architecture
 
     @field_validator("labels")
@@ -84,3 +86,12 @@ class CheckpointConfig(Frozen):
         if not labels:
             raise ValueError("no labels")
         return labels
+
+    @model_validator(mode="after")
+    def _a_threshold_each(self) -> "CheckpointConfig":
+        if self.thresholds is not None:
+            if self.task != "multi_label":
+                raise ValueError("thresholds are for multi_label only")
+            if len(self.thresholds) != len(self.labels):
+                raise ValueError(f"{len(self.thresholds)} thresholds for {len(self.labels)} labels")
+        return self

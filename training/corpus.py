@@ -11,6 +11,9 @@ from training.errors import DataError, UsageError
 from training.provenance import file_digest
 from training.split import num_contradictions, num_shared, small_labels, split
 
+ENOUGH_TO_HALVE = 1000
+"""So many validation texts are parted: some pick the weights, others the temperature and thresholds."""
+
 FEW_TEXTS = 10
 """A label with fewer training texts is reported."""
 
@@ -36,6 +39,8 @@ class Corpus:
     """The texts by role, with what is common to all of them.
 
     Attributes:
+        stopping, calibration: the halves of `validation` that pick the weights, and the temperature and thresholds;
+            both are the whole of it if it has fewer than `ENOUGH_TO_HALVE` texts.
         labels: names in the order of the targets; those of `train`.
         files: what to record of each role: `train`, `validation` and perhaps `test`.
         warnings: what a person should know about the data before trusting a score, one sentence each.
@@ -43,6 +48,8 @@ class Corpus:
 
     train: Dataset
     validation: Dataset
+    stopping: Dataset
+    calibration: Dataset
     test: Dataset | None
     task: Task
     labels: Names
@@ -77,7 +84,27 @@ def read_corpus(config: DataConfig, *, seed: int, data_root: Path) -> Corpus:
     roles = {"train": train} | held_out
     digests = {part.path: file_digest(part.path) for part in roles.values()}
     files = {role: _describe(part, digests[part.path], labels, data_root) for role, part in roles.items()}
-    return Corpus(train, validation, test, train.task, labels, files, _warnings(train, held_out, labels))
+    return Corpus(
+        train=train,
+        validation=validation,
+        **_halves(validation, seed=seed),
+        test=test,
+        task=train.task,
+        labels=labels,
+        files=files,
+        warnings=_warnings(train, held_out, labels),
+    )
+
+
+def _halves(validation: Dataset, *, seed: int) -> dict[str, Dataset]:
+    """Weights picked on some texts are too sure of themselves on those, so others should fit the temperature.
+
+    Where there are few, both tasks need all of them.
+    """
+    if len(validation) < ENOUGH_TO_HALVE:
+        return {"stopping": validation, "calibration": validation}
+    stopping, calibration = split(validation, fraction=0.5, seed=seed)
+    return {"stopping": stopping, "calibration": calibration}
 
 
 def _warnings(train: Dataset, held_out: dict[str, Dataset], labels: Names) -> list[str]:

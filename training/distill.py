@@ -160,7 +160,7 @@ def build_student(
     return Trainer(
         network,
         Examples([text.ids for text in encoder.encode(transfer.texts)], logits_NC),
-        encode_examples(corpus.validation, corpus, encoder),
+        encode_examples(corpus.stopping, corpus, encoder),
         config.loop,
         measure=measure(config.metric, corpus.task),
         seed=config.seed,

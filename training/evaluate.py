@@ -13,9 +13,10 @@ from model.batch import plan_batches
 from model.classifier import Classifier
 from model.config import Frozen
 from model.text import Encoded
+from training.calibrate import probabilities
 from training.data import Dataset, encode_labels
 from training.errors import DataError
-from training.metrics import Decisions, Scores, decide, losses, one_hot, score
+from training.metrics import Decisions, Scores, Uncalibrated, decide, losses, one_hot, score, score_uncalibrated
 
 BATCH_TOKENS = 8192
 """Padded tokens scored at once."""
@@ -26,6 +27,7 @@ class Evaluation(Frozen):
 
     Attributes:
         scores: all figures.
+        uncalibrated: some of them without the temperature and the thresholds.
         truncated: texts that were cut to the checkpoint's `max_tokens`.
         tokens: read in all, after the cut.
     """
@@ -33,6 +35,7 @@ class Evaluation(Frozen):
     scores: Scores
     truncated: int
     tokens: int
+    uncalibrated: Uncalibrated | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +78,15 @@ def evaluate(classifier: Classifier, dataset: Dataset, *, seed: int = 0) -> Resu
     """
     truth_NC = truth_of(dataset, classifier)
     encoded = classifier.encode(dataset.texts)
-    probabilities_NC = classifier.probabilities(logits_of(classifier, encoded))
-    scores = score(probabilities_NC, truth_NC, classifier.labels, task=classifier.task, seed=seed)
+    logits_NC = logits_of(classifier, encoded)
+    probabilities_NC = classifier.probabilities(logits_NC)
+    task, thresholds = classifier.task, classifier.thresholds
+    scores = score(probabilities_NC, truth_NC, classifier.labels, task=task, thresholds=thresholds, seed=seed)
     evaluation = Evaluation(
         scores=scores,
         truncated=sum(text.truncated for text in encoded),
         tokens=sum(text.num_tokens for text in encoded),
+        uncalibrated=score_uncalibrated(probabilities(logits_NC, task=task), truth_NC, task=task),
     )
     return Result(evaluation, probabilities_NC, truth_NC)
 
@@ -111,7 +117,8 @@ def worst_mistakes(result: Result, dataset: Dataset, classifier: Classifier, cou
     """The wrongly answered texts of highest loss, highest first."""
     labels, task = classifier.labels, classifier.task
     losses_N = losses(result.probabilities_NC, result.truth_NC, task=task)
-    chosen_NC = decide(result.probabilities_NC, task=task)
+    thresholds_C = 0.5 if classifier.thresholds is None else np.array(classifier.thresholds)
+    chosen_NC = decide(result.probabilities_NC, task=task, thresholds_C=thresholds_C)
     wrong_N = (chosen_NC != result.truth_NC).any(axis=1)
     order = [int(i) for i in np.argsort(-losses_N, kind="stable") if wrong_N[i]]
     return [

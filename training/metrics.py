@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.config import Frozen, Task
+from training.abstention import Abstention, abstention, risks
 
 Floats = npt.NDArray[np.floating[Any]]
 Decisions = npt.NDArray[np.bool_]
@@ -45,13 +46,14 @@ class Scores(Frozen):
         macro_f1: mean F1 of the labels that occur, in the texts or in the predictions.
         micro_f1: F1 over all decisions; equals accuracy for single-label.
         accuracy_interval, macro_f1_interval: 95% bootstrap intervals over the texts.
-        ece: expected calibration error, 0 to 1.
+        ece, ece_equal_mass: expected calibration error, 0 to 1, in bins of equal width, or of equally many answers.
         nll: negative log-likelihood in nats; of multi-label the mean over labels.
         brier: 0 to 2 for single-label; of multi-label the mean over labels, 0 to 1.
         majority: accuracy of always answering this file's commonest label (or set of labels).
         labels: one entry a label.
         confusion: rows are true, columns predicted labels; None for multi-label.
         bootstrap_seed: of the intervals.
+        abstention: what leaving out the least sure answers is worth; multi-label answers as in `confidence`.
     """
 
     rows: int
@@ -67,11 +69,33 @@ class Scores(Frozen):
     labels: tuple[LabelScores, ...]
     confusion: tuple[tuple[int, ...], ...] | None
     bootstrap_seed: int
+    ece_equal_mass: float | None = None
+    abstention: Abstention | None = None
 
 
-def score(probabilities_NC: Floats, truth_NC: Decisions, labels: Sequence[str], *, task: Task, seed: int = 0) -> Scores:
-    """Measures probabilities, N at least 1, against the truth."""
-    chosen_NC = decide(probabilities_NC, task=task)
+class Uncalibrated(Frozen):
+    """Some of the same figures without the temperature and the thresholds."""
+
+    ece: float
+    ece_equal_mass: float
+    nll: float
+    brier: float
+    aurc: float
+    macro_f1: float
+
+
+def score(
+    probabilities_NC: Floats,
+    truth_NC: Decisions,
+    labels: Sequence[str],
+    *,
+    task: Task,
+    thresholds: Sequence[float] | None = None,
+    seed: int = 0,
+) -> Scores:
+    """Measures probabilities, N at least 1, against the truth; `thresholds` are those of a multi-label model."""
+    chosen_NC = decide(probabilities_NC, task=task, thresholds_C=0.5 if thresholds is None else np.array(thresholds))
+    sure_M, right_M = confidence(probabilities_NC, truth_NC, task=task)
     precision_C, recall_C, f1_C = precision_recall_f1(truth_NC, chosen_NC)
     support_C = truth_NC.sum(axis=0)
     accuracy_interval, macro_f1_interval = bootstrap_intervals(truth_NC, chosen_NC, seed=seed)
@@ -83,7 +107,7 @@ def score(probabilities_NC: Floats, truth_NC: Decisions, labels: Sequence[str], 
         macro_f1=macro_f1(truth_NC, chosen_NC),
         macro_f1_interval=macro_f1_interval,
         micro_f1=micro_f1(truth_NC, chosen_NC),
-        ece=calibration_error(*confidence(probabilities_NC, truth_NC, task=task)),
+        ece=calibration_error(sure_M, right_M),
         nll=float(losses(probabilities_NC, truth_NC, task=task).mean()),
         brier=brier_score(probabilities_NC, truth_NC, task=task),
         majority=float(np.unique(truth_NC, axis=0, return_counts=True)[1].max() / len(truth_NC)),
@@ -93,6 +117,21 @@ def score(probabilities_NC: Floats, truth_NC: Decisions, labels: Sequence[str], 
         ),
         confusion=_as_tuples(confusion_matrix(truth_NC, chosen_NC)) if single else None,
         bootstrap_seed=seed,
+        ece_equal_mass=calibration_error_equal_mass(sure_M, right_M),
+        abstention=abstention(sure_M, right_M),
+    )
+
+
+def score_uncalibrated(probabilities_NC: Floats, truth_NC: Decisions, *, task: Task) -> Uncalibrated:
+    """Measures probabilities of temperature 1, N at least 1, labels given from 1/2."""
+    sure_M, right_M = confidence(probabilities_NC, truth_NC, task=task)
+    return Uncalibrated(
+        ece=calibration_error(sure_M, right_M),
+        ece_equal_mass=calibration_error_equal_mass(sure_M, right_M),
+        nll=float(losses(probabilities_NC, truth_NC, task=task).mean()),
+        brier=brier_score(probabilities_NC, truth_NC, task=task),
+        aurc=float(risks(sure_M, right_M)[0].mean()),
+        macro_f1=macro_f1(truth_NC, decide(probabilities_NC, task=task)),
     )
 
 
@@ -199,6 +238,24 @@ def calibration_error(confidence_M: Floats, right_M: Decisions, num_bins: int = 
     bins_M = np.clip(np.ceil(confidence_M * num_bins).astype(np.int64) - 1, 0, num_bins - 1)
     gap_bins = np.bincount(bins_M, weights=confidence_M - right_M, minlength=num_bins)
     return float(np.abs(gap_bins).sum() / len(confidence_M))
+
+
+def calibration_error_equal_mass(confidence_M: Floats, right_M: Decisions, num_bins: int = NUM_BINS) -> float:
+    """Expected calibration error with as many answers in each bin as in any other (one more where they do not divide).
+
+    Bins of equal width hold most answers of a good classifier in the last bin, and hide what differs inside it. Equally
+    sure answers count with the accuracy of all of them: no order of theirs changes the figure.
+
+    Source: Nguyen & O'Connor 2015, "Posterior calibration and exploratory analysis for natural language processing
+    models", section 3 (adaptive binning); Nixon et al. 2019, "Measuring Calibration in Deep Learning".
+
+    >>> round(calibration_error_equal_mass(np.array([0.9, 0.9, 0.8, 0.8]), np.array([True, True, True, False]), 2), 4)
+    0.2
+    """
+    values_G, group_M, size_G = np.unique(confidence_M, return_inverse=True, return_counts=True)
+    gap_G = values_G - np.bincount(group_M, weights=right_M) / size_G
+    parts = np.array_split(np.repeat(gap_G, size_G), num_bins)
+    return float(sum(abs(part.sum()) for part in parts) / len(confidence_M))
 
 
 def bootstrap_intervals(

@@ -15,11 +15,11 @@ from tokenizers import Tokenizer
 from model.checkpoint import Checkpoint, save_checkpoint
 from model.classifier import Classifier
 from model.config import CheckpointConfig
-from training.calibrate import fit_temperature
+from training.calibrate import fit_temperature, fit_thresholds, probabilities
 from training.card import write_card
 from training.config import flatten
 from training.corpus import Corpus, shown_path
-from training.evaluate import Evaluation, Result, evaluate, logits_of
+from training.evaluate import Evaluation, evaluate, logits_of, truth_of
 from training.loop import Trainer
 from training.provenance import code_version, describe_machine, library_versions
 from training.record import Calibration, Effort, Record, TeacherRecord
@@ -45,16 +45,11 @@ def publish(finished: Finished, output: Path, *, scratch: Path, device: str) -> 
     """Calibrates, evaluates and writes `output`; `scratch` is a folder for what comes before the figures are known."""
     corpus = finished.corpus
     raw = bare_checkpoint(finished)
-    uncalibrated = reload(raw, scratch, device)
-    before = evaluate(uncalibrated, corpus.validation)
-    logits_NC = logits_of(uncalibrated, uncalibrated.encode(corpus.validation.texts))
-    temperature = fit_temperature(logits_NC, before.truth_NC, task=corpus.task)
-    calibrated = dataclasses.replace(raw, config=raw.config.model_copy(update={"temperature": temperature}))
+    calibrated = calibrate(raw, reload(raw, scratch, device), corpus)
     classifier = reload(calibrated, scratch, device)
-    results = {role: evaluate(classifier, dataset) for role, dataset in corpus.held_out.items()}
-    calibration = compare(temperature, before, results["validation"])
+    evaluations = {role: evaluate(classifier, dataset).evaluation for role, dataset in corpus.held_out.items()}
+    calibration = compare(calibrated, evaluations["validation"], corpus)
     training_accuracy = accuracy_of_sample(classifier, finished)
-    evaluations = {role: result.evaluation for role, result in results.items()}
     record = make_record(finished, evaluations, calibration, training_accuracy, name=output.name)
     save_checkpoint(
         output, dataclasses.replace(calibrated, metrics=record.model_dump(mode="json"), card=write_card(record))
@@ -86,11 +81,33 @@ def reload(checkpoint: Checkpoint, scratch: Path, device: str) -> Classifier:
     return Classifier.load(scratch, device=device)
 
 
-def compare(temperature: float, before: Result, after: Result) -> Calibration:
-    """What the temperature did on validation."""
-    old, new = before.evaluation.scores, after.evaluation.scores
+def calibrate(raw: Checkpoint, uncalibrated: Classifier, corpus: Corpus) -> Checkpoint:
+    """`raw` with the temperature and, for multi-label, the thresholds that fit `corpus.calibration`."""
+    logits_NC = logits_of(uncalibrated, uncalibrated.encode(corpus.calibration.texts))
+    truth_NC = truth_of(corpus.calibration, uncalibrated)
+    temperature = fit_temperature(logits_NC, truth_NC, task=corpus.task)
+    found: dict[str, object] = {"temperature": temperature}
+    if corpus.task == "multi_label":
+        found["thresholds"] = fit_thresholds(probabilities(logits_NC / temperature, task=corpus.task), truth_NC)
+    return dataclasses.replace(raw, config=raw.config.model_copy(update=found))
+
+
+def compare(calibrated: Checkpoint, validation: Evaluation, corpus: Corpus) -> Calibration:
+    """What the temperature and the thresholds did on validation."""
+    before, after = validation.uncalibrated, validation.scores
+    if before is None:
+        raise AssertionError("`evaluate` gives these figures")
+    multi_label = corpus.task == "multi_label"
     return Calibration(
-        temperature=temperature, ece_before=old.ece, ece_after=new.ece, nll_before=old.nll, nll_after=new.nll
+        temperature=calibrated.config.temperature,
+        ece_before=before.ece,
+        ece_after=after.ece,
+        nll_before=before.nll,
+        nll_after=after.nll,
+        rows=len(corpus.calibration),
+        apart=corpus.calibration is not corpus.validation,
+        macro_f1_before=before.macro_f1 if multi_label else None,
+        macro_f1_after=after.macro_f1 if multi_label else None,
     )
 
 

@@ -8,13 +8,23 @@ from training.evaluate import Evaluation
 
 
 class Calibration(Frozen):
-    """The temperature and what it did on validation, before and after."""
+    """The temperature (and thresholds) and what they did on validation, before and after.
+
+    Attributes:
+        rows: validation texts that it was fitted on.
+        apart: whether these had no part in picking the weights.
+        macro_f1_before, macro_f1_after: for multi-label, with thresholds of 1/2 and with those of the checkpoint.
+    """
 
     temperature: float
     ece_before: float
     ece_after: float
     nll_before: float
     nll_after: float
+    rows: int | None = None
+    apart: bool = False
+    macro_f1_before: float | None = None
+    macro_f1_after: float | None = None
 
 
 class Effort(Frozen):

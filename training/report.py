@@ -43,13 +43,36 @@ def summary(evaluation: Evaluation) -> list[tuple[str, str]]:
         ("rows", f"{scores.rows:,}"),
         ("accuracy", f"{scores.accuracy:.4f} {_interval(scores.accuracy_interval)}" + " (whole set)" * multi_label),
         ("macro-F1", f"{scores.macro_f1:.4f} {_interval(scores.macro_f1_interval)}"),
-        ("ECE", f"{scores.ece:.4f}"),
-        ("NLL", f"{scores.nll:.4f}"),
-        ("Brier", f"{scores.brier:.4f}"),
+        *_calibration(evaluation),
+        *_abstention(scores),
         ("majority", f"{scores.majority:.4f}"),
         ("truncated", f"{evaluation.truncated:,}"),
     ]
     return figures[:3] + [("micro-F1", f"{scores.micro_f1:.4f}")] * multi_label + figures[3:]
+
+
+def _calibration(evaluation: Evaluation) -> list[tuple[str, str]]:
+    scores, before = evaluation.scores, evaluation.uncalibrated
+    figures = [("ECE", scores.ece, before and before.ece)]
+    if scores.ece_equal_mass is not None:
+        figures.append(("ECE (mass)", scores.ece_equal_mass, before and before.ece_equal_mass))
+    figures += [("NLL", scores.nll, before and before.nll), ("Brier", scores.brier, before and before.brier)]
+    return [
+        (name, f"{value:.4f}" + ("" if old is None else f" ({old:.4f} before temperature)"))
+        for name, value, old in figures
+    ]
+
+
+def _abstention(scores: Scores) -> list[tuple[str, str]]:
+    if (found := scores.abstention) is None:
+        return []
+    return [
+        ("AURC", f"{found.aurc:.4f}"),
+        ("cover at 1%", f"{found.coverage_at_1:.4f}"),
+        ("cover at 2%", f"{found.coverage_at_2:.4f}"),
+        ("cover at 5%", f"{found.coverage_at_5:.4f}"),
+        ("acc. at 90%", f"{found.accuracy_at_90:.4f}"),
+    ]
 
 
 def print_mistakes(console: Console, mistakes: Sequence[Mistake]) -> None:

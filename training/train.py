@@ -86,7 +86,7 @@ def build_trainer(config: TrainConfig, corpus: Corpus, tokenizer: Tokenizer, *, 
     return Trainer(
         LstmClassifier(architecture, len(corpus.labels), config.dropouts),
         encode_examples(corpus.train, corpus, encoder),
-        encode_examples(corpus.validation, corpus, encoder),
+        encode_examples(corpus.stopping, corpus, encoder),
         config.loop,
         measure=measure(config.metric, corpus.task),
         seed=config.seed,

@@ -6,8 +6,8 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit, softmax
 
 from model.config import Task
-from training.calibrate import TEMPERATURE_RANGE, fit_temperature, loss_slope, probabilities
-from training.metrics import decide, losses, one_hot
+from training.calibrate import TEMPERATURE_RANGE, fit_temperature, fit_thresholds, loss_slope, probabilities
+from training.metrics import decide, losses, one_hot, precision_recall_f1
 
 
 def draw(seed: int, task: Task, *, temperature: float = 1.0, rows: int = 4000) -> tuple[np.ndarray, np.ndarray]:
@@ -71,3 +71,25 @@ def test_probabilities_agree_with_scipy_and_do_not_overflow() -> None:
     logits_NC = np.array([[1000.0, -1000.0, 0.0], [1.0, 2.0, 3.0]])
     assert probabilities(logits_NC, task="single_label") == pytest.approx(softmax(logits_NC, axis=1))
     assert probabilities(logits_NC, task="multi_label") == pytest.approx(expit(logits_NC))
+
+
+@given(st.integers(0, 1000), st.integers(1, 40))
+@settings(max_examples=30, deadline=None)
+def test_no_other_threshold_has_a_higher_f1(seed: int, rows: int) -> None:
+    rng = np.random.default_rng(seed)
+    p_NC = rng.integers(0, 11, size=(rows, 2)) / 10  # many equals
+    truth_NC = rng.random((rows, 2)) < p_NC
+
+    def f1(thresholds_C: np.ndarray) -> np.ndarray:
+        chosen_NC = decide(p_NC, task="multi_label", thresholds_C=thresholds_C)
+        return precision_recall_f1(truth_NC, chosen_NC)[2]
+
+    best_C = np.max([f1(np.full(2, threshold)) for threshold in np.arange(0, 1.06, 0.05)], axis=0)
+    assert f1(np.array(fit_thresholds(p_NC, truth_NC))) == pytest.approx(best_C)
+
+
+def test_thresholds_stay_near_a_half_where_nothing_tells_otherwise() -> None:
+    p_NC = np.array([[0.9, 0.9], [0.2, 0.1]])
+    assert fit_thresholds(p_NC, np.array([[True, False], [False, False]])) == pytest.approx((0.55, 0.5))
+    # From 0.2 to 0.9 and from 0 to 0.2 give F1 2/3 each: the former is nearer.
+    assert fit_thresholds(p_NC[:, :1], np.array([[False], [True]])) == pytest.approx((0.1,))

@@ -1,3 +1,5 @@
+import pytest
+
 from tests.training.test_report import evaluation
 from training.card import write_card
 from training.corpus import DataFile
@@ -53,6 +55,26 @@ def test_the_card_without_a_test_set() -> None:
         "Sluice 0.1.0; torch 2.13.0.",
     ):
         assert line in card, line
+
+
+@pytest.mark.parametrize(
+    ("update", "words"),
+    [
+        (
+            {"rows": 500, "apart": True},
+            "fitted on 500 validation texts, which had no part in choosing the weights: ECE",
+        ),
+        (
+            {"rows": 50},
+            "fitted on 50 validation texts, too few to part them: the same took part in choosing the weights",
+        ),
+        ({}, "fitted on validation: ECE 0.0500 before, 0.0100 after"),
+        ({"macro_f1_before": 0.25, "macro_f1_after": 0.375}, "macro-F1 0.2500 with 1/2 for all, 0.3750 with these"),
+    ],
+)
+def test_the_card_says_what_the_temperature_was_fitted_on(update: dict[str, object], words: str) -> None:
+    calibration = RECORD.calibration.model_copy(update=update)
+    assert words in write_card(RECORD.model_copy(update={"calibration": calibration}))
 
 
 def test_a_test_set_a_source_and_a_commit_are_named() -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+import training.corpus
 from training.config import DataConfig
 from training.corpus import Corpus, read_corpus, shown_path
 from training.errors import DataError, UsageError
@@ -75,3 +76,19 @@ def test_a_missing_public_file_says_where_to_get_it(tmp_path: Path) -> None:
 def test_published_paths_hold_nothing_of_the_machine(tmp_path: Path) -> None:
     assert shown_path(tmp_path / "data" / "set" / "a.csv", tmp_path / "data") == "set/a.csv"
     assert shown_path(tmp_path / "a.csv", tmp_path / "data") == "a.csv"
+
+
+def test_enough_validation_texts_are_parted_and_few_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [(f"other {i // 2}", "ab"[i // 2 % 2]) for i in range(24)]
+    files = {"train": write(tmp_path / "train.csv", TRAIN), "validation": write(tmp_path / "validation.csv", rows)}
+    whole = read(tmp_path, **files)
+    assert whole.stopping is whole.calibration is whole.validation
+
+    monkeypatch.setattr(training.corpus, "ENOUGH_TO_HALVE", 24)
+    halves = read(tmp_path, **files)
+    stopping, calibration = halves.stopping, halves.calibration
+    assert sorted(stopping.texts + calibration.texts) == sorted(whole.validation.texts)
+    assert not set(stopping.texts) & set(calibration.texts)
+    assert stopping.counts() == calibration.counts() == {"a": 6, "b": 6}
+    assert halves.validation.texts == whole.validation.texts
+    assert read(tmp_path, **files).calibration.texts == calibration.texts

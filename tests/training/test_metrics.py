@@ -11,6 +11,7 @@ from training.metrics import (
     bootstrap_intervals,
     brier_score,
     calibration_error,
+    calibration_error_equal_mass,
     confidence,
     confusion_matrix,
     decide,
@@ -21,6 +22,7 @@ from training.metrics import (
     one_hot,
     precision_recall_f1,
     score,
+    score_uncalibrated,
 )
 
 TRUTH = one_hot(np.array([0, 0, 0, 1, 1, 2]), 3)
@@ -92,6 +94,19 @@ def test_calibration_error_bins_are_closed_above() -> None:
     assert calibration_error(np.array([0.5, 0.6]), np.array([True, False]), num_bins=2) == pytest.approx(0.55)
 
 
+def test_calibration_error_of_equal_mass_by_hand() -> None:
+    # Two bins of two: (0.6, 0.7) half right and (0.9, 1.0) half right; equal width would make one of (0.5, 1].
+    confidence_M = np.array([0.9, 0.6, 1.0, 0.7])
+    right_M = np.array([True, False, False, True])
+    assert calibration_error_equal_mass(confidence_M, right_M, num_bins=2) == pytest.approx(0.5 * 0.15 + 0.5 * 0.45)
+
+
+def test_calibration_error_of_equal_mass_asks_for_no_order_of_equals() -> None:
+    confidence_M, right_M = np.full(30, 0.8), np.arange(30) < 21
+    assert calibration_error_equal_mass(confidence_M, right_M) == pytest.approx(0.1)
+    assert calibration_error_equal_mass(confidence_M, right_M[::-1]) == pytest.approx(0.1)
+
+
 def test_confidence_of_single_and_multi_label() -> None:
     p_NC, truth_NC = np.array([[0.2, 0.8], [0.7, 0.3]]), np.array([[False, True], [False, True]])
     sure_N, right_N = confidence(p_NC, truth_NC, task="single_label")
@@ -154,6 +169,19 @@ def test_score_of_multi_label() -> None:
     assert (scores.accuracy, scores.majority, scores.confusion) == (0.5, 0.5, None)
     assert scores.micro_f1 == pytest.approx(2 * 2 / (3 + 3))
     assert scores.macro_f1 == pytest.approx((1 + 0) / 2)
+
+
+def test_score_gives_labels_from_their_thresholds_but_calibration_knows_none() -> None:
+    truth_NC = np.array([[True, False], [False, True]])
+    p_NC = np.array([[0.9, 0.2], [0.6, 0.3]])
+    plain = score(p_NC, truth_NC, ("a", "b"), task="multi_label")
+    fitted = score(p_NC, truth_NC, ("a", "b"), task="multi_label", thresholds=(0.7, 0.25))
+    assert (plain.accuracy, fitted.accuracy, fitted.macro_f1) == (0.5, 1.0, 1.0)
+    assert (fitted.ece, fitted.ece_equal_mass, fitted.abstention) == (plain.ece, plain.ece_equal_mass, plain.abstention)
+    before = score_uncalibrated(p_NC, truth_NC, task="multi_label")
+    assert (before.macro_f1, before.ece, before.nll) == (plain.macro_f1, plain.ece, plain.nll)
+    assert plain.abstention is not None
+    assert before.aurc == plain.abstention.aurc
 
 
 def test_measure_reads_logits() -> None:

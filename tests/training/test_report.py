@@ -4,7 +4,7 @@ import numpy as np
 from rich.console import Console
 
 from training.evaluate import Evaluation, Mistake
-from training.metrics import one_hot, score
+from training.metrics import Uncalibrated, one_hot, score
 from training.report import print_evaluation, print_mistakes, shorten
 
 
@@ -25,9 +25,21 @@ def test_all_figures_are_printed() -> None:
     lines = [line.split() for line in text.splitlines()]
     assert ["accuracy", "0.7500", "[95%", "0.2500", "to", "1.0000]"] in lines
     assert ["Brier", "0.3500"] in lines
+    assert ["cover", "at", "2%", "0.5000"] in lines
+    assert ["acc.", "at", "90%", "0.7500"] in lines
     assert ["truncated", "1"] in lines
     assert "| [red]yes |    1.0000 | 0.6667 | 0.8000 |       3 |" in text
     assert "| [red]yes         |  1 |        2 |" in text
+
+
+def test_figures_before_the_temperature_are_told_and_old_files_without_them_still_print() -> None:
+    before = Uncalibrated(ece=0.5, ece_equal_mass=0.4, nll=0.3, brier=0.2, aurc=0.1, macro_f1=0.1)
+    now = evaluation().model_copy(update={"uncalibrated": before})
+    assert "Brier        0.3500 (0.2000 before temperature)" in printed(print_evaluation, now)
+    fields = now.model_dump(mode="json", exclude={"uncalibrated": True, "scores": {"ece_equal_mass", "abstention"}})
+    text = printed(print_evaluation, Evaluation.model_validate(fields))
+    assert "Brier        0.3500\n" in text
+    assert "AURC" not in text
 
 
 def test_multi_label_has_no_confusion() -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+import training.corpus
 import training.train
 from training.loop import Trainer
 from training.request import CallOptions, Request, new_request
@@ -42,6 +43,17 @@ def test_the_state_is_saved_in_time_and_at_the_end(
     monkeypatch.setattr(trainer, "save_state", saved.append)
     assert fit(trainer, run, metric="accuracy", console=Console(quiet=True))
     assert saved == [run.path] * (trainer.total_steps + 1)
+
+
+def test_only_the_stopping_half_of_validation_picks_the_weights(
+    reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training.corpus, "ENOUGH_TO_HALVE", 10)
+    ready = prepare(
+        request(reviews), RunFolder(tmp_path / "m"), resume=False, device="cpu", console=Console(quiet=True)
+    )
+    assert (len(ready.corpus.stopping), len(ready.corpus.calibration)) == (6, 6)
+    assert len(ready.trainer.validation.targets) == 6
 
 
 def test_the_seed_decides_the_first_weights(reviews: Path, tmp_path: Path) -> None:
