@@ -1,10 +1,13 @@
 """The LSTM written out once, to be read.
 
 This is the reference: plain, slow, one time step after another. The network that trains and serves
-(`model.network`) uses fused kernels; `tests/model/test_cell.py` holds the two together, forward and gradient.
+(`model.recurrent`) uses fused kernels; `tests/model/test_cell.py` holds the two together, forward and gradient. The
+other cells are in `model.cells`.
 
 Shape suffixes: T time steps, B batch, D input width, H hidden units, F = 4H or 2H.
 """
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -73,6 +76,12 @@ class LstmLayer(nn.Module):
     The backward direction reads each row from its own last token to its first, so padding never enters either
     direction.
     Above the first layer the input is the states of both directions side by side.
+
+    Args:
+        input_size, hidden_size: D and H.
+        num_layers: stacked.
+        bidirectional: whether each layer also reads backwards.
+        kind: class of the cells; `model.cells.CELLS` has the others.
     """
 
     def __init__(
@@ -82,13 +91,14 @@ class LstmLayer(nn.Module):
         *,
         num_layers: int = 1,
         bidirectional: bool = False,
+        kind: Callable[[int, int], nn.Module] = LstmCell,
     ) -> None:
         super().__init__()
         self.hidden_size = hidden_size
         self.num_layers = num_layers
         self.num_directions = 2 if bidirectional else 1
         self.cells = nn.ModuleList(
-            LstmCell(
+            kind(
                 input_size if layer == 0 else hidden_size * self.num_directions,
                 hidden_size,
             )

@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 FORMAT_VERSION = 1
 """Version of the checkpoint folder that this code writes; older ones are read, newer ones refused."""
 
+Cell = Literal["lstm", "gru", "rnn", "peephole", "layernorm"]
+"""What the recurrent layers are made of; see `model.cells`."""
+
 Pooling = Literal["max_mean_last", "max", "mean", "last", "attention"]
 Task = Literal["single_label", "multi_label"]
 
@@ -28,17 +31,28 @@ class Architecture(Frozen):
         vocab_size: V, rows of the embedding.
         embedding_dim: E, width of the embedding.
         hidden_size: H, units per layer and direction.
-        num_layers: stacked recurrent layers, 1 to 3.
+        num_layers: stacked recurrent layers, 1 to 3; 0 pools the embedded text itself, a bag of words.
         bidirectional: whether each layer also reads the text backwards.
         pooling: how the states over time become one vector; see `model.network`.
+        cell: what the recurrent layers are made of.
+        conv_width: tokens that a convolution in front of the recurrent layers sees at once, odd; 0 is none.
     """
 
     vocab_size: Annotated[int, Field(ge=1)]
     embedding_dim: Annotated[int, Field(ge=1, le=4096)]
     hidden_size: Annotated[int, Field(ge=1, le=4096)]
-    num_layers: Annotated[int, Field(ge=1, le=3)] = 1
+    num_layers: Annotated[int, Field(ge=0, le=3)] = 1
     bidirectional: bool = True
     pooling: Pooling = "max_mean_last"
+    cell: Cell = "lstm"
+    conv_width: Annotated[int, Field(ge=0, le=31)] = 0
+
+    @field_validator("conv_width")
+    @classmethod
+    def _odd(cls, width: int) -> int:
+        if width and width % 2 == 0:
+            raise ValueError("must be odd, so that as many tokens are seen before as after, or 0 for none")
+        return width
 
     @property
     def num_directions(self) -> int:
@@ -47,8 +61,8 @@ class Architecture(Frozen):
 
     @property
     def state_size(self) -> int:
-        """Width of one layer's output over both directions."""
-        return self.hidden_size * self.num_directions
+        """Width of one layer's output over both directions; without layers that of the embedding."""
+        return self.hidden_size * self.num_directions if self.num_layers else self.embedding_dim
 
     @property
     def pooled_size(self) -> int:

@@ -1,8 +1,7 @@
-"""The classifier that trains and serves: embedding, recurrent layers, pooling, head, on fused kernels.
+"""The classifier that trains and serves: embedding, perhaps a convolution, recurrent layers, pooling, head.
 
-Each layer is two one-directional LSTMs; the second reads every row reversed by its own length, so padding always
-comes after the
-text, no packed sequence is needed and a row's result cannot depend on its neighbours.
+Each layer is two one-directional ones of `model.recurrent`; the second reads every row reversed by its own length, so
+padding always comes after the text, no packed sequence is needed and a row's result cannot depend on its neighbours.
 
 Shape suffixes: T time steps, B batch, E embedding, H hidden units of one direction, S = H * directions, C labels,
 U distinct token ids of a batch, V vocabulary.
@@ -17,6 +16,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from model.config import Architecture, Frozen
+from model.recurrent import LAYERS, FusedLstm, Recurrent
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
 
@@ -41,44 +41,6 @@ class Dropouts(Frozen):
     between: Rate = 0.0
     recurrent: Rate = 0.0
     pooled: Rate = 0.0
-
-
-class FusedLstm(nn.Module):
-    """One LSTM layer in one direction on PyTorch's fused kernel.
-
-    The same parameters as `model.cell.LstmCell`, one bias a gate: PyTorch's second bias is a constant zero here.
-    """
-
-    zero_bias: Tensor
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__()
-        self.weight_ih = nn.Parameter(torch.empty(4 * hidden_size, input_size))
-        self.weight_hh = nn.Parameter(torch.empty(4 * hidden_size, hidden_size))
-        self.bias = nn.Parameter(torch.empty(4 * hidden_size))
-        self.register_buffer("zero_bias", torch.zeros(4 * hidden_size), persistent=False)
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Xavier input weights, orthogonal recurrent ones, forget gate open.
-
-        Source: Glorot & Bengio 2010; Saxe et al. 2014; Jozefowicz et al. 2015, section 2.2 (forget bias 1).
-        """
-        for gate in self.weight_ih.chunk(4):
-            nn.init.xavier_uniform_(gate)
-        for gate in self.weight_hh.chunk(4):
-            nn.init.orthogonal_(gate)
-        nn.init.zeros_(self.bias)
-        with torch.no_grad():
-            self.bias.chunk(4)[1].fill_(1.0)
-
-    def forward(self, x_TBD: Tensor, *, weight_drop: float = 0.0) -> Tensor:
-        """All hidden states [T, B, H] from a zero initial state."""
-        weight_hh = F.dropout(self.weight_hh, weight_drop, self.training)
-        zeros = x_TBD.new_zeros(1, x_TBD.shape[1], self.weight_hh.shape[1])
-        weights = [self.weight_ih, weight_hh, self.bias, self.zero_bias]
-        states_TBH: Tensor = torch.lstm(x_TBD, (zeros, zeros), weights, True, 1, 0.0, self.training, False, False)[0]
-        return states_TBH
 
 
 class _Permute(torch.autograd.Function):
@@ -114,6 +76,27 @@ def locked_dropout(x_TBD: Tensor, rate: float, training: bool) -> Tensor:
     if not training or rate == 0.0:
         return x_TBD
     return x_TBD * F.dropout(torch.ones_like(x_TBD[:1]), rate)
+
+
+class Convolution(nn.Module):
+    """A convolution over time in front of the recurrent layers: each token sees its neighbours, ReLU(K * x + b).
+
+    Beyond either end of the text there are zeros, so a text gives the same alone and padded. As wide as the embedding.
+
+    Source: Zhou et al. 2015, "A C-LSTM Neural Network for Text Classification", section 3.1.
+    """
+
+    def __init__(self, size: int, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(size, size, width))
+        self.bias = nn.Parameter(torch.zeros(size))
+        nn.init.kaiming_uniform_(self.weight, nonlinearity="relu")
+
+    def forward(self, x_TBE: Tensor, inside_TB1: Tensor) -> Tensor:
+        """Returns [T, B, E]; what it holds in the padding means nothing."""
+        x_BET = x_TBE.masked_fill(~inside_TB1, 0.0).permute(1, 2, 0)
+        y_BET = F.conv1d(x_BET, self.weight, self.bias, padding=self.weight.shape[2] // 2)
+        return F.relu(y_BET).permute(2, 0, 1).contiguous()
 
 
 class Attention(nn.Module):
@@ -161,7 +144,7 @@ POOLS = {
 
 
 class LstmClassifier(nn.Module):
-    """Embedding, bidirectional LSTM, pooling, linear head.
+    """Embedding, recurrent layers (a bidirectional LSTM unless `architecture` says otherwise), pooling, linear head.
 
     Args:
         architecture: the shape.
@@ -181,7 +164,7 @@ class LstmClassifier(nn.Module):
         self.embedding = nn.Parameter(torch.empty(architecture.vocab_size, architecture.embedding_dim))
         self.layers = nn.ModuleList(
             nn.ModuleList(
-                FusedLstm(
+                LAYERS[architecture.cell](
                     architecture.embedding_dim if layer == 0 else architecture.state_size,
                     architecture.hidden_size,
                 )
@@ -191,6 +174,8 @@ class LstmClassifier(nn.Module):
         )
         self.attention = Attention(architecture.state_size) if architecture.pooling == "attention" else None
         self.head = nn.Linear(architecture.pooled_size, num_labels)
+        width = architecture.conv_width
+        self.convolution = Convolution(architecture.embedding_dim, width) if width else None
         nn.init.normal_(self.embedding, std=0.1)
         nn.init.xavier_uniform_(self.head.weight)
         nn.init.zeros_(self.head.bias)
@@ -228,7 +213,9 @@ class LstmClassifier(nn.Module):
         order = reverse_order(lengths_B, num_steps)
         inside_TB1 = (torch.arange(num_steps, device=lengths_B.device).unsqueeze(1) < lengths_B).unsqueeze(2)
         x_TBD = locked_dropout(x_TBE, self.dropouts.embedding, self.training)
-        states: list[Tensor] = []
+        if self.convolution is not None:
+            x_TBD = self.convolution(x_TBD, inside_TB1)
+        states = [x_TBD]  # without layers the text itself is pooled
         for depth in range(self.architecture.num_layers):
             if depth > 0:
                 x_TBD = locked_dropout(
@@ -239,18 +226,25 @@ class LstmClassifier(nn.Module):
             states = self._run(depth, x_TBD, order)
         return self._pool(states, order, inside_TB1, lengths_B)
 
-    def lstm(self, layer: int = 0, direction: int = 0) -> FusedLstm:
+    def recurrent(self, layer: int = 0, direction: int = 0) -> Recurrent:
         """One layer (from 0, the lowest) in one direction (0 forward, 1 backward)."""
         directions = self.layers[layer]
-        lstm = directions[direction] if isinstance(directions, nn.ModuleList) else None
-        if not isinstance(lstm, FusedLstm):
-            raise TypeError(f"not an LSTM layer: {lstm}")
-        return lstm
+        found = directions[direction] if isinstance(directions, nn.ModuleList) else None
+        if not isinstance(found, Recurrent):
+            raise TypeError(f"not a recurrent layer: {found}")
+        return found
+
+    def lstm(self, layer: int = 0, direction: int = 0) -> FusedLstm:
+        """As `recurrent`, of a network of LSTMs."""
+        found = self.recurrent(layer, direction)
+        if not isinstance(found, FusedLstm):
+            raise TypeError(f"not an LSTM layer: {found}")
+        return found
 
     def _run(self, layer: int, x_TBD: Tensor, order: Tensor) -> list[Tensor]:
         """States of each direction of a layer, each in the order in which that direction read."""
         inputs = [x_TBD, reverse(x_TBD, order)] if self.architecture.bidirectional else [x_TBD]
-        return [self.lstm(layer, i)(x, weight_drop=self.dropouts.recurrent) for i, x in enumerate(inputs)]
+        return [self.recurrent(layer, i)(x, weight_drop=self.dropouts.recurrent) for i, x in enumerate(inputs)]
 
     def _side_by_side(self, states: Sequence[Tensor], order: Tensor) -> Tensor:
         """States [T, B, S] in the order of the text."""

@@ -16,6 +16,8 @@ MODEL_ORDER = (
     "config",
     "device",
     "cell",
+    "cells",
+    "recurrent",
     "text",
     "batch",
     "network",

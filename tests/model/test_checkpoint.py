@@ -5,14 +5,16 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from model.checkpoint import CARD, CONFIG, DIGESTS, FILES, METRICS, TOKENIZER, WEIGHTS, load_checkpoint, save_checkpoint
+from model.config import Cell
 from model.errors import CheckpointDamaged, CheckpointError, CheckpointIncompatible, CheckpointMissing
+from model.network import LstmClassifier
 from tests.conftest import make_checkpoint
 
 
@@ -46,6 +48,27 @@ def test_round_trip(tiny_checkpoint: Path) -> None:
     assert loaded.weights.keys() == made.weights.keys()
     for name, tensor in made.weights.items():
         assert torch.equal(loaded.weights[name], tensor)
+
+
+@pytest.mark.parametrize("cell", get_args(Cell))
+def test_every_architecture_is_read_back(cell: Cell, tmp_path: Path) -> None:
+    made = make_checkpoint()
+    architecture = made.config.architecture.model_copy(update={"cell": cell, "conv_width": 3, "num_layers": 2})
+    network = LstmClassifier(architecture, 2).eval()
+    config = made.config.model_copy(update={"architecture": architecture})
+    save_checkpoint(tmp_path / "model", type(made)(config, network.state_dict(), made.tokenizer, {}, made.card))
+    loaded = load_checkpoint(tmp_path / "model")
+    assert loaded.config == config
+    ids, lengths = torch.randint(0, 500, (6, 2)), torch.tensor([6, 3])
+    assert torch.equal(loaded.build_network()(ids, lengths), network(ids, lengths))
+
+
+def test_a_checkpoint_from_before_the_variants_loads_the_same(folder: Path) -> None:
+    config = json.loads((folder / CONFIG).read_text())
+    del config["architecture"]["cell"], config["architecture"]["conv_width"]
+    (folder / CONFIG).write_text(json.dumps(config))
+    _sign(folder)
+    assert load_checkpoint(folder).config == make_checkpoint().config
 
 
 def test_the_version_is_the_digest_of_the_digests(tiny_checkpoint: Path, tmp_path: Path) -> None:

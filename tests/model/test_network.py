@@ -1,6 +1,6 @@
-"""The network against the written-out LSTM, and the invariances that make batching safe."""
+"""The network against the written-out cells, and the invariances that make batching safe."""
 
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -10,26 +10,39 @@ from torch import Tensor
 
 from model.batch import Batch, pad
 from model.cell import LstmLayer
-from model.config import Architecture, Pooling
+from model.cells import CELLS
+from model.config import Architecture, Cell, Pooling
 from model.network import Dropouts, LstmClassifier
 
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
-VARIANTS = [(layers, both, pooling) for layers in (1, 2, 3) for both in (False, True) for pooling in POOLINGS]
+CELL_NAMES: tuple[Cell, ...] = get_args(Cell)
+VARIANTS: list[dict[str, Any]] = [
+    *(
+        {"num_layers": layers, "bidirectional": both, "pooling": pooling}
+        for layers in (1, 2, 3)
+        for both in (False, True)
+        for pooling in POOLINGS
+    ),
+    *({"cell": cell, "num_layers": layers} for cell in CELL_NAMES if cell != "lstm" for layers in (1, 2)),
+    *({"cell": cell, "bidirectional": False, "pooling": "attention"} for cell in CELL_NAMES),
+    *({"conv_width": width, "num_layers": layers} for width in (1, 3, 7) for layers in (0, 1)),
+    *({"num_layers": 0, "pooling": pooling} for pooling in POOLINGS),
+    {"cell": "gru", "conv_width": 3, "num_layers": 2, "pooling": "attention"},
+]
 LENGTHS = [7, 0, 1, 4, 12]
 
 
-def _network(
-    layers: int = 1,
-    both: bool = True,
-    pooling: Pooling = "max_mean_last",
-    seed: int = 0,
-    drops: dict[str, float] | None = None,
-) -> LstmClassifier:
+def _name(shape: dict[str, Any]) -> str:
+    return "-".join(f"{key}={value}" for key, value in shape.items())
+
+
+every_variant = pytest.mark.parametrize("shape", VARIANTS, ids=_name)
+
+
+def _network(seed: int = 0, drops: dict[str, float] | None = None, **shape: Any) -> LstmClassifier:
     torch.manual_seed(seed)
-    shape = Architecture(
-        vocab_size=30, embedding_dim=6, hidden_size=5, num_layers=layers, bidirectional=both, pooling=pooling
-    )
-    network = LstmClassifier(shape, 3, Dropouts.model_validate(drops or {}))
+    architecture = Architecture.model_validate({"vocab_size": 30, "embedding_dim": 6, "hidden_size": 5} | shape)
+    network = LstmClassifier(architecture, 3, Dropouts.model_validate(drops or {}))
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.copy_(torch.randn_like(parameter) * 0.5)
@@ -47,7 +60,7 @@ def _run(network: LstmClassifier, batch: Batch) -> Tensor:
 
 
 def _reference(network: LstmClassifier, row: np.ndarray) -> Tensor:
-    """Logits [C] of one text, unpadded, through `LstmLayer` and pooling by its definition."""
+    """Logits [C] of one text, unpadded, through the written-out cells and pooling by its definition."""
     logits_C: Tensor = network.head(_reference_pooled(network, row))
     return logits_C
 
@@ -56,21 +69,8 @@ def _reference_pooled(network: LstmClassifier, row: np.ndarray) -> Tensor:
     architecture = network.architecture
     if len(row) == 0:
         return torch.zeros(architecture.pooled_size)
-    reference = LstmLayer(
-        architecture.embedding_dim,
-        architecture.hidden_size,
-        num_layers=architecture.num_layers,
-        bidirectional=architecture.bidirectional,
-    )
-    for layer in range(architecture.num_layers):
-        for direction in range(architecture.num_directions):
-            cell, lstm = reference.cell(layer, direction), network.lstm(layer, direction)
-            # The very same parameters, so that gradients of the slow calculation arrive where those of the fast one do.
-            cell.weight_ih, cell.weight_hh, cell.bias = lstm.weight_ih, lstm.weight_hh, lstm.bias
-    x_T1E = network.embedding[torch.as_tensor(row, dtype=torch.long)].unsqueeze(1)
-    states, (h, _) = reference(x_T1E, torch.tensor([len(row)]))
-    states_TS = states[:, 0]
-    last_S = torch.cat(list(h[-architecture.num_directions :, 0]))
+    x_TE = _reference_convolution(network, network.embedding[torch.as_tensor(row, dtype=torch.long)])
+    states_TS, last_S = (x_TE, x_TE[-1]) if architecture.num_layers == 0 else _reference_states(network, x_TE)
     if network.attention is not None:
         project, context = network.attention.project, network.attention.context
         hidden_TS = torch.tanh(states_TS @ project.weight.T + project.bias)
@@ -82,27 +82,61 @@ def _reference_pooled(network: LstmClassifier, row: np.ndarray) -> Tensor:
     return torch.cat([parts[name] for name in wanted])
 
 
+def _reference_states(network: LstmClassifier, x_TE: Tensor) -> tuple[Tensor, Tensor]:
+    """States over time and last states of the top layer."""
+    architecture = network.architecture
+    reference = LstmLayer(
+        architecture.embedding_dim,
+        architecture.hidden_size,
+        num_layers=architecture.num_layers,
+        bidirectional=architecture.bidirectional,
+        kind=CELLS[architecture.cell],
+    )
+    for layer in range(architecture.num_layers):
+        for direction in range(architecture.num_directions):
+            cell = reference.cells[layer * architecture.num_directions + direction]
+            # The very same parameters, so that gradients of the slow calculation arrive where those of the fast one do.
+            for name, parameter in network.recurrent(layer, direction).named_parameters():
+                assert getattr(cell, name).shape == parameter.shape
+                setattr(cell, name, parameter)
+    states, (h, _) = reference(x_TE.unsqueeze(1), torch.tensor([len(x_TE)]))
+    return states[:, 0], torch.cat(list(h[-architecture.num_directions :, 0]))
+
+
+def _reference_convolution(network: LstmClassifier, x_TE: Tensor) -> Tensor:
+    """One product for each place in the window, zeros beyond the text."""
+    if network.convolution is None:
+        return x_TE
+    weight, bias = network.convolution.weight, network.convolution.bias
+    reach = weight.shape[2] // 2
+    steps = []
+    for t in range(len(x_TE)):
+        near = [(t + k, k + reach) for k in range(-reach, reach + 1) if 0 <= t + k < len(x_TE)]
+        steps.append(bias + torch.stack([weight[:, :, place] @ x_TE[s] for s, place in near]).sum(0))
+    return torch.stack(steps).clamp(min=0)
+
+
 def _dense_gradients(network: LstmClassifier) -> dict[str, Tensor]:
     gradients = {name: parameter.grad for name, parameter in network.named_parameters()}
     return {name: gradient.to_dense() for name, gradient in gradients.items() if gradient is not None}
 
 
-@pytest.mark.parametrize(("layers", "both", "pooling"), VARIANTS)
-def test_agrees_with_the_written_out_lstm(layers: int, both: bool, pooling: Pooling) -> None:
-    network, rows = _network(layers, both, pooling), _rows(LENGTHS)
+@every_variant
+def test_agrees_with_the_written_out_cells(shape: dict[str, Any]) -> None:
+    network, rows = _network(**shape), _rows(LENGTHS)
     logits = _run(network, pad(rows, num_steps=16))
     for row, ours in zip(rows, logits, strict=True):
         torch.testing.assert_close(ours, _reference(network, row), atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize(("layers", "both", "pooling"), VARIANTS)
-def test_gradient_agrees_with_the_written_out_lstm(layers: int, both: bool, pooling: Pooling) -> None:
-    network, rows = _network(layers, both, pooling).train(), _rows([6, 2])
+@every_variant
+def test_gradient_agrees_with_the_written_out_cells(shape: dict[str, Any]) -> None:
+    network, rows = _network(**shape).train(), _rows([6, 2])
     targets = torch.tensor([2, 0])
     F.cross_entropy(_run(network, pad(rows)), targets, reduction="sum").backward()
     gradients = _dense_gradients(network)
 
-    slow = _network(layers, both, pooling)
+    slow = _network(**shape)
     logits = torch.stack([_reference(slow, row) for row in rows])
     F.cross_entropy(logits, targets, reduction="sum").backward()
     wanted = _dense_gradients(slow)
@@ -111,9 +145,9 @@ def test_gradient_agrees_with_the_written_out_lstm(layers: int, both: bool, pool
         torch.testing.assert_close(gradients[name], gradient, atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize(("layers", "both", "pooling"), VARIANTS)
-def test_a_text_scores_the_same_alone_and_in_any_batch(layers: int, both: bool, pooling: Pooling) -> None:
-    network, rows = _network(layers, both, pooling), _rows(LENGTHS)
+@every_variant
+def test_a_text_scores_the_same_alone_and_in_any_batch(shape: dict[str, Any]) -> None:
+    network, rows = _network(**shape), _rows(LENGTHS)
     together = _run(network, pad(rows))
     backwards = _run(network, pad(rows[::-1])).flip(0)
     padded = _run(network, pad(rows, num_steps=50))
@@ -123,42 +157,72 @@ def test_a_text_scores_the_same_alone_and_in_any_batch(layers: int, both: bool, 
             torch.testing.assert_close(alone, other, atol=1e-5, rtol=0)
 
 
-def test_what_stands_in_the_padding_has_no_effect() -> None:
-    network = _network(2)
+@every_variant
+def test_what_stands_in_the_padding_has_no_effect(shape: dict[str, Any]) -> None:
+    network = _network(**shape)
     batch = pad(_rows([3, 8]))
     other = batch.ids_TB.clone()
     other[3:, 0] = 29
     torch.testing.assert_close(_run(network, batch), network(other, batch.lengths_B), atol=0, rtol=0)
 
 
-def test_the_order_of_words_matters() -> None:
-    network, (row,) = _network(), _rows([9])
+@pytest.mark.parametrize("cell", CELL_NAMES)
+def test_the_order_of_words_matters(cell: Cell) -> None:
+    network, (row,) = _network(cell=cell), _rows([9])
     assert not torch.allclose(_run(network, pad([row])), _run(network, pad([row[::-1].copy()])), atol=1e-3)
 
 
-def test_empty_text_gives_the_bias_of_the_head() -> None:
-    for pooling in ("max_mean_last", "max", "mean", "last"):
-        network = _network(pooling=pooling)
-        torch.testing.assert_close(_run(network, pad(_rows([0])))[0], network.head.bias)
+def test_without_layers_the_mean_knows_no_order_but_a_convolution_does() -> None:
+    (row,) = _rows([9])
+    for width, same in ((0, True), (3, False)):
+        network = _network(num_layers=0, pooling="mean", conv_width=width)
+        forwards, backwards = _run(network, pad([row])), _run(network, pad([row[::-1].copy()]))
+        assert torch.allclose(forwards, backwards, atol=1e-6) == same
 
 
-def test_every_parameter_gets_a_gradient_and_the_embedding_a_sparse_one() -> None:
-    for pooling in POOLINGS:
-        network = _network(2, pooling=pooling).train()
-        rows = _rows([5, 8])
-        _run(network, pad(rows)).pow(2).sum().backward()
-        for name, parameter in network.named_parameters():
-            assert parameter.grad is not None, name
-            assert parameter.grad.to_dense().abs().sum() > 0, name
-        assert network.embedding.grad is not None
-        assert network.embedding.grad.is_sparse
-        touched = set(network.embedding.grad.coalesce().indices()[0].tolist())
-        assert touched == {0, *np.concatenate(rows).tolist()}
+@every_variant
+def test_empty_text_gives_the_bias_of_the_head(shape: dict[str, Any]) -> None:
+    network = _network(**shape)
+    torch.testing.assert_close(_run(network, pad(_rows([0])))[0], network.head.bias)
 
 
+@every_variant
+def test_every_parameter_gets_a_gradient_and_the_embedding_a_sparse_one(shape: dict[str, Any]) -> None:
+    network = _network(**shape).train()
+    rows = _rows([5, 8])
+    _run(network, pad(rows)).pow(2).sum().backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.to_dense().abs().sum() > 0, name
+    assert network.embedding.grad is not None
+    assert network.embedding.grad.is_sparse
+    touched = set(network.embedding.grad.coalesce().indices()[0].tolist())
+    assert touched == {0, *np.concatenate(rows).tolist()}
+
+
+def test_weights_have_the_names_that_checkpoints_know() -> None:
+    names = [name for name, _ in _network(num_layers=2).named_parameters()]
+    assert names == [
+        "embedding",
+        *(f"layers.{i}.{j}.{kind}" for i in (0, 1) for j in (0, 1) for kind in ("weight_ih", "weight_hh", "bias")),
+        *("head.weight", "head.bias"),
+    ]
+
+
+def test_layers_are_given_out_by_their_kind() -> None:
+    assert _network().lstm(0, 1).weight_hh.shape == (20, 5)
+    with pytest.raises(TypeError, match="not an LSTM layer: FusedGru"):
+        _network(cell="gru").lstm()
+    broken = _network()
+    broken.layers[0] = torch.nn.Identity()
+    with pytest.raises(TypeError, match="not a recurrent layer"):
+        broken.recurrent()
+
+
+@pytest.mark.parametrize("cell", CELL_NAMES)
 @pytest.mark.parametrize("kind", list(Dropouts.model_fields))
-def test_each_dropout_acts_in_training_and_only_there(kind: str) -> None:
-    network = _network(2, drops={kind: 0.5})
+def test_each_dropout_acts_in_training_and_only_there(kind: str, cell: Cell) -> None:
+    network = _network(num_layers=2, drops={kind: 0.5}, cell=cell)
     batch = pad(_rows([6, 9]))
     still = _run(network, batch)
     torch.testing.assert_close(_run(network, batch), still, atol=0, rtol=0)
@@ -190,8 +254,9 @@ def test_locked_dropout_is_the_same_at_each_step() -> None:
     assert set(dropped.unique().tolist()) == {0.0, 2.0}
 
 
-def test_eight_examples_can_be_memorised() -> None:
-    network = _network().train()
+@pytest.mark.parametrize("cell", CELL_NAMES)
+def test_eight_examples_can_be_memorised(cell: Cell) -> None:
+    network = _network(cell=cell).train()
     torch.manual_seed(0)
     batch = pad(_rows([5] * 8, seed=3))
     targets = torch.tensor([0, 1, 2, 0, 1, 2, 0, 1])
