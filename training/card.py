@@ -37,17 +37,18 @@ def _introduction(record: Record) -> str:
 
 
 def _scores(record: Record) -> list[str]:
-    roles = list(record.evaluations)
-    columns = [dict(summary(evaluation)) for evaluation in record.evaluations.values()]
+    roles = [role for role in ("validation", "test") if role in record.evaluations]
+    columns = [dict(summary(record.evaluations[role])) for role in roles]
     table = [f"| | {' | '.join(roles)} |", "| --- |" + " --- |" * len(roles)]
     table += [f"| {name} | {' | '.join(column[name] for column in columns)} |" for name in columns[0]]
     calibration = record.calibration
+    tested = len(record.evaluations) > 1
     reading = (
         "Intervals are 95% bootstrap intervals over the texts. `majority` is the accuracy of always giving the "
         "commonest answer.\n`cover at 1%` is the share of answers, the surest ones, that can be given with at most 1% "
         "of them wrong; `acc. at 90%` the accuracy of the surest 90%; `AURC` the area under the risk-coverage curve.\n"
         f"Validation chose the weights (by `{record.config['metric']}`) and the temperature, so its "
-        f"figures are flattered; {'test was read once, at the end' if 'test' in roles else 'no test set was given'}."
+        f"figures are flattered; {'test was read once, at the end' if tested else 'no test set was given'}."
     )
     tempered = (
         f"Temperature {calibration.temperature:.3f}, fitted on {_fitted_on(calibration)}: "
@@ -60,7 +61,18 @@ def _scores(record: Record) -> list[str]:
             f"validation macro-F1 {calibration.macro_f1_before:.4f} with 1/2 for all, "
             f"{calibration.macro_f1_after:.4f} with these."
         )
-    return ["\n".join(table), reading, tempered, _labels(record, roles[-1])]
+    return ["\n".join(table), reading, *_further_tests(record), tempered, _labels(record, roles[-1])]
+
+
+def _further_tests(record: Record) -> list[str]:
+    """A table with a row for each test set that has a name of its own."""
+    table = ["| test set | texts | accuracy | macro-F1 | ECE |", "| --- | --- | --- | --- | --- |"]
+    for role, evaluation in record.evaluations.items():
+        if role not in ("validation", "test"):
+            figures = dict(summary(evaluation))
+            row = [_cell(role), *(figures[name] for name in ("rows", "accuracy", "macro-F1", "ECE"))]
+            table.append(f"| {' | '.join(row)} |")
+    return ["\n".join(table)] if len(table) > 2 else []
 
 
 def _fitted_on(calibration: Calibration) -> str:

@@ -27,6 +27,7 @@ class DataConfig(Frozen):
 
     Attributes:
         train, validation, test: files; a relative one in a recipe is looked for under the data root.
+        tests: further test files by name, each scored by itself: the parts of a mixture, say.
         text_column, label_column: names of columns.
         validation_fraction: share of the training texts put aside where no validation file is given.
         source: where anyone can get the files; shown when one is missing and in the model card.
@@ -36,6 +37,7 @@ class DataConfig(Frozen):
     train: str | None = None
     validation: str | None = None
     test: str | None = None
+    tests: dict[str, str] | None = None
     text_column: str = "text"
     label_column: str = "label"
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1

@@ -9,7 +9,7 @@ from training.config import DataConfig
 from training.data import Dataset, Names, encode_labels, label_names, read_dataset
 from training.errors import DataError, UsageError
 from training.provenance import file_digest
-from training.split import num_contradictions, num_shared, small_labels, split
+from training.split import normalised, num_contradictions, num_shared, small_labels, split
 
 ENOUGH_TO_HALVE = 1000
 """So many validation texts are parted: some pick the weights, others the temperature and thresholds."""
@@ -41,8 +41,9 @@ class Corpus:
     Attributes:
         stopping, calibration: the halves of `validation` that pick the weights, and the temperature and thresholds;
             both are the whole of it if it has fewer than `ENOUGH_TO_HALVE` texts.
+        tests: further test sets by name.
         labels: names in the order of the targets; those of `train`.
-        files: what to record of each role: `train`, `validation` and perhaps `test`.
+        files: what to record of each role: `train`, `validation`, perhaps `test`, and the names of further tests.
         warnings: what a person should know about the data before trusting a score, one sentence each.
     """
 
@@ -51,6 +52,7 @@ class Corpus:
     stopping: Dataset
     calibration: Dataset
     test: Dataset | None
+    tests: dict[str, Dataset]
     task: Task
     labels: Names
     files: dict[str, DataFile]
@@ -59,7 +61,7 @@ class Corpus:
     @property
     def held_out(self) -> dict[str, Dataset]:
         """The roles that are not trained on."""
-        return {"validation": self.validation} | ({"test": self.test} if self.test is not None else {})
+        return {"validation": self.validation} | ({"test": self.test} if self.test is not None else {}) | self.tests
 
 
 def read_corpus(config: DataConfig, *, seed: int, data_root: Path) -> Corpus:
@@ -74,13 +76,14 @@ def read_corpus(config: DataConfig, *, seed: int, data_root: Path) -> Corpus:
     train = _read(config.train, config)
     validation = _read(config.validation, config) if config.validation else None
     test = _read(config.test, config) if config.test else None
+    tests = {name: _read(file, config) for name, file in (config.tests or {}).items()}
     labels = label_names(train)
-    for other in (validation, test):
+    for other in (validation, test, *tests.values()):
         if other is not None:
             _check_fits(other, train, labels)
     if validation is None:
         train, validation = split(train, fraction=config.validation_fraction, seed=seed)
-    held_out = {"validation": validation} | ({"test": test} if test is not None else {})
+    held_out = {"validation": validation} | ({"test": test} if test is not None else {}) | tests
     roles = {"train": train} | held_out
     digests = {part.path: file_digest(part.path) for part in roles.values()}
     files = {role: _describe(part, digests[part.path], labels, data_root) for role, part in roles.items()}
@@ -89,6 +92,7 @@ def read_corpus(config: DataConfig, *, seed: int, data_root: Path) -> Corpus:
         validation=validation,
         **_halves(validation, seed=seed),
         test=test,
+        tests=tests,
         task=train.task,
         labels=labels,
         files=files,
@@ -109,8 +113,9 @@ def _halves(validation: Dataset, *, seed: int) -> dict[str, Dataset]:
 
 def _warnings(train: Dataset, held_out: dict[str, Dataset], labels: Names) -> list[str]:
     warnings = []
+    seen = set(map(normalised, train.texts))
     for role, dataset in held_out.items():
-        if shared := num_shared(dataset, train):
+        if shared := num_shared(dataset, seen):
             warnings.append(
                 f"{shared:,} of {len(dataset):,} {role} texts are also in the training set (case and punctuation "
                 f"aside): {role} scores flatter the model"

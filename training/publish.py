@@ -184,6 +184,10 @@ def published_settings(request: Request) -> dict[str, object]:
     for key in ("data.train", "data.validation", "data.test"):
         if settings[key] is not None:
             settings[key] = shown_path(Path(settings[key]), Path(request.data_root))
+    if settings["data.tests"] is not None:
+        settings["data.tests"] = {
+            name: shown_path(Path(file), Path(request.data_root)) for name, file in settings["data.tests"].items()
+        }
     distill = request.config.distill
     settings["distill.unlabeled"] = [shown_path(Path(file), Path(request.data_root)) for file in distill.unlabeled]
     settings["distill.teachers"] = [Path(folder).name for folder in distill.teachers]

@@ -129,7 +129,11 @@ def below(layer: dict[str, Any], root: Path) -> dict[str, Any]:
     """The settings with their relative files looked for under `root`, and made absolute."""
     data, distill = layer.get("data"), layer.get("distill")
     if isinstance(data, dict):
-        files = {role: str((root / data[role]).resolve()) for role in ROLES if isinstance(data.get(role), str)}
+        files: dict[str, Any] = {
+            role: str((root / data[role]).resolve()) for role in ROLES if isinstance(data.get(role), str)
+        }
+        if isinstance(data.get("tests"), dict):
+            files["tests"] = {name: str((root / str(file)).resolve()) for name, file in data["tests"].items()}
         layer = layer | {"data": data | files}
     if isinstance(distill, dict) and isinstance(distill.get("unlabeled"), list):
         unlabeled = [str((root / str(file)).resolve()) for file in distill["unlabeled"]]
@@ -141,7 +145,7 @@ def as_settings(call: CallOptions) -> dict[str, Any]:
     """The options that are short forms of settings. A training file replaces a recipe's files."""
     data: dict[str, Any] = {}
     if call.train_file is not None:
-        data = {"validation": None, "test": None, "source": "", "licence": ""}
+        data = {"validation": None, "test": None, "tests": None, "source": "", "licence": ""}
     files = {"train": call.train_file, "validation": call.validation, "test": call.test}
     data |= {role: str(path.resolve()) for role, path in files.items() if path is not None}
     columns = {"text_column": call.text_column, "label_column": call.label_column}

@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections import defaultdict
+from collections.abc import Set
 
 import numpy as np
 
@@ -61,9 +62,8 @@ def _strata(dataset: Dataset) -> dict[str, list[list[int]]]:
     return strata
 
 
-def num_shared(dataset: Dataset, training: Dataset) -> int:
-    """How many texts of `dataset` are in `training` too, case and punctuation aside."""
-    seen = set(map(normalised, training.texts))
+def num_shared(dataset: Dataset, seen: Set[str]) -> int:
+    """How many texts of `dataset` are, normalised, in `seen`."""
     return sum(normalised(text) in seen for text in dataset.texts)
 
 

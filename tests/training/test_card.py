@@ -92,3 +92,13 @@ def test_a_test_set_a_source_and_a_commit_are_named() -> None:
         assert line in card, line
     assert "label (test)" in card
     assert "label (validation)" not in card
+
+
+def test_each_further_test_has_a_row() -> None:
+    card = write_card(
+        RECORD.model_copy(update={"evaluations": {**RECORD.evaluations, "films": evaluation(("no", "ye|s"))}})
+    )
+    (row,) = [line for line in card.splitlines() if line.startswith("| films |")]
+    assert row.count("|") == 6
+    assert "test was read once" in card
+    assert "test set |" not in write_card(RECORD)

@@ -92,3 +92,12 @@ def test_enough_validation_texts_are_parted_and_few_are_not(tmp_path: Path, monk
     assert stopping.counts() == calibration.counts() == {"a": 6, "b": 6}
     assert halves.validation.texts == whole.validation.texts
     assert read(tmp_path, **files).calibration.texts == calibration.texts
+
+
+def test_further_tests_have_names_of_their_own(tmp_path: Path) -> None:
+    films = write(tmp_path / "films.csv", [("new", "a"), ("text number 1", "b")])
+    config = DataConfig(train=write(tmp_path / "train.csv", TRAIN), tests={"films": films})
+    corpus = read_corpus(config, seed=0, data_root=tmp_path)
+    assert list(corpus.held_out) == ["validation", "films"]
+    assert corpus.files["films"].file == "films.csv"
+    assert next(w for w in corpus.warnings if "films" in w).startswith("1 of 2 films texts are also in the training set")

@@ -70,6 +70,6 @@ def test_nothing_to_set_aside() -> None:
 
 def test_shared_contradicting_and_rare() -> None:
     train = dataset(["Good!", "good", "bad", "fine"], ["p", "n", "n", "p"])
-    assert num_shared(dataset(["GOOD", "new", "bad."], ["p", "p", "n"]), train) == 2
+    assert num_shared(dataset(["GOOD", "new", "bad."], ["p", "p", "n"]), set(map(normalised, train.texts))) == 2
     assert num_contradictions(train) == 2
     assert small_labels(dataset(["a", "b", "c"], ["x", "y", "y"]), fewer_than=3) == [("x", 1), ("y", 2)]
