@@ -100,4 +100,5 @@ def test_further_tests_have_names_of_their_own(tmp_path: Path) -> None:
     corpus = read_corpus(config, seed=0, data_root=tmp_path)
     assert list(corpus.held_out) == ["validation", "films"]
     assert corpus.files["films"].file == "films.csv"
-    assert next(w for w in corpus.warnings if "films" in w).startswith("1 of 2 films texts are also in the training set")
+    warning = next(w for w in corpus.warnings if "films" in w)
+    assert warning.startswith("1 of 2 films texts are also in the training set")
