@@ -69,10 +69,11 @@ def num_shared(dataset: Dataset, seen: Set[str]) -> int:
 
 def num_contradictions(dataset: Dataset) -> int:
     """How many texts also stand in the set with another label."""
+    keys = [normalised(text) for text in dataset.texts]
     labels: dict[str, set[tuple[str, ...]]] = defaultdict(set)
-    for text, names in zip(dataset.texts, dataset.labels, strict=True):
-        labels[normalised(text)].add(tuple(sorted(names)))
-    return sum(len(labels[normalised(text)]) > 1 for text in dataset.texts)
+    for key, names in zip(keys, dataset.labels, strict=True):
+        labels[key].add(tuple(sorted(names)))
+    return sum(len(labels[key]) > 1 for key in keys)
 
 
 def small_labels(dataset: Dataset, *, fewer_than: int) -> list[tuple[str, int]]:
