@@ -4,6 +4,7 @@ Options are read here and nowhere else. What imports torch is imported inside th
 """
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,8 +101,8 @@ def _data_options(command: Any) -> Any:
     return command
 
 
-def _setting_options(command: Any) -> Any:
-    """Adds the options that say how it is trained."""
+def _recipe_options(command: Any) -> Any:
+    """Adds the options that say how it is trained, all but the seed."""
     options = [
         click.option("--recipe", metavar="NAME", help="Start from the settings of a recipe; `recipes` lists them."),
         click.option("--config", "config_file", type=FILE, help="Settings in a TOML file, over those of the recipe."),
@@ -112,11 +113,16 @@ def _setting_options(command: Any) -> Any:
             metavar="KEY=VALUE",
             help="One setting, over recipe and file, for example loop.epochs=5. Repeatable; `settings` lists them.",
         ),
-        click.option("--seed", type=click.IntRange(min=0), help="Of everything random.  [default: 0]"),
     ]
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def _setting_options(command: Any) -> Any:
+    """Adds the options that say how it is trained."""
+    seed = click.option("--seed", type=click.IntRange(min=0), help="Of everything random.  [default: 0]")
+    return _recipe_options(seed(command))
 
 
 def _run_options(command: Any) -> Any:
@@ -356,6 +362,83 @@ def evaluate(
         print_mistakes(console, mistakes)
     if json_file is not None:
         json_file.write_text(result.evaluation.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+class Listed(click.ParamType[tuple[str, ...]]):
+    """Values with commas between them."""
+
+    name = "A,B,…"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Parts it at the commas."""
+        del param, ctx
+        return value if isinstance(value, tuple) else tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+@main.command()
+@_data_options
+@_recipe_options
+@click.option("--only", type=Listed(), default=(), help="These methods only, with commas between them.")
+@click.option("--seeds", type=Listed(), default="0,1,2", show_default=True, help="A fit of each network with each.")
+@click.option(
+    "--budget-s",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="For each fit: a network does as many epochs as fit in, at least one.  [default: no limit; fastText 60]",
+)
+@click.option("--output", type=FILE, required=True, help="The folder to write.")
+@click.option("--resume", is_flag=True, help="Go on after the last fit in --output.")
+@click.option("--overwrite", is_flag=True, help="Replace the comparison at --output.")
+@DEVICE
+@THREADS
+def compare(
+    output: Path,
+    only: tuple[str, ...],
+    seeds: tuple[str, ...],
+    budget_s: float | None,
+    resume: bool,
+    overwrite: bool,
+    device: str,
+    threads: int | None,
+    **options: Any,
+) -> None:
+    r"""Sets methods beside each other on the same texts: accuracy, calibration, time, size and speed.
+
+    Baselines: tfidf (logistic regression), nbsvm, fasttext (if its package is installed), average (of embeddings).
+    Networks: rnn, lstm (forward only), bilstm, stacked, gru, peephole, layernorm, cnn (in front), attention.
+
+    All choosing is done on validation; the test file is read once a fit. OUTPUT gets comparison.json, a table in
+    Markdown and plots. Ctrl-C stops; --resume goes on after the last finished fit.
+
+    
+    python -m training compare --train reviews.csv --test test.csv --budget-s 300 --output comparison
+    """
+    from training.compare import compare as run_comparison
+    from training.report import make_console
+    from training.request import CallOptions, new_request
+
+    _limit_threads(threads)
+    numbers = _parse_seeds(seeds)
+    request = new_request(CallOptions(output=output, command="compare", **options))
+    words = ["--only", ",".join(only)] * bool(only) + ["--seeds", ",".join(map(str, numbers))]
+    words += [] if budget_s is None else ["--budget-s", f"{budget_s:g}"]
+    run_comparison(
+        request.model_copy(update={"command": f"{request.command} {shlex.join(words)}"}),
+        output,
+        only=only,
+        seeds=numbers,
+        budget_s=budget_s,
+        resume=resume,
+        overwrite=overwrite,
+        device=device,
+        console=make_console(),
+    )
+
+
+def _parse_seeds(seeds: tuple[str, ...]) -> list[int]:
+    if not seeds or not all(seed.isascii() and seed.isdigit() for seed in seeds):
+        raise UsageError(f"--seeds {','.join(seeds)}: whole numbers with commas between them, for example 0,1,2")
+    return list(dict.fromkeys(map(int, seeds)))
 
 
 @main.command()

@@ -1,0 +1,99 @@
+"""What `compare` asks of a method: learn from a corpus, then give logits for texts."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from rich.console import Console
+
+from training.corpus import Corpus
+from training.data import Dataset, Names, encode_labels
+from training.errors import TrainingError
+from training.metrics import Decisions, one_hot
+from training.request import Request
+
+Floats = npt.NDArray[np.floating[Any]]
+
+
+class Unavailable(TrainingError):
+    """A method cannot take part here; says why. The others go on."""
+
+
+class Fitted(Protocol):
+    """A method that has learned.
+
+    Attributes:
+        size_bytes: on disk, with everything that it needs to answer.
+        choice: what was chosen on validation, for the table; may be empty.
+    """
+
+    @property
+    def size_bytes(self) -> int:
+        """See above."""
+        ...
+
+    @property
+    def choice(self) -> str:
+        """See above."""
+        ...
+
+    def logits(self, texts: Sequence[str]) -> Floats:
+        """Logits [len(texts), labels], uncalibrated."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What is the same for all methods.
+
+    Attributes:
+        request: settings of the networks, and where the data are.
+        corpus: `train` to learn from, `stopping` to choose by; nothing else is a method's to see.
+        device: of the networks.
+        budget_s: seconds that one fit may take, as nearly as the method can tell; None is no limit.
+        scratch: a folder for passing files.
+        console: for a person to watch.
+    """
+
+    request: Request
+    corpus: Corpus
+    device: str
+    budget_s: float | None
+    scratch: Path
+    console: Console
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A method under its name.
+
+    Attributes:
+        name: for `--only`.
+        title: for the table.
+        fit: learns, with a seed.
+        seeded: whether another seed gives another result; if not, one fit is enough.
+    """
+
+    name: str
+    title: str
+    fit: Callable[[Setting, int], Fitted]
+    seeded: bool
+
+
+def truth_of(dataset: Dataset, labels: Names) -> Decisions:
+    """Which label each text has, [N, C]."""
+    targets = encode_labels(dataset, labels)
+    return targets > 0.5 if targets.ndim == 2 else one_hot(targets.astype(np.int64), len(labels))
+
+
+def mostly_chinese(texts: Sequence[str], sample: int = 1000) -> bool:
+    """Whether most letters are Chinese characters, so that spaces do not part words.
+
+    >>> mostly_chinese(["很好看的影片 film"]), mostly_chinese(["a film called 英雄"])
+    (True, False)
+    """
+    letters = [character for text in texts[:sample] for character in text if character.isalpha()]
+    return sum("\u3400" <= letter <= "\u9fff" for letter in letters) > len(letters) / 2
