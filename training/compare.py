@@ -135,7 +135,9 @@ def begin(comparison: Comparison, output: Path, *, resume: bool, overwrite: bool
         for name in ("config", "data", "budget_s", "device"):
             if getattr(before, name) != getattr(comparison, name):
                 raise UsageError(f"{output} was made with other {name}; --overwrite starts anew")
-        return comparison.model_copy(update={"created": before.created, "outcomes": before.outcomes})
+        commands = "\n".join(dict.fromkeys([*before.command.splitlines(), comparison.command]))
+        found = {"created": before.created, "outcomes": before.outcomes, "command": commands}
+        return comparison.model_copy(update=found)
     output.mkdir(parents=True, exist_ok=True)
     write(comparison, output)
     return comparison

@@ -45,7 +45,7 @@ class Comparison(Frozen):
     """`comparison.json`.
 
     Attributes:
-        command: makes the same again.
+        command: makes the same again; a line for each call that had a part in it.
         created: when it began.
         machine, threads, device: what it ran on.
         code, libraries: versions.

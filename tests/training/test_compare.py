@@ -140,6 +140,12 @@ def test_an_interrupted_comparison_goes_on(
     after = read(tmp_path / "out" / RESULTS)
     assert after.outcomes[0] == before.outcomes[0]
     assert after.created == before.created
+    assert after.command == before.command
+    run(*call, "--seeds", "2", "--resume")
+    assert [line.partition("--seeds ")[2] for line in read(tmp_path / "out" / RESULTS).command.splitlines()] == [
+        "0,1",
+        "2",
+    ]
     run(*call, "--seeds", "2", "--overwrite")
     assert [o.seed for o in read(tmp_path / "out" / RESULTS).outcomes] == [2]
 
