@@ -176,7 +176,9 @@ def add(comparison: Comparison, entry: Contender, setting: Setting, seed: int | 
     seconds = time.perf_counter() - began
     outcome = measure_outcome(entry, fitted, setting.corpus, seed=seed, seconds=seconds)
     console.print(f"  {tell(outcome)}", markup=False)
-    return comparison.model_copy(update={"outcomes": (*comparison.outcomes, outcome)})
+    places = {name: place for place, name in enumerate(CONTENDERS)}
+    outcomes = sorted((*comparison.outcomes, outcome), key=lambda one: places.get(one.method, len(places)))
+    return comparison.model_copy(update={"outcomes": tuple(outcomes)})
 
 
 def measure_outcome(entry: Contender, fitted: Fitted, corpus: Corpus, *, seed: int | None, seconds: float) -> Outcome:

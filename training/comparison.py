@@ -53,7 +53,7 @@ class Comparison(Frozen):
         data: the files.
         config: every setting of the networks by its dotted key.
         warnings: what is suspicious about the data.
-        outcomes: in the order in which they were made.
+        outcomes: method by method.
         absent: methods that could not take part, and why.
     """
 
