@@ -36,6 +36,8 @@ class Architecture(Frozen):
         pooling: how the states over time become one vector; see `model.network`.
         cell: what the recurrent layers are made of.
         conv_width: tokens that a convolution in front of the recurrent layers sees at once, odd; 0 is none.
+        ngram_buckets: weights per label of a linear model over hashed n-grams beside the recurrent layers; 0 is none.
+        ngram_order: longest n-gram, in tokens.
     """
 
     vocab_size: Annotated[int, Field(ge=1)]
@@ -46,6 +48,8 @@ class Architecture(Frozen):
     pooling: Pooling = "max_mean_last"
     cell: Cell = "lstm"
     conv_width: Annotated[int, Field(ge=0, le=31)] = 0
+    ngram_buckets: Annotated[int, Field(ge=0, le=2**24)] = 0
+    ngram_order: Annotated[int, Field(ge=1, le=5)] = 2
 
     @field_validator("conv_width")
     @classmethod

@@ -16,6 +16,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from model.config import Architecture, Frozen
+from model.ngrams import NgramBag
 from model.recurrent import LAYERS, FusedLstm, Recurrent
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
@@ -33,6 +34,7 @@ class Dropouts(Frozen):
         between: elements between stacked layers, locked likewise.
         recurrent: elements of the hidden-to-hidden weights (weight-drop; Merity et al. 2018, section 2).
         pooled: elements of the pooled vector in front of the head.
+        ngram: hashed n-grams, place by place.
     """
 
     word: Rate = 0.0
@@ -41,6 +43,7 @@ class Dropouts(Frozen):
     between: Rate = 0.0
     recurrent: Rate = 0.0
     pooled: Rate = 0.0
+    ngram: Rate = 0.0
 
 
 class _Permute(torch.autograd.Function):
@@ -176,13 +179,18 @@ class LstmClassifier(nn.Module):
         self.head = nn.Linear(architecture.pooled_size, num_labels)
         width = architecture.conv_width
         self.convolution = Convolution(architecture.embedding_dim, width) if width else None
+        buckets = architecture.ngram_buckets
+        self.ngrams = NgramBag(buckets, architecture.ngram_order, num_labels) if buckets else None
         nn.init.normal_(self.embedding, std=0.1)
         nn.init.xavier_uniform_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
     def forward(self, ids_TB: Tensor, lengths_B: Tensor) -> Tensor:
         """Logits [B, C] of padded token ids."""
-        return self.from_embedded(self.embed(ids_TB), lengths_B)
+        logits_BC = self.from_embedded(self.embed(ids_TB), lengths_B)
+        if self.ngrams is not None:
+            logits_BC = logits_BC + self.ngrams(ids_TB, lengths_B, dropout=self.dropouts.ngram)
+        return logits_BC
 
     def embed(self, ids_TB: Tensor) -> Tensor:
         """Vectors [T, B, E].
@@ -202,7 +210,7 @@ class LstmClassifier(nn.Module):
         return x_TBE
 
     def from_embedded(self, x_TBE: Tensor, lengths_B: Tensor) -> Tensor:
-        """Logits [B, C] of embedded text; what stands in the padding has no effect."""
+        """Logits [B, C] of embedded text, without those of the n-grams; what stands in the padding has no effect."""
         pooled = F.dropout(self.encode(x_TBE, lengths_B), self.dropouts.pooled, self.training)
         logits_BC: Tensor = self.head(pooled)
         return logits_BC

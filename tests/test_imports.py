@@ -20,6 +20,7 @@ MODEL_ORDER = (
     "recurrent",
     "text",
     "batch",
+    "ngrams",
     "network",
     "checkpoint",
     "classifier",

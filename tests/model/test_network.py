@@ -28,6 +28,7 @@ VARIANTS: list[dict[str, Any]] = [
     *({"conv_width": width, "num_layers": layers} for width in (1, 3, 7) for layers in (0, 1)),
     *({"num_layers": 0, "pooling": pooling} for pooling in POOLINGS),
     {"cell": "gru", "conv_width": 3, "num_layers": 2, "pooling": "attention"},
+    *({"ngram_buckets": 50, "ngram_order": order, "num_layers": layers} for order in (1, 2, 3) for layers in (0, 1)),
 ]
 LENGTHS = [7, 0, 1, 4, 12]
 
@@ -62,6 +63,10 @@ def _run(network: LstmClassifier, batch: Batch) -> Tensor:
 def _reference(network: LstmClassifier, row: np.ndarray) -> Tensor:
     """Logits [C] of one text, unpadded, through the written-out cells and pooling by its definition."""
     logits_C: Tensor = network.head(_reference_pooled(network, row))
+    if network.ngrams is not None:
+        # Held to its own definition in test_ngrams.py; here it stands beside the rest, one text at a time.
+        batch = pad([row])
+        logits_C = logits_C + network.ngrams(batch.ids_TB, batch.lengths_B)[0]
     return logits_C
 
 
@@ -222,7 +227,7 @@ def test_layers_are_given_out_by_their_kind() -> None:
 @pytest.mark.parametrize("cell", CELL_NAMES)
 @pytest.mark.parametrize("kind", list(Dropouts.model_fields))
 def test_each_dropout_acts_in_training_and_only_there(kind: str, cell: Cell) -> None:
-    network = _network(num_layers=2, drops={kind: 0.5}, cell=cell)
+    network = _network(num_layers=2, drops={kind: 0.5}, cell=cell, ngram_buckets=50)
     batch = pad(_rows([6, 9]))
     still = _run(network, batch)
     torch.testing.assert_close(_run(network, batch), still, atol=0, rtol=0)

@@ -1,0 +1,76 @@
+"""Hashed n-grams: the same buckets everywhere, each n-gram of the text once, nothing of the padding."""
+
+import numpy as np
+import pytest
+import torch
+
+from model.batch import pad
+from model.ngrams import MULTIPLIER, SCALE, NgramBag, buckets_of
+
+
+def _bucket(ids: list[int], num_buckets: int) -> int:
+    """In Python's unbounded integers, wrapped by hand."""
+    key = 0
+    for token in ids:
+        key = (key + token + 1) * MULTIPLIER
+        key = (key + 2**63) % 2**64 - 2**63
+    return (key >> 20) % num_buckets
+
+
+def _rows(*lengths: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, 500, length).astype(np.int32) for length in lengths]
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_buckets_are_those_of_wrapping_arithmetic(order: int) -> None:
+    (row,) = _rows(9)
+    ids_TB = torch.as_tensor(row, dtype=torch.long).unsqueeze(1)
+    wanted = [_bucket(row[i : i + order].tolist(), 4096) for i in range(9 - order + 1)]
+    assert buckets_of(ids_TB, order, 4096).flatten().tolist() == wanted
+
+
+def test_order_matters_and_buckets_spread() -> None:
+    pairs = torch.tensor([[1, 2], [2, 1]])
+    first, second = buckets_of(pairs, 2, 2**20)[0].tolist()
+    assert first != second
+    grid = torch.cartesian_prod(torch.arange(100), torch.arange(100)).T
+    assert buckets_of(grid, 2, 2**20).unique().numel() > 9_900
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_logits_are_the_sum_over_the_texts_n_grams(order: int) -> None:
+    torch.manual_seed(0)
+    bag = NgramBag(64, order, 3)
+    torch.nn.init.normal_(bag.weight)
+    rows = _rows(7, 0, 1, 2)
+    batch = pad(rows, num_steps=12)
+    for training in (False, True):
+        logits = bag.train(training)(batch.ids_TB, batch.lengths_B)
+        for row, ours in zip(rows, logits, strict=True):
+            grams = [row[i : i + n].tolist() for n in range(1, order + 1) for i in range(len(row) - n + 1)]
+            total = sum((bag.weight[_bucket(gram, 64)] for gram in grams), torch.zeros(3))
+            wanted = SCALE * total / max(1, len(row) * order) ** 0.5
+            torch.testing.assert_close(ours, wanted, atol=1e-5, rtol=1e-5)
+
+
+def test_zero_before_training_and_a_sparse_gradient_in_it() -> None:
+    bag = NgramBag(1000, 2, 2).train()
+    batch = pad(_rows(5, 8))
+    logits = bag(batch.ids_TB, batch.lengths_B)
+    assert logits.abs().sum() == 0
+    (logits * torch.tensor([1.0, 2.0])).sum().backward()
+    assert bag.weight.grad is not None
+    assert bag.weight.grad.is_sparse
+    assert 0 < bag.weight.grad.coalesce().indices().shape[1] <= 5 + 4 + 8 + 7 + 6  # and the padding's, with nothing
+
+
+def test_dropout_leaves_out_n_grams_in_training_only() -> None:
+    torch.manual_seed(0)
+    bag = NgramBag(1000, 2, 2)
+    torch.nn.init.normal_(bag.weight)
+    batch = pad(_rows(20))
+    arguments = (batch.ids_TB, batch.lengths_B)
+    still = bag.eval()(*arguments, dropout=0.5)
+    torch.testing.assert_close(bag(*arguments), still)
+    assert not torch.allclose(bag.train()(*arguments, dropout=0.5), still)
