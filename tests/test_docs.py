@@ -1,0 +1,122 @@
+"""What the documents say is true: commands run, answers are as shown, files and settings exist."""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from starlette.testclient import TestClient
+
+from app.__main__ import cli as app_command
+from app.main import create_app
+from app.settings import Settings, env_name
+from training.__main__ import main as training_command
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/**/*.md")])
+CHECKPOINTS = sorted(path.parent for path in ROOT.glob("checkpoints/*/config.json"))
+
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+CURL = re.compile(r"^\$ curl -s localhost:8000(?P<path>\S+) -d '(?P<body>.*)'\n(?P<answer>(?:[^`].*\n)+)", re.MULTILINE)
+LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
+COMMAND = re.compile(r"python -m (app|training) [^\n`#|]*")
+
+
+def _commands() -> Iterator[tuple[str, str]]:
+    for document in DOCUMENTS:
+        text = document.read_text(encoding="utf-8").replace("\\\n", " ")
+        for match in COMMAND.finditer(text):
+            yield document.name, match[0].strip()
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[TestClient]:
+    """The server as `make serve` starts it."""
+    with TestClient(create_app(Settings())) as client:
+        while client.get("/health/ready").status_code != 200:
+            assert client.get("/health/live").status_code == 200
+        yield client
+
+
+def test_the_readme_shows_requests() -> None:
+    assert len(CURL.findall(README)) >= 3
+    assert "make serve" in README[:1000]
+    assert "make test" in README[:1000]
+
+
+@pytest.mark.parametrize("shown", list(CURL.finditer(README)), ids=lambda shown: shown["body"][:40])
+def test_each_curl_of_the_readme_answers_as_shown(client: TestClient, shown: re.Match[str]) -> None:
+    answer = client.post(shown["path"], content=shown["body"].encode())
+    expected = json.loads(shown["answer"])
+    assert _rounded(answer.json()) == _rounded(expected)
+
+
+def _rounded(value: object) -> object:
+    """Scores to four decimals: processors differ beyond."""
+    if isinstance(value, float):
+        return pytest.approx(value, abs=1e-4)
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    return [_rounded(item) for item in value] if isinstance(value, list) else value
+
+
+def test_the_python_of_the_readme_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks = [code for language, code in FENCE.findall(README) if language == "python"]
+    assert blocks
+    monkeypatch.chdir(ROOT)
+    for code in blocks:
+        scope: dict[str, object] = {}
+        exec(compile(code, "README.md", "exec"), scope)  # noqa: S102 - our own README
+        assert getattr(scope["probabilities"], "shape") == (2, 2)  # noqa: B009 - its type is the reader's to know
+
+
+@pytest.mark.parametrize(("document", "command"), list(_commands()))
+def test_each_command_of_the_documents_has_its_options(document: str, command: str) -> None:
+    words = [word for word in shlex.split(command) if word != "…"][2:]
+    program: click.Command = app_command if words[0] == "app" else training_command
+    while isinstance(program, click.Group) and len(words) > 1 and not words[1].startswith("-"):
+        name = words.pop(1)
+        assert name in program.commands, f"{document}: no command {name}"
+        program = program.commands[name]
+    known = {option for parameter in program.params for option in parameter.opts} | {"--help"}
+    unknown = [word for word in words if word.startswith("--") and word.split("=")[0] not in known]
+    assert not unknown, f"{document}: {command}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_each_file_that_a_document_links_to_exists(document: Path) -> None:
+    missing = [
+        link for link in LINK.findall(document.read_text(encoding="utf-8")) if not (document.parent / link).exists()
+    ]
+    assert not missing
+
+
+def test_each_setting_that_a_document_names_exists() -> None:
+    known = {env_name(field) for field in Settings.model_fields} | {"SLUICE_DATA"}
+    for document in DOCUMENTS:
+        named = set(re.findall(r"SLUICE_[A-Z_]*[A-Z]", document.read_text(encoding="utf-8")))
+        assert named <= known, document.name
+
+
+def test_each_make_target_that_the_readme_names_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    named = set(re.findall(r"^make ([a-z-]+)|`make ([a-z-]+)", README, re.MULTILINE))
+    assert {a or b for a, b in named} <= targets
+
+
+@pytest.mark.parametrize("checkpoint", CHECKPOINTS, ids=lambda path: path.name)
+def test_a_shipped_checkpoint_is_whole_and_has_its_card(checkpoint: Path) -> None:
+    from model.checkpoint import load_checkpoint
+
+    loaded = load_checkpoint(checkpoint)
+    assert loaded.card.startswith("# ")
+    assert loaded.metrics
+
+
+def test_shipped_checkpoints_are_small() -> None:
+    assert sum(path.stat().st_size for path in ROOT.glob("checkpoints/*/*")) < 40e6
