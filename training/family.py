@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 
 from model.classifier import Classifier
 from model.device import resolve_device
-from training.config import TrainConfig
+from training.config import DEFAULT_BUCKETS, TrainConfig
 from training.contender import Contender, Floats, Setting
 from training.evaluate import logits_of
 from training.loop import Trainer
@@ -25,7 +25,13 @@ PROBE_STEPS = 20
 PROBE_SHARE = 0.05
 """Of the budget; the speed is measured over so many steps or so long, whichever is shorter."""
 
-ONE_BILSTM: dict[str, Any] = {"cell": "lstm", "num_layers": 1, "bidirectional": True, "conv_width": 0}
+ONE_BILSTM: dict[str, Any] = {
+    "cell": "lstm",
+    "num_layers": 1,
+    "bidirectional": True,
+    "conv_width": 0,
+    "ngram_buckets": 0,
+}
 """What the others change one thing of; pooling and widths are as set."""
 
 CHANGES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -39,6 +45,7 @@ CHANGES: dict[str, tuple[str, dict[str, Any]]] = {
     "layernorm": ("layer-normalised LSTM", {"cell": "layernorm"}),
     "cnn": ("convolution in front", {"conv_width": 3}),
     "attention": ("attention pooling", {"pooling": "attention"}),
+    "ngrams": ("LSTM and hashed n-grams", {"ngram_buckets": DEFAULT_BUCKETS}),
 }
 """Title and change by name. The trained average is the model that model2vec and Iyyer et al. 2015 (DAN) come down to;
 width 3 in front is the C-LSTM of Zhou et al. 2015, section 4.3."""

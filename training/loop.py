@@ -57,8 +57,8 @@ class LoopConfig(Frozen):
     epochs: Annotated[int, Field(ge=1)] = 10
     batch_tokens: Annotated[int, Field(ge=1)] = 4096
     batch_rows: Annotated[int, Field(ge=1)] = 128
-    min_steps: Annotated[int, Field(ge=1)] = 50
-    learning_rate: Annotated[float, Field(gt=0)] = 2e-3
+    min_steps: Annotated[int, Field(ge=1)] = 150
+    learning_rate: Annotated[float, Field(gt=0)] = 3e-3
     warmup: Annotated[float, Field(ge=0, le=1)] = 0.05
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     clip_norm: Annotated[float, Field(gt=0)] = 1.0

@@ -16,6 +16,7 @@ TINY = [
     *("--set", "architecture.hidden_size=8"),
     *("--set", "loop.batch_rows=16"),
     *("--set", "loop.learning_rate=0.02"),
+    *("--set", "dropouts.word=0", "--set", "dropouts.pooled=0.3"),
     *("--set", "loop.epochs=5"),
     *("--set", "loop.patience=100"),
 ]
