@@ -17,7 +17,11 @@ from tests.training.test_main import StopAfter, call, metrics_of
 from training.evaluate import logits_of
 from training.runs import RunFolder
 
-STUDENT = [*TINY, "--set", "architecture.embedding_dim=16", "--set", "distill.augment.variants=4", "--seed", 3]
+STUDENT = [
+    *TINY,
+    *("--set", "architecture.embedding_dim=16", "--set", "architecture.ngram_buckets=0"),
+    *("--set", "distill.augment.variants=4", "--seed", 3),
+]
 
 
 @pytest.fixture(scope="module")
