@@ -1,6 +1,7 @@
 import os
 import signal
 import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -19,6 +20,15 @@ def test_the_first_signal_is_a_wish_and_the_handlers_are_put_back(number: signal
     assert signal.getsignal(number) == before
 
 
+@pytest.fixture
+def python_handles_ctrl_c() -> Iterator[None]:
+    """As in a terminal; what a shell starts in the background ignores SIGINT instead."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("python_handles_ctrl_c")
 def test_the_second_signal_acts() -> None:
     with pytest.raises(KeyboardInterrupt), StopRequest():  # noqa: PT012
         os.kill(os.getpid(), signal.SIGINT)
