@@ -4,10 +4,9 @@ Shape suffixes: N examples, C labels, T time steps, B batch.
 """
 
 import copy
-import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,7 +15,6 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from pydantic import Field
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from model.batch import Ids, pad, plan_batches
@@ -25,6 +23,7 @@ from model.device import fastest_dtype
 from model.network import LstmClassifier
 from training.batches import epoch_batches
 from training.optimizer import RowAdamW, average_into, clip_gradients, learning_rate_at
+from training.state import Position, read_state, write_state
 
 AVERAGE_EVERY = 8
 """Steps between updates of the average, with the decay raised to this power: averaging the whole embedding at every
@@ -102,23 +101,6 @@ class Progress:
     validation: float | None
 
 
-@dataclass
-class _Position:
-    """What besides tensors a run must remember to go on exactly."""
-
-    step: int = 0
-    epoch: int = 0
-    batch: int = 0
-    best: float | None = None
-    readings_without_gain: int = 0
-    finished: bool = False
-    seconds: float = 0.0
-    tokens: int = 0
-    loss_sum: float = 0.0
-    loss_steps: int = 0
-    history: list[dict[str, float]] = field(default_factory=list)
-
-
 Measure = Callable[[npt.NDArray[np.float32], npt.NDArray[Any]], float]
 """From logits [N, C] and targets to a score; higher is better."""
 
@@ -169,7 +151,7 @@ class Trainer:
         )
         self._loss = loss or self._cross_entropy
         self._class_weights_C = _class_weights(train.targets, network.head.out_features, config, device)
-        self._position = _Position()
+        self._position = Position()
         self._steps_per_epoch = len(self._batches(0))
         torch.manual_seed(seed)
 
@@ -237,18 +219,7 @@ class Trainer:
 
     def save_state(self, directory: Path) -> None:
         """Writes everything that `load_state` needs to go on exactly where this trainer stands."""
-        directory.mkdir(parents=True, exist_ok=True)
-        tensors = {name: tensor.contiguous() for name, tensor in self._tensors()}
-        tensors["rng"] = torch.get_rng_state()
-        if self._device.type == "cuda":
-            tensors["rng_cuda"] = torch.cuda.get_rng_state(self._device)
-        partial = directory / "state.safetensors.partial"
-        description = {
-            "position": json.dumps(vars(self._position)),
-            "optimizer_steps": str(self._optimizer.step_count),
-        }
-        save_file(tensors, partial, metadata=description)
-        partial.replace(directory / "state.safetensors")
+        write_state(directory, dict(self._tensors()), self._position, self._optimizer.step_count, self._device)
 
     def load_state(self, directory: Path) -> None:
         """Takes up what `save_state` wrote, for the same data and configuration.
@@ -256,20 +227,7 @@ class Trainer:
         Raises:
             OSError, safetensors.SafetensorError: there is no usable state.
         """
-        from safetensors import safe_open
-
-        path = directory / "state.safetensors"
-        saved = load_file(path)
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata()
-        with torch.no_grad():
-            for name, tensor in self._tensors():
-                tensor.copy_(saved[name])
-        self._position = _Position(**json.loads(metadata["position"]))
-        self._optimizer.step_count = int(metadata["optimizer_steps"])
-        torch.set_rng_state(saved["rng"])
-        if "rng_cuda" in saved and self._device.type == "cuda":
-            torch.cuda.set_rng_state(saved["rng_cuda"], self._device)
+        self._position, self._optimizer.step_count = read_state(directory, dict(self._tensors()), self._device)
 
     def logits(self, examples: Examples, network: LstmClassifier | None = None) -> npt.NDArray[np.float32]:
         """Logits [N, C] of `examples` in evaluation mode, in their order."""

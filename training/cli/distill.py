@@ -1,0 +1,63 @@
+"""`python -m training distill`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from training.cli.options import DEVICE, FILE, THREADS, data_options, limit_threads, run_options, setting_options
+from training.cli.runs import carry_out
+
+
+@click.command()
+@click.option(
+    "--teacher",
+    "teachers",
+    type=FILE,
+    multiple=True,
+    help="A folder that transformers loads as a sequence classifier, or a checkpoint; of several the mean counts.",
+)
+@data_options
+@click.option(
+    "--unlabeled", type=FILE, multiple=True, help="Texts without labels, for the teacher to label. Repeatable."
+)
+@click.option(
+    "--label-map",
+    multiple=True,
+    metavar="OURS=TEACHERS",
+    help="The teacher's name for one of our labels, where they differ; LABEL_1, say. Repeatable.",
+)
+@click.option(
+    "--vectors",
+    metavar="SOURCE",
+    help="Where the embedding starts: teacher (its own input vectors), none, a file of vectors (GloVe, word2vec or "
+    "fastText, as text) or a model's folder.  [default: teacher]",
+)
+@click.option(
+    "--cache", type=FILE, help="Folder that keeps the teacher's logits, for further students.  [default: none is kept]"
+)
+@setting_options
+@run_options
+@DEVICE
+@THREADS
+def distill(
+    output: Path,
+    device: str,
+    threads: int | None,
+    resume: bool,
+    overwrite: bool,
+    **options: Any,
+) -> None:
+    r"""Trains a classifier to answer as a larger one does.
+
+    The teacher labels the training texts, the unlabelled ones and variants of them; the student is trained towards its
+    logits. Everything else is as with train: settings, checkpoint, Ctrl-C and --resume.
+
+    \b
+    python -m training teach --encoder minilm --train reviews.csv --validation dev.csv --output teacher
+    python -m training distill --teacher teacher --train reviews.csv --validation dev.csv --output checkpoints/student
+    """
+    from training.distill import distill as run_distillation
+
+    limit_threads(threads)
+    carry_out("distill", run_distillation, output, device, threads, resume=resume, overwrite=overwrite, options=options)

@@ -1,0 +1,57 @@
+"""`python -m training evaluate`."""
+
+from pathlib import Path
+
+import click
+
+from training.cli.options import DEVICE, FILE, THREADS, limit_threads
+
+
+@click.command()
+@click.argument("checkpoint", type=FILE)
+@click.argument("file", type=FILE)
+@click.option("--text-column", default="text", show_default=True, help="Column of the texts.")
+@click.option("--label-column", default="label", show_default=True, help="Column of the labels.")
+@click.option(
+    "--worst", type=click.IntRange(min=0), default=10, show_default=True, metavar="N", help="Show the N worst mistakes."
+)
+@click.option("--json", "json_file", type=FILE, help="Write all figures to this file, in the form of metrics.json.")
+@DEVICE
+@THREADS
+def evaluate(
+    checkpoint: Path,
+    file: Path,
+    text_column: str,
+    label_column: str,
+    worst: int,
+    json_file: Path | None,
+    device: str,
+    threads: int | None,
+) -> None:
+    """Scores CHECKPOINT on the labelled texts of FILE.
+
+    Prints accuracy and macro-F1 with 95% bootstrap intervals, calibration before and after the temperature (ECE in bins
+    of equal width and of equally many answers, NLL, Brier), figures of each label, the confusion matrix and the worst
+    mistakes with their rows (the first row of data is 1).
+
+    AURC is the area under the risk-coverage curve; "cover at 1%" the share of answers, the surest ones, that can be
+    given with at most 1% of them wrong; "acc. at 90%" the accuracy of the surest 90%. The file that --json writes holds
+    the curve.
+    """
+    from model.classifier import Classifier
+    from training.data import read_dataset
+    from training.evaluate import evaluate as run_evaluation
+    from training.evaluate import worst_mistakes
+    from training.report import make_console, print_evaluation, print_mistakes
+
+    limit_threads(threads)
+    classifier = Classifier.load(checkpoint, device=device)
+    dataset = read_dataset(file, text_column=text_column, label_column=label_column)
+    result = run_evaluation(classifier, dataset)
+    console = make_console()
+    console.print(f"{checkpoint} (version {classifier.version}) on {file}", markup=False)
+    print_evaluation(console, result.evaluation)
+    if worst and (mistakes := worst_mistakes(result, dataset, classifier, worst)):
+        print_mistakes(console, mistakes)
+    if json_file is not None:
+        json_file.write_text(result.evaluation.model_dump_json(indent=2) + "\n", encoding="utf-8")

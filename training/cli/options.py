@@ -1,0 +1,112 @@
+"""Options that several commands share."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+FILE = click.Path(path_type=Path)
+
+DEVICE = click.option(
+    "--device", default="auto", show_default=True, help="auto (CUDA if there is one), cpu, cuda or cuda:N."
+)
+THREADS = click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: as PyTorch chooses]")
+
+
+def data_options(command: Any) -> Any:
+    """Adds the options that say which texts are trained on."""
+    options = [
+        click.option(
+            "--train",
+            "train_file",
+            type=FILE,
+            help="Labelled texts: .csv, .tsv, .jsonl or .parquet; text formats also as .gz. Replaces a recipe's files.",
+        ),
+        click.option(
+            "--validation", type=FILE, help="Texts that pick the weights; if not given, some of the training texts."
+        ),
+        click.option("--test", type=FILE, help="Texts that are only scored, once, at the end."),
+        click.option("--text-column", help="Column of the texts.  [default: text]"),
+        click.option(
+            "--label-column",
+            help="Column of the labels: text, numbers or booleans; lists make it multi-label.  [default: label]",
+        ),
+        click.option(
+            "--data-root",
+            type=FILE,
+            envvar="SLUICE_DATA",
+            default="data",
+            show_default=True,
+            show_envvar=True,
+            help="Folder where the files that a recipe or TOML file names are looked for.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def recipe_options(command: Any) -> Any:
+    """Adds the options that say how it is trained, all but the seed."""
+    options = [
+        click.option("--recipe", metavar="NAME", help="Start from the settings of a recipe; `recipes` lists them."),
+        click.option("--config", "config_file", type=FILE, help="Settings in a TOML file, over those of the recipe."),
+        click.option(
+            "--set",
+            "settings",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="One setting, over recipe and file, for example loop.epochs=5. Repeatable; `settings` lists them.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def setting_options(command: Any) -> Any:
+    """Adds the options that say how it is trained."""
+    seed = click.option("--seed", type=click.IntRange(min=0), help="Of everything random.  [default: 0]")
+    return recipe_options(seed(command))
+
+
+def run_options(command: Any) -> Any:
+    """Adds the options that say where a run is written, and whether it goes on."""
+    options = [
+        click.option("--output", type=FILE, required=True, help="The checkpoint folder to write."),
+        click.option(
+            "--resume",
+            is_flag=True,
+            help="Go on with the interrupted run of --output. Its settings need not be repeated; if they are, they "
+            "must agree. With no such run and the data named, starts one.",
+        ),
+        click.option(
+            "--overwrite",
+            is_flag=True,
+            help="Replace the checkpoint, or give up the unfinished run, at --output.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+class Listed(click.ParamType[tuple[str, ...]]):
+    """Values with commas between them."""
+
+    name = "A,B,…"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Parts it at the commas."""
+        del param, ctx
+        return value if isinstance(value, tuple) else tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def limit_threads(threads: int | None) -> None:
+    """Sets the threads of PyTorch and of the tokenizer; None leaves them as they are."""
+    if threads is not None:
+        from model.classifier import set_num_threads
+
+        os.environ["RAYON_NUM_THREADS"] = str(threads)  # the tokenizer's pool, not begun yet
+        set_num_threads(threads)
