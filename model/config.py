@@ -36,7 +36,7 @@ class Architecture(Frozen):
         pooling: how the states over time become one vector; see `model.network`.
         cell: what the recurrent layers are made of.
         conv_width: tokens that a convolution in front of the recurrent layers sees at once, odd; 0 is none.
-        ngram_buckets: weights per label of a linear model over hashed n-grams beside the recurrent layers; 0 is none.
+        ngram_buckets: rows of a linear model over hashed n-grams beside the recurrent layers; 0 is none.
         ngram_order: longest n-gram, in tokens.
     """
 

@@ -34,7 +34,6 @@ class Dropouts(Frozen):
         between: elements between stacked layers, locked likewise.
         recurrent: elements of the hidden-to-hidden weights (weight-drop; Merity et al. 2018, section 2).
         pooled: elements of the pooled vector in front of the head.
-        ngram: hashed n-grams, place by place.
     """
 
     word: Rate = 0.0
@@ -43,7 +42,6 @@ class Dropouts(Frozen):
     between: Rate = 0.0
     recurrent: Rate = 0.0
     pooled: Rate = 0.0
-    ngram: Rate = 0.0
 
 
 class _Permute(torch.autograd.Function):
@@ -189,7 +187,7 @@ class LstmClassifier(nn.Module):
         """Logits [B, C] of padded token ids."""
         logits_BC = self.from_embedded(self.embed(ids_TB), lengths_B)
         if self.ngrams is not None:
-            logits_BC = logits_BC + self.ngrams(ids_TB, lengths_B, dropout=self.dropouts.ngram)
+            logits_BC = logits_BC + self.ngrams(ids_TB, lengths_B)
         return logits_BC
 
     def embed(self, ids_TB: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ Shape suffixes: N texts, F n-grams, C labels (one column for two labels: the sec
 
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,11 +18,11 @@ from scipy.sparse import csr_matrix
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.svm import LinearSVC
 
-from training.contender import Contender, Floats, Setting, mostly_chinese, truth_of
-from training.data import encode_labels
+from training.contender import Contender, Floats, Setting
+from training.data import encode_labels, mostly_chinese, truth_of
 from training.metrics import Decisions, measure
+from training.nbsvm import ALWAYS, as_two, each_column, fit_svm
 
 WORD = r"(?u)\w+(?:'\w+)?|[^\w\s]+"
 """Words, numbers and runs of punctuation: ":)" and "!!!" tell something, and scikit-learn's own pattern drops them."""
@@ -32,12 +32,6 @@ SVM_STRENGTHS = (0.001, 0.01, 0.1, 1.0, 10.0)
 
 INTERPOLATIONS = (0.25, 0.5, 1.0)
 """Source: Wang & Manning 2012, section 4.4: 0.25 is good throughout; 1 leaves the weights as they are."""
-
-SMOOTHING = 1.0
-"""Source: Wang & Manning 2012, section 3 (α)."""
-
-ALWAYS = 10.0
-"""Logit of a label that every training text has, where labels come in sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,24 +87,14 @@ def fit_nbsvm(setting: Setting, _seed: int) -> LinearModel:
 
     def models() -> Iterator[LinearModel]:
         for strength in SVM_STRENGTHS:
-            columns = _each_column(truth_NC, setting, partial(_fit_svm, counts_NF, strength))
+            columns = each_column(truth_NC, setting.corpus.task, partial(fit_svm, counts_NF, strength))
             for share in INTERPOLATIONS:
                 weights_CF = np.stack([ratios_F * interpolate(w_F, share) for ratios_F, w_F, _ in columns])
                 bias_C = np.array([b for _, _, b in columns])
-                weights_CF, bias_C = _as_two(weights_CF, bias_C, setting)
+                weights_CF, bias_C = as_two(weights_CF, bias_C, setting.corpus.task)
                 yield LinearModel(vectorizer, weights_CF, bias_C, f"C={strength:g}, β={share:g}")
 
     return _choose(models(), setting)
-
-
-def log_count_ratios(counts_NF: Any, y_N: Decisions) -> Floats:
-    """How much more often each n-gram is in the texts with the label than in the others, in nats; float64 [F].
-
-    Source: Wang & Manning 2012, section 3, r.
-    """
-    p_F = SMOOTHING + np.asarray(counts_NF[np.flatnonzero(y_N)].sum(axis=0), dtype=np.float64).ravel()
-    q_F = SMOOTHING + np.asarray(counts_NF[np.flatnonzero(~y_N)].sum(axis=0), dtype=np.float64).ravel()
-    return np.asarray(np.log((p_F / p_F.sum()) / (q_F / q_F.sum())))
 
 
 def interpolate(weights_F: Floats, share: float) -> Floats:
@@ -173,31 +157,5 @@ def _fit_logistic(counts_NF: Any, setting: Setting, strength: float) -> tuple[Fl
         weights_1F, bias_1 = solve(y_N, "liblinear")
         return weights_1F[0], float(bias_1[0])
 
-    columns = _each_column(truth_of(corpus.train, corpus.labels), setting, one)
-    return _as_two(np.stack([w_F for w_F, _ in columns]), np.array([b for _, b in columns]), setting)
-
-
-def _fit_svm(counts_NF: Any, strength: float, y_N: Decisions) -> tuple[Floats, Floats, float]:
-    """Log-count ratios, weights over n-grams times those, and bias."""
-    if y_N.all():
-        return np.zeros(counts_NF.shape[1]), np.zeros(counts_NF.shape[1]), ALWAYS
-    ratios_F = log_count_ratios(counts_NF, y_N)
-    svm = LinearSVC(C=strength, random_state=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        svm.fit(counts_NF.multiply(ratios_F).tocsr(), y_N)
-    return ratios_F, svm.coef_[0], float(svm.intercept_[0])
-
-
-def _each_column(truth_NC: Decisions, setting: Setting, fit: Callable[[Decisions], Any]) -> list[Any]:
-    """One fit a label; of two exclusive labels only for the second."""
-    two = setting.corpus.task == "single_label" and truth_NC.shape[1] == 2
-    return [fit(y_N) for y_N in (truth_NC[:, 1:] if two else truth_NC).T]
-
-
-def _as_two(weights_CF: Floats, bias_C: Floats, setting: Setting) -> tuple[Floats, Floats]:
-    """A single score z of two exclusive labels as the logits -z/2 and z/2."""
-    if setting.corpus.task == "multi_label" or len(bias_C) > 1:
-        return weights_CF, bias_C
-    sides = np.array([[-0.5], [0.5]])
-    return sides * weights_CF, sides[:, 0] * bias_C
+    columns = each_column(truth_of(corpus.train, corpus.labels), setting.corpus.task, one)
+    return as_two(np.stack([w_F for w_F, _ in columns]), np.array([b for _, b in columns]), setting.corpus.task)

@@ -20,11 +20,11 @@ from model.device import resolve_device
 from training.baselines import NBSVM, TFIDF
 from training.calibrate import fit_temperature, fit_thresholds, probabilities
 from training.comparison import Comparison, Outcome, print_table, summarise, write_markdown
-from training.contender import Contender, Fitted, Setting, Unavailable, truth_of
+from training.contender import Contender, Fitted, Setting, Unavailable
 from training.corpus import Corpus, read_corpus
-from training.data import Dataset
+from training.data import Dataset, truth_of
 from training.errors import UsageError
-from training.family import CHANGES, contender
+from training.family import CHANGES, NGRAMS, contender
 from training.fasttext_package import FASTTEXT
 from training.metrics import Scores, score
 from training.plots import draw_plots
@@ -33,7 +33,7 @@ from training.provenance import code_version, describe_machine, library_versions
 from training.publish import published_settings
 from training.request import Request
 
-CONTENDERS = {entry.name: entry for entry in (TFIDF, NBSVM, FASTTEXT, *map(contender, CHANGES))}
+CONTENDERS = {entry.name: entry for entry in (TFIDF, NBSVM, FASTTEXT, *map(contender, (*CHANGES, NGRAMS)))}
 
 RESULTS = "comparison.json"
 TABLE = "comparison.md"

@@ -17,11 +17,8 @@ from training.errors import UsageError
 from training.imitation import DistillConfig
 from training.loop import LoopConfig
 from training.metrics import Metric
+from training.ngrams import NgramConfig
 from training.tokenizer import TokenizerConfig
-
-DEFAULT_BUCKETS = 2**17
-"""Hashed n-grams beside the LSTM. They and what came with them lifted the best validation accuracy from 77.3 to 79.3 on
-Financial PhraseBank and from 76.4 to 82.5 on CR (`docs/experiments.md`); half a megabyte a label in float32."""
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -50,17 +47,26 @@ class DataConfig(Frozen):
 
 
 class NetworkConfig(Architecture):
-    """The network's shape; how many tokens there are is known once the tokenizer is trained."""
+    """The network's shape; how many tokens there are is known once the tokenizer is trained.
+
+    What stands beside the network is `NgramConfig`'s to say.
+    """
 
     vocab_size: Annotated[int, Field(exclude=True)] = 0
     embedding_dim: Annotated[int, Field(ge=1, le=4096)] = 128
     hidden_size: Annotated[int, Field(ge=1, le=4096)] = 128
-    ngram_buckets: Annotated[int, Field(ge=0, le=2**24)] = DEFAULT_BUCKETS
+    ngram_buckets: Annotated[int, Field(exclude=True)] = 0
+    ngram_order: Annotated[int, Field(exclude=True)] = 2
 
     @field_validator("vocab_size")
     @classmethod
     def _not_here(cls, _: int) -> int:
         raise ValueError("follows from the tokenizer; set tokenizer.vocab_size instead")
+
+    @field_validator("ngram_buckets", "ngram_order")
+    @classmethod
+    def _beside(cls, _: int) -> int:
+        raise ValueError("the n-grams have a section of their own; set ngrams.buckets or ngrams.order instead")
 
     def sized(self, vocab_size: int) -> Architecture:
         """The architecture over `vocab_size` tokens."""
@@ -85,8 +91,9 @@ class TrainConfig(Frozen):
     data: DataConfig = DataConfig()
     tokenizer: TokenizerConfig = TokenizerConfig()
     architecture: NetworkConfig = NetworkConfig()
-    dropouts: Dropouts = Dropouts(word=0.2, embedding=0.3, pooled=0.5, ngram=0.5)
+    dropouts: Dropouts = Dropouts(word=0.2, embedding=0.3, pooled=0.5)
     loop: LoopConfig = LoopConfig()
+    ngrams: NgramConfig = NgramConfig()
     distill: DistillConfig = DistillConfig()
 
 

@@ -10,9 +10,7 @@ import numpy.typing as npt
 from rich.console import Console
 
 from training.corpus import Corpus
-from training.data import Dataset, Names, encode_labels
 from training.errors import TrainingError
-from training.metrics import Decisions, one_hot
 from training.request import Request
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -81,19 +79,3 @@ class Contender:
     title: str
     fit: Callable[[Setting, int], Fitted]
     seeded: bool
-
-
-def truth_of(dataset: Dataset, labels: Names) -> Decisions:
-    """Which label each text has, [N, C]."""
-    targets = encode_labels(dataset, labels)
-    return targets > 0.5 if targets.ndim == 2 else one_hot(targets.astype(np.int64), len(labels))
-
-
-def mostly_chinese(texts: Sequence[str], sample: int = 1000) -> bool:
-    """Whether most letters are Chinese characters, so that spaces do not part words.
-
-    >>> mostly_chinese(["很好看的影片 film"]), mostly_chinese(["a film called 英雄"])
-    (True, False)
-    """
-    letters = [character for text in texts[:sample] for character in text if character.isalpha()]
-    return sum("\u3400" <= letter <= "\u9fff" for letter in letters) > len(letters) / 2

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from model.config import Task
 from training.errors import DataError, Row
+from training.metrics import Decisions, one_hot
 from training.tables import Table, read_table
 
 Names = tuple[str, ...]
@@ -183,3 +184,19 @@ def _shorten(names: Sequence[str], limit: int = 10) -> str:
     """
     listed = ", ".join(f"'{name}'" for name in names[:limit])
     return listed if len(names) <= limit else f"{listed} and {len(names) - limit} more"
+
+
+def truth_of(dataset: Dataset, labels: Names) -> Decisions:
+    """Which label each text has, [N, C]."""
+    targets = encode_labels(dataset, labels)
+    return targets > 0.5 if targets.ndim == 2 else one_hot(targets.astype(np.int64), len(labels))
+
+
+def mostly_chinese(texts: Sequence[str], sample: int = 1000) -> bool:
+    """Whether most letters are Chinese characters, so that spaces do not part words.
+
+    >>> mostly_chinese(["很好看的影片 film"]), mostly_chinese(["a film called 英雄"])
+    (True, False)
+    """
+    letters = [character for text in texts[:sample] for character in text if character.isalpha()]
+    return sum("\u3400" <= letter <= "\u9fff" for letter in letters) > len(letters) / 2

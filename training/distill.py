@@ -17,6 +17,7 @@ from tokenizers import Tokenizer
 from model.device import resolve_device
 from model.network import LstmClassifier
 from model.text import TextEncoder
+from training.blend import with_ngrams
 from training.config import TrainConfig
 from training.corpus import Corpus, DataFile, read_corpus, shown_path
 from training.data import encode_labels
@@ -91,9 +92,10 @@ def distill(request: Request, output: Path, *, resume: bool, device: str, consol
     tell_start(console, corpus, trainer, tokenizer)
     if not fit(trainer, run, metric=config.metric, console=console):
         return None
+    network = with_ngrams(trainer, corpus, tokenizer, config, console)
     console.print("calibrating, and evaluating the finished checkpoint as loaded from disk")
     records = tuple(score_teachers(teachers, corpus, config))
-    finished = Finished(request, corpus, tokenizer, trainer, teachers=records)
+    finished = Finished(request, corpus, tokenizer, trainer, network, teachers=records)
     record = publish(finished, output, scratch=run.path / "checkpoint", device=device)
     run.remove()
     return record

@@ -14,9 +14,9 @@ from model.classifier import Classifier
 from model.config import Frozen
 from model.text import Encoded
 from training.calibrate import probabilities
-from training.data import Dataset, encode_labels
+from training.data import Dataset, truth_of
 from training.errors import DataError
-from training.metrics import Decisions, Scores, Uncalibrated, decide, losses, one_hot, score, score_uncalibrated
+from training.metrics import Decisions, Scores, Uncalibrated, decide, losses, score, score_uncalibrated
 
 BATCH_TOKENS = 8192
 """Padded tokens scored at once."""
@@ -76,7 +76,7 @@ def evaluate(classifier: Classifier, dataset: Dataset, *, seed: int = 0) -> Resu
     Raises:
         DataError: a label is unknown to the checkpoint, or the file is multi-label and the checkpoint is not.
     """
-    truth_NC = truth_of(dataset, classifier)
+    truth_NC = truth_for(dataset, classifier)
     encoded = classifier.encode(dataset.texts)
     logits_NC = logits_of(classifier, encoded)
     probabilities_NC = classifier.probabilities(logits_NC)
@@ -100,7 +100,7 @@ def logits_of(classifier: Classifier, encoded: Sequence[Encoded]) -> npt.NDArray
     return logits_NC
 
 
-def truth_of(dataset: Dataset, classifier: Classifier) -> Decisions:
+def truth_for(dataset: Dataset, classifier: Classifier) -> Decisions:
     """Which of the checkpoint's labels each text has.
 
     Raises:
@@ -109,8 +109,7 @@ def truth_of(dataset: Dataset, classifier: Classifier) -> Decisions:
     if dataset.task == "multi_label" and classifier.task == "single_label":
         cause = "has lists of labels, but the checkpoint gives each text one label"
         raise DataError(dataset.path, cause, column=dataset.label_column)
-    targets = encode_labels(dataset, classifier.labels)
-    return targets > 0.5 if targets.ndim == 2 else one_hot(targets.astype(np.int64), len(classifier.labels))
+    return truth_of(dataset, classifier.labels)
 
 
 def worst_mistakes(result: Result, dataset: Dataset, classifier: Classifier, count: int) -> list[Mistake]:

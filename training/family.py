@@ -12,7 +12,8 @@ from tokenizers import Tokenizer
 
 from model.classifier import Classifier
 from model.device import resolve_device
-from training.config import DEFAULT_BUCKETS, TrainConfig
+from training.blend import with_ngrams
+from training.config import TrainConfig
 from training.contender import Contender, Floats, Setting
 from training.evaluate import logits_of
 from training.loop import Trainer
@@ -30,7 +31,6 @@ ONE_BILSTM: dict[str, Any] = {
     "num_layers": 1,
     "bidirectional": True,
     "conv_width": 0,
-    "ngram_buckets": 0,
 }
 """What the others change one thing of; pooling and widths are as set."""
 
@@ -45,10 +45,12 @@ CHANGES: dict[str, tuple[str, dict[str, Any]]] = {
     "layernorm": ("layer-normalised LSTM", {"cell": "layernorm"}),
     "cnn": ("convolution in front", {"conv_width": 3}),
     "attention": ("attention pooling", {"pooling": "attention"}),
-    "ngrams": ("LSTM and hashed n-grams", {"ngram_buckets": DEFAULT_BUCKETS}),
 }
 """Title and change by name. The trained average is the model that model2vec and Iyyer et al. 2015 (DAN) come down to;
 width 3 in front is the C-LSTM of Zhou et al. 2015, section 4.3."""
+
+NGRAMS = "ngrams"
+"""The bidirectional LSTM with hashed n-grams beside it, as `train` makes it; the others have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +68,16 @@ class Network:
 
 def contender(name: str) -> Contender:
     """The network of this name."""
-    title, _ = CHANGES[name]
+    title = "LSTM and hashed n-grams" if name == NGRAMS else CHANGES[name][0]
     return Contender(name, title, lambda setting, seed: fit_network(name, setting, seed), seeded=True)
 
 
 def changed(config: TrainConfig, name: str, seed: int) -> TrainConfig:
     """The configuration with the architecture of this name, and this seed."""
-    architecture = config.architecture.model_copy(update=ONE_BILSTM | CHANGES[name][1])
-    return config.model_copy(update={"architecture": architecture, "seed": seed})
+    changes = CHANGES["bilstm" if name == NGRAMS else name][1]
+    architecture = config.architecture.model_copy(update=ONE_BILSTM | changes)
+    ngrams = config.ngrams if name == NGRAMS else config.ngrams.model_copy(update={"buckets": 0})
+    return config.model_copy(update={"architecture": architecture, "ngrams": ngrams, "seed": seed})
 
 
 def fit_network(name: str, setting: Setting, seed: int) -> Network:
@@ -89,7 +93,8 @@ def fit_network(name: str, setting: Setting, seed: int) -> Network:
         trainer.run(lambda progress: show(progress, trainer.history))
     request = setting.request.model_copy(update={"config": config})
     scratch = setting.scratch / "checkpoint"
-    checkpoint = bare_checkpoint(Finished(request, setting.corpus, tokenizer, trainer))
+    network = with_ngrams(trainer, setting.corpus, tokenizer, config, setting.console)
+    checkpoint = bare_checkpoint(Finished(request, setting.corpus, tokenizer, trainer, network))
     classifier = reload(checkpoint, scratch, setting.device)
     size = sum(path.stat().st_size for path in scratch.iterdir())
     return Network(classifier, size, f"best of {trainer.history[-1]['epoch']:.3g} epochs")

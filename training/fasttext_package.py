@@ -18,8 +18,8 @@ import numpy as np
 
 from model.config import Task
 from training.baselines import WORD
-from training.contender import Contender, Fitted, Floats, Setting, Unavailable, mostly_chinese
-from training.data import Dataset, Names
+from training.contender import Contender, Fitted, Floats, Setting, Unavailable
+from training.data import Dataset, Names, mostly_chinese
 from training.fasttext_child import CHOICE, LOG, MODEL, train_here
 from training.report import shorten
 

@@ -15,11 +15,12 @@ from tokenizers import Tokenizer
 from model.checkpoint import Checkpoint, save_checkpoint
 from model.classifier import Classifier
 from model.config import CheckpointConfig
+from model.network import LstmClassifier
 from training.calibrate import fit_temperature, fit_thresholds, probabilities
 from training.card import write_card
 from training.config import flatten
 from training.corpus import Corpus, shown_path
-from training.evaluate import Evaluation, evaluate, logits_of, truth_of
+from training.evaluate import Evaluation, evaluate, logits_of, truth_for
 from training.loop import Trainer
 from training.provenance import code_version, describe_machine, library_versions
 from training.record import Calibration, Effort, Record, TeacherRecord
@@ -32,12 +33,18 @@ TRAINING_SAMPLE = 2000
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A run whose trainer holds the best weights."""
+    """A run that is done.
+
+    Attributes:
+        trainer: holds the best weights of the network.
+        network: what is published: that network, and the n-grams beside it.
+    """
 
     request: Request
     corpus: Corpus
     tokenizer: Tokenizer
     trainer: Trainer
+    network: LstmClassifier
     teachers: tuple[TeacherRecord, ...] = ()
 
 
@@ -59,7 +66,7 @@ def publish(finished: Finished, output: Path, *, scratch: Path, device: str) -> 
 
 def bare_checkpoint(finished: Finished) -> Checkpoint:
     """The best weights in the number format to be stored, not calibrated and without figures."""
-    config, network = finished.request.config, finished.trainer.network
+    config, network = finished.request.config, finished.network
     dtype = {"float32": torch.float32, "float16": torch.float16}[config.weights]
     return Checkpoint(
         config=CheckpointConfig(
@@ -84,7 +91,7 @@ def reload(checkpoint: Checkpoint, scratch: Path, device: str) -> Classifier:
 def calibrate(raw: Checkpoint, uncalibrated: Classifier, corpus: Corpus) -> Checkpoint:
     """`raw` with the temperature and, for multi-label, the thresholds that fit `corpus.calibration`."""
     logits_NC = logits_of(uncalibrated, uncalibrated.encode(corpus.calibration.texts))
-    truth_NC = truth_of(corpus.calibration, uncalibrated)
+    truth_NC = truth_for(corpus.calibration, uncalibrated)
     temperature = fit_temperature(logits_NC, truth_NC, task=corpus.task)
     found: dict[str, object] = {"temperature": temperature}
     if corpus.task == "multi_label":
@@ -146,7 +153,7 @@ def make_record(
         evaluations=evaluations,
         training_accuracy=training_accuracy,
         calibration=calibration,
-        num_parameters=sum(p.numel() for p in trainer.network.parameters()),
+        num_parameters=sum(p.numel() for p in finished.network.parameters()),
         vocab_size=finished.tokenizer.get_vocab_size(),
         effort=measure_effort(trainer),
         data=corpus.files,

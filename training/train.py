@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 from model.device import resolve_device
 from model.network import LstmClassifier
 from model.text import TextEncoder
+from training.blend import with_ngrams
 from training.config import TrainConfig
 from training.corpus import Corpus, read_corpus
 from training.data import Dataset, encode_labels
@@ -53,8 +54,9 @@ def train(request: Request, output: Path, *, resume: bool, device: str, console:
     prepared = prepare(request, run, resume=resume, device=device, console=console)
     if not fit(prepared.trainer, run, metric=request.config.metric, console=console):
         return None
+    network = with_ngrams(prepared.trainer, prepared.corpus, prepared.tokenizer, request.config, console)
     console.print("calibrating, and evaluating the finished checkpoint as loaded from disk")
-    finished = Finished(request, prepared.corpus, prepared.tokenizer, prepared.trainer)
+    finished = Finished(request, prepared.corpus, prepared.tokenizer, prepared.trainer, network)
     record = publish(finished, output, scratch=run.path / "checkpoint", device=device)
     run.remove()
     return record

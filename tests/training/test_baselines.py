@@ -10,11 +10,13 @@ from rich.console import Console
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
-from training.baselines import fit_nbsvm, fit_tfidf, interpolate, log_count_ratios
+from training.baselines import fit_nbsvm, fit_tfidf, interpolate
 from training.config import DataConfig
-from training.contender import Setting, mostly_chinese, truth_of
+from training.contender import Setting
 from training.corpus import read_corpus
+from training.data import mostly_chinese, truth_of
 from training.metrics import accuracy, decide
+from training.nbsvm import log_count_ratios
 from training.request import CallOptions, new_request
 
 BOTH = pytest.mark.parametrize("fit", [fit_tfidf, fit_nbsvm])

@@ -71,7 +71,7 @@ def test_every_setting_survives_a_round_trip() -> None:
 
 
 def test_the_architecture_gets_the_size_of_the_vocabulary() -> None:
-    config = build_config({"architecture": {"hidden_size": 5, "embedding_dim": 4, "ngram_buckets": 0}})
+    config = build_config({"architecture": {"hidden_size": 5, "embedding_dim": 4}})
     assert config.architecture.sized(700) == Architecture(vocab_size=700, embedding_dim=4, hidden_size=5)
 
 

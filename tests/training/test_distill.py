@@ -19,7 +19,7 @@ from training.runs import RunFolder
 
 STUDENT = [
     *TINY,
-    *("--set", "architecture.embedding_dim=16", "--set", "architecture.ngram_buckets=0"),
+    *("--set", "architecture.embedding_dim=16", "--set", "ngrams.buckets=0"),
     *("--set", "distill.augment.variants=4", "--seed", 3),
 ]
 

@@ -1,0 +1,46 @@
+"""Puts the n-grams beside a network that has been trained.
+
+Shape suffixes: N texts, F buckets, C labels, V texts that choose.
+"""
+
+from rich.console import Console
+from tokenizers import Tokenizer
+
+from model.network import LstmClassifier
+from model.text import TextEncoder
+from training.config import TrainConfig
+from training.corpus import Corpus
+from training.data import mostly_chinese, truth_of
+from training.loop import Trainer
+from training.ngrams import count_ngrams, fit_blend, joined, mean_loss
+
+
+def with_ngrams(
+    trainer: Trainer, corpus: Corpus, tokenizer: Tokenizer, config: TrainConfig, console: Console
+) -> LstmClassifier:
+    """The trained network with the n-grams of the labelled training texts beside it, if the configuration has any.
+
+    C of the SVM and the shares are those of the least loss on `corpus.stopping`.
+    """
+    network, settings = trainer.network, config.ngrams
+    if not settings.buckets:
+        return network
+    order = settings.order or (3 if mostly_chinese(corpus.train.texts) else 2)
+    encoder = TextEncoder(tokenizer, max_tokens=config.tokenizer.max_tokens)
+    rows = [text.ids for text in encoder.encode(corpus.train.texts)]
+    there_NF = count_ngrams(rows, order, settings.buckets)
+    there_VF = count_ngrams(trainer.validation.ids, order, settings.buckets)
+    truth_NC, truth_VC = truth_of(corpus.train, corpus.labels), truth_of(corpus.stopping, corpus.labels)
+    logits_VC = trainer.logits(trainer.validation)
+    balanced = config.loop.class_weights == "balanced"
+    blends = [
+        fit_blend(there_NF, truth_NC, there_VF, truth_VC, logits_VC, order, strength, corpus.task, balanced=balanced)
+        for strength in settings.strengths
+    ]
+    best = min(blends, key=lambda blend: blend.loss)
+    console.print(
+        f"n-grams of up to {order} tokens beside the network: C {best.strength:g}, shares {best.shares[0]:.2f} and "
+        f"{best.shares[1]:.2f}, loss {mean_loss(logits_VC, truth_VC, corpus.task):.4f} without, {best.loss:.4f} with",
+        highlight=False,
+    )
+    return joined(network, best)

@@ -1,0 +1,139 @@
+"""Fits the n-grams that stand beside the network, and says how much each of the two counts.
+
+The network and the linear model are fitted apart and their logits are added: trained together by gradient steps, the
+n-grams of a small set are learned by heart first and leave the network little to learn (`docs/experiments.md`).
+
+Shape suffixes: N texts, F buckets, C labels, V texts that choose.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import Field
+from scipy.optimize import minimize
+from scipy.sparse import csr_matrix
+
+from model.batch import Ids, pad
+from model.config import Frozen, Task
+from model.network import LstmClassifier
+from model.ngrams import distinct_buckets
+from training.calibrate import probabilities
+from training.metrics import Decisions, losses
+from training.nbsvm import as_two, each_column, fit_svm
+
+Floats = npt.NDArray[np.floating[Any]]
+
+CHUNK = 4096
+"""Tokens, padding included, whose n-grams are sought at once."""
+
+
+class NgramConfig(Frozen):
+    """The linear model beside the network.
+
+    Attributes:
+        buckets: rows of its table; 0 leaves it out. Half as many bytes, twice as many n-grams that share a row.
+        order: tokens of the longest n-gram; 0 is 3 where the text is mostly Chinese, whose tokens are characters, else
+            2 (Wang & Manning 2012, section 4: bigrams help throughout).
+        strengths: values of the SVM's C that are tried.
+    """
+
+    buckets: Annotated[int, Field(ge=0, le=2**24)] = 2**18
+    order: Annotated[int, Field(ge=0, le=5)] = 0
+    strengths: tuple[Annotated[float, Field(gt=0)], ...] = (0.01, 0.03, 0.1)
+
+
+@dataclass(frozen=True, slots=True)
+class Blend:
+    """A fitted linear model and what it counts beside the network.
+
+    Attributes:
+        table_FC, bias_C: its weights.
+        order: tokens of its longest n-gram.
+        strength: C of the SVM.
+        shares: factors of the logits of network and n-grams.
+        loss: of both together on the texts that choose.
+    """
+
+    table_FC: Floats
+    bias_C: Floats
+    order: int
+    strength: float
+    shares: tuple[float, float]
+    loss: float
+
+
+def count_ngrams(rows: Sequence[Ids], order: int, num_buckets: int) -> csr_matrix:
+    """Which buckets each text's n-grams fall into: float32 ones, [N, F]."""
+    found: list[npt.NDArray[np.int64]] = []
+    lengths = np.fromiter((len(row) for row in rows), dtype=np.int64, count=len(rows))
+    start = 0
+    while start < len(rows):
+        longest, end = 1, start
+        while end < len(rows) and max(longest, lengths[end]) * (end - start + 1) <= CHUNK:
+            longest, end = max(longest, int(lengths[end])), end + 1
+        end = max(end, start + 1)
+        padded = pad(rows[start:end])
+        buckets_BP = distinct_buckets(padded.ids_TB, padded.lengths_B, order, num_buckets).T.numpy()
+        found += [row[row < num_buckets] for row in buckets_BP]
+        start = end
+    pointers = np.concatenate([[0], np.cumsum([len(row) for row in found])])
+    columns = np.concatenate(found) if found else np.zeros(0, np.int64)
+    return csr_matrix((np.ones(len(columns), np.float32), columns, pointers), shape=(len(rows), num_buckets))
+
+
+def fit_blend(
+    there_NF: csr_matrix,
+    truth_NC: Decisions,
+    there_VF: csr_matrix,
+    truth_VC: Decisions,
+    logits_VC: Floats,
+    order: int,
+    strength: float,
+    task: Task,
+    *,
+    balanced: bool = False,
+) -> Blend:
+    """The linear model of this strength, and the shares of least loss on the texts that choose."""
+    columns = each_column(truth_NC, task, partial(fit_svm, there_NF, strength, balanced=balanced))
+    weights_CF = np.stack([ratios_F * weights_F for ratios_F, weights_F, _ in columns])
+    weights_CF, bias_C = as_two(weights_CF, np.array([bias for _, _, bias in columns]), task)
+    linear_VC = there_VF @ weights_CF.T + bias_C
+    shares, loss = best_shares(logits_VC, linear_VC, truth_VC, task)
+    return Blend(weights_CF.T, bias_C, order, strength, shares, loss)
+
+
+def best_shares(
+    network_VC: Floats, linear_VC: Floats, truth_VC: Decisions, task: Task
+) -> tuple[tuple[float, float], float]:
+    """Factors, not negative, of two models' logits whose sum has the least mean loss; and that loss."""
+
+    def loss_of(shares: Floats) -> float:
+        return mean_loss(shares[0] * network_VC + shares[1] * linear_VC, truth_VC, task)
+
+    found = minimize(loss_of, x0=np.array([0.7, 0.7]), method="L-BFGS-B", bounds=[(0.05, 5.0), (0.0, 10.0)])
+    return (float(found.x[0]), float(found.x[1])), float(found.fun)
+
+
+def mean_loss(logits_NC: Floats, truth_NC: Decisions, task: Task) -> float:
+    """Mean negative log-likelihood, in nats."""
+    return float(losses(probabilities(logits_NC, task=task), truth_NC, task=task).mean())
+
+
+def joined(network: LstmClassifier, blend: Blend) -> LstmClassifier:
+    """A network that answers with both; `network` is left as it is."""
+    buckets = len(blend.table_FC)
+    architecture = network.architecture.model_copy(update={"ngram_buckets": buckets, "ngram_order": blend.order})
+    both = LstmClassifier(architecture, network.head.out_features, network.dropouts).to(network.embedding.device)
+    of_network, of_ngrams = blend.shares
+    with torch.no_grad():
+        both.load_state_dict(network.state_dict(), strict=False)
+        both.head.weight.mul_(of_network)
+        both.head.bias.mul_(of_network).add_(torch.as_tensor(of_ngrams * blend.bias_C, dtype=torch.float32))
+        if both.ngrams is not None:
+            both.ngrams.table.copy_(torch.as_tensor(of_ngrams * blend.table_FC, dtype=torch.float32))
+    return both.eval()
