@@ -197,6 +197,9 @@ def test_every_parameter_gets_a_gradient_and_the_embedding_a_sparse_one(shape: d
     rows = _rows([5, 8])
     _run(network, pad(rows)).pow(2).sum().backward()
     for name, parameter in network.named_parameters():
+        if not parameter.requires_grad:  # the n-grams', fitted apart
+            assert name == "ngrams.table"
+            continue
         assert parameter.grad is not None, name
         assert parameter.grad.to_dense().abs().sum() > 0, name
     assert network.embedding.grad is not None
@@ -227,7 +230,7 @@ def test_layers_are_given_out_by_their_kind() -> None:
 @pytest.mark.parametrize("cell", CELL_NAMES)
 @pytest.mark.parametrize("kind", list(Dropouts.model_fields))
 def test_each_dropout_acts_in_training_and_only_there(kind: str, cell: Cell) -> None:
-    network = _network(num_layers=2, drops={kind: 0.5}, cell=cell, ngram_buckets=50)
+    network = _network(num_layers=2, drops={kind: 0.5}, cell=cell)
     batch = pad(_rows([6, 9]))
     still = _run(network, batch)
     torch.testing.assert_close(_run(network, batch), still, atol=0, rtol=0)

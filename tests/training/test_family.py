@@ -7,7 +7,7 @@ import pytest
 from tests.training.conftest import TINY
 from tests.training.test_baselines import make_setting
 from training.config import build_config, flatten
-from training.family import CHANGES, changed, contender, shortened
+from training.family import CHANGES, NGRAMS, changed, contender, shortened
 from training.tokenizer import train_tokenizer
 
 SETTINGS = [word for word in TINY if word != "--set"]
@@ -23,7 +23,14 @@ def test_one_thing_is_changed_and_everything_else_is_as_set(name: str) -> None:
     assert (plain["architecture.cell"], plain["architecture.num_layers"]) == ("lstm", 1)
 
 
-@pytest.mark.parametrize("name", CHANGES)
+def test_only_one_has_n_grams_beside_it() -> None:
+    config = build_config({})
+    plain, with_them = flatten(changed(config, "bilstm", 0)), flatten(changed(config, NGRAMS, 0))
+    assert {key for key in plain if plain[key] != with_them[key]} == {"ngrams.buckets"}
+    assert (plain["ngrams.buckets"], with_them["ngrams.buckets"]) == (0, config.ngrams.buckets)
+
+
+@pytest.mark.parametrize("name", [*CHANGES, NGRAMS])
 def test_each_learns_which_words_tell(name: str, reviews: Path, tmp_path: Path) -> None:
     setting = make_setting(tmp_path, reviews / "train.csv", *SETTINGS)
     fitted = contender(name).fit(setting, 0)

@@ -15,7 +15,7 @@ from training.calibrate import fit_temperature
 from training.config import DataConfig
 from training.corpus import Corpus, read_corpus
 from training.data import read_dataset
-from training.evaluate import evaluate, logits_of, truth_of, worst_mistakes
+from training.evaluate import evaluate, logits_of, truth_for, worst_mistakes
 from training.publish import calibrate, compare
 from training.record import Calibration
 
@@ -48,7 +48,7 @@ def test_the_temperature_is_that_of_the_texts_kept_for_it(tmp_path: Path) -> Non
 
     def best(part: object) -> float:
         encoded = classifier.encode(part.texts)  # type: ignore[attr-defined]
-        return fit_temperature(logits_of(classifier, encoded), truth_of(part, classifier), task="single_label")  # type: ignore[arg-type]
+        return fit_temperature(logits_of(classifier, encoded), truth_for(part, classifier), task="single_label")  # type: ignore[arg-type]
 
     assert calibrated.config.temperature == best(texts.calibration)
     assert calibrated.config.temperature != best(texts.stopping)

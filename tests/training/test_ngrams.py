@@ -1,0 +1,74 @@
+"""The n-grams beside the network: what is counted, how the two are weighed, and that the sum is what is served."""
+
+import numpy as np
+import pytest
+import torch
+
+from model.batch import Ids, pad
+from model.config import Architecture
+from model.network import LstmClassifier
+from model.ngrams import NgramBag
+from training.config import build_config
+from training.errors import UsageError
+from training.ngrams import best_shares, count_ngrams, fit_blend, joined, mean_loss
+
+
+def _rows(*lengths: int) -> list[Ids]:
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, 50, length).astype(np.int32) for length in lengths]
+
+
+def test_what_is_counted_is_what_the_model_looks_up() -> None:
+    rows = _rows(5, 0, 1, 3000, 12)
+    there = count_ngrams(rows, 3, 512)
+    assert there.shape == (5, 512)
+    assert set(there.data.tolist()) == {1.0}
+    bag = NgramBag(512, 3, 2)
+    bag.table.copy_(torch.randn(512, 2))
+    batch = pad(rows)
+    np.testing.assert_allclose(
+        there @ bag.table.numpy(), bag(batch.ids_TB, batch.lengths_B).numpy(), atol=1e-3, rtol=1e-4
+    )
+
+
+def test_the_better_of_two_models_counts_more() -> None:
+    rng = np.random.default_rng(0)
+    truth = np.eye(2, dtype=bool)[rng.integers(0, 2, 400)]
+    signal, noise = np.where(truth, 1.0, -1.0) + rng.normal(size=(400, 2)), rng.normal(size=(400, 2))
+    (first, second), loss = best_shares(noise, signal, truth, "single_label")
+    assert second > 1.0
+    assert first == pytest.approx(0.05, abs=0.3)
+    assert loss < mean_loss(noise, truth, "single_label")
+
+
+@pytest.mark.parametrize("num_labels", [2, 3])
+def test_both_together_give_the_weighed_sum(num_labels: int) -> None:
+    torch.manual_seed(0)
+    network = LstmClassifier(Architecture(vocab_size=50, embedding_dim=4, hidden_size=3), num_labels).eval()
+    rows, rng = _rows(*range(4, 64)), np.random.default_rng(1)
+    truth = np.eye(num_labels, dtype=bool)[rng.integers(0, num_labels, 60)]
+    batch, there = pad(rows), count_ngrams(rows, 2, 256)
+    logits = network(batch.ids_TB, batch.lengths_B).detach().numpy()
+    blend = fit_blend(there, truth, there, truth, logits, 2, 0.1, "single_label")
+    both = joined(network, blend)
+    assert (both.architecture.ngram_buckets, both.architecture.ngram_order) == (256, 2)
+    linear = there @ blend.table_FC + blend.bias_C
+    wanted = blend.shares[0] * logits + blend.shares[1] * linear
+    np.testing.assert_allclose(both(batch.ids_TB, batch.lengths_B).detach().numpy(), wanted, atol=1e-4, rtol=1e-4)
+    assert mean_loss(wanted, truth, "single_label") == pytest.approx(blend.loss)
+    assert blend.loss < mean_loss(logits, truth, "single_label")
+
+
+def test_a_label_of_a_multi_label_set_that_every_text_has() -> None:
+    rows = _rows(*range(4, 24))
+    truth = np.array([[True, i % 2 == 0] for i in range(20)])
+    there = count_ngrams(rows, 1, 128)
+    blend = fit_blend(there, truth, there, truth, np.zeros((20, 2)), 1, 0.1, "multi_label")
+    assert np.isfinite(blend.table_FC).all()
+    assert blend.table_FC.shape == (128, 2)
+    assert blend.bias_C[0] > 0
+
+
+def test_the_section_of_the_architecture_says_where_the_setting_is() -> None:
+    with pytest.raises(UsageError, match=r"ngrams\.buckets"):
+        build_config({"architecture": {"ngram_buckets": 8}})
