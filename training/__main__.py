@@ -3,6 +3,7 @@
 import click
 
 from training.cli.compare import compare
+from training.cli.contrast import contrast
 from training.cli.distill import distill
 from training.cli.evaluate import evaluate
 from training.cli.group import Commands
@@ -22,7 +23,7 @@ def main() -> None:
     """
 
 
-for command in (train, evaluate, distill, teach, mix, compare, recipes, settings):
+for command in (train, evaluate, distill, teach, mix, contrast, compare, recipes, settings):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -1,0 +1,30 @@
+"""`python -m training contrast`."""
+
+from pathlib import Path
+
+import click
+
+from training.cli.options import FILE
+
+
+@click.command()
+@click.option(
+    "--language", "languages", type=click.Choice(["en", "zh"]), multiple=True, required=True, help="Repeatable."
+)
+@click.option("--count", type=click.IntRange(min=1, max=100_000), default=10_000, show_default=True, help="A language.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--output", type=FILE, required=True, help="The Parquet file to write.")
+def contrast(languages: tuple[str, ...], count: int, seed: int, output: Path) -> None:
+    r"""Writes sentences in which small words decide, labelled positive and negative: for mix.
+
+    Negation and its scope, double negation, hopes and how they end, then and now, question and answer. Each rule
+    gives a sentence and its opposite, so that a model has to read the small words.
+
+    \b
+    python -m training contrast --language en --language zh --output contrast.parquet
+    python -m training mix reviews.csv contrast.parquet --output train.parquet
+    """
+    from training.contrast.draw import write_sentences
+
+    written = write_sentences(list(dict.fromkeys(languages)), output, count=count, seed=seed)
+    click.echo(f"wrote {written:,} sentences to {output}")

@@ -1,0 +1,71 @@
+"""A grammar whose symbols carry a sign, and sentences drawn from it."""
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Literal
+
+Sign = Literal["+", "-"]
+Rules = Mapping[str, Sequence[str]]
+OPPOSITE: Mapping[Sign, Sign] = {"+": "-", "-": "+"}
+SYMBOL = re.compile(r"{(\w+)([=~+-]?)}")
+
+FOLDER = Path(__file__).parent
+
+MAX_DEPTH = 2
+"""Clauses inside clauses; deeper ones are puzzles, not reviews."""
+
+
+@dataclass(frozen=True)
+class Grammar:
+    """Rules, and what is to be done to a sentence at last.
+
+    Attributes:
+        rules: alternatives of each symbol. Those of `S` serve both signs, those of `S+` and `S-` one. In an alternative
+            `{A=}` has the sign of the whole, `{A~}` the opposite one, `{A+}` and `{A-}` their own; `{NP}` has none.
+        clause: the symbol that may stand inside itself.
+        capital: whether a sentence begins with a capital letter.
+    """
+
+    rules: Rules
+    clause: str = "S"
+    capital: bool = True
+
+    @classmethod
+    def load(cls, language: str, *, capital: bool) -> "Grammar":
+        """The grammar of a language that stands beside this file."""
+        return cls(tomllib.loads((FOLDER / f"{language}.toml").read_text(encoding="utf-8")), capital=capital)
+
+    def sentence(self, sign: Sign, rng: Random) -> str:
+        """A text of this sign."""
+        text = self._expand("TEXT", sign, rng, MAX_DEPTH)
+        if not self.capital:
+            return text
+        text = re.sub(r"\bi\b", "I", text)
+        return re.sub(r"(^|[.!?] )([a-z])", lambda found: found[1] + found[2].upper(), text)
+
+    def alternatives(self, symbol: str, sign: str) -> list[str]:
+        """Everything that may stand for the symbol.
+
+        Raises:
+            KeyError: nothing may.
+        """
+        found = [*self.rules.get(symbol, ()), *(self.rules.get(symbol + sign, ()) if sign else ())]
+        if not found:
+            raise KeyError(symbol + sign)
+        return found
+
+    def _expand(self, symbol: str, sign: Sign, rng: Random, depth: int) -> str:
+        choices = self.alternatives(symbol, sign)
+        if depth == 0:
+            choices = [choice for choice in choices if f"{{{self.clause}" not in choice]
+
+        def replace(found: re.Match[str]) -> str:
+            inner, mark = found[1], found[2]
+            signs: Mapping[str, Sign] = {"": sign, "=": sign, "~": OPPOSITE[sign], "+": "+", "-": "-"}
+            return self._expand(inner, signs[mark], rng, depth - (inner == self.clause and symbol == self.clause))
+
+        return SYMBOL.sub(replace, rng.choice(choices))
