@@ -212,7 +212,7 @@ class StepLines:
         if step.accuracy is None and step.seconds - self._last < LINE_EVERY_S:
             return
         self._last = step.seconds
-        left = format_duration(step.seconds / step.step * (step.total_steps - step.step))
+        left = format_duration(step.seconds / step.step * max(0, step.total_steps - step.step))
         reading = "" if step.accuracy is None else f"  validation accuracy {step.accuracy:.4f}"
         self._console.print(
             f"step {step.step:,}/{step.total_steps:,}  loss {step.loss:.4f}  {left} left{reading}", highlight=False
