@@ -1,0 +1,238 @@
+// One recurrent layer of LSTM over many texts, from token ids to pooled states; see model/engine.py for the layouts.
+//
+// Sixteen units of a row fill a vector. A tile of six rows and one block of sixteen units keeps its 24 sums (six rows,
+// four gates) in registers while the weights of the block go by; the products are of 8-bit integers (AVX512-VNNI,
+// `vpdpbusd`: four products and a sum in each of 16 lanes), everything else is float32. The input's part of the gates is
+// not computed at all: it is looked up in a table with a row for each token of the vocabulary, in half precision.
+//
+// Equations: Hochreiter & Schmidhuber 1997 with the forget gate of Gers et al. 2000, as in model/cell.py.
+
+#include <immintrin.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#define WIDE __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")))
+#define INLINE WIDE inline __attribute__((always_inline))
+
+namespace {
+
+constexpr int LANES = 16;       // float32 numbers of a vector
+constexpr int GATES = 4;        // input, forget, cell, output
+constexpr int TILE = 6;         // rows whose sums stay in registers: 6 * 4 of 32, with 4 for weights
+constexpr int BLOCK = 24;       // rows that go through all time steps together
+constexpr float H_SCALE = 127;  // of a hidden state, -1 to 1, as an integer
+constexpr int H_ZERO = 128;     // that stands for 0: the instruction wants one factor without a sign
+constexpr float LIMIT = 20;     // beyond it a gate is 0 or 1 to float32; keeps the product of three exponentials finite
+
+struct Direction {
+    const uint16_t *table;   // [vocabulary][H / 16][4][16] half precision: weights times embedding, plus bias
+    const int8_t *weights;   // [H / 16][H / 4][4][16][4]
+    const int32_t *offsets;  // [H / 16][4][16] what the sums begin with: takes H_ZERO out again
+    const float *scales;     // [H / 16][4][16] from integer sums to gates
+};
+
+struct State {  // of a block of rows, [row][H]
+    std::vector<uint8_t> h[2];
+    std::vector<float> c, largest, sum, last;
+};
+
+// e^x to 2e-7 relative for |x| <= 87: 2^n * 2^f with f in [-1/2, 1/2] and a polynomial for 2^f.
+// Coefficients: Taylor's, ln(2)^k / k!.
+INLINE __m512 exponential(__m512 x) {
+    const __m512 y = _mm512_mul_ps(x, _mm512_set1_ps(1.44269504089f));
+    const __m512 n = _mm512_roundscale_ps(y, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    const __m512 f = _mm512_sub_ps(y, n);
+    __m512 p = _mm512_set1_ps(1.33335581e-3f);
+    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(9.61812911e-3f));
+    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(5.55041087e-2f));
+    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(2.40226507e-1f));
+    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(6.93147181e-1f));
+    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(1.0f));
+    return _mm512_scalef_ps(p, n);
+}
+
+// 1 / x to 1e-8 relative: an estimate of 14 bits and one step of Newton.
+INLINE __m512 reciprocal(__m512 x) {
+    const __m512 r = _mm512_rcp14_ps(x);
+    return _mm512_mul_ps(r, _mm512_fnmadd_ps(x, r, _mm512_set1_ps(2.0f)));
+}
+
+// New cell and hidden state of 16 units. With E_x = e^-x: sigmoid(x) = 1 / (1 + E_x), tanh(x) = (1 - E_2x) / (1 + E_2x),
+// all over common denominators: five exponentials and two reciprocals.
+INLINE void cell(const __m512 gates[GATES], __m512 &c, __m512 &h) {
+    const __m512 one = _mm512_set1_ps(1.0f), low = _mm512_set1_ps(-LIMIT), high = _mm512_set1_ps(LIMIT);
+    const __m512 minus = _mm512_set1_ps(-1.0f), minus_two = _mm512_set1_ps(-2.0f);
+    const auto bounded = [&](__m512 x) WIDE { return _mm512_min_ps(_mm512_max_ps(x, low), high); };
+    const __m512 e_i = exponential(_mm512_mul_ps(bounded(gates[0]), minus));
+    const __m512 e_f = exponential(_mm512_mul_ps(bounded(gates[1]), minus));
+    const __m512 e_g = exponential(_mm512_mul_ps(bounded(gates[2]), minus_two));
+    const __m512 e_o = exponential(_mm512_mul_ps(bounded(gates[3]), minus));
+    const __m512 not_f = _mm512_add_ps(one, e_f);
+    const __m512 not_ig = _mm512_mul_ps(_mm512_add_ps(one, e_i), _mm512_add_ps(one, e_g));
+    const __m512 above = _mm512_fmadd_ps(c, not_ig, _mm512_mul_ps(_mm512_sub_ps(one, e_g), not_f));
+    c = _mm512_mul_ps(above, reciprocal(_mm512_mul_ps(not_ig, not_f)));
+    const __m512 e_c = exponential(_mm512_mul_ps(bounded(c), minus_two));
+    const __m512 below = _mm512_mul_ps(_mm512_add_ps(one, e_o), _mm512_add_ps(one, e_c));
+    h = _mm512_mul_ps(_mm512_sub_ps(one, e_c), reciprocal(below));
+}
+
+// One step of `Rows` rows and one block of 16 units; `inputs` are the rows' places in the table.
+template <int Rows>
+WIDE void step(const Direction &direction, int hidden, int block, bool first, const uint16_t *const *inputs,
+               const uint8_t *h, uint8_t *h_next, float *c, float *largest, float *sum, float *last) {
+    __m512i sums[Rows][GATES];
+    const int32_t *offsets = direction.offsets + block * GATES * LANES;
+#pragma GCC unroll 6
+    for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 4
+        for (int g = 0; g < GATES; ++g) sums[r][g] = first ? _mm512_setzero_si512() : _mm512_load_si512(offsets + g * LANES);
+    if (!first) {
+        const int8_t *w = direction.weights + static_cast<size_t>(block) * hidden * GATES * LANES;
+        for (int k = 0; k < hidden; k += 4, w += GATES * LANES * 4) {
+            __m512i weights[GATES];
+#pragma GCC unroll 4
+            for (int g = 0; g < GATES; ++g) weights[g] = _mm512_load_si512(w + g * LANES * 4);
+#pragma GCC unroll 6
+            for (int r = 0; r < Rows; ++r) {
+                int32_t four;
+                std::memcpy(&four, h + static_cast<size_t>(r) * hidden + k, sizeof four);
+                const __m512i states = _mm512_set1_epi32(four);
+#pragma GCC unroll 4
+                for (int g = 0; g < GATES; ++g) sums[r][g] = _mm512_dpbusd_epi32(sums[r][g], states, weights[g]);
+            }
+        }
+    }
+    const float *scales = direction.scales + block * GATES * LANES;
+#pragma GCC unroll 6
+    for (int r = 0; r < Rows; ++r) {
+        __m512 gates[GATES];
+#pragma GCC unroll 4
+        for (int g = 0; g < GATES; ++g) {
+            const void *half = inputs[r] + (block * GATES + g) * LANES;
+            const __m512 input = _mm512_cvtph_ps(_mm256_loadu_si256(static_cast<const __m256i *>(half)));
+            gates[g] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums[r][g]), _mm512_load_ps(scales + g * LANES), input);
+        }
+        const size_t at = static_cast<size_t>(r) * hidden + block * LANES;
+        __m512 cells = _mm512_loadu_ps(c + at), state;
+        cell(gates, cells, state);
+        _mm512_storeu_ps(c + at, cells);
+        _mm512_storeu_ps(last + at, state);
+        _mm512_storeu_ps(largest + at, _mm512_max_ps(_mm512_loadu_ps(largest + at), state));
+        _mm512_storeu_ps(sum + at, _mm512_add_ps(_mm512_loadu_ps(sum + at), state));
+        const __m512 shifted = _mm512_fmadd_ps(state, _mm512_set1_ps(H_SCALE), _mm512_set1_ps(H_ZERO));
+        _mm_storeu_si128(reinterpret_cast<__m128i *>(h_next + at), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(shifted)));
+    }
+}
+
+using Step = void (*)(const Direction &, int, int, bool, const uint16_t *const *, const uint8_t *, uint8_t *, float *,
+                      float *, float *, float *);
+constexpr Step STEPS[TILE + 1] = {nullptr, step<1>, step<2>, step<3>, step<4>, step<5>, step<6>};
+
+// All time steps of up to BLOCK rows, longest first, in one direction; leaves the pooled states in `state`.
+WIDE void run_block(const Direction &direction, int hidden, bool backward, const int32_t *const *ids,
+                    const int64_t *lengths, int rows, State &state) {
+    const size_t size = static_cast<size_t>(BLOCK) * hidden, per_token = static_cast<size_t>(GATES) * hidden;
+    state.c.assign(size, 0.0f);
+    state.sum.assign(size, 0.0f);
+    state.last.assign(size, 0.0f);
+    state.largest.assign(size, -2.0f);  // below every state
+    for (auto &h : state.h) h.resize(size);
+    const auto input = [&](int row, int64_t t) {
+        return direction.table + per_token * static_cast<size_t>(ids[row][backward ? lengths[row] - 1 - t : t]);
+    };
+    int active = rows;
+    for (int64_t t = 0; t < lengths[0]; ++t) {
+        while (active > 0 && lengths[active - 1] <= t) --active;
+        const uint16_t *inputs[BLOCK];
+        for (int r = 0; r < active; ++r) {
+            inputs[r] = input(r, t);
+            if (t + 1 < lengths[r]) {
+                const char *next = reinterpret_cast<const char *>(input(r, t + 1));
+                for (size_t byte = 0; byte < per_token * 2; byte += 64) _mm_prefetch(next + byte, _MM_HINT_T1);
+            }
+        }
+        const uint8_t *h = state.h[t & 1].data();
+        uint8_t *h_next = state.h[(t + 1) & 1].data();
+        for (int block = 0; block < hidden / LANES; ++block)
+            for (int r = 0; r < active; r += TILE) {
+                const size_t at = static_cast<size_t>(r) * hidden;
+                STEPS[std::min(TILE, active - r)](direction, hidden, block, t == 0, inputs + r, h + at, h_next + at,
+                                                  state.c.data() + at, state.largest.data() + at,
+                                                  state.sum.data() + at, state.last.data() + at);
+            }
+    }
+}
+
+}  // namespace
+
+extern "C" {
+
+// Whether this processor has what the code above needs.
+int sluice_supported() {
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("fma");
+}
+
+// Pools the texts order[begin] to order[end - 1], which must be sorted by length, longest first.
+//
+// tables, weights, offsets, scales: one pointer a direction, the forward one first. ids: all texts, one after another; text n
+// is ids[starts[n]] to ids[starts[n + 1] - 1]. pooled: [texts][3][directions][hidden]: largest, mean and last state;
+// zeros for a text without tokens.
+void sluice_pool(int directions, int hidden, const uint16_t *const *tables, const int8_t *const *weights,
+                 const int32_t *const *offsets, const float *const *scales, const int32_t *ids, const int64_t *starts, const int64_t *order,
+                 int64_t begin, int64_t end, float *pooled) {
+    State state;
+    for (int64_t first = begin; first < end; first += BLOCK) {
+        const int rows = static_cast<int>(std::min<int64_t>(BLOCK, end - first));
+        const int32_t *texts[BLOCK];
+        int64_t lengths[BLOCK];
+        for (int r = 0; r < rows; ++r) {
+            const int64_t text = order[first + r];
+            texts[r] = ids + starts[text];
+            lengths[r] = starts[text + 1] - starts[text];
+        }
+        for (int d = 0; d < directions; ++d) {
+            run_block({tables[d], weights[d], offsets[d], scales[d]}, hidden, d == 1, texts, lengths, rows, state);
+            for (int r = 0; r < rows; ++r) {
+                float *out = pooled + (order[first + r] * 3 * directions + d) * hidden;
+                const size_t at = static_cast<size_t>(r) * hidden, next = static_cast<size_t>(directions) * hidden;
+                for (int j = 0; j < hidden; ++j) {
+                    const bool none = lengths[r] == 0;
+                    out[j] = none ? 0.0f : state.largest[at + j];
+                    out[next + j] = none ? 0.0f : state.sum[at + j] / static_cast<float>(lengths[r]);
+                    out[2 * next + j] = none ? 0.0f : state.last[at + j];
+                }
+            }
+        }
+    }
+}
+
+// Sums the table's rows of the distinct n-grams of the texts `begin` to `end` - 1 onto `logits` [texts][labels].
+// The buckets are those of model/ngrams.py.
+void sluice_ngrams(int labels, int order, int64_t buckets, const float *table, const int32_t *ids,
+                   const int64_t *starts, int64_t begin, int64_t end, float *logits) {
+    constexpr uint64_t MULTIPLIER = 0x9E3779B97F4A7C15ull;
+    std::vector<int64_t> found;
+    for (int64_t text = begin; text < end; ++text) {
+        const int32_t *row = ids + starts[text];
+        const int64_t length = starts[text + 1] - starts[text];
+        found.clear();
+        for (int n = 1; n <= order; ++n)
+            for (int64_t at = 0; at + n <= length; ++at) {
+                uint64_t key = 0;
+                for (int k = 0; k < n; ++k) key = (key + static_cast<uint64_t>(row[at + k]) + 1) * MULTIPLIER;
+                const int64_t bucket = (static_cast<int64_t>(key) >> 20) % buckets;
+                found.push_back(bucket < 0 ? bucket + buckets : bucket);
+            }
+        std::sort(found.begin(), found.end());
+        found.erase(std::unique(found.begin(), found.end()), found.end());
+        for (const int64_t bucket : found)
+            for (int label = 0; label < labels; ++label) logits[text * labels + label] += table[bucket * labels + label];
+    }
+}
+}

@@ -1,0 +1,188 @@
+"""The network on a CPU without PyTorch: token ids in, logits out, through a small library of our own (`engine.cpp`).
+
+It answers for the common network, one layer of LSTM, where the library has been built (`python -m model.build`) and the
+processor has AVX-512 with VNNI; everywhere else the network itself answers. What makes it fast: the input's part of the
+gates is looked up and not computed, for there are only so many tokens; the weights are laid out once, in the order in
+which they are used; no padding is computed; pooling happens in the same pass.
+
+It is not exact: hidden states are rounded to 13 bits, recurrent weights to at least 10, looked-up gates to half precision.
+`tests/model/test_engine.py` bounds what that does to a probability.
+
+Shape suffixes: V vocabulary, E embedding, H hidden units, G = 4 * H, N texts, C labels, S pooled states.
+"""
+
+import ctypes
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from model.batch import Ids
+from model.config import Architecture
+from model.network import LstmClassifier
+
+LIBRARY = Path(__file__).with_name("libengine.so")
+
+LANES = 16
+GATES = 4
+H_SCALE = 127
+H_ZERO = 128
+"""See `engine.cpp`."""
+
+MAX_WEIGHT = 127
+ALIGNMENT = 64
+"""Bytes; of a vector."""
+
+MIN_ROWS = 24
+"""Rows that a thread gets at least: a block of `engine.cpp`."""
+
+POOLS = {"max": (0,), "mean": (1,), "last": (2,), "max_mean_last": (0, 1, 2)}
+"""Which of the three states that the library gives, as `model.network.POOLS` orders them."""
+
+Floats = npt.NDArray[np.float32]
+
+
+@lru_cache(maxsize=1)
+def library() -> ctypes.CDLL | None:
+    """The built library, if there is one and this processor can run it."""
+    if not LIBRARY.is_file():
+        return None
+    try:
+        found = ctypes.CDLL(str(LIBRARY))
+    except OSError:
+        return None
+    return found if found.sluice_supported() else None
+
+
+def fits(architecture: Architecture) -> bool:
+    """Whether the library knows this kind of network."""
+    return (
+        architecture.cell == "lstm"
+        and architecture.num_layers == 1
+        and not architecture.conv_width
+        and architecture.pooling in POOLS
+        and architecture.hidden_size % LANES == 0
+    )
+
+
+class Engine:
+    """A network as the library wants it.
+
+    Args:
+        network: of a kind that `fits`; it is not kept.
+        threads: cores that share a batch.
+    """
+
+    def __init__(self, network: LstmClassifier, *, threads: int = 1) -> None:
+        found = library()
+        architecture = network.architecture
+        if found is None or not fits(architecture):
+            raise ValueError("this network, or this machine, is not one for the engine")
+        self._library, self._hidden = found, architecture.hidden_size
+        directions = range(architecture.num_directions)
+        layers = [network.lstm(0, direction) for direction in directions]
+        embedding_VE = network.embedding.detach().float()
+        self._tables = [input_table(embedding_VE, layer.weight_ih, layer.bias) for layer in layers]
+        packed = [pack_recurrent(layer.weight_hh.detach().float().numpy()) for layer in layers]
+        self._weights, self._offsets, self._scales = map(list, zip(*packed, strict=True))
+        self._head_SC = network.head.weight.detach().float().numpy().T.copy()
+        self._bias_C = network.head.bias.detach().float().numpy()
+        self._pools = POOLS[architecture.pooling]
+        self._ngrams = None if network.ngrams is None else network.ngrams.table.detach().float().numpy().copy()
+        self._order = architecture.ngram_order
+        self._threads = threads
+        self._pool = ThreadPoolExecutor(threads, "engine") if threads > 1 else None
+
+    def logits(self, rows: Sequence[Ids]) -> Floats:
+        """Logits [N, C] of token ids; a text's do not depend on the others."""
+        num_texts, directions = len(rows), len(self._tables)
+        lengths_N = np.fromiter((len(row) for row in rows), dtype=np.int64, count=num_texts)
+        starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths_N)])
+        ids = np.ascontiguousarray(np.concatenate(rows) if num_texts else np.zeros(0), dtype=np.int32)
+        order_N = np.argsort(-lengths_N, kind="stable")
+        pooled = np.empty((num_texts, 3, directions, self._hidden), dtype=np.float32)
+        linear_NC = np.zeros((num_texts, len(self._bias_C)), dtype=np.float32)
+
+        def run(part: tuple[int, int]) -> None:
+            begin, end = part
+            self._library.sluice_pool(
+                directions, self._hidden, _pointers(self._tables), _pointers(self._weights), _pointers(self._offsets),
+                _pointers(self._scales), _pointer(ids), _pointer(starts), _pointer(order_N), ctypes.c_int64(begin), ctypes.c_int64(end),
+                _pointer(pooled),
+            )  # fmt: skip
+            if self._ngrams is not None:
+                self._library.sluice_ngrams(
+                    len(self._bias_C), self._order, ctypes.c_int64(len(self._ngrams)), _pointer(self._ngrams),
+                    _pointer(ids), _pointer(starts), ctypes.c_int64(begin), ctypes.c_int64(end), _pointer(linear_NC),
+                )  # fmt: skip
+
+        parts = share(lengths_N[order_N], self._threads)
+        if self._pool is None or len(parts) == 1:
+            for part in parts:
+                run(part)
+        else:
+            list(self._pool.map(run, parts))
+        states_NS = pooled[:, self._pools].reshape(num_texts, -1)
+        logits_NC: Floats = states_NS @ self._head_SC + self._bias_C + linear_NC
+        return logits_NC
+
+
+def share(lengths_N: npt.NDArray[np.int64], threads: int) -> list[tuple[int, int]]:
+    """Parts of texts, sorted by length, of about the same number of tokens and at least `MIN_ROWS` texts.
+
+    >>> share(np.array([9] * 48), 2)
+    [(0, 24), (24, 48)]
+    """
+    num_texts = len(lengths_N)
+    parts = max(1, min(threads, num_texts // MIN_ROWS))
+    reached = np.cumsum(lengths_N + 1)
+    ends = [int(np.searchsorted(reached, reached[-1] * (part + 1) / parts)) + 1 for part in range(parts - 1)]
+    edges = [0, *ends, num_texts] if num_texts else [0, 0]
+    return [(begin, end) for begin, end in zip(edges[:-1], edges[1:], strict=True) if begin < end]
+
+
+def input_table(embedding_VE: torch.Tensor, weight_GE: torch.Tensor, bias_G: torch.Tensor) -> npt.NDArray[np.float16]:
+    """What each token adds to the gates, float16 [V, H / 16, 4, 16]."""
+    gates_VG = embedding_VE @ weight_GE.detach().float().T + bias_G.detach().float()
+    num_tokens, hidden = len(gates_VG), gates_VG.shape[1] // GATES
+    blocks = gates_VG.view(num_tokens, GATES, hidden // LANES, LANES).transpose(1, 2)
+    return aligned(blocks.contiguous().numpy().astype(np.float16))
+
+
+def pack_recurrent(weight_GH: Floats) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int32], Floats]:
+    """Recurrent weights as integers [H / 16, H / 4, 4, 16, 4]; what their sums begin with, and the factor of each sum.
+
+    Each unit of each gate has a scale of its own: its largest weight is 127. The two last are [H / 16, 4, 16].
+    """
+    hidden = weight_GH.shape[1]
+    steps_G1 = np.maximum(np.abs(weight_GH).max(axis=1, keepdims=True), 1e-30) / MAX_WEIGHT
+    whole_GH = np.rint(weight_GH / steps_G1).astype(np.int8)
+    packed = whole_GH.reshape(GATES, hidden // LANES, LANES, hidden // 4, 4).transpose(1, 3, 0, 2, 4)
+    offsets_G = -H_ZERO * whole_GH.sum(axis=1, dtype=np.int32)
+
+    def by_block(values_G: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return aligned(values_G.reshape(GATES, hidden // LANES, LANES).transpose(1, 0, 2))
+
+    return aligned(packed), by_block(offsets_G), by_block((steps_G1[:, 0] / H_SCALE).astype(np.float32))
+
+
+def aligned(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A copy whose first byte lies on a multiple of `ALIGNMENT`."""
+    room = np.empty(array.nbytes + ALIGNMENT, dtype=np.uint8)
+    start = -room.ctypes.data % ALIGNMENT
+    copy = room[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
+def _pointer(array: npt.NDArray[Any]) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.ctypes.data)
+
+
+def _pointers(arrays: Sequence[npt.NDArray[Any]]) -> Any:
+    return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))
