@@ -34,7 +34,7 @@ core := $(VENV)/.core
 training := $(VENV)/.training
 dev := $(VENV)/.dev
 
-.PHONY: help setup serve test train bench fmt lint types check coverage container-test hooks lock clean
+.PHONY: help setup engine serve test train bench fmt lint types check coverage container-test hooks lock clean
 
 help: ## this list
 	@echo 'Targets:'
@@ -42,12 +42,15 @@ help: ## this list
 	@echo 'Variables:'
 	@sed -nE 's/^#\? /  /p' $(firstword $(MAKEFILE_LIST))
 
-setup: $(dev) ## the environment with everything: serving, training, tests and checks
+setup: $(dev) engine ## the environment with everything: serving, training, tests and checks
 
-serve: $(core) ## the server with the shipped checkpoint, on port 8000
+engine: $(core) ## the library that computes on a CPU, if there is a C++ compiler; `serve` and `setup` make it too
+	@test model/libengine.so -nt model/engine.cpp || $(python) -m model.build
+
+serve: $(core) engine ## the server with the shipped checkpoint, on port 8000
 	@exec $(python) -m app serve $(ARGS)
 
-test: $(dev) ## the whole suite
+test: $(dev) engine ## the whole suite
 	@$(python) -m pytest $(ARGS)
 
 train: $(training) ## a checkpoint by RECIPE, from TRAIN=FILE or from the recipe's own files below SLUICE_DATA

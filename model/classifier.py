@@ -3,7 +3,8 @@
 Nothing above this file sees a tensor.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,19 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from model.batch import pad, plan_batches
+from model.batch import Ids, pad, plan_batches
 from model.checkpoint import Checkpoint, load_checkpoint
 from model.config import Task
 from model.device import resolve_device
+from model.engine import Engine, unfit
 from model.errors import ConfigError
+from model.network import LstmClassifier
 from model.text import Encoded, TextEncoder
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+INT8 = "int8"
+"""By `model.engine`: recurrent products of 8-bit integers."""
 
 LENGTH_STEP = 8
 """Rows are padded to a multiple of this many tokens: fused kernels keep a compiled form for each new shape, and the
@@ -41,8 +47,8 @@ class Classifier:
     """
 
     def __init__(self, checkpoint: Checkpoint, *, device: str = "auto", dtype: str = "float32") -> None:
-        if dtype not in DTYPES:
-            raise ConfigError(f"dtype {dtype!r} is not one of {', '.join(DTYPES)}")
+        if dtype not in ("auto", INT8, *DTYPES):
+            raise ConfigError(f"dtype {dtype!r} is not one of auto, {', '.join(DTYPES)}, {INT8}")
         config = checkpoint.config
         self.labels: tuple[str, ...] = config.labels
         self.task: Task = config.task
@@ -50,12 +56,20 @@ class Classifier:
         self.max_tokens = config.max_tokens
         self.thresholds: tuple[float, ...] | None = config.thresholds
         self.metrics: Mapping[str, Any] = checkpoint.metrics
-        self.dtype = dtype
         self._device = resolve_device(device)
         self.device = str(self._device)
         self._temperature = config.temperature
         self._encoder = TextEncoder(checkpoint.tokenizer, max_tokens=config.max_tokens)
-        self._network = checkpoint.build_network().to(self._device, DTYPES[dtype]).requires_grad_(False)
+        network = checkpoint.build_network().requires_grad_(False)
+        engine = _build_engine(network, self._device) if dtype in ("auto", INT8) else None
+        if engine is None and dtype == INT8:
+            raise ConfigError(f"dtype int8 is not to be had here: {unfit(network.architecture) or 'it is for the CPU'}")
+        self.dtype = INT8 if engine is not None else "float32" if dtype == "auto" else dtype
+        self._logits: Callable[[Sequence[Ids]], Probabilities]
+        if engine is not None:
+            self._logits = engine.logits
+        else:
+            self._logits = partial(_padded_logits, network.to(self._device, DTYPES[self.dtype]), self._device)
 
     @classmethod
     def load(cls, directory: Path | str, *, device: str = "auto", dtype: str = "float32") -> "Classifier":
@@ -64,7 +78,8 @@ class Classifier:
         Args:
             directory: the folder.
             device: `auto` (CUDA if there is one), `cpu`, `cuda` or `cuda:N`.
-            dtype: `float32` or `bfloat16`.
+            dtype: `float32`, `bfloat16`, `int8` (see `model.engine`; CPU only) or `auto`: int8 where it can be had,
+                else float32.
 
         Raises:
             CheckpointError: the folder cannot be used; says which file and why.
@@ -78,13 +93,7 @@ class Classifier:
 
     def logits(self, batch: Sequence[Encoded]) -> Probabilities:
         """Logits [len(batch), len(labels)], uncalibrated, of one padded batch. One thread at a time."""
-        longest = max((text.num_tokens for text in batch), default=0)
-        padded = pad(
-            [text.ids for text in batch],
-            num_steps=-(-longest // LENGTH_STEP) * LENGTH_STEP,
-        ).to(self._device)
-        with torch.inference_mode():
-            return self._network(padded.ids_TB, padded.lengths_B).float().cpu().numpy()  # type: ignore[no-any-return]
+        return self._logits([text.ids for text in batch])
 
     def score(self, batch: Sequence[Encoded]) -> Probabilities:
         """Calibrated probabilities [len(batch), len(labels)] of one padded batch.
@@ -124,6 +133,21 @@ class Classifier:
             if length == self.max_tokens:
                 return
             length *= 2
+
+
+def _build_engine(network: LstmClassifier, device: torch.device) -> Engine | None:
+    """The engine for the network, if it is to be had."""
+    if device.type != "cpu" or unfit(network.architecture) is not None:
+        return None
+    return Engine(network, threads=torch.get_num_threads())
+
+
+def _padded_logits(network: LstmClassifier, device: torch.device, rows: Sequence[Ids]) -> Probabilities:
+    """Logits [B, C] by PyTorch."""
+    longest = max((len(row) for row in rows), default=0)
+    padded = pad(rows, num_steps=-(-longest // LENGTH_STEP) * LENGTH_STEP).to(device)
+    with torch.inference_mode():
+        return network(padded.ids_TB, padded.lengths_B).float().cpu().numpy()  # type: ignore[no-any-return]
 
 
 def set_num_threads(num_threads: int) -> None:

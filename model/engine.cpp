@@ -88,7 +88,8 @@ WIDE void step(const Direction &direction, int hidden, int block, bool first, co
 #pragma GCC unroll 6
     for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 4
-        for (int g = 0; g < GATES; ++g) sums[r][g] = first ? _mm512_setzero_si512() : _mm512_load_si512(offsets + g * LANES);
+        for (int g = 0; g < GATES; ++g)
+            sums[r][g] = first ? _mm512_setzero_si512() : _mm512_load_si512(offsets + g * LANES);
     if (!first) {
         const int8_t *w = direction.weights + static_cast<size_t>(block) * hidden * GATES * LANES;
         for (int k = 0; k < hidden; k += 4, w += GATES * LANES * 4) {
@@ -180,12 +181,12 @@ int sluice_supported() {
 
 // Pools the texts order[begin] to order[end - 1], which must be sorted by length, longest first.
 //
-// tables, weights, offsets, scales: one pointer a direction, the forward one first. ids: all texts, one after another; text n
-// is ids[starts[n]] to ids[starts[n + 1] - 1]. pooled: [texts][3][directions][hidden]: largest, mean and last state;
+// tables, weights, offsets, scales: one pointer a direction, the forward one first. ids: all texts, one after another;
+// text n is ids[starts[n]] to ids[starts[n + 1] - 1]. pooled: [texts][3][directions][hidden]: largest, mean and last state;
 // zeros for a text without tokens.
 void sluice_pool(int directions, int hidden, const uint16_t *const *tables, const int8_t *const *weights,
-                 const int32_t *const *offsets, const float *const *scales, const int32_t *ids, const int64_t *starts, const int64_t *order,
-                 int64_t begin, int64_t end, float *pooled) {
+                 const int32_t *const *offsets, const float *const *scales, const int32_t *ids, const int64_t *starts,
+                 const int64_t *order, int64_t begin, int64_t end, float *pooled) {
     State state;
     for (int64_t first = begin; first < end; first += BLOCK) {
         const int rows = static_cast<int>(std::min<int64_t>(BLOCK, end - first));

@@ -5,7 +5,7 @@ processor has AVX-512 with VNNI; everywhere else the network itself answers. Wha
 gates is looked up and not computed, for there are only so many tokens; the weights are laid out once, in the order in
 which they are used; no padding is computed; pooling happens in the same pass.
 
-It is not exact: hidden states are rounded to 13 bits, recurrent weights to at least 10, looked-up gates to half precision.
+It is not exact: hidden states and recurrent weights are rounded to 8 bits, looked-up gates to half precision.
 `tests/model/test_engine.py` bounds what that does to a probability.
 
 Shape suffixes: V vocabulary, E embedding, H hidden units, G = 4 * H, N texts, C labels, S pooled states.
@@ -15,7 +15,7 @@ import ctypes
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from pathlib import Path
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,10 +23,9 @@ import numpy.typing as npt
 import torch
 
 from model.batch import Ids
+from model.build import LIBRARY
 from model.config import Architecture
 from model.network import LstmClassifier
-
-LIBRARY = Path(__file__).with_name("libengine.so")
 
 LANES = 16
 GATES = 4
@@ -59,30 +58,31 @@ def library() -> ctypes.CDLL | None:
     return found if found.sluice_supported() else None
 
 
-def fits(architecture: Architecture) -> bool:
-    """Whether the library knows this kind of network."""
-    return (
-        architecture.cell == "lstm"
-        and architecture.num_layers == 1
-        and not architecture.conv_width
-        and architecture.pooling in POOLS
-        and architecture.hidden_size % LANES == 0
-    )
+def unfit(architecture: Architecture) -> str | None:
+    """Why there can be no engine for this network on this machine; None if there can."""
+    if not LIBRARY.is_file():
+        return "its library has not been built; python -m model.build does it where there is a C++ compiler"
+    if library() is None:
+        return "the processor has no AVX-512 with VNNI, or the library is for another one"
+    kind = architecture.cell == "lstm" and architecture.num_layers == 1 and not architecture.conv_width
+    if not kind or architecture.pooling not in POOLS or architecture.hidden_size % LANES:
+        return f"it is for one layer of LSTM, units in multiples of {LANES}, pooled without attention"
+    return None
 
 
 class Engine:
     """A network as the library wants it.
 
     Args:
-        network: of a kind that `fits`; it is not kept.
+        network: for which `unfit` finds nothing; it is not kept.
         threads: cores that share a batch.
     """
 
     def __init__(self, network: LstmClassifier, *, threads: int = 1) -> None:
         found = library()
         architecture = network.architecture
-        if found is None or not fits(architecture):
-            raise ValueError("this network, or this machine, is not one for the engine")
+        if found is None or (reason := unfit(architecture)) is not None:
+            raise ValueError(f"no engine: {reason if found else 'no library'}")
         self._library, self._hidden = found, architecture.hidden_size
         directions = range(architecture.num_directions)
         layers = [network.lstm(0, direction) for direction in directions]
@@ -112,8 +112,8 @@ class Engine:
             begin, end = part
             self._library.sluice_pool(
                 directions, self._hidden, _pointers(self._tables), _pointers(self._weights), _pointers(self._offsets),
-                _pointers(self._scales), _pointer(ids), _pointer(starts), _pointer(order_N), ctypes.c_int64(begin), ctypes.c_int64(end),
-                _pointer(pooled),
+                _pointers(self._scales), _pointer(ids), _pointer(starts), _pointer(order_N), ctypes.c_int64(begin),
+                ctypes.c_int64(end), _pointer(pooled),
             )  # fmt: skip
             if self._ngrams is not None:
                 self._library.sluice_ngrams(
@@ -127,7 +127,7 @@ class Engine:
                 run(part)
         else:
             list(self._pool.map(run, parts))
-        states_NS = pooled[:, self._pools].reshape(num_texts, -1)
+        states_NS = pooled[:, self._pools].reshape(num_texts, len(self._head_SC))
         logits_NC: Floats = states_NS @ self._head_SC + self._bias_C + linear_NC
         return logits_NC
 
@@ -143,7 +143,7 @@ def share(lengths_N: npt.NDArray[np.int64], threads: int) -> list[tuple[int, int
     reached = np.cumsum(lengths_N + 1)
     ends = [int(np.searchsorted(reached, reached[-1] * (part + 1) / parts)) + 1 for part in range(parts - 1)]
     edges = [0, *ends, num_texts] if num_texts else [0, 0]
-    return [(begin, end) for begin, end in zip(edges[:-1], edges[1:], strict=True) if begin < end]
+    return [(begin, end) for begin, end in pairwise(edges) if begin < end]
 
 
 def input_table(embedding_VE: torch.Tensor, weight_GE: torch.Tensor, bias_G: torch.Tensor) -> npt.NDArray[np.float16]:

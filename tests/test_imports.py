@@ -22,6 +22,8 @@ MODEL_ORDER = (
     "batch",
     "ngrams",
     "network",
+    "build",
+    "engine",
     "checkpoint",
     "classifier",
     "__init__",

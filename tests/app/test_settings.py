@@ -45,7 +45,7 @@ def test_models_by_name_path_or_folder(value: str, models: dict[str, Path]) -> N
         ({"SLUICE_PORT": "80 80"}, "--port (SLUICE_PORT): input should be a valid integer"),
         ({"SLUICE_PORT": "99999"}, "--port (SLUICE_PORT): input should be less than"),
         ({"SLUICE_DEVICE": "tpu"}, "--device (SLUICE_DEVICE): must be auto, cpu, cuda or cuda:N"),
-        ({"SLUICE_DTYPE": "int4"}, "--dtype (SLUICE_DTYPE): input should be 'float32' or 'bfloat16'"),
+        ({"SLUICE_DTYPE": "int4"}, "--dtype (SLUICE_DTYPE): input should be 'auto', 'float32', 'bfloat16' or 'int8'"),
         ({"SLUICE_THREADS": "0"}, "--threads (SLUICE_THREADS): input should be greater than"),
         ({"SLUICE_MODEL": "a=/x,a=/y"}, "the name a is given twice"),
         ({"SLUICE_MODEL": "bad name=/x"}, "'bad name' cannot name a model"),
