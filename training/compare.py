@@ -32,6 +32,7 @@ from training.progress import format_duration
 from training.provenance import code_version, describe_machine, library_versions
 from training.publish import published_settings
 from training.request import Request
+from training.transfer import with_unlabeled
 
 CONTENDERS = {entry.name: entry for entry in (TFIDF, NBSVM, FASTTEXT, *map(contender, (*CHANGES, NGRAMS)))}
 
@@ -63,7 +64,9 @@ def compare(
     """
     chosen = choose(only)
     config = request.config
-    corpus = read_corpus(config.data, seed=config.seed, data_root=Path(request.data_root))
+    data_root = Path(request.data_root)
+    corpus = read_corpus(config.data, seed=config.seed, data_root=data_root)
+    corpus = with_unlabeled(corpus, config.semi.unlabeled, text_column=config.data.text_column, data_root=data_root)
     comparison = describe(request, corpus, budget_s=budget_s, device=device)
     comparison = begin(comparison, output, resume=resume, overwrite=overwrite)
     for warning in corpus.warnings:

@@ -18,6 +18,7 @@ from training.imitation import DistillConfig
 from training.loop import LoopConfig
 from training.metrics import Metric
 from training.ngrams import NgramConfig
+from training.semi import SemiConfig
 from training.tokenizer import TokenizerConfig
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -81,6 +82,7 @@ class TrainConfig(Frozen):
         seed: of the split, the first weights, the order of the batches and dropout.
         metric: what picks the weights, on validation.
         weights: number format in which the weights are stored.
+        semi: further terms of the loss, some of them of texts without labels; `distill` has none.
         distill: what and how a student learns from teachers; `train` has none.
     """
 
@@ -94,6 +96,7 @@ class TrainConfig(Frozen):
     dropouts: Dropouts = Dropouts(word=0.2, embedding=0.3, pooled=0.5)
     loop: LoopConfig = LoopConfig()
     ngrams: NgramConfig = NgramConfig()
+    semi: SemiConfig = SemiConfig()
     distill: DistillConfig = DistillConfig()
 
 

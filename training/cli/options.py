@@ -11,6 +11,12 @@ FILE = click.Path(path_type=Path)
 DEVICE = click.option(
     "--device", default="auto", show_default=True, help="auto (CUDA if there is one), cpu, cuda or cuda:N."
 )
+UNLABELED = click.option(
+    "--unlabeled",
+    type=FILE,
+    multiple=True,
+    help="Texts without labels, for the terms semi.virtual_adversarial and semi.entropy. Repeatable.",
+)
 THREADS = click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: as PyTorch chooses]")
 
 
