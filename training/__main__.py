@@ -10,6 +10,7 @@ from training.cli.mix import mix
 from training.cli.settings import recipes, settings
 from training.cli.teach import teach
 from training.cli.train import train
+from training.cli.tune import tune
 
 PROGRAM = "python -m training"
 
@@ -22,7 +23,7 @@ def main() -> None:
     """
 
 
-for command in (train, evaluate, distill, teach, mix, compare, recipes, settings):
+for command in (train, evaluate, distill, teach, mix, compare, tune, recipes, settings):
     main.add_command(command)
 
 if __name__ == "__main__":

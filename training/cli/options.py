@@ -20,8 +20,8 @@ UNLABELED = click.option(
 THREADS = click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: as PyTorch chooses]")
 
 
-def data_options(command: Any) -> Any:
-    """Adds the options that say which texts are trained on."""
+def data_options(command: Any, *, test: bool = True) -> Any:
+    """Adds the options that say which texts are trained on and, unless `test` is false, which are scored at the end."""
     options = [
         click.option(
             "--train",
@@ -32,7 +32,7 @@ def data_options(command: Any) -> Any:
         click.option(
             "--validation", type=FILE, help="Texts that pick the weights; if not given, some of the training texts."
         ),
-        click.option("--test", type=FILE, help="Texts that are only scored, once, at the end."),
+        *([click.option("--test", type=FILE, help="Texts that are only scored, once, at the end.")] if test else []),
         click.option("--text-column", help="Column of the texts.  [default: text]"),
         click.option(
             "--label-column",
