@@ -73,6 +73,8 @@ def distill(request: Request, output: Path, *, resume: bool, device: str, consol
     config, run, where = request.config, RunFolder(output), resolve_device(device)
     if not config.distill.teachers:
         raise UsageError("no teacher; give --teacher FOLDER")
+    if config.semi.is_on:
+        raise UsageError("the terms of semi are for train; a student has its teachers' answers to every text")
     teachers = [
         load_teacher(Path(folder), max_tokens=config.distill.max_tokens, device=where)
         for folder in config.distill.teachers

@@ -13,15 +13,14 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
 from model.batch import Ids, pad, plan_batches
 from model.config import Frozen
-from model.device import fastest_dtype
 from model.network import LstmClassifier
 from training.batches import epoch_batches
+from training.objective import CrossEntropy, Loss, Objective, Supervised, balanced_weights
 from training.optimizer import RowAdamW, average_into, clip_gradients, learning_rate_at
 from training.state import Position, read_state, write_state
 
@@ -104,9 +103,6 @@ class Progress:
 Measure = Callable[[npt.NDArray[np.float32], npt.NDArray[Any]], float]
 """From logits [N, C] and targets to a score; higher is better."""
 
-Loss = Callable[[Tensor, npt.NDArray[np.int64]], Tensor]
-"""From logits [B, C] and the rows of the training examples [B] that they belong to, to the mean loss, a scalar."""
-
 
 class Trainer:
     """Fits a network; `run` until it returns True, then `network` holds the best weights.
@@ -118,7 +114,8 @@ class Trainer:
         measure: the validation score to be maximised.
         seed: of shuffling and dropout.
         device: where; the network is moved there.
-        loss: what is minimised; if None, the cross-entropy of the targets. It keeps no state.
+        loss: of the labelled texts; if None, the cross-entropy of the targets.
+        objective: makes of that loss what is minimised; if nothing else is said, it is the loss itself.
     """
 
     def __init__(
@@ -132,6 +129,7 @@ class Trainer:
         seed: int,
         device: torch.device,
         loss: Loss | None = None,
+        objective: Callable[[Loss], Objective] = Supervised,
     ) -> None:
         self.network = network.to(device)
         self.config = config
@@ -141,7 +139,6 @@ class Trainer:
             validation.lengths,
         )
         self._measure, self._seed, self._device = measure, seed, device
-        self._dtype = fastest_dtype(device)
         self._average = copy.deepcopy(self.network)
         self._best = {name: w.detach().clone() for name, w in self.network.state_dict().items()}
         self._optimizer = RowAdamW(
@@ -149,8 +146,7 @@ class Trainer:
             betas=config.betas,
             weight_decay=config.weight_decay,
         )
-        self._loss = loss or self._cross_entropy
-        self._class_weights_C = _class_weights(train.targets, network.head.out_features, config, device)
+        self._objective = objective(loss or _cross_entropy(train.targets, network.head.out_features, config, device))
         self._position = Position()
         self._steps_per_epoch = len(self._batches(0))
         torch.manual_seed(seed)
@@ -254,9 +250,7 @@ class Trainer:
         position, config = self._position, self.config
         self.network.train()
         padded = pad([self.train.ids[i] for i in rows]).to(self._device)
-        with torch.autocast(self._device.type, self._dtype, enabled=self._dtype != torch.float32):
-            logits_BC = self.network(padded.ids_TB, padded.lengths_B)
-        loss = self._loss(logits_BC.float(), rows)
+        loss = self._objective(self.network, padded, rows, position.step)
         loss.backward()
         clip_gradients(self.network.parameters(), config.clip_norm)
         self._optimizer.step(self._learning_rate())
@@ -270,17 +264,6 @@ class Trainer:
         position.loss_sum += value
         position.loss_steps += 1
         return value
-
-    def _cross_entropy(self, logits_BC: Tensor, rows: npt.NDArray[np.int64]) -> Tensor:
-        targets = torch.as_tensor(self.train.targets[rows], device=self._device)
-        if targets.ndim == 2:
-            return F.binary_cross_entropy_with_logits(logits_BC, targets, pos_weight=self._class_weights_C)
-        return F.cross_entropy(
-            logits_BC,
-            targets,
-            weight=self._class_weights_C,
-            label_smoothing=self.config.label_smoothing,
-        )
 
     def _learning_rate(self) -> float:
         total = self.total_steps
@@ -346,19 +329,8 @@ def _reading_points(num_batches: int, readings: int) -> set[int]:
     return {max(1, round(num_batches * (i + 1) / readings)) for i in range(readings)}
 
 
-def _class_weights(
+def _cross_entropy(
     targets: npt.NDArray[Any], num_labels: int, config: LoopConfig, device: torch.device
-) -> Tensor | None:
-    """Weight of each label [C], or for multi-label the weight of its positive side; None without a request.
-
-    Source: King & Zeng 2001, section 4.2 (weighting), with the normalisation N / (C * count) of scikit-learn's
-    `balanced`.
-    """
-    if config.class_weights == "none":
-        return None
-    if targets.ndim == 2:
-        positives_C = targets.sum(axis=0)
-        weights_C = (len(targets) - positives_C) / np.maximum(positives_C, 1)
-    else:
-        weights_C = len(targets) / (num_labels * np.maximum(np.bincount(targets, minlength=num_labels), 1))
-    return torch.as_tensor(weights_C, dtype=torch.float32, device=device)
+) -> CrossEntropy:
+    weights_C = balanced_weights(targets, num_labels) if config.class_weights == "balanced" else None
+    return CrossEntropy(targets, weights_C=weights_C, label_smoothing=config.label_smoothing, device=device)

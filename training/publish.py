@@ -195,6 +195,9 @@ def published_settings(request: Request) -> dict[str, object]:
         settings["data.tests"] = {
             name: shown_path(Path(file), Path(request.data_root)) for name, file in settings["data.tests"].items()
         }
+    settings["semi.unlabeled"] = [
+        shown_path(Path(file), Path(request.data_root)) for file in request.config.semi.unlabeled
+    ]
     distill = request.config.distill
     settings["distill.unlabeled"] = [shown_path(Path(file), Path(request.data_root)) for file in distill.unlabeled]
     settings["distill.teachers"] = [Path(folder).name for folder in distill.teachers]

@@ -34,7 +34,7 @@ class Request(Frozen):
 class CallOptions:
     """The options that say what is trained and how; None where one was not given.
 
-    Those that only `distill` has: `teachers`, `unlabeled`, `label_map`, `vectors` and `cache`.
+    Those that only `distill` has: `teachers`, `label_map`, `vectors` and `cache`.
     """
 
     output: Path
@@ -127,7 +127,7 @@ def check_same(before: TrainConfig, now: TrainConfig) -> None:
 
 def below(layer: dict[str, Any], root: Path) -> dict[str, Any]:
     """The settings with their relative files looked for under `root`, and made absolute."""
-    data, distill = layer.get("data"), layer.get("distill")
+    data = layer.get("data")
     if isinstance(data, dict):
         files: dict[str, Any] = {
             role: str((root / data[role]).resolve()) for role in ROLES if isinstance(data.get(role), str)
@@ -135,9 +135,11 @@ def below(layer: dict[str, Any], root: Path) -> dict[str, Any]:
         if isinstance(data.get("tests"), dict):
             files["tests"] = {name: str((root / str(file)).resolve()) for name, file in data["tests"].items()}
         layer = layer | {"data": data | files}
-    if isinstance(distill, dict) and isinstance(distill.get("unlabeled"), list):
-        unlabeled = [str((root / str(file)).resolve()) for file in distill["unlabeled"]]
-        layer = layer | {"distill": distill | {"unlabeled": unlabeled}}
+    for name in ("semi", "distill"):
+        section = layer.get(name)
+        if isinstance(section, dict) and isinstance(section.get("unlabeled"), list):
+            unlabeled = [str((root / str(file)).resolve()) for file in section["unlabeled"]]
+            layer = layer | {name: section | {"unlabeled": unlabeled}}
     return layer
 
 
@@ -151,13 +153,17 @@ def as_settings(call: CallOptions) -> dict[str, Any]:
     columns = {"text_column": call.text_column, "label_column": call.label_column}
     data |= {name: column for name, column in columns.items() if column is not None}
     settings = {"data": data, "distill": distill_settings(call)}
+    if call.unlabeled:
+        section = "distill" if call.command == "distill" else "semi"
+        settings[section] = settings.get(section, {}) | {"unlabeled": [str(path.resolve()) for path in call.unlabeled]}
     return settings | ({} if call.seed is None else {"seed": call.seed})
 
 
 def distill_settings(call: CallOptions) -> dict[str, Any]:
     """The options of `distill` that are short forms of settings."""
-    lists = {"teachers": call.teachers, "unlabeled": call.unlabeled}
-    settings: dict[str, Any] = {name: [str(path.resolve()) for path in paths] for name, paths in lists.items() if paths}
+    settings: dict[str, Any] = {}
+    if call.teachers:
+        settings["teachers"] = [str(path.resolve()) for path in call.teachers]
     if call.cache is not None:
         settings["cache"] = str(call.cache.resolve())
     if call.label_map:

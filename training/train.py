@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -21,12 +22,15 @@ from training.errors import UsageError
 from training.interrupt import StopRequest
 from training.loop import Examples, Progress, Trainer
 from training.metrics import measure
+from training.objective import Loss, Objective, Supervised
 from training.progress import format_duration, show_progress
 from training.publish import Finished, publish
 from training.record import Record
 from training.request import Request
 from training.runs import RunFolder
+from training.semi import SemiSupervised, UnlabeledBatches
 from training.tokenizer import train_tokenizer
+from training.transfer import with_unlabeled
 
 SAVE_EVERY_S = 300.0
 """How often the state is saved; so much is lost at most when the machine dies."""
@@ -65,13 +69,15 @@ def train(request: Request, output: Path, *, resume: bool, device: str, console:
 def prepare(request: Request, run: RunFolder, *, resume: bool, device: str, console: Console) -> Prepared:
     """Reads the data, makes or takes up the tokenizer, and builds a trainer that stands where the run stands."""
     config = request.config
-    corpus = read_corpus(config.data, seed=config.seed, data_root=Path(request.data_root))
+    data_root = Path(request.data_root)
+    corpus = read_corpus(config.data, seed=config.seed, data_root=data_root)
+    corpus = with_unlabeled(corpus, config.semi.unlabeled, text_column=config.data.text_column, data_root=data_root)
     digests = {role: file.sha256 for role, file in corpus.files.items()}
     if resume:
         run.check_digests(digests)
         tokenizer = run.tokenizer()
     else:
-        tokenizer = train_tokenizer(config.tokenizer, corpus.train.texts)
+        tokenizer = train_tokenizer(config.tokenizer, corpus.given)
         run.create(request, tokenizer, digests)
     trainer = build_trainer(config, corpus, tokenizer, device=resolve_device(device))
     if resume and run.has_state:
@@ -93,7 +99,23 @@ def build_trainer(config: TrainConfig, corpus: Corpus, tokenizer: Tokenizer, *, 
         measure=measure(config.metric, corpus.task),
         seed=config.seed,
         device=device,
+        objective=choose_objective(config, corpus, encoder),
     )
+
+
+def choose_objective(config: TrainConfig, corpus: Corpus, encoder: TextEncoder) -> Callable[[Loss], Objective]:
+    """What makes of the loss of the labelled texts that which is minimised."""
+    if not config.semi.is_on:
+        return Supervised
+    unlabeled = None
+    if corpus.unlabeled:
+        unlabeled = UnlabeledBatches(
+            [text.ids for text in encoder.encode(corpus.unlabeled)],
+            rows=config.semi.unlabeled_rows,
+            max_tokens=config.loop.batch_tokens,
+            seed=config.seed,
+        )
+    return partial(SemiSupervised, config=config.semi, task=corpus.task, unlabeled=unlabeled)
 
 
 def encode_examples(dataset: Dataset, corpus: Corpus, encoder: TextEncoder) -> Examples:
