@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from model.checkpoint import DIGESTS
 from model.config import Frozen
+from model.folder import DIGESTS
 from training.config import TrainConfig, build_config, flatten, parse_settings, read_recipe, read_toml
 from training.errors import UsageError
 
