@@ -19,13 +19,14 @@ from training.corpus import Corpus, read_corpus
 from training.data import Dataset, encode_labels
 from training.errors import UsageError
 from training.interrupt import StopRequest
-from training.loop import Examples, Progress, Trainer
+from training.loop import Examples, Trainer
 from training.metrics import measure
 from training.progress import format_duration, show_progress
 from training.publish import Finished, publish
 from training.record import Record
 from training.request import Request
 from training.runs import RunFolder
+from training.steps import Progress, Steps
 from training.tokenizer import train_tokenizer
 
 SAVE_EVERY_S = 300.0
@@ -101,7 +102,7 @@ def encode_examples(dataset: Dataset, corpus: Corpus, encoder: TextEncoder) -> E
     return Examples([text.ids for text in encoder.encode(dataset.texts)], encode_labels(dataset, corpus.labels))
 
 
-def load_state(trainer: Trainer, run: RunFolder) -> None:
+def load_state(trainer: Steps, run: RunFolder) -> None:
     """Puts the trainer where the run stopped.
 
     Raises:
@@ -113,7 +114,7 @@ def load_state(trainer: Trainer, run: RunFolder) -> None:
         raise UsageError(f"{run.path}: the saved state is damaged ({error}); start anew with --overwrite") from error
 
 
-def fit(trainer: Trainer, run: RunFolder, *, metric: str, console: Console) -> bool:
+def fit(trainer: Steps, run: RunFolder, *, metric: str, console: Console) -> bool:
     """Trains to the end (True) or to a request to stop (False); either way the state is saved in the run's folder."""
     save = Every(SAVE_EVERY_S, lambda: trainer.save_state(run.path))
     with StopRequest() as stop, show_progress(console, metric=metric, num_readings=len(trainer.history)) as show:
