@@ -63,6 +63,8 @@ def compare(
     """
     chosen = choose(only)
     config = request.config
+    if config.start is not None:
+        raise UsageError("compare trains every network from nothing; leave start out")
     corpus = read_corpus(config.data, seed=config.seed, data_root=Path(request.data_root))
     comparison = describe(request, corpus, budget_s=budget_s, device=device)
     comparison = begin(comparison, output, resume=resume, overwrite=overwrite)

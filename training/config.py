@@ -7,7 +7,7 @@ import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
@@ -19,6 +19,8 @@ from training.loop import LoopConfig
 from training.metrics import Metric
 from training.ngrams import NgramConfig
 from training.tokenizer import TokenizerConfig
+
+Config = TypeVar("Config", bound=BaseModel)
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -82,6 +84,7 @@ class TrainConfig(Frozen):
         metric: what picks the weights, on validation.
         weights: number format in which the weights are stored.
         distill: what and how a student learns from teachers; `train` has none.
+        start: a folder that `pretrain` wrote, where embedding and recurrent layers begin; None is at random.
     """
 
     name: str = ""
@@ -95,9 +98,15 @@ class TrainConfig(Frozen):
     loop: LoopConfig = LoopConfig()
     ngrams: NgramConfig = NgramConfig()
     distill: DistillConfig = DistillConfig()
+    start: str | None = None
 
 
 def build_config(*layers: Mapping[str, Any]) -> TrainConfig:
+    """The configuration of a run, of nested mappings; see `build`."""
+    return build(TrainConfig, *layers)
+
+
+def build(kind: type[Config], *layers: Mapping[str, Any]) -> Config:
     """The configuration of nested mappings, later ones over earlier ones.
 
     Raises:
@@ -107,9 +116,9 @@ def build_config(*layers: Mapping[str, Any]) -> TrainConfig:
     for layer in layers:
         merged = _merge(merged, layer)
     try:
-        return TrainConfig.model_validate(merged)
+        return kind.model_validate(merged)
     except ValidationError as error:
-        raise UsageError("\n".join(_explain(detail) for detail in error.errors())) from None
+        raise UsageError("\n".join(_explain(detail, flatten(kind())) for detail in error.errors())) from None
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -205,11 +214,11 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     return merged
 
 
-def _explain(detail: Any) -> str:
+def _explain(detail: Any, known: Iterable[str]) -> str:
     """One line for one of pydantic's complaints."""
     key = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
-        return f"{key}: unknown{_did_you_mean(key, flatten(TrainConfig()))}"
+        return f"{key}: unknown{_did_you_mean(key, known)}"
     return f"{key}: {detail['msg']} (got {detail['input']!r})"
 
 

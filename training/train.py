@@ -21,13 +21,14 @@ from training.errors import UsageError
 from training.interrupt import StopRequest
 from training.loop import Examples, Trainer
 from training.metrics import measure
+from training.pretraining.folder import Pretrained
 from training.progress import format_duration, show_progress
 from training.publish import Finished, publish
 from training.record import Record
 from training.request import Request
 from training.runs import RunFolder
+from training.start import make_tokenizer, read_start, start_digests
 from training.steps import Progress, Steps
-from training.tokenizer import train_tokenizer
 
 SAVE_EVERY_S = 300.0
 """How often the state is saved; so much is lost at most when the machine dies."""
@@ -40,6 +41,7 @@ class Prepared:
     corpus: Corpus
     tokenizer: Tokenizer
     trainer: Trainer
+    start: Pretrained | None
 
 
 def train(request: Request, output: Path, *, resume: bool, device: str, console: Console) -> Record | None:
@@ -57,7 +59,7 @@ def train(request: Request, output: Path, *, resume: bool, device: str, console:
         return None
     network = with_ngrams(prepared.trainer, prepared.corpus, prepared.tokenizer, request.config, console)
     console.print("calibrating, and evaluating the finished checkpoint as loaded from disk")
-    finished = Finished(request, prepared.corpus, prepared.tokenizer, prepared.trainer, network)
+    finished = Finished(request, prepared.corpus, prepared.tokenizer, prepared.trainer, network, start=prepared.start)
     record = publish(finished, output, scratch=run.path / "checkpoint", device=device)
     run.remove()
     return record
@@ -67,27 +69,38 @@ def prepare(request: Request, run: RunFolder, *, resume: bool, device: str, cons
     """Reads the data, makes or takes up the tokenizer, and builds a trainer that stands where the run stands."""
     config = request.config
     corpus = read_corpus(config.data, seed=config.seed, data_root=Path(request.data_root))
-    digests = {role: file.sha256 for role, file in corpus.files.items()}
+    start = read_start(config)
+    digests = {role: file.sha256 for role, file in corpus.files.items()} | start_digests(start)
     if resume:
         run.check_digests(digests)
         tokenizer = run.tokenizer()
     else:
-        tokenizer = train_tokenizer(config.tokenizer, corpus.train.texts)
+        tokenizer = make_tokenizer(config, start, corpus.train.texts)
         run.create(request, tokenizer, digests)
-    trainer = build_trainer(config, corpus, tokenizer, device=resolve_device(device))
+    trainer = build_trainer(config, corpus, tokenizer, device=resolve_device(device), start=start)
     if resume and run.has_state:
         load_state(trainer, run)
     tell_start(console, corpus, trainer, tokenizer)
-    return Prepared(corpus, tokenizer, trainer)
+    return Prepared(corpus, tokenizer, trainer, start)
 
 
-def build_trainer(config: TrainConfig, corpus: Corpus, tokenizer: Tokenizer, *, device: torch.device) -> Trainer:
-    """A trainer at its first step; the same weights for the same seed."""
+def build_trainer(
+    config: TrainConfig,
+    corpus: Corpus,
+    tokenizer: Tokenizer,
+    *,
+    device: torch.device,
+    start: Pretrained | None = None,
+) -> Trainer:
+    """A trainer at its first step; the same weights for the same seed, those of `start` where it has them."""
     torch.manual_seed(config.seed)
     architecture = config.architecture.sized(tokenizer.get_vocab_size())
+    network = LstmClassifier(architecture, len(corpus.labels), config.dropouts)
+    if start is not None:
+        start.fill(network)
     encoder = TextEncoder(tokenizer, max_tokens=config.tokenizer.max_tokens)
     return Trainer(
-        LstmClassifier(architecture, len(corpus.labels), config.dropouts),
+        network,
         encode_examples(corpus.train, corpus, encoder),
         encode_examples(corpus.stopping, corpus, encoder),
         config.loop,

@@ -5,13 +5,14 @@ from typing import Any
 
 import click
 
-from training.cli.options import DEVICE, THREADS, data_options, limit_threads, run_options, setting_options
+from training.cli.options import DEVICE, START, THREADS, data_options, limit_threads, run_options, setting_options
 from training.cli.runs import carry_out
 
 
 @click.command()
 @data_options
 @setting_options
+@START
 @run_options
 @DEVICE
 @THREADS
