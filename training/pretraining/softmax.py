@@ -55,10 +55,10 @@ def sampled_cross_entropy(
     offset_U = (bias_V - log_chances_V)[tokens_U]
     times_U = offset_U.new_zeros(len(tokens_U)).index_add(0, at_drawn_D, times_D.to(offset_U.dtype))
     true_N = (outputs_NE * F.embedding(at_target_N, rows_UE)).sum(1).float()
-    true_N = true_N + (offset_U + times_U.log1p())[at_target_N]
-    others_ND = F.linear(outputs_NE, rows_UE[at_drawn_D]).float() + (offset_U[at_drawn_D] + times_D.log())
-    others_ND = others_ND.masked_fill(at_target_N.unsqueeze(1) == at_drawn_D, float("-inf"))
-    return torch.logsumexp(torch.cat([true_N.unsqueeze(1), others_ND], dim=1), dim=1) - true_N
+    true_N = true_N + offset_U[at_target_N]
+    drawn_ND = F.linear(outputs_NE, rows_UE[at_drawn_D]).float() + (offset_U[at_drawn_D] + times_D.log())
+    total_N = torch.logaddexp(torch.logsumexp(drawn_ND, dim=1), true_N)  # the target once, and as often as drawn
+    return total_N - true_N - times_U.log1p()[at_target_N]
 
 
 def drawing_chances(counts_V: Tensor) -> Tensor:
