@@ -22,6 +22,7 @@ MODEL_ORDER = (
     "batch",
     "ngrams",
     "network",
+    "folder",
     "checkpoint",
     "classifier",
     "__init__",

@@ -65,6 +65,8 @@ def compare(
     """
     chosen = choose(only)
     config = request.config
+    if config.start is not None:
+        raise UsageError("compare trains every network from nothing; leave start out")
     data_root = Path(request.data_root)
     corpus = read_corpus(config.data, seed=config.seed, data_root=data_root)
     corpus = with_unlabeled(corpus, config.semi.unlabeled, text_column=config.data.text_column, data_root=data_root)

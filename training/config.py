@@ -8,7 +8,7 @@ import json
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
@@ -21,6 +21,8 @@ from training.metrics import Metric
 from training.ngrams import NgramConfig
 from training.semi import SemiConfig
 from training.tokenizer import TokenizerConfig
+
+Config = TypeVar("Config", bound=BaseModel)
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -85,6 +87,7 @@ class TrainConfig(Frozen):
         weights: number format in which the weights are stored.
         semi: further terms of the loss, some of them of texts without labels; `distill` has none.
         distill: what and how a student learns from teachers; `train` has none.
+        start: a folder that `pretrain` wrote, where embedding and recurrent layers begin; None is at random.
     """
 
     name: str = ""
@@ -99,9 +102,15 @@ class TrainConfig(Frozen):
     ngrams: NgramConfig = NgramConfig()
     semi: SemiConfig = SemiConfig()
     distill: DistillConfig = DistillConfig()
+    start: str | None = None
 
 
 def build_config(*layers: Mapping[str, Any]) -> TrainConfig:
+    """The configuration of a run, of nested mappings; see `build`."""
+    return build(TrainConfig, *layers)
+
+
+def build(kind: type[Config], *layers: Mapping[str, Any]) -> Config:
     """The configuration of nested mappings, later ones over earlier ones.
 
     Raises:
@@ -111,9 +120,9 @@ def build_config(*layers: Mapping[str, Any]) -> TrainConfig:
     for layer in layers:
         merged = _merge(merged, layer)
     try:
-        return TrainConfig.model_validate(merged)
+        return kind.model_validate(merged)
     except ValidationError as error:
-        raise UsageError("\n".join(_explain(detail) for detail in error.errors())) from None
+        raise UsageError("\n".join(_explain(detail, flatten(kind())) for detail in error.errors())) from None
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -243,11 +252,11 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     return merged
 
 
-def _explain(detail: Any) -> str:
+def _explain(detail: Any, known: Iterable[str]) -> str:
     """One line for one of pydantic's complaints."""
     key = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
-        return f"{key}: unknown{_did_you_mean(key, flatten(TrainConfig()))}"
+        return f"{key}: unknown{_did_you_mean(key, known)}"
     return f"{key}: {detail['msg']} (got {detail['input']!r})"
 
 

@@ -1,14 +1,18 @@
 """What a call of `train` or `distill` asks for: its options as one configuration, and the call that asks it again."""
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from model.checkpoint import DIGESTS
+from pydantic import BaseModel
+
 from model.config import Frozen
+from model.folder import DIGESTS
 from training.config import TrainConfig, build_config, flatten, parse_settings, read_recipe, read_toml
 from training.errors import UsageError
+from training.pretraining.folder import load_pretrained
 
 PROGRAM = ("python", "-m", "training")
 ROLES = ("train", "validation", "test")
@@ -54,6 +58,7 @@ class CallOptions:
     label_map: tuple[str, ...] = ()
     vectors: str | None = None
     cache: Path | None = None
+    start: Path | None = None
 
     @property
     def names_data(self) -> bool:
@@ -72,6 +77,7 @@ class CallOptions:
             ("--text-column", self.text_column),
             ("--label-column", self.label_column),
             ("--seed", self.seed),
+            ("--start", self.start),
             *(("--teacher", teacher) for teacher in self.teachers),
             *(("--unlabeled", file) for file in self.unlabeled),
             *(("--label-map", pair) for pair in self.label_map),
@@ -95,9 +101,32 @@ def new_request(call: CallOptions) -> Request:
     layers += [read_toml(call.config_file)] if call.config_file else []
     layers = [below(layer, call.data_root) for layer in layers]
     settings = below(parse_settings(call.settings), Path())
-    config = build_config(*layers, settings, as_settings(call))
+    config = configure(layers, [settings, as_settings(call)])
     command = shlex.join([*PROGRAM, call.command, *call.words(), "--output", call.output.name])
     return Request(config=config, recipe=call.recipe, command=command, data_root=str(call.data_root.resolve()))
+
+
+def configure(layers: Sequence[dict[str, Any]], options: Sequence[dict[str, Any]]) -> TrainConfig:
+    """The configuration of `layers` (recipe and file) and of `options` over them.
+
+    Where the run starts from pre-trained layers, their shape and tokenizer replace what `layers` say, and `options`
+    must not contradict them.
+
+    Raises:
+        UsageError: a setting is unknown or does not fit.
+        CheckpointError: there is nothing whole to start from.
+    """
+    start = build_config(*layers, *options).start
+    if start is None:
+        return build_config(*layers, *options)
+    given = load_pretrained(Path(start)).settings()
+    config = build_config(*layers, given, *options)
+    wanted, found = flatten(build_config(given)), flatten(config)
+    keys = [f"{section}.{key}" for section, values in given.items() for key in values]
+    if contradicted := [key for key in keys if found[key] != wanted[key]]:
+        key = contradicted[0]
+        raise UsageError(f"{key}={found[key]}, but the layers of {start} have {wanted[key]}; leave the setting out")
+    return config
 
 
 def resumed_request(request: Request, call: CallOptions) -> Request:
@@ -113,7 +142,7 @@ def resumed_request(request: Request, call: CallOptions) -> Request:
     return request
 
 
-def check_same(before: TrainConfig, now: TrainConfig) -> None:
+def check_same(before: BaseModel, now: BaseModel) -> None:
     """Refuses a resumption with other settings.
 
     Raises:
@@ -140,6 +169,8 @@ def below(layer: dict[str, Any], root: Path) -> dict[str, Any]:
         if isinstance(section, dict) and isinstance(section.get("unlabeled"), list):
             unlabeled = [str((root / str(file)).resolve()) for file in section["unlabeled"]]
             layer = layer | {name: section | {"unlabeled": unlabeled}}
+    if isinstance(layer.get("start"), str):
+        layer = layer | {"start": str((root / layer["start"]).resolve())}
     return layer
 
 
@@ -152,7 +183,8 @@ def as_settings(call: CallOptions) -> dict[str, Any]:
     data |= {role: str(path.resolve()) for role, path in files.items() if path is not None}
     columns = {"text_column": call.text_column, "label_column": call.label_column}
     data |= {name: column for name, column in columns.items() if column is not None}
-    settings = {"data": data, "distill": distill_settings(call)}
+    settings: dict[str, Any] = {"data": data, "distill": distill_settings(call)}
+    settings |= {} if call.start is None else {"start": str(call.start.resolve())}
     if call.unlabeled:
         section = "distill" if call.command == "distill" else "semi"
         settings[section] = settings.get(section, {}) | {"unlabeled": [str(path.resolve()) for path in call.unlabeled]}

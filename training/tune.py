@@ -62,6 +62,8 @@ def tune(
     Raises:
         UsageError: something stands at `output`; and as in `read_corpus`.
     """
+    if request.config.start is not None:
+        raise UsageError("tune searches shapes, which a start fixes; leave start out")
     untested = request.config.data.model_copy(update={"test": None, "tests": None})
     config = request.config.model_copy(update={"data": untested})
     corpus = read_corpus(untested, seed=config.seed, data_root=Path(request.data_root))

@@ -8,7 +8,8 @@ import torch
 
 from model.config import Architecture
 from model.network import Dropouts, LstmClassifier
-from training.loop import Examples, LoopConfig, Progress, Trainer
+from training.loop import Examples, LoopConfig, Trainer
+from training.steps import Progress
 
 CPU = torch.device("cpu")
 CONFIG = LoopConfig(epochs=3, batch_rows=16, min_steps=1, learning_rate=5e-3, patience=50, average_decay=0.9)

@@ -21,9 +21,10 @@ from tests.training.test_loop import CONFIG, CPU, _accuracy, _examples
 from tests.training.test_main import StopAfter
 from training.__main__ import main
 from training.imitation import entropy
-from training.loop import Progress, Trainer
+from training.loop import Trainer
 from training.objective import Supervised
 from training.semi import SemiConfig, SemiSupervised, UnlabeledBatches
+from training.steps import Progress
 
 ALL_ON = SemiConfig(adversarial=1.0, virtual_adversarial=1.0, entropy=1.0, epsilon=1.0)
 

@@ -77,6 +77,13 @@ def setting_options(command: Any) -> Any:
     return recipe_options(seed(command))
 
 
+START = click.option(
+    "--start",
+    type=FILE,
+    help="A folder that pretrain wrote: embedding, LSTM and tokenizer begin there, and are of its shape.",
+)
+
+
 def run_options(command: Any) -> Any:
     """Adds the options that say where a run is written, and whether it goes on."""
     options = [

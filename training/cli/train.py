@@ -5,7 +5,16 @@ from typing import Any
 
 import click
 
-from training.cli.options import DEVICE, THREADS, UNLABELED, data_options, limit_threads, run_options, setting_options
+from training.cli.options import (
+    DEVICE,
+    START,
+    THREADS,
+    UNLABELED,
+    data_options,
+    limit_threads,
+    run_options,
+    setting_options,
+)
 from training.cli.runs import carry_out
 
 
@@ -13,6 +22,7 @@ from training.cli.runs import carry_out
 @data_options
 @UNLABELED
 @setting_options
+@START
 @run_options
 @DEVICE
 @THREADS
