@@ -10,17 +10,14 @@
 | `SHA256SUMS` | a digest of each; `sha256sum -c SHA256SUMS` checks it too |
 """
 
-import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
@@ -28,12 +25,8 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from model.config import FORMAT_VERSION, CheckpointConfig
-from model.errors import (
-    CheckpointDamaged,
-    CheckpointError,
-    CheckpointIncompatible,
-    CheckpointMissing,
-)
+from model.errors import CheckpointDamaged, CheckpointIncompatible
+from model.folder import DIGESTS, as_json, parse_json, read_folder, version_of, write_folder
 from model.network import LstmClassifier
 
 CONFIG = "config.json"
@@ -41,8 +34,9 @@ WEIGHTS = "model.safetensors"
 TOKENIZER = "tokenizer.json"
 METRICS = "metrics.json"
 CARD = "README.md"
-DIGESTS = "SHA256SUMS"
 FILES = (CONFIG, WEIGHTS, TOKENIZER, METRICS, CARD)
+
+Config = TypeVar("Config", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -78,30 +72,7 @@ def save_checkpoint(directory: Path, checkpoint: Checkpoint) -> str:
     Raises:
         CheckpointError: something that is not a checkpoint stands at `directory`; it is left as it is.
     """
-    occupied = directory.exists() and not (directory.is_dir() and not any(directory.iterdir()))
-    if occupied and not (directory / DIGESTS).is_file():
-        raise CheckpointError(directory, "exists and is not a checkpoint; it is left as it is")
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    contents = _contents(checkpoint)
-    contents[DIGESTS] = "".join(f"{_digest(contents[name])}  {name}\n" for name in FILES).encode()
-    partial = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
-    try:
-        partial.chmod(0o755)
-        for name, content in contents.items():
-            (partial / name).write_bytes(content)
-        _put_in_place(partial, directory)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return _version(contents[DIGESTS])
-
-
-def _put_in_place(partial: Path, directory: Path) -> None:
-    """Renames `partial` to `directory`; what stood there goes once the new folder is in its place."""
-    retired = partial.with_name(f"{partial.name}.old")
-    if directory.exists():
-        directory.rename(retired)
-    partial.rename(directory)
-    shutil.rmtree(retired, ignore_errors=True)
+    return write_folder(directory, _contents(checkpoint))
 
 
 def load_checkpoint(directory: Path) -> Checkpoint:
@@ -112,82 +83,42 @@ def load_checkpoint(directory: Path) -> Checkpoint:
         CheckpointDamaged: a file does not match its digest or is not what its name says.
         CheckpointIncompatible: the format is newer, or the files contradict each other.
     """
-    contents = _read_verified(directory)
-    config = _parse_config(directory / CONFIG, contents[CONFIG])
-    tokenizer = _parse_tokenizer(directory / TOKENIZER, contents[TOKENIZER])
-    weights = _parse_weights(directory / WEIGHTS, contents[WEIGHTS])
-    metrics = _parse_json(directory / METRICS, contents[METRICS])
-    _check_agreement(directory, config, tokenizer, weights)
+    contents = read_folder(directory, FILES)
+    config = parse_config(directory / CONFIG, contents[CONFIG], CheckpointConfig)
+    tokenizer = parse_tokenizer(directory / TOKENIZER, contents[TOKENIZER])
+    weights = parse_weights(directory / WEIGHTS, contents[WEIGHTS])
+    metrics = parse_json(directory / METRICS, contents[METRICS])
+    check_tokenizer(directory / TOKENIZER, tokenizer, config.architecture.vocab_size)
+    with torch.device("meta"):
+        wanted = LstmClassifier(config.architecture, len(config.labels)).state_dict()
+    check_weights(directory / WEIGHTS, weights, wanted)
     card = contents[CARD].decode("utf-8", "replace")
-    return Checkpoint(config, weights, tokenizer, metrics, card, _version(contents[DIGESTS]))
+    return Checkpoint(config, weights, tokenizer, metrics, card, version_of(contents[DIGESTS]))
 
 
 def _contents(checkpoint: Checkpoint) -> dict[str, bytes]:
-    def as_json(value: Any) -> bytes:
-        return (json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode()
+    metrics, card = as_json(checkpoint.metrics), checkpoint.card.encode()
+    model = model_contents(checkpoint.config, checkpoint.weights, checkpoint.tokenizer)
+    return {**model, METRICS: metrics, CARD: card}
 
+
+def model_contents(config: BaseModel, weights: Mapping[str, Tensor], tokenizer: Tokenizer) -> dict[str, bytes]:
+    """The files of a model itself, by name: `CONFIG`, `WEIGHTS` and `TOKENIZER`."""
     return {
-        CONFIG: as_json(checkpoint.config.model_dump(mode="json")),
-        WEIGHTS: save_tensors(
-            {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.weights.items()}
-        ),
-        TOKENIZER: as_json(json.loads(checkpoint.tokenizer.to_str())),
-        METRICS: as_json(checkpoint.metrics),
-        CARD: checkpoint.card.encode(),
+        CONFIG: as_json(config.model_dump(mode="json")),
+        WEIGHTS: save_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}),
+        TOKENIZER: as_json(json.loads(tokenizer.to_str())),
     }
 
 
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+def parse_config(path: Path, content: bytes, kind: type[Config]) -> Config:
+    """The configuration that `path` held.
 
-
-def _version(digests: bytes) -> str:
-    return _digest(digests)[:12]
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise CheckpointMissing(path, "there is no such file; the checkpoint is not complete") from None
-    except OSError as error:
-        raise CheckpointDamaged(path, f"cannot be read: {error.strerror}") from None
-
-
-def _read_verified(directory: Path) -> dict[str, bytes]:
-    """Every file's bytes, read once and compared with its digest, so that what was checked is what is used."""
-    if not directory.is_dir():
-        raise CheckpointMissing(directory, "there is no such folder")
-    digests = _read(directory / DIGESTS)
-    expected = {}
-    for line in digests.decode("utf-8", "replace").splitlines():
-        digest, _, name = line.partition("  ")
-        expected[name] = digest
-    contents = {DIGESTS: digests}
-    for name in FILES:
-        if name not in expected:
-            raise CheckpointDamaged(directory / DIGESTS, f"has no digest of {name}")
-        contents[name] = _read(directory / name)
-        if _digest(contents[name]) != expected[name]:
-            raise CheckpointDamaged(
-                directory / name,
-                f"is not the file that was saved: its SHA-256 differs from the one in {DIGESTS}",
-            )
-    return contents
-
-
-def _parse_json(path: Path, content: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(content)
-    except ValueError as error:
-        raise CheckpointDamaged(path, f"is not JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise CheckpointDamaged(path, "is not a JSON object")
-    return value
-
-
-def _parse_config(path: Path, content: bytes) -> CheckpointConfig:
-    value = _parse_json(path, content)
+    Raises:
+        CheckpointDamaged: it is none of this kind.
+        CheckpointIncompatible: its format is newer.
+    """
+    value = parse_json(path, content)
     version = value.get("format_version")
     if isinstance(version, int) and version > FORMAT_VERSION:
         raise CheckpointIncompatible(
@@ -195,41 +126,54 @@ def _parse_config(path: Path, content: bytes) -> CheckpointConfig:
             f"has format version {version}; this Sluice reads up to {FORMAT_VERSION}, so upgrade it",
         )
     try:
-        return CheckpointConfig.model_validate_json(content)
+        return kind.model_validate_json(content)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise CheckpointDamaged(path, f"{where}: {first['msg']}" if where else first["msg"]) from None
 
 
-def _parse_tokenizer(path: Path, content: bytes) -> Tokenizer:
+def parse_tokenizer(path: Path, content: bytes) -> Tokenizer:
+    """The tokenizer that `path` held.
+
+    Raises:
+        CheckpointDamaged: it is none.
+    """
     try:
         return Tokenizer.from_buffer(content)
     except Exception as error:  # The Rust library raises bare Exception.
         raise CheckpointDamaged(path, f"is not a tokenizer: {error}") from None
 
 
-def _parse_weights(path: Path, content: bytes) -> dict[str, Tensor]:
+def parse_weights(path: Path, content: bytes) -> dict[str, Tensor]:
+    """The tensors that `path` held.
+
+    Raises:
+        CheckpointDamaged: it is no safetensors file.
+    """
     try:
         return load_tensors(content)
     except SafetensorError as error:
         raise CheckpointDamaged(path, f"is not a safetensors file: {error}") from None
 
 
-def _check_agreement(
-    directory: Path,
-    config: CheckpointConfig,
-    tokenizer: Tokenizer,
-    weights: Mapping[str, Tensor],
-) -> None:
-    """The files were each saved whole; do they belong to one another?"""
-    vocab_size = config.architecture.vocab_size
+def check_tokenizer(path: Path, tokenizer: Tokenizer, vocab_size: int) -> None:
+    """Refuses a tokenizer that is not the one of these weights.
+
+    Raises:
+        CheckpointIncompatible: it has another number of tokens.
+    """
     if tokenizer.get_vocab_size() != vocab_size:
         cause = f"has {tokenizer.get_vocab_size()} tokens, but {CONFIG} says vocab_size {vocab_size}"
-        raise CheckpointIncompatible(directory / TOKENIZER, cause)
-    with torch.device("meta"):
-        wanted = LstmClassifier(config.architecture, len(config.labels)).state_dict()
-    path = directory / WEIGHTS
+        raise CheckpointIncompatible(path, cause)
+
+
+def check_weights(path: Path, weights: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+    """Refuses weights whose names and shapes are not those of `wanted`, or which are no numbers.
+
+    Raises:
+        CheckpointIncompatible, CheckpointDamaged: says which and why.
+    """
     if missing := sorted(wanted.keys() - weights.keys()):
         raise CheckpointIncompatible(path, f"lacks {missing[0]}, which {CONFIG} asks for")
     if surplus := sorted(weights.keys() - wanted.keys()):

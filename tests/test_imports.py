@@ -24,6 +24,7 @@ MODEL_ORDER = (
     "network",
     "build",
     "engine",
+    "folder",
     "checkpoint",
     "classifier",
     "__init__",

@@ -8,9 +8,11 @@ from training.cli.distill import distill
 from training.cli.evaluate import evaluate
 from training.cli.group import Commands
 from training.cli.mix import mix
+from training.cli.pretrain import pretrain
 from training.cli.settings import recipes, settings
 from training.cli.teach import teach
 from training.cli.train import train
+from training.cli.tune import tune
 
 PROGRAM = "python -m training"
 
@@ -23,7 +25,7 @@ def main() -> None:
     """
 
 
-for command in (train, evaluate, distill, teach, mix, contrast, compare, recipes, settings):
+for command in (train, evaluate, distill, pretrain, teach, mix, contrast, compare, tune, recipes, settings):
     main.add_command(command)
 
 if __name__ == "__main__":

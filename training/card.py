@@ -18,6 +18,7 @@ def write_card(record: Record) -> str:
         "## Data",
         _data(record),
         *_teachers(record),
+        *_start(record),
         "## Limits",
         _limits(record),
         "## How it was made",
@@ -109,6 +110,18 @@ def _teachers(record: Record) -> list[str]:
         scores = " | ".join(f"{teacher.scores[role]:.4f}" for role in roles)
         table.append(f"| {_cell(teacher.name)} | {scores} | `{teacher.digest}` |")
     return ["## Teachers", "It was trained to give the logits that its teachers give.", "\n".join(table)]
+
+
+def _start(record: Record) -> list[str]:
+    if (start := record.start) is None:
+        return []
+    table = ["| role | file | texts | SHA-256 |", "| --- | --- | --- | --- |"]
+    table += [f"| {role} | {_cell(f.file)} | {f.rows:,} | `{f.sha256}` |" for role, f in start.data.items()]
+    introduction = (
+        f"Embedding and LSTM began as language models ({_cell(start.name)}, version `{start.version}`, perplexity "
+        f"{start.perplexity:.2f}) of raw texts; `without` are files whose texts were kept from them."
+    )
+    return ["## Pre-training", introduction, "\n".join(table), f"```sh\n{start.command}\n```"]
 
 
 def _limits(record: Record) -> str:

@@ -32,6 +32,8 @@ from training.progress import format_duration
 from training.provenance import code_version, describe_machine, library_versions
 from training.publish import published_settings
 from training.request import Request
+from training.results import goes_on, replace_text
+from training.transfer import with_unlabeled
 
 CONTENDERS = {entry.name: entry for entry in (TFIDF, NBSVM, FASTTEXT, *map(contender, (*CHANGES, NGRAMS)))}
 
@@ -63,7 +65,11 @@ def compare(
     """
     chosen = choose(only)
     config = request.config
-    corpus = read_corpus(config.data, seed=config.seed, data_root=Path(request.data_root))
+    if config.start is not None:
+        raise UsageError("compare trains every network from nothing; leave start out")
+    data_root = Path(request.data_root)
+    corpus = read_corpus(config.data, seed=config.seed, data_root=data_root)
+    corpus = with_unlabeled(corpus, config.semi.unlabeled, text_column=config.data.text_column, data_root=data_root)
     comparison = describe(request, corpus, budget_s=budget_s, device=device)
     comparison = begin(comparison, output, resume=resume, overwrite=overwrite)
     for warning in corpus.warnings:
@@ -123,15 +129,8 @@ def begin(comparison: Comparison, output: Path, *, resume: bool, overwrite: bool
     Raises:
         UsageError: there is something that may not be overwritten, or that was made with other settings or texts.
     """
-    if resume and overwrite:
-        raise UsageError("--resume and --overwrite contradict each other")
-    path = output / RESULTS
-    if not path.exists() and output.exists() and not (output.is_dir() and not any(output.iterdir())):
-        raise UsageError(f"{output} exists and is not a comparison; choose another --output")
-    if path.exists() and not overwrite:
-        if not resume:
-            raise UsageError(f"{output} exists; --resume goes on with it, --overwrite replaces it")
-        before = read(path)
+    if goes_on(output, RESULTS, kind="comparison", resume=resume, overwrite=overwrite):
+        before = read(output / RESULTS)
         for name in ("config", "data", "budget_s", "device"):
             if getattr(before, name) != getattr(comparison, name):
                 raise UsageError(f"{output} was made with other {name}; --overwrite starts anew")
@@ -157,9 +156,7 @@ def read(path: Path) -> Comparison:
 
 def write(comparison: Comparison, output: Path) -> None:
     """Figures and table."""
-    partial = output / f"{RESULTS}.partial"
-    partial.write_text(comparison.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    partial.replace(output / RESULTS)
+    replace_text(output / RESULTS, comparison.model_dump_json(indent=2) + "\n")
     (output / TABLE).write_text(write_markdown(comparison), encoding="utf-8")
 
 

@@ -4,10 +4,11 @@ Each section is the configuration that lives beside what it builds.
 """
 
 import difflib
+import json
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
@@ -18,7 +19,10 @@ from training.imitation import DistillConfig
 from training.loop import LoopConfig
 from training.metrics import Metric
 from training.ngrams import NgramConfig
+from training.semi import SemiConfig
 from training.tokenizer import TokenizerConfig
+
+Config = TypeVar("Config", bound=BaseModel)
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -81,7 +85,9 @@ class TrainConfig(Frozen):
         seed: of the split, the first weights, the order of the batches and dropout.
         metric: what picks the weights, on validation.
         weights: number format in which the weights are stored.
+        semi: further terms of the loss, some of them of texts without labels; `distill` has none.
         distill: what and how a student learns from teachers; `train` has none.
+        start: a folder that `pretrain` wrote, where embedding and recurrent layers begin; None is at random.
     """
 
     name: str = ""
@@ -94,10 +100,17 @@ class TrainConfig(Frozen):
     dropouts: Dropouts = Dropouts(word=0.2, embedding=0.3, pooled=0.5)
     loop: LoopConfig = LoopConfig()
     ngrams: NgramConfig = NgramConfig()
+    semi: SemiConfig = SemiConfig()
     distill: DistillConfig = DistillConfig()
+    start: str | None = None
 
 
 def build_config(*layers: Mapping[str, Any]) -> TrainConfig:
+    """The configuration of a run, of nested mappings; see `build`."""
+    return build(TrainConfig, *layers)
+
+
+def build(kind: type[Config], *layers: Mapping[str, Any]) -> Config:
     """The configuration of nested mappings, later ones over earlier ones.
 
     Raises:
@@ -107,9 +120,9 @@ def build_config(*layers: Mapping[str, Any]) -> TrainConfig:
     for layer in layers:
         merged = _merge(merged, layer)
     try:
-        return TrainConfig.model_validate(merged)
+        return kind.model_validate(merged)
     except ValidationError as error:
-        raise UsageError("\n".join(_explain(detail) for detail in error.errors())) from None
+        raise UsageError("\n".join(_explain(detail, flatten(kind())) for detail in error.errors())) from None
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -165,11 +178,45 @@ def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
         *sections, last = key.strip().split(".")
         if not separator or not last:
             raise UsageError(f"--set {setting}: write it as key=value, for example loop.epochs=5")
-        layer: dict[str, Any] = {last: _parse_value(value.strip())}
+        nested = _merge(nested, nest({".".join([*sections, last]): _parse_value(value.strip())}))
+    return nested
+
+
+def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested mappings of values by dotted key.
+
+    >>> nest({"loop.epochs": 3, "seed": 1})
+    {'loop': {'epochs': 3}, 'seed': 1}
+    """
+    nested: dict[str, Any] = {}
+    for key, value in flat.items():
+        *sections, last = key.split(".")
+        layer: dict[str, Any] = {last: value}
         for section in reversed(sections):
             layer = {section: layer}
         nested = _merge(nested, layer)
     return nested
+
+
+def to_toml(config: TrainConfig) -> str:
+    """Those settings that are not the defaults, as `--config` takes them.
+
+    >>> print(to_toml(TrainConfig(seed=3, loop=LoopConfig(learning_rate=1e-5))), end="")
+    seed = 3
+    loop.learning_rate = 1e-05
+    """
+    defaults = flatten(TrainConfig())
+    changed = {key: value for key, value in flatten(config).items() if value is not None and value != defaults[key]}
+    return "".join(f"{key} = {_as_toml(value)}\n" for key, value in changed.items())
+
+
+def _as_toml(value: Any) -> str:
+    """Strings and numbers of TOML are those of JSON, but for one character that it wants escaped."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{_as_toml(name)} = {_as_toml(item)}" for name, item in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_as_toml, value))}]"
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def flatten(config: BaseModel, prefix: str = "") -> dict[str, Any]:
@@ -205,11 +252,11 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     return merged
 
 
-def _explain(detail: Any) -> str:
+def _explain(detail: Any, known: Iterable[str]) -> str:
     """One line for one of pydantic's complaints."""
     key = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
-        return f"{key}: unknown{_did_you_mean(key, flatten(TrainConfig()))}"
+        return f"{key}: unknown{_did_you_mean(key, known)}"
     return f"{key}: {detail['msg']} (got {detail['input']!r})"
 
 

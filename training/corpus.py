@@ -45,6 +45,7 @@ class Corpus:
         labels: names in the order of the targets; those of `train`.
         files: what to record of each role: `train`, `validation`, perhaps `test`, and the names of further tests.
         warnings: what a person should know about the data before trusting a score, one sentence each.
+        unlabeled: further texts to train on, none of them held out.
     """
 
     train: Dataset
@@ -57,6 +58,12 @@ class Corpus:
     labels: Names
     files: dict[str, DataFile]
     warnings: list[str]
+    unlabeled: tuple[str, ...] = ()
+
+    @property
+    def given(self) -> list[str]:
+        """The texts that are trained on, those with labels first."""
+        return [*self.train.texts, *self.unlabeled]
 
     @property
     def held_out(self) -> dict[str, Dataset]:
@@ -87,10 +94,12 @@ def read_corpus(config: DataConfig, *, seed: int, data_root: Path) -> Corpus:
     roles = {"train": train} | held_out
     digests = {part.path: file_digest(part.path) for part in roles.values()}
     files = {role: _describe(part, digests[part.path], labels, data_root) for role, part in roles.items()}
+    stopping, calibration = _halves(validation, seed=seed)
     return Corpus(
         train=train,
         validation=validation,
-        **_halves(validation, seed=seed),
+        stopping=stopping,
+        calibration=calibration,
         test=test,
         tests=tests,
         task=train.task,
@@ -100,15 +109,14 @@ def read_corpus(config: DataConfig, *, seed: int, data_root: Path) -> Corpus:
     )
 
 
-def _halves(validation: Dataset, *, seed: int) -> dict[str, Dataset]:
+def _halves(validation: Dataset, *, seed: int) -> tuple[Dataset, Dataset]:
     """Weights picked on some texts are too sure of themselves on those, so others should fit the temperature.
 
     Where there are few, both tasks need all of them.
     """
     if len(validation) < ENOUGH_TO_HALVE:
-        return {"stopping": validation, "calibration": validation}
-    stopping, calibration = split(validation, fraction=0.5, seed=seed)
-    return {"stopping": stopping, "calibration": calibration}
+        return validation, validation
+    return split(validation, fraction=0.5, seed=seed)
 
 
 def _warnings(train: Dataset, held_out: dict[str, Dataset], labels: Names) -> list[str]:

@@ -27,13 +27,14 @@ from training.interrupt import StopRequest
 from training.labelling import Labelled, label
 from training.loop import Examples, Trainer
 from training.metrics import measure
+from training.pretraining.folder import Pretrained
 from training.provenance import file_digest
 from training.publish import Finished, publish
 from training.record import Record, TeacherRecord
 from training.request import Request
 from training.runs import RunFolder
+from training.start import make_tokenizer, read_start, start_digests
 from training.teacher import Teacher, columns_for, is_checkpoint, load_teacher
-from training.tokenizer import train_tokenizer
 from training.train import encode_examples, fit, load_state, tell_start
 from training.transfer import TransferSet, build_transfer_set, known_labels, read_unlabeled
 from training.vectors import open_source, start_vectors
@@ -73,6 +74,10 @@ def distill(request: Request, output: Path, *, resume: bool, device: str, consol
     config, run, where = request.config, RunFolder(output), resolve_device(device)
     if not config.distill.teachers:
         raise UsageError("no teacher; give --teacher FOLDER")
+    if config.semi.is_on:
+        raise UsageError("the terms of semi are for train; a student has its teachers' answers to every text")
+    if config.start is not None and config.distill.vectors not in ("teacher", "none"):
+        raise UsageError("the embedding can start from --vectors or from --start, not from both")
     teachers = [
         load_teacher(Path(folder), max_tokens=config.distill.max_tokens, device=where)
         for folder in config.distill.teachers
@@ -81,12 +86,13 @@ def distill(request: Request, output: Path, *, resume: bool, device: str, consol
     corpus = material.corpus
     transfer = build_transfer_set(corpus, material.unlabeled, config.distill.augment, seed=config.seed)
     console.print(transfer.describe(), markup=False)
-    tokenizer = begin(run, request, corpus, transfer.given, resume=resume)
+    start = read_start(config)
+    tokenizer = begin(run, request, corpus, transfer.given, resume=resume, start=start)
     cache = Path(config.distill.cache or run.path / "logits")
     logits_NC = ask_teachers(teachers, transfer.texts, corpus.labels, config.distill, cache=cache, console=console)
     if logits_NC is None:
         return None
-    trainer = build_student(config, corpus, transfer, logits_NC, tokenizer, device=where, console=console)
+    trainer = build_student(config, corpus, transfer, logits_NC, tokenizer, device=where, console=console, start=start)
     if resume and run.has_state:
         load_state(trainer, run)
     tell_start(console, corpus, trainer, tokenizer)
@@ -95,7 +101,7 @@ def distill(request: Request, output: Path, *, resume: bool, device: str, consol
     network = with_ngrams(trainer, corpus, tokenizer, config, console)
     console.print("calibrating, and evaluating the finished checkpoint as loaded from disk")
     records = tuple(score_teachers(teachers, corpus, config))
-    finished = Finished(request, corpus, tokenizer, trainer, network, teachers=records)
+    finished = Finished(request, corpus, tokenizer, trainer, network, teachers=records, start=start)
     record = publish(finished, output, scratch=run.path / "checkpoint", device=device)
     run.remove()
     return record
@@ -114,13 +120,21 @@ def read_material(config: TrainConfig, data_root: Path) -> Material:
     return Material(dataclasses.replace(corpus, files=files), texts)
 
 
-def begin(run: RunFolder, request: Request, corpus: Corpus, texts: Sequence[str], *, resume: bool) -> Tokenizer:
-    """Creates the run's folder, or checks it; returns the run's tokenizer, whose vocabulary is that of `texts`."""
-    digests = {role: file.sha256 for role, file in corpus.files.items()}
+def begin(
+    run: RunFolder,
+    request: Request,
+    corpus: Corpus,
+    texts: Sequence[str],
+    *,
+    resume: bool,
+    start: Pretrained | None = None,
+) -> Tokenizer:
+    """Creates the run's folder, or checks it; returns the run's tokenizer, that of `start` or one made of `texts`."""
+    digests = {role: file.sha256 for role, file in corpus.files.items()} | start_digests(start)
     if resume:
         run.check_digests(digests)
         return run.tokenizer()
-    tokenizer = train_tokenizer(request.config.tokenizer, texts)
+    tokenizer = make_tokenizer(request.config, start, texts)
     run.create(request, tokenizer, digests)
     return tokenizer
 
@@ -151,11 +165,14 @@ def build_student(
     *,
     device: torch.device,
     console: Console,
+    start: Pretrained | None = None,
 ) -> Trainer:
     """A trainer at its first step, towards the teachers' logits; the same weights for the same seed."""
     torch.manual_seed(config.seed)
     network = LstmClassifier(config.architecture.sized(tokenizer.get_vocab_size()), len(corpus.labels), config.dropouts)
-    if (vectors := vectors_path(config.distill)) is not None:
+    if start is not None:
+        start.fill(network)
+    elif (vectors := vectors_path(config.distill)) is not None:
         start_from(vectors, network, tokenizer, transfer.texts, config, console)
     encoder = TextEncoder(tokenizer, max_tokens=config.tokenizer.max_tokens)
     truth_NC, labelled_N = known_labels(transfer.texts, corpus)

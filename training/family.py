@@ -84,7 +84,7 @@ def fit_network(name: str, setting: Setting, seed: int) -> Network:
     """Learns a tokenizer and trains, in as many epochs as fit into the budget; validation picks the weights."""
     config = changed(setting.request.config, name, seed)
     began = time.monotonic()
-    tokenizer = train_tokenizer(config.tokenizer, setting.corpus.train.texts)
+    tokenizer = train_tokenizer(config.tokenizer, setting.corpus.given)
     if setting.budget_s is not None:
         left = setting.budget_s - (time.monotonic() - began)
         config = shortened(config, setting, tokenizer, budget_s=left)

@@ -88,14 +88,7 @@ class ImitationLoss:
         if self._config.loss == "mse":
             return F.mse_loss(logits_BC, teacher_BC)
         temperature = self._config.temperature
-        student_BC, teacher_BC = logits_BC / temperature, teacher_BC / temperature
-        activate = torch.sigmoid if self._task == "multi_label" else _softmax
-        target_BC = activate(teacher_BC)
-        # The teacher's own entropy is subtracted: imitation that is perfect costs nothing.
-        divergence_B = cross_entropy(student_BC, target_BC, self._task) - cross_entropy(
-            teacher_BC, target_BC, self._task
-        )
-        return divergence_B.mean() * temperature**2
+        return divergence(teacher_BC / temperature, logits_BC / temperature, self._task).mean() * temperature**2
 
 
 def cross_entropy(logits_BC: Tensor, target_BC: Tensor, task: Task) -> Tensor:
@@ -105,8 +98,23 @@ def cross_entropy(logits_BC: Tensor, target_BC: Tensor, task: Task) -> Tensor:
     return -(target_BC * torch.log_softmax(logits_BC, dim=1)).sum(1)
 
 
-def _softmax(logits_BC: Tensor) -> Tensor:
-    return torch.softmax(logits_BC, dim=1)
+def divergence(from_BC: Tensor, to_BC: Tensor, task: Task) -> Tensor:
+    """KL divergence of each text [B] from one model's probabilities to another's, both given as logits.
+
+    Over the labels as in `cross_entropy`. It is 0 where the two agree.
+    """
+    target_BC = probabilities(from_BC, task)
+    return cross_entropy(to_BC, target_BC, task) - cross_entropy(from_BC, target_BC, task)
+
+
+def entropy(logits_BC: Tensor, task: Task) -> Tensor:
+    """Of each text's answer [B], in nats; over the labels as in `cross_entropy`."""
+    return cross_entropy(logits_BC, probabilities(logits_BC, task), task)
+
+
+def probabilities(logits_BC: Tensor, task: Task) -> Tensor:
+    """Of each label [B, C]: softmax over them, or a sigmoid each."""
+    return torch.sigmoid(logits_BC) if task == "multi_label" else torch.softmax(logits_BC, dim=1)
 
 
 def parse_label_map(pairs: tuple[str, ...]) -> dict[str, str]:

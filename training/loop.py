@@ -1,29 +1,27 @@
-"""The training loop: batches in, best weights out, resumable at any step.
+"""The training loop of a classifier: batches in, best weights out.
 
 Shape suffixes: N examples, C labels, T time steps, B batch.
 """
 
 import copy
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
 from model.batch import Ids, pad, plan_batches
 from model.config import Frozen
-from model.device import fastest_dtype
 from model.network import LstmClassifier
 from training.batches import epoch_batches
-from training.optimizer import RowAdamW, average_into, clip_gradients, learning_rate_at
-from training.state import Position, read_state, write_state
+from training.layer_rates import layer_rates
+from training.objective import CrossEntropy, Loss, Objective, Supervised, balanced_weights
+from training.optimizer import RowAdamW, average_into, clip_gradients
+from training.steps import Steps
 
 AVERAGE_EVERY = 8
 """Steps between updates of the average, with the decay raised to this power: averaging the whole embedding at every
@@ -51,6 +49,8 @@ class LoopConfig(Frozen):
         label_smoothing: share of the target spread over all labels (Szegedy et al. 2016, section 7).
         class_weights: `balanced` weights each label by N / (C * count).
         betas: of Adam.
+        layer_decay: the rate of each layer as a share of that of the layer above; 1 is one rate for all. For networks
+            that begin pre-trained (`start`); see `training.layer_rates`.
     """
 
     epochs: Annotated[int, Field(ge=1)] = 10
@@ -67,6 +67,7 @@ class LoopConfig(Frozen):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     class_weights: Literal["none", "balanced"] = "none"
     betas: tuple[float, float] = (0.9, 0.98)
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
 
 
 @dataclass(frozen=True)
@@ -87,28 +88,11 @@ class Examples:
         return np.fromiter((len(row) for row in self.ids), dtype=np.int64, count=len(self.ids))
 
 
-@dataclass(frozen=True)
-class Progress:
-    """Where a run stands, for a person to watch."""
-
-    step: int
-    total_steps: int
-    epoch: float
-    loss: float
-    learning_rate: float
-    tokens_per_s: float
-    seconds_left: float
-    validation: float | None
-
-
 Measure = Callable[[npt.NDArray[np.float32], npt.NDArray[Any]], float]
 """From logits [N, C] and targets to a score; higher is better."""
 
-Loss = Callable[[Tensor, npt.NDArray[np.int64]], Tensor]
-"""From logits [B, C] and the rows of the training examples [B] that they belong to, to the mean loss, a scalar."""
 
-
-class Trainer:
+class Trainer(Steps):
     """Fits a network; `run` until it returns True, then `network` holds the best weights.
 
     Args:
@@ -118,7 +102,8 @@ class Trainer:
         measure: the validation score to be maximised.
         seed: of shuffling and dropout.
         device: where; the network is moved there.
-        loss: what is minimised; if None, the cross-entropy of the targets. It keeps no state.
+        loss: of the labelled texts; if None, the cross-entropy of the targets.
+        objective: makes of that loss what is minimised; if nothing else is said, it is the loss itself.
     """
 
     def __init__(
@@ -132,102 +117,24 @@ class Trainer:
         seed: int,
         device: torch.device,
         loss: Loss | None = None,
+        objective: Callable[[Loss], Objective] = Supervised,
     ) -> None:
-        self.network = network.to(device)
-        self.config = config
-        self.train, self.validation = train, validation
-        self._train_lengths, self._validation_lengths = (
-            train.lengths,
-            validation.lengths,
-        )
-        self._measure, self._seed, self._device = measure, seed, device
-        self._dtype = fastest_dtype(device)
-        self._average = copy.deepcopy(self.network)
-        self._best = {name: w.detach().clone() for name, w in self.network.state_dict().items()}
-        self._optimizer = RowAdamW(
-            self.network.parameters(),
+        optimizer = RowAdamW(
+            network.to(device).parameters(),
             betas=config.betas,
             weight_decay=config.weight_decay,
+            factors=layer_rates(network, config.layer_decay),
         )
-        self._loss = loss or self._cross_entropy
-        self._class_weights_C = _class_weights(train.targets, network.head.out_features, config, device)
-        self._position = Position()
-        self._steps_per_epoch = len(self._batches(0))
+        super().__init__(config, optimizer, device)
+        self.network = network
+        self.config = config
+        self.train, self.validation = train, validation
+        self._train_lengths = train.lengths
+        self._measure, self._seed = measure, seed
+        self._average = copy.deepcopy(self.network)
+        self._best = {name: w.detach().clone() for name, w in self.network.state_dict().items()}
+        self._objective = objective(loss or _cross_entropy(train.targets, network.head.out_features, config, device))
         torch.manual_seed(seed)
-
-    @property
-    def history(self) -> list[dict[str, float]]:
-        """One entry a reading: step, epoch, loss, validation, learning_rate, seconds."""
-        return self._position.history
-
-    @property
-    def total_steps(self) -> int:
-        """Steps if nothing stops early (batches differ by a few between epochs)."""
-        return self._steps_per_epoch * self.config.epochs
-
-    @property
-    def tokens_per_s(self) -> float:
-        """Training rate so far, real tokens a second, readings of the validation metric included."""
-        return self._position.tokens / max(self._position.seconds, 1e-9)
-
-    @property
-    def num_tokens(self) -> int:
-        """Tokens trained on so far, padding not counted."""
-        return self._position.tokens
-
-    @property
-    def seconds(self) -> float:
-        """Time spent in `run` so far, over all resumptions."""
-        return self._position.seconds
-
-    @property
-    def best(self) -> float | None:
-        """The best validation score so far."""
-        return self._position.best
-
-    def run(
-        self,
-        report: Callable[[Progress], None] = lambda _: None,
-        should_stop: Callable[[], bool] = lambda: False,
-    ) -> bool:
-        """Trains to the end or until `should_stop()`.
-
-        Returns:
-            True when finished: the network then holds the weights of the best reading. False when stopped:
-            `save_state` and
-            `load_state` continue as if nothing had happened.
-        """
-        position = self._position
-        began, seconds_before = time.perf_counter(), position.seconds
-        while not position.finished and position.epoch < self.config.epochs:
-            batches = self._batches(position.epoch)
-            readings = _reading_points(len(batches), self.config.validations_per_epoch)
-            while position.batch < len(batches) and not position.finished:
-                loss = self._step(batches[position.batch])
-                position.batch += 1
-                position.seconds = seconds_before + time.perf_counter() - began
-                if position.batch in readings:
-                    self._read_validation()
-                report(self._progress(loss))
-                if should_stop():
-                    return False
-            if not position.finished:
-                position.epoch, position.batch = position.epoch + 1, 0
-        position.finished = True
-        self.network.load_state_dict(self._best)
-        return True
-
-    def save_state(self, directory: Path) -> None:
-        """Writes everything that `load_state` needs to go on exactly where this trainer stands."""
-        write_state(directory, dict(self._tensors()), self._position, self._optimizer.step_count, self._device)
-
-    def load_state(self, directory: Path) -> None:
-        """Takes up what `save_state` wrote, for the same data and configuration.
-
-        Raises:
-            OSError, safetensors.SafetensorError: there is no usable state.
-        """
-        self._position, self._optimizer.step_count = read_state(directory, dict(self._tensors()), self._device)
 
     def logits(self, examples: Examples, network: LstmClassifier | None = None) -> npt.NDArray[np.float32]:
         """Logits [N, C] of `examples` in evaluation mode, in their order."""
@@ -254,59 +161,23 @@ class Trainer:
         position, config = self._position, self.config
         self.network.train()
         padded = pad([self.train.ids[i] for i in rows]).to(self._device)
-        with torch.autocast(self._device.type, self._dtype, enabled=self._dtype != torch.float32):
-            logits_BC = self.network(padded.ids_TB, padded.lengths_B)
-        loss = self._loss(logits_BC.float(), rows)
+        loss = self._objective(self.network, padded, rows, position.step)
         loss.backward()
         clip_gradients(self.network.parameters(), config.clip_norm)
         self._optimizer.step(self._learning_rate())
-        position.step += 1
+        value = float(loss.detach())
+        self._count_step(int(self._train_lengths[rows].sum()), value)
         if config.average_decay and position.step % AVERAGE_EVERY == 0:
             # The warm-up of the decay keeps the random start from lingering in the average.
             decay = min(config.average_decay, (1 + position.step) / (10 + position.step))
             average_into(self._average, self.network, decay**AVERAGE_EVERY)
-        value = float(loss.detach())
-        position.tokens += int(self._train_lengths[rows].sum())
-        position.loss_sum += value
-        position.loss_steps += 1
         return value
-
-    def _cross_entropy(self, logits_BC: Tensor, rows: npt.NDArray[np.int64]) -> Tensor:
-        targets = torch.as_tensor(self.train.targets[rows], device=self._device)
-        if targets.ndim == 2:
-            return F.binary_cross_entropy_with_logits(logits_BC, targets, pos_weight=self._class_weights_C)
-        return F.cross_entropy(
-            logits_BC,
-            targets,
-            weight=self._class_weights_C,
-            label_smoothing=self.config.label_smoothing,
-        )
-
-    def _learning_rate(self) -> float:
-        total = self.total_steps
-        warmup_steps = max(1, round(self.config.warmup * total))
-        return learning_rate_at(
-            self._position.step,
-            peak=self.config.learning_rate,
-            warmup_steps=warmup_steps,
-            total_steps=total,
-        )
 
     def _read_validation(self) -> None:
         position, config = self._position, self.config
         candidate = self._average if config.average_decay else self.network
         score = self._measure(self.logits(self.validation, candidate), self.validation.targets)
-        position.history.append(
-            {
-                "step": position.step,
-                "epoch": position.epoch + position.batch / self._steps_per_epoch,
-                "loss": position.loss_sum / max(1, position.loss_steps),
-                "validation": score,
-                "learning_rate": self._learning_rate(),
-                "seconds": position.seconds,
-            }
-        )
-        position.loss_sum, position.loss_steps = 0.0, 0
+        self._note_reading(score)
         if position.best is None or score > position.best:
             position.best, position.readings_without_gain = score, 0
             self._best = {name: w.detach().clone() for name, w in candidate.state_dict().items()}
@@ -314,22 +185,10 @@ class Trainer:
             position.readings_without_gain += 1
             position.finished = position.readings_without_gain >= config.patience
 
-    def _progress(self, loss: float) -> Progress:
-        position = self._position
-        left = (self.total_steps - position.step) * position.seconds / max(1, position.step)
-        return Progress(
-            step=position.step,
-            total_steps=self.total_steps,
-            epoch=position.epoch + position.batch / self._steps_per_epoch,
-            loss=loss,
-            learning_rate=self._learning_rate(),
-            tokens_per_s=self.tokens_per_s,
-            seconds_left=max(0.0, left),
-            validation=position.history[-1]["validation"] if position.history else None,
-        )
+    def _restore_best(self) -> None:
+        self.network.load_state_dict(self._best)
 
     def _tensors(self) -> Iterator[tuple[str, Tensor]]:
-        """Every tensor of the state under its name, for saving and for filling in."""
         for prefix, tensors in (
             ("network", self.network.state_dict()),
             ("average", self._average.state_dict()),
@@ -337,28 +196,10 @@ class Trainer:
         ):
             for name, tensor in tensors.items():
                 yield f"{prefix}.{name}", tensor
-        for name, tensor in self._optimizer.tensors():
-            yield f"optimizer.{name}", tensor
 
 
-def _reading_points(num_batches: int, readings: int) -> set[int]:
-    """After which batches of an epoch the validation metric is read; the last one always."""
-    return {max(1, round(num_batches * (i + 1) / readings)) for i in range(readings)}
-
-
-def _class_weights(
+def _cross_entropy(
     targets: npt.NDArray[Any], num_labels: int, config: LoopConfig, device: torch.device
-) -> Tensor | None:
-    """Weight of each label [C], or for multi-label the weight of its positive side; None without a request.
-
-    Source: King & Zeng 2001, section 4.2 (weighting), with the normalisation N / (C * count) of scikit-learn's
-    `balanced`.
-    """
-    if config.class_weights == "none":
-        return None
-    if targets.ndim == 2:
-        positives_C = targets.sum(axis=0)
-        weights_C = (len(targets) - positives_C) / np.maximum(positives_C, 1)
-    else:
-        weights_C = len(targets) / (num_labels * np.maximum(np.bincount(targets, minlength=num_labels), 1))
-    return torch.as_tensor(weights_C, dtype=torch.float32, device=device)
+) -> CrossEntropy:
+    weights_C = balanced_weights(targets, num_labels) if config.class_weights == "balanced" else None
+    return CrossEntropy(targets, weights_C=weights_C, label_smoothing=config.label_smoothing, device=device)

@@ -1,7 +1,7 @@
 """AdamW whose cost follows the batch and not the vocabulary, its schedule, and the average of the weights."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,13 @@ class RowAdamW:
 
     Source: Kingma & Ba 2015, algorithm 1; Loshchilov & Hutter 2019, algorithm 2 (decoupled decay, on dense matrices
     only).
+
+    Args:
+        parameters: to be updated.
+        betas: decays of the two moments.
+        weight_decay: of dense matrices.
+        epsilon: in the denominator.
+        factors: one a parameter, by which its learning rate is multiplied; 1 for all if None.
     """
 
     def __init__(
@@ -25,8 +32,10 @@ class RowAdamW:
         betas: tuple[float, float],
         weight_decay: float,
         epsilon: float = 1e-8,
+        factors: Sequence[float] | None = None,
     ) -> None:
         self.parameters = list(parameters)
+        self.factors = [1.0] * len(self.parameters) if factors is None else list(factors)
         self.betas = betas
         self.weight_decay = weight_decay
         self.epsilon = epsilon
@@ -38,15 +47,18 @@ class RowAdamW:
     def step(self, learning_rate: float) -> None:
         """Updates every parameter that has a gradient, then drops the gradients."""
         self.step_count += 1
-        for parameter, mean, square in zip(self.parameters, self.means, self.squares, strict=True):
+        for parameter, mean, square, factor in zip(
+            self.parameters, self.means, self.squares, self.factors, strict=True
+        ):
             if parameter.grad is None:
                 continue
+            rate = factor * learning_rate
             if parameter.grad.is_sparse:
-                self._step_rows(parameter, parameter.grad, mean, square, learning_rate)
+                self._step_rows(parameter, parameter.grad, mean, square, rate)
             else:
                 if parameter.ndim > 1:
-                    parameter.mul_(1 - learning_rate * self.weight_decay)
-                parameter.add_(self._update(parameter.grad, mean, square), alpha=-learning_rate)
+                    parameter.mul_(1 - rate * self.weight_decay)
+                parameter.add_(self._update(parameter.grad, mean, square), alpha=-rate)
             parameter.grad = None
 
     def _step_rows(

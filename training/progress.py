@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
-from training.loop import Progress
+from training.steps import Progress
 
 LINE_EVERY_S = 10.0
 

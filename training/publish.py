@@ -22,10 +22,12 @@ from training.config import flatten
 from training.corpus import Corpus, shown_path
 from training.evaluate import Evaluation, evaluate, logits_of, truth_for
 from training.loop import Trainer
+from training.pretraining.folder import Pretrained
 from training.provenance import code_version, describe_machine, library_versions
 from training.record import Calibration, Effort, Record, TeacherRecord
 from training.request import Request
 from training.sanity import result_warnings
+from training.start import record_start
 
 TRAINING_SAMPLE = 2000
 """Training texts scored, to set against validation."""
@@ -38,6 +40,7 @@ class Finished:
     Attributes:
         trainer: holds the best weights of the network.
         network: what is published: that network, and the n-grams beside it.
+        start: the pre-trained layers that it began with.
     """
 
     request: Request
@@ -46,6 +49,7 @@ class Finished:
     trainer: Trainer
     network: LstmClassifier
     teachers: tuple[TeacherRecord, ...] = ()
+    start: Pretrained | None = None
 
 
 def publish(finished: Finished, output: Path, *, scratch: Path, device: str) -> Record:
@@ -164,6 +168,7 @@ def make_record(
         code=code_version(),
         libraries=library_versions(),
         teachers=finished.teachers,
+        start=record_start(finished.start),
     )
 
 
@@ -195,6 +200,11 @@ def published_settings(request: Request) -> dict[str, object]:
         settings["data.tests"] = {
             name: shown_path(Path(file), Path(request.data_root)) for name, file in settings["data.tests"].items()
         }
+    settings["semi.unlabeled"] = [
+        shown_path(Path(file), Path(request.data_root)) for file in request.config.semi.unlabeled
+    ]
+    if request.config.start is not None:
+        settings["start"] = Path(request.config.start).name
     distill = request.config.distill
     settings["distill.unlabeled"] = [shown_path(Path(file), Path(request.data_root)) for file in distill.unlabeled]
     settings["distill.teachers"] = [Path(folder).name for folder in distill.teachers]

@@ -64,6 +64,23 @@ class TeacherRecord(Frozen):
     scores: dict[str, float]
 
 
+class StartRecord(Frozen):
+    """The pre-trained layers that a run started from.
+
+    Attributes:
+        name, version: of their folder.
+        perplexity: on its validation texts, both directions together.
+        command: made them.
+        data: the files that they learned from.
+    """
+
+    name: str
+    version: str
+    perplexity: float
+    command: str
+    data: dict[str, DataFile]
+
+
 class Record(Frozen):
     """`metrics.json`.
 
@@ -76,6 +93,7 @@ class Record(Frozen):
         code, libraries: versions.
         warnings: what a person should know before trusting a score.
         teachers: whose logits it was trained towards; none if towards labels.
+        start: where embedding and recurrent layers began; None is at random.
     """
 
     name: str
@@ -98,3 +116,4 @@ class Record(Frozen):
     code: dict[str, str | None]
     libraries: dict[str, str]
     teachers: tuple[TeacherRecord, ...] = ()
+    start: StartRecord | None = None

@@ -1,14 +1,18 @@
 """What a call of `train` or `distill` asks for: its options as one configuration, and the call that asks it again."""
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from model.checkpoint import DIGESTS
+from pydantic import BaseModel
+
 from model.config import Frozen
+from model.folder import DIGESTS
 from training.config import TrainConfig, build_config, flatten, parse_settings, read_recipe, read_toml
 from training.errors import UsageError
+from training.pretraining.folder import load_pretrained
 
 PROGRAM = ("python", "-m", "training")
 ROLES = ("train", "validation", "test")
@@ -34,7 +38,7 @@ class Request(Frozen):
 class CallOptions:
     """The options that say what is trained and how; None where one was not given.
 
-    Those that only `distill` has: `teachers`, `unlabeled`, `label_map`, `vectors` and `cache`.
+    Those that only `distill` has: `teachers`, `label_map`, `vectors` and `cache`.
     """
 
     output: Path
@@ -54,6 +58,7 @@ class CallOptions:
     label_map: tuple[str, ...] = ()
     vectors: str | None = None
     cache: Path | None = None
+    start: Path | None = None
 
     @property
     def names_data(self) -> bool:
@@ -72,6 +77,7 @@ class CallOptions:
             ("--text-column", self.text_column),
             ("--label-column", self.label_column),
             ("--seed", self.seed),
+            ("--start", self.start),
             *(("--teacher", teacher) for teacher in self.teachers),
             *(("--unlabeled", file) for file in self.unlabeled),
             *(("--label-map", pair) for pair in self.label_map),
@@ -95,9 +101,32 @@ def new_request(call: CallOptions) -> Request:
     layers += [read_toml(call.config_file)] if call.config_file else []
     layers = [below(layer, call.data_root) for layer in layers]
     settings = below(parse_settings(call.settings), Path())
-    config = build_config(*layers, settings, as_settings(call))
+    config = configure(layers, [settings, as_settings(call)])
     command = shlex.join([*PROGRAM, call.command, *call.words(), "--output", call.output.name])
     return Request(config=config, recipe=call.recipe, command=command, data_root=str(call.data_root.resolve()))
+
+
+def configure(layers: Sequence[dict[str, Any]], options: Sequence[dict[str, Any]]) -> TrainConfig:
+    """The configuration of `layers` (recipe and file) and of `options` over them.
+
+    Where the run starts from pre-trained layers, their shape and tokenizer replace what `layers` say, and `options`
+    must not contradict them.
+
+    Raises:
+        UsageError: a setting is unknown or does not fit.
+        CheckpointError: there is nothing whole to start from.
+    """
+    start = build_config(*layers, *options).start
+    if start is None:
+        return build_config(*layers, *options)
+    given = load_pretrained(Path(start)).settings()
+    config = build_config(*layers, given, *options)
+    wanted, found = flatten(build_config(given)), flatten(config)
+    keys = [f"{section}.{key}" for section, values in given.items() for key in values]
+    if contradicted := [key for key in keys if found[key] != wanted[key]]:
+        key = contradicted[0]
+        raise UsageError(f"{key}={found[key]}, but the layers of {start} have {wanted[key]}; leave the setting out")
+    return config
 
 
 def resumed_request(request: Request, call: CallOptions) -> Request:
@@ -113,7 +142,7 @@ def resumed_request(request: Request, call: CallOptions) -> Request:
     return request
 
 
-def check_same(before: TrainConfig, now: TrainConfig) -> None:
+def check_same(before: BaseModel, now: BaseModel) -> None:
     """Refuses a resumption with other settings.
 
     Raises:
@@ -127,7 +156,7 @@ def check_same(before: TrainConfig, now: TrainConfig) -> None:
 
 def below(layer: dict[str, Any], root: Path) -> dict[str, Any]:
     """The settings with their relative files looked for under `root`, and made absolute."""
-    data, distill = layer.get("data"), layer.get("distill")
+    data = layer.get("data")
     if isinstance(data, dict):
         files: dict[str, Any] = {
             role: str((root / data[role]).resolve()) for role in ROLES if isinstance(data.get(role), str)
@@ -135,9 +164,13 @@ def below(layer: dict[str, Any], root: Path) -> dict[str, Any]:
         if isinstance(data.get("tests"), dict):
             files["tests"] = {name: str((root / str(file)).resolve()) for name, file in data["tests"].items()}
         layer = layer | {"data": data | files}
-    if isinstance(distill, dict) and isinstance(distill.get("unlabeled"), list):
-        unlabeled = [str((root / str(file)).resolve()) for file in distill["unlabeled"]]
-        layer = layer | {"distill": distill | {"unlabeled": unlabeled}}
+    for name in ("semi", "distill"):
+        section = layer.get(name)
+        if isinstance(section, dict) and isinstance(section.get("unlabeled"), list):
+            unlabeled = [str((root / str(file)).resolve()) for file in section["unlabeled"]]
+            layer = layer | {name: section | {"unlabeled": unlabeled}}
+    if isinstance(layer.get("start"), str):
+        layer = layer | {"start": str((root / layer["start"]).resolve())}
     return layer
 
 
@@ -150,14 +183,19 @@ def as_settings(call: CallOptions) -> dict[str, Any]:
     data |= {role: str(path.resolve()) for role, path in files.items() if path is not None}
     columns = {"text_column": call.text_column, "label_column": call.label_column}
     data |= {name: column for name, column in columns.items() if column is not None}
-    settings = {"data": data, "distill": distill_settings(call)}
+    settings: dict[str, Any] = {"data": data, "distill": distill_settings(call)}
+    settings |= {} if call.start is None else {"start": str(call.start.resolve())}
+    if call.unlabeled:
+        section = "distill" if call.command == "distill" else "semi"
+        settings[section] = settings.get(section, {}) | {"unlabeled": [str(path.resolve()) for path in call.unlabeled]}
     return settings | ({} if call.seed is None else {"seed": call.seed})
 
 
 def distill_settings(call: CallOptions) -> dict[str, Any]:
     """The options of `distill` that are short forms of settings."""
-    lists = {"teachers": call.teachers, "unlabeled": call.unlabeled}
-    settings: dict[str, Any] = {name: [str(path.resolve()) for path in paths] for name, paths in lists.items() if paths}
+    settings: dict[str, Any] = {}
+    if call.teachers:
+        settings["teachers"] = [str(path.resolve()) for path in call.teachers]
     if call.cache is not None:
         settings["cache"] = str(call.cache.resolve())
     if call.label_map:

@@ -5,12 +5,15 @@
 
 import shutil
 from pathlib import Path
+from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from tokenizers import Tokenizer
 
 from training.errors import UsageError
 from training.request import Request
+
+Kind = TypeVar("Kind", bound=BaseModel)
 
 
 class RunFolder:
@@ -32,7 +35,7 @@ class RunFolder:
         """Whether it got as far as saving a state."""
         return (self.path / "state.safetensors").is_file()
 
-    def create(self, request: Request, tokenizer: Tokenizer, digests: dict[str, str]) -> None:
+    def create(self, request: BaseModel, tokenizer: Tokenizer, digests: dict[str, str]) -> None:
         """Begins a run; what was there is lost."""
         self.remove()
         self.path.mkdir(parents=True)
@@ -42,17 +45,23 @@ class RunFolder:
         self._request.write_text(request.model_dump_json(indent=2), encoding="utf-8")
 
     def request(self) -> Request:
+        """What a run of `train` or `distill` was asked to do; see `read`."""
+        return self.read(Request)
+
+    def read(self, kind: type[Kind]) -> Kind:
         """What the run was asked to do.
 
         Raises:
-            UsageError: there is no run, or it was begun by another version of this code.
+            UsageError: there is no run, or it was begun by another command or another version of this code.
         """
         if not self.exists:
             raise UsageError(f"nothing to resume: there is no unfinished run at {self.path}")
         try:
-            return Request.model_validate_json(self._request.read_bytes())
+            return kind.model_validate_json(self._request.read_bytes())
         except ValidationError as error:
-            cause = f"{self._request}: not a run of this version ({error.error_count()} problem(s)); start anew"
+            cause = (
+                f"{self._request}: not a run of this command and version ({error.error_count()} problem(s)); start anew"
+            )
             raise UsageError(cause) from error
 
     def tokenizer(self) -> Tokenizer:

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from model.batch import plan_batches
-from model.checkpoint import DIGESTS
 from model.classifier import Classifier
+from model.folder import DIGESTS
 from training.errors import UsageError
 from training.evaluate import logits_of
 

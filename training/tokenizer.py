@@ -27,6 +27,6 @@ class TokenizerConfig(Frozen):
 
 
 def train_tokenizer(config: TokenizerConfig, texts: Iterable[str]) -> Tokenizer:
-    """Learns a vocabulary from `texts`, the training texts only."""
+    """Learns a vocabulary from `texts`: those that are trained on, none that is held out."""
     pipeline = build_tokenizer(lowercase=config.lowercase)
     return train_vocabulary(pipeline, texts, vocab_size=config.vocab_size, min_frequency=config.min_frequency)

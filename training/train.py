@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -19,14 +20,19 @@ from training.corpus import Corpus, read_corpus
 from training.data import Dataset, encode_labels
 from training.errors import UsageError
 from training.interrupt import StopRequest
-from training.loop import Examples, Progress, Trainer
+from training.loop import Examples, Trainer
 from training.metrics import measure
+from training.objective import Loss, Objective, Supervised
+from training.pretraining.folder import Pretrained
 from training.progress import format_duration, show_progress
 from training.publish import Finished, publish
 from training.record import Record
 from training.request import Request
 from training.runs import RunFolder
-from training.tokenizer import train_tokenizer
+from training.semi import SemiSupervised, UnlabeledBatches
+from training.start import make_tokenizer, read_start, start_digests
+from training.steps import Progress, Steps
+from training.transfer import with_unlabeled
 
 SAVE_EVERY_S = 300.0
 """How often the state is saved; so much is lost at most when the machine dies."""
@@ -39,6 +45,7 @@ class Prepared:
     corpus: Corpus
     tokenizer: Tokenizer
     trainer: Trainer
+    start: Pretrained | None
 
 
 def train(request: Request, output: Path, *, resume: bool, device: str, console: Console) -> Record | None:
@@ -56,7 +63,7 @@ def train(request: Request, output: Path, *, resume: bool, device: str, console:
         return None
     network = with_ngrams(prepared.trainer, prepared.corpus, prepared.tokenizer, request.config, console)
     console.print("calibrating, and evaluating the finished checkpoint as loaded from disk")
-    finished = Finished(request, prepared.corpus, prepared.tokenizer, prepared.trainer, network)
+    finished = Finished(request, prepared.corpus, prepared.tokenizer, prepared.trainer, network, start=prepared.start)
     record = publish(finished, output, scratch=run.path / "checkpoint", device=device)
     run.remove()
     return record
@@ -65,35 +72,64 @@ def train(request: Request, output: Path, *, resume: bool, device: str, console:
 def prepare(request: Request, run: RunFolder, *, resume: bool, device: str, console: Console) -> Prepared:
     """Reads the data, makes or takes up the tokenizer, and builds a trainer that stands where the run stands."""
     config = request.config
-    corpus = read_corpus(config.data, seed=config.seed, data_root=Path(request.data_root))
-    digests = {role: file.sha256 for role, file in corpus.files.items()}
+    data_root = Path(request.data_root)
+    corpus = read_corpus(config.data, seed=config.seed, data_root=data_root)
+    corpus = with_unlabeled(corpus, config.semi.unlabeled, text_column=config.data.text_column, data_root=data_root)
+    start = read_start(config)
+    digests = {role: file.sha256 for role, file in corpus.files.items()} | start_digests(start)
     if resume:
         run.check_digests(digests)
         tokenizer = run.tokenizer()
     else:
-        tokenizer = train_tokenizer(config.tokenizer, corpus.train.texts)
+        tokenizer = make_tokenizer(config, start, corpus.given)
         run.create(request, tokenizer, digests)
-    trainer = build_trainer(config, corpus, tokenizer, device=resolve_device(device))
+    trainer = build_trainer(config, corpus, tokenizer, device=resolve_device(device), start=start)
     if resume and run.has_state:
         load_state(trainer, run)
     tell_start(console, corpus, trainer, tokenizer)
-    return Prepared(corpus, tokenizer, trainer)
+    return Prepared(corpus, tokenizer, trainer, start)
 
 
-def build_trainer(config: TrainConfig, corpus: Corpus, tokenizer: Tokenizer, *, device: torch.device) -> Trainer:
-    """A trainer at its first step; the same weights for the same seed."""
+def build_trainer(
+    config: TrainConfig,
+    corpus: Corpus,
+    tokenizer: Tokenizer,
+    *,
+    device: torch.device,
+    start: Pretrained | None = None,
+) -> Trainer:
+    """A trainer at its first step; the same weights for the same seed, those of `start` where it has them."""
     torch.manual_seed(config.seed)
     architecture = config.architecture.sized(tokenizer.get_vocab_size())
+    network = LstmClassifier(architecture, len(corpus.labels), config.dropouts)
+    if start is not None:
+        start.fill(network)
     encoder = TextEncoder(tokenizer, max_tokens=config.tokenizer.max_tokens)
     return Trainer(
-        LstmClassifier(architecture, len(corpus.labels), config.dropouts),
+        network,
         encode_examples(corpus.train, corpus, encoder),
         encode_examples(corpus.stopping, corpus, encoder),
         config.loop,
         measure=measure(config.metric, corpus.task),
         seed=config.seed,
         device=device,
+        objective=choose_objective(config, corpus, encoder),
     )
+
+
+def choose_objective(config: TrainConfig, corpus: Corpus, encoder: TextEncoder) -> Callable[[Loss], Objective]:
+    """What makes of the loss of the labelled texts that which is minimised."""
+    if not config.semi.is_on:
+        return Supervised
+    unlabeled = None
+    if corpus.unlabeled:
+        unlabeled = UnlabeledBatches(
+            [text.ids for text in encoder.encode(corpus.unlabeled)],
+            rows=config.semi.unlabeled_rows,
+            max_tokens=config.loop.batch_tokens,
+            seed=config.seed,
+        )
+    return partial(SemiSupervised, config=config.semi, task=corpus.task, unlabeled=unlabeled)
 
 
 def encode_examples(dataset: Dataset, corpus: Corpus, encoder: TextEncoder) -> Examples:
@@ -101,7 +137,7 @@ def encode_examples(dataset: Dataset, corpus: Corpus, encoder: TextEncoder) -> E
     return Examples([text.ids for text in encoder.encode(dataset.texts)], encode_labels(dataset, corpus.labels))
 
 
-def load_state(trainer: Trainer, run: RunFolder) -> None:
+def load_state(trainer: Steps, run: RunFolder) -> None:
     """Puts the trainer where the run stopped.
 
     Raises:
@@ -113,7 +149,7 @@ def load_state(trainer: Trainer, run: RunFolder) -> None:
         raise UsageError(f"{run.path}: the saved state is damaged ({error}); start anew with --overwrite") from error
 
 
-def fit(trainer: Trainer, run: RunFolder, *, metric: str, console: Console) -> bool:
+def fit(trainer: Steps, run: RunFolder, *, metric: str, console: Console) -> bool:
     """Trains to the end (True) or to a request to stop (False); either way the state is saved in the run's folder."""
     save = Every(SAVE_EVERY_S, lambda: trainer.save_state(run.path))
     with StopRequest() as stop, show_progress(console, metric=metric, num_readings=len(trainer.history)) as show:

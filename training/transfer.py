@@ -1,10 +1,11 @@
-"""The transfer set: every text on which a student imitates its teachers.
+"""Texts without labels, and the transfer set: every text on which a student imitates its teachers.
 
 It is the training texts, the unlabelled ones and variants of both, each text once, and no text that is held out.
 
 Shape suffixes: N texts, C labels.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from training.augment import AugmentConfig, WordClasses, augment, distinct
-from training.corpus import Corpus
+from training.corpus import Corpus, DataFile, shown_path
 from training.data import encode_labels
 from training.errors import DataError
 from training.metrics import one_hot
+from training.provenance import file_digest
 from training.split import normalised
 from training.tables import read_table
 
@@ -57,6 +59,28 @@ def read_unlabeled(path: Path, *, text_column: str) -> list[str]:
     if not texts:
         raise DataError(path, "has no texts", column=text_column)
     return texts
+
+
+def with_unlabeled(corpus: Corpus, names: Sequence[str], *, text_column: str, data_root: Path) -> Corpus:
+    """The corpus with the texts of these files as its `unlabeled`, each once, and the files recorded.
+
+    A text that validation or test has is left out: what a model is measured on has no part in making it, not even
+    without its label.
+
+    Raises:
+        DataError: a file cannot be read, or has no text that is left.
+    """
+    seen = {normalised(text) for dataset in corpus.held_out.values() for text in dataset.texts}
+    files, texts = dict(corpus.files), list(corpus.unlabeled)
+    for number, path in enumerate(map(Path, names), 1):
+        kept = distinct(read_unlabeled(path, text_column=text_column), but_not=seen)
+        if not kept:
+            raise DataError(path, "has no texts but such as validation, test or a file before it has")
+        seen |= set(map(normalised, kept))
+        texts += kept
+        shown = shown_path(path, data_root)
+        files[f"unlabeled {number}"] = DataFile(file=shown, sha256=file_digest(path), rows=len(kept), labels={})
+    return dataclasses.replace(corpus, files=files, unlabeled=tuple(texts))
 
 
 def build_transfer_set(corpus: Corpus, unlabeled: Sequence[str], config: AugmentConfig, *, seed: int) -> TransferSet:

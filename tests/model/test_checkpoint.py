@@ -11,9 +11,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from model.checkpoint import CARD, CONFIG, DIGESTS, FILES, METRICS, TOKENIZER, WEIGHTS, load_checkpoint, save_checkpoint
+from model.checkpoint import CARD, CONFIG, FILES, METRICS, TOKENIZER, WEIGHTS, load_checkpoint, save_checkpoint
 from model.config import Cell
 from model.errors import CheckpointDamaged, CheckpointError, CheckpointIncompatible, CheckpointMissing
+from model.folder import DIGESTS
 from model.network import LstmClassifier
 from tests.conftest import make_checkpoint
 

@@ -12,6 +12,7 @@ from training.config import (
     read_toml,
     recipe_header,
     recipe_names,
+    to_toml,
 )
 from training.errors import UsageError
 
@@ -96,3 +97,19 @@ def test_recipes_are_valid_and_say_what_they_take(name: str) -> None:
     for word in ("command", "machine", "duration", "expected", "data"):
         assert f"\n{word} " in header
     assert f"--recipe {name}" in header
+
+
+def test_settings_written_as_toml_are_read_back(tmp_path: Path) -> None:
+    config = build_config(
+        {
+            "name": 'a "b" \\ 文 \x7f\n',
+            "data": {"train": "C:\\x.csv", "tests": {"a.b c": "y.csv"}, "validation_fraction": 0.25},
+            "loop": {"betas": [0.5, 1e-9], "learning_rate": 1e-5},
+            "tokenizer": {"lowercase": False},
+            "semi": {"entropy": 1, "unlabeled": ["u.csv"]},
+            "distill": {"augment": {"variants": 3}},
+        }
+    )
+    (tmp_path / "all.toml").write_text(to_toml(config), encoding="utf-8")
+    assert build_config(read_toml(tmp_path / "all.toml")) == config
+    assert to_toml(TrainConfig()) == ""

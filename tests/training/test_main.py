@@ -247,7 +247,7 @@ def test_a_full_disk_is_a_failed_run(reviews: Path, tmp_path: Path, monkeypatch:
 
 
 def test_help_and_lists() -> None:
-    for command in ("train", "evaluate", "recipes", "settings"):
+    for command in ("train", "evaluate", "tune", "recipes", "settings"):
         result = call(command, "--help")
         assert (result.exit_code, "Usage:" in result.output) == (0, True)
         assert command in call("--help").output

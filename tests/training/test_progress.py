@@ -2,8 +2,8 @@ import io
 
 from rich.console import Console
 
-from training.loop import Progress
 from training.progress import LINE_EVERY_S, PlainLines, Readings, show_progress
+from training.steps import Progress
 
 STEP = Progress(
     step=50,

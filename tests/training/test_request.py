@@ -33,6 +33,17 @@ def test_a_test_file_alone_leaves_the_others(tmp_path: Path) -> None:
     assert data.train == str(tmp_path / "sst2" / "train.parquet")
 
 
+def test_texts_without_labels_go_to_the_section_of_the_command(tmp_path: Path) -> None:
+    on = ("semi.entropy=1",)
+    config = new_request(call(unlabeled=(tmp_path / "more.csv",), settings=on)).config
+    assert (config.semi.unlabeled, config.distill.unlabeled) == ((str(tmp_path / "more.csv"),), ())
+    config = new_request(call(unlabeled=(tmp_path / "more.csv",), command="distill")).config
+    assert (config.semi.unlabeled, config.distill.unlabeled) == ((), (str(tmp_path / "more.csv"),))
+    (tmp_path / "my.toml").write_text('[semi]\nentropy = 1\nunlabeled = ["a.csv"]\n', encoding="utf-8")
+    config = new_request(call(config_file=tmp_path / "my.toml", data_root=tmp_path)).config
+    assert config.semi.unlabeled == (str(tmp_path / "a.csv"),)
+
+
 def test_the_command_repeats_the_call_without_folders() -> None:
     request = new_request(call(train_file=Path("/home/me/my data.csv"), settings=("seed=2",), label_column="stars"))
     assert request.command == (

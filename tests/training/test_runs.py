@@ -38,5 +38,5 @@ def test_nothing_there_and_something_else_there(run: RunFolder, tmp_path: Path) 
     with pytest.raises(UsageError, match=r"no unfinished run at .*other\.run"):
         RunFolder(tmp_path / "other").request()
     (run.path / "run.json").write_text('{"config": {"loop": {"of_old": 1}}}', encoding="utf-8")
-    with pytest.raises(UsageError, match="not a run of this version"):
+    with pytest.raises(UsageError, match="not a run of this command and version"):
         run.request()

@@ -6,7 +6,7 @@ from training.augment import AugmentConfig
 from training.config import DataConfig
 from training.corpus import Corpus, read_corpus
 from training.errors import DataError
-from training.transfer import build_transfer_set, known_labels, read_unlabeled
+from training.transfer import build_transfer_set, known_labels, read_unlabeled, with_unlabeled
 
 NONE = AugmentConfig(variants=0, unlabeled_variants=0)
 
@@ -60,3 +60,19 @@ def test_unlabelled_texts_are_read_from_one_column(tmp_path: Path) -> None:
     assert read_unlabeled(tmp_path / "a.jsonl", text_column="review") == ["x"]
     with pytest.raises(DataError, match="has no texts"):
         read_unlabeled(tmp_path / "a.jsonl", text_column="n")
+
+
+def test_texts_without_labels_are_taken_once_and_none_that_is_held_out(corpus: Corpus, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text\nnew\nonly here!\nFine\nnew\nso bad\n", encoding="utf-8")
+    (tmp_path / "b.csv").write_text("text\nNew\nnewer\n", encoding="utf-8")
+    names = [str(tmp_path / name) for name in ("a.csv", "b.csv")]
+    found = with_unlabeled(corpus, names, text_column="text", data_root=tmp_path)
+    assert found.unlabeled == ("new", "so bad", "newer")
+    assert found.given == [*corpus.train.texts, "new", "so bad", "newer"]
+    assert [(role, file.file, file.rows) for role, file in found.files.items()][-2:] == [
+        ("unlabeled 1", "a.csv", 2),
+        ("unlabeled 2", "b.csv", 1),
+    ]
+    assert with_unlabeled(corpus, [], text_column="text", data_root=tmp_path) == corpus
+    with pytest.raises(DataError, match="has no texts but such as validation, test or a file before it has"):
+        with_unlabeled(corpus, names[:1] * 2, text_column="text", data_root=tmp_path)

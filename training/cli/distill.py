@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from training.cli.options import DEVICE, FILE, THREADS, data_options, limit_threads, run_options, setting_options
+from training.cli.options import DEVICE, FILE, START, THREADS, data_options, limit_threads, run_options, setting_options
 from training.cli.runs import carry_out
 
 
@@ -37,6 +37,7 @@ from training.cli.runs import carry_out
     "--cache", type=FILE, help="Folder that keeps the teacher's logits, for further students.  [default: none is kept]"
 )
 @setting_options
+@START
 @run_options
 @DEVICE
 @THREADS

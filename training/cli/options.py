@@ -11,11 +11,17 @@ FILE = click.Path(path_type=Path)
 DEVICE = click.option(
     "--device", default="auto", show_default=True, help="auto (CUDA if there is one), cpu, cuda or cuda:N."
 )
+UNLABELED = click.option(
+    "--unlabeled",
+    type=FILE,
+    multiple=True,
+    help="Texts without labels, for the terms semi.virtual_adversarial and semi.entropy. Repeatable.",
+)
 THREADS = click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: as PyTorch chooses]")
 
 
-def data_options(command: Any) -> Any:
-    """Adds the options that say which texts are trained on."""
+def data_options(command: Any, *, test: bool = True) -> Any:
+    """Adds the options that say which texts are trained on and, unless `test` is false, which are scored at the end."""
     options = [
         click.option(
             "--train",
@@ -26,7 +32,7 @@ def data_options(command: Any) -> Any:
         click.option(
             "--validation", type=FILE, help="Texts that pick the weights; if not given, some of the training texts."
         ),
-        click.option("--test", type=FILE, help="Texts that are only scored, once, at the end."),
+        *([click.option("--test", type=FILE, help="Texts that are only scored, once, at the end.")] if test else []),
         click.option("--text-column", help="Column of the texts.  [default: text]"),
         click.option(
             "--label-column",
@@ -69,6 +75,13 @@ def setting_options(command: Any) -> Any:
     """Adds the options that say how it is trained."""
     seed = click.option("--seed", type=click.IntRange(min=0), help="Of everything random.  [default: 0]")
     return recipe_options(seed(command))
+
+
+START = click.option(
+    "--start",
+    type=FILE,
+    help="A folder that pretrain wrote: embedding, LSTM and tokenizer begin there, and are of its shape.",
+)
 
 
 def run_options(command: Any) -> Any:

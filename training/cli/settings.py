@@ -19,9 +19,12 @@ def recipes(name: str | None) -> None:
 
 @click.command()
 @click.option("--recipe", help="With the settings of this recipe.")
-def settings(recipe: str | None) -> None:
+@click.option("--pretrain", is_flag=True, help="Those of pretrain.")
+def settings(recipe: str | None, pretrain: bool) -> None:
     """Lists every setting that --set and a TOML file may change, with its value."""
     from training.config import build_config, flatten, read_recipe
+    from training.pretraining.config import PretrainConfig
 
-    for key, value in flatten(build_config(read_recipe(recipe) if recipe else {})).items():
+    config = PretrainConfig() if pretrain else build_config(read_recipe(recipe) if recipe else {})
+    for key, value in flatten(config).items():
         click.echo(f"{key} = {value}")

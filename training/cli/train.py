@@ -5,13 +5,24 @@ from typing import Any
 
 import click
 
-from training.cli.options import DEVICE, THREADS, data_options, limit_threads, run_options, setting_options
+from training.cli.options import (
+    DEVICE,
+    START,
+    THREADS,
+    UNLABELED,
+    data_options,
+    limit_threads,
+    run_options,
+    setting_options,
+)
 from training.cli.runs import carry_out
 
 
 @click.command()
 @data_options
+@UNLABELED
 @setting_options
+@START
 @run_options
 @DEVICE
 @THREADS
@@ -24,6 +35,7 @@ def train(output: Path, device: str, threads: int | None, resume: bool, overwrit
     \b
     python -m training train --train reviews.csv --output checkpoints/reviews
     python -m training train --recipe sst2 --seed 1 --output checkpoints/sst2
+    python -m training train --train few.csv --unlabeled many.csv --set semi.virtual_adversarial=1 --output runs/few
     """
     from training.train import train as run_training
 

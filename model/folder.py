@@ -1,0 +1,116 @@
+"""A folder of named files with a digest of each: written whole or not at all, and read only as it was written.
+
+`SHA256SUMS` has the form of `sha256sum`, so that `sha256sum -c SHA256SUMS` checks the folder too.
+"""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from model.errors import CheckpointDamaged, CheckpointError, CheckpointMissing
+
+DIGESTS = "SHA256SUMS"
+
+
+def write_folder(directory: Path, contents: Mapping[str, bytes]) -> str:
+    """Writes files and their digests, whole or not at all, and returns the version. A folder of this kind is replaced.
+
+    Raises:
+        CheckpointError: something else stands at `directory`; it is left as it is.
+    """
+    occupied = directory.exists() and not (directory.is_dir() and not any(directory.iterdir()))
+    if occupied and not (directory / DIGESTS).is_file():
+        raise CheckpointError(directory, "exists and is not a checkpoint; it is left as it is")
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    digests = "".join(f"{_digest(content)}  {name}\n" for name, content in contents.items()).encode()
+    partial = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
+    try:
+        partial.chmod(0o755)
+        for name, content in {**contents, DIGESTS: digests}.items():
+            (partial / name).write_bytes(content)
+        _put_in_place(partial, directory)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return version_of(digests)
+
+
+def _put_in_place(partial: Path, directory: Path) -> None:
+    """Renames `partial` to `directory`; what stood there goes once the new folder is in its place."""
+    retired = partial.with_name(f"{partial.name}.old")
+    if directory.exists():
+        directory.rename(retired)
+    partial.rename(directory)
+    shutil.rmtree(retired, ignore_errors=True)
+
+
+def read_folder(directory: Path, names: Iterable[str]) -> dict[str, bytes]:
+    """The bytes of `DIGESTS` and of `names`, read once and compared with their digests: what was checked is used.
+
+    Raises:
+        CheckpointMissing: the folder or a file of it is not there.
+        CheckpointDamaged: a file cannot be read, has no digest or does not match it.
+    """
+    if not directory.is_dir():
+        raise CheckpointMissing(directory, "there is no such folder")
+    digests = _read(directory / DIGESTS)
+    expected = {}
+    for line in digests.decode("utf-8", "replace").splitlines():
+        digest, _, name = line.partition("  ")
+        expected[name] = digest
+    contents = {DIGESTS: digests}
+    for name in names:
+        if name not in expected:
+            raise CheckpointDamaged(directory / DIGESTS, f"has no digest of {name}")
+        contents[name] = _read(directory / name)
+        if _digest(contents[name]) != expected[name]:
+            raise CheckpointDamaged(
+                directory / name,
+                f"is not the file that was saved: its SHA-256 differs from the one in {DIGESTS}",
+            )
+    return contents
+
+
+def version_of(digests: bytes) -> str:
+    """The first 12 hex digits of the digest of `SHA256SUMS`, which stand for the whole folder."""
+    return _digest(digests)[:12]
+
+
+def as_json(value: Any) -> bytes:
+    """JSON for people: indented, with a newline at the end.
+
+    Raises:
+        ValueError: a number is not finite.
+    """
+    return (json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode()
+
+
+def parse_json(path: Path, content: bytes) -> dict[str, Any]:
+    """The JSON object that `path` held.
+
+    Raises:
+        CheckpointDamaged: it is none.
+    """
+    try:
+        value = json.loads(content)
+    except ValueError as error:
+        raise CheckpointDamaged(path, f"is not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise CheckpointDamaged(path, "is not a JSON object")
+    return value
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise CheckpointMissing(path, "there is no such file; the checkpoint is not complete") from None
+    except OSError as error:
+        raise CheckpointDamaged(path, f"cannot be read: {error.strerror}") from None

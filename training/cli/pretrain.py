@@ -1,0 +1,66 @@
+"""`python -m training pretrain`."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from training.cli.group import INTERRUPTED
+from training.cli.options import DEVICE, FILE, THREADS, limit_threads, run_options
+
+
+@click.command()
+@click.argument("texts", type=FILE, nargs=-1, metavar="TEXT...")
+@click.option("--without", type=FILE, multiple=True, help="A file none of whose texts is learned from. Repeatable.")
+@click.option(
+    "--vocabulary", type=FILE, multiple=True, help="Texts that only take part in making the tokenizer. Repeatable."
+)
+@click.option("--text-column", help="Column of the texts, in every file.  [default: text]")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="One setting, for example loop.epochs=5. Repeatable; `settings --pretrain` lists them.",
+)
+@click.option("--seed", type=click.IntRange(min=0), help="Of everything random.  [default: 0]")
+@run_options
+@DEVICE
+@THREADS
+def pretrain(output: Path, device: str, threads: int | None, resume: bool, overwrite: bool, **options: Any) -> None:
+    r"""Trains the embedding and the LSTM as language models on raw texts, for train --start.
+
+    TEXT are files as train takes them, of which only the column of the texts is read. A forward and a backward model
+    learn at once, over the layers that the classifier will use. A bidirectional network can have one layer here: in
+    further ones each direction would see the token that it is to predict. Leave the texts that you will test on out,
+    with --without.
+
+    Ctrl-C (or SIGTERM) stops after the current step and leaves a state in OUTPUT.run; the command to go on is printed.
+
+    \b
+    python -m training pretrain train.csv more.jsonl --without test.csv --output runs/language
+    python -m training train --start runs/language --train train.csv --test test.csv --output runs/classifier
+    """
+    from training.pretraining.request import PretrainOptions, PretrainRequest, new_request, resumed_request
+    from training.pretraining.run import pretrain as run_pretraining
+    from training.report import make_console
+    from training.request import check_output, resume_command
+    from training.runs import RunFolder
+
+    limit_threads(threads)
+    call = PretrainOptions(output=output, **options)
+    run, console = RunFolder(output), make_console()
+    check_output(output, unfinished=run.exists, resume=resume, overwrite=overwrite)
+    going_on = resume and run.exists
+    request = resumed_request(run.read(PretrainRequest), call) if going_on else new_request(call)
+    record = run_pretraining(request, output, resume=going_on, device=device, console=console)
+    if record is None:
+        click.echo(f"stopped; to go on: {resume_command(output, device, threads, 'pretrain')}", err=True)
+        sys.exit(INTERRUPTED)
+    perplexity = record.perplexity
+    console.print(
+        f"validation perplexity {perplexity.before:,.1f} before, {perplexity.after:,.2f} after; wrote {output}",
+        markup=False,
+        highlight=False,
+    )

@@ -1,0 +1,84 @@
+"""`python -m training tune`."""
+
+import shlex
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from training.cli.group import INTERRUPTED
+from training.cli.options import DEVICE, FILE, THREADS, UNLABELED, data_options, limit_threads, setting_options
+
+
+@click.command()
+@partial(data_options, test=False)
+@UNLABELED
+@setting_options
+@click.option(
+    "--space", "space_file", type=FILE, help="What to search, as TOML.  [default: training/space.toml, an example]"
+)
+@click.option(
+    "--budget-s",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    required=True,
+    help="For the whole search; at least five times what one training takes.",
+)
+@click.option("--output", type=FILE, required=True, help="The folder to write.")
+@click.option("--resume", is_flag=True, help="Go on with the search at --output, with the same settings.")
+@click.option("--overwrite", is_flag=True, help="Replace the search at --output.")
+@DEVICE
+@THREADS
+def tune(
+    output: Path,
+    space_file: Path | None,
+    budget_s: float,
+    resume: bool,
+    overwrite: bool,
+    device: str,
+    threads: int | None,
+    **options: Any,
+) -> None:
+    r"""Searches for better settings, within a time and by validation alone.
+
+    The settings as given are trained first and in full. Then others are drawn at random from a space, trained for a
+    ninth of the epochs, the best third of them for a third, and the best of those in full (successive halving). There
+    is no --test, and a test file that a recipe names is not read: what is searched on is not tested on. What --set
+    sets is not searched.
+
+    OUTPUT gets best.toml for train --config, tuning.json with every trial, and a table in Markdown, anew after each
+    trial. Ctrl-C stops; the same command with --resume goes on, also after the time is up, with a larger --budget-s.
+
+    \b
+    python -m training tune --train reviews.csv --budget-s 3600 --output tuned
+    python -m training train --config tuned/best.toml --test test.csv --output checkpoints/reviews
+    """
+    from training.report import make_console
+    from training.request import PROGRAM, CallOptions, new_request
+    from training.space import DEFAULT_SPACE, read_space, without
+    from training.tune import BEST
+    from training.tune import tune as run_search
+
+    limit_threads(threads)
+    space = without(read_space(space_file or DEFAULT_SPACE), options["settings"])
+    request = new_request(CallOptions(output=output, command="tune", **options))
+    words = ["--space", space_file.name] if space_file else []
+    words += ["--budget-s", f"{budget_s:g}"]
+    finished = run_search(
+        request.model_copy(update={"command": f"{request.command} {shlex.join(words)}"}),
+        space,
+        output,
+        budget_s=budget_s,
+        resume=resume,
+        overwrite=overwrite,
+        device=device,
+        console=make_console(),
+    )
+    words = [*PROGRAM, "train", "--config", str(output / BEST), "--output", str(output / "checkpoint")]
+    words += ["--device", device] if device != "auto" else []
+    click.echo(f"to train with the best settings: {shlex.join(words)}")
+    if not finished:
+        click.echo("stopped; the same command with --resume goes on", err=True)
+        sys.exit(INTERRUPTED)

@@ -1,0 +1,107 @@
+"""What a step of the training loop minimises: the seam between the loop and its losses.
+
+Shape suffixes: N examples, C labels, B batch.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from model.batch import Batch
+from model.device import fastest_dtype
+from model.network import LstmClassifier
+
+Rows = npt.NDArray[np.int64]
+"""Places [B] of a batch's texts among the training examples."""
+
+Loss = Callable[[Tensor, Rows], Tensor]
+"""From logits [B, C] and the rows that they belong to, to the mean loss, a scalar. It keeps no state."""
+
+
+class Objective(Protocol):
+    """From a network in training mode and a labelled batch on its device to a scalar to be minimised.
+
+    It keeps no state: what is random follows from PyTorch's generator, whose state is saved with a run, and from
+    `step`, the steps done before this one. So a resumed run goes on exactly.
+    """
+
+    def __call__(self, network: LstmClassifier, batch: Batch, rows: Rows, step: int) -> Tensor:
+        """See above."""
+        ...
+
+
+class Supervised:
+    """The loss of the labelled texts and nothing else."""
+
+    def __init__(self, loss: Loss) -> None:
+        self._loss = loss
+
+    def __call__(self, network: LstmClassifier, batch: Batch, rows: Rows, step: int) -> Tensor:
+        """The mean loss of the batch."""
+        with mixed_precision(batch.ids_TB.device):
+            logits_BC = network(batch.ids_TB, batch.lengths_B)
+        return self._loss(logits_BC.float(), rows)
+
+
+class CrossEntropy:
+    """The cross-entropy of the targets: softmax over labels, or a sigmoid each where targets are [N, C].
+
+    Args:
+        targets: int64 [N], or float32 [N, C] in 0..1.
+        weights_C: of each label, or for [N, C] of its positive side; None weights all alike.
+        label_smoothing: share of the target spread over all labels; not for [N, C].
+        device: of the logits.
+    """
+
+    def __init__(
+        self,
+        targets: npt.NDArray[Any],
+        *,
+        weights_C: npt.NDArray[np.floating[Any]] | None = None,
+        label_smoothing: float = 0.0,
+        device: torch.device,
+    ) -> None:
+        self._targets, self._label_smoothing, self._device = targets, label_smoothing, device
+        self._weights_C = None if weights_C is None else torch.as_tensor(weights_C, dtype=torch.float32, device=device)
+
+    def __call__(self, logits_BC: Tensor, rows: Rows) -> Tensor:
+        """The mean loss of the batch."""
+        targets = torch.as_tensor(self._targets[rows], device=self._device)
+        if targets.ndim == 2:
+            return F.binary_cross_entropy_with_logits(logits_BC, targets, pos_weight=self._weights_C)
+        return F.cross_entropy(
+            logits_BC,
+            targets,
+            weight=self._weights_C,
+            label_smoothing=self._label_smoothing,
+        )
+
+
+def balanced_weights(targets: npt.NDArray[Any], num_labels: int) -> npt.NDArray[np.float64]:
+    """Weight of each label [C] with which a rare one counts as much, or for [N, C] the weight of its positive side.
+
+    Source: King & Zeng 2001, section 4.2 (weighting), with the normalisation N / (C * count) of scikit-learn's
+    `balanced`.
+
+    >>> balanced_weights(np.array([0, 0, 0, 1]), 2).tolist()
+    [0.6666666666666666, 2.0]
+    """
+    if targets.ndim == 2:
+        positives_C = targets.sum(axis=0)
+        positive_side_C: npt.NDArray[np.float64] = (len(targets) - positives_C) / np.maximum(positives_C, 1)
+        return positive_side_C
+    weights_C: npt.NDArray[np.float64] = len(targets) / (
+        num_labels * np.maximum(np.bincount(targets, minlength=num_labels), 1)
+    )
+    return weights_C
+
+
+def mixed_precision(device: torch.device) -> torch.autocast:
+    """Within it, passes run in the device's fastest number format."""
+    dtype = fastest_dtype(device)
+    return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
