@@ -37,11 +37,16 @@ RUN pip install --no-cache-dir -r /tmp/core.txt \
 
 FROM base AS code
 WORKDIR /srv/sluice
+# For the engine. The compiler stays in this stage, and any version will do.
+# hadolint ignore=DL3008
+RUN command -v g++ \
+    || (apt-get update && apt-get install --yes --no-install-recommends g++ && rm -rf /var/lib/apt/lists/*)
 COPY checkpoints checkpoints
 COPY model model
 COPY app app
 # The image is meant to run read-only, so the byte code is made here; it is checked against nothing at start.
-RUN python -m compileall -q --invalidation-mode unchecked-hash app model
+RUN python -m model.build \
+    && python -m compileall -q --invalidation-mode unchecked-hash app model
 
 # --- what both images are at run time ---
 

@@ -1,16 +1,16 @@
 """How fast a checkpoint answers on one core, against other ways to run the same weights.
 
-    python -m benchmarks.engine FILE... [--checkpoint checkpoints/sentiment] [--minilm FOLDER] [--texts 1000] [--rounds 5]
+    python -m benchmarks.engine FILE... [--checkpoint checkpoints/sentiment] [--minilm FOLDER] [--texts 1000]
 
-Texts in, probabilities out, tokenising included, from labelled FILEs such as sst2/test.parquet. The contenders take turns
-on the same texts in the same batches, sorted by length, so that a machine whose speed drifts slows all; each ratio is taken
-round by round.
+Texts in, probabilities out, tokenising included, from labelled FILEs such as sst2/test.parquet. The contenders take
+turns on the same texts in the same batches, sorted by length, so that a machine whose speed drifts slows all; each
+ratio is taken round by round, of CPU time. `compute` leaves out the tokenising, which all but MiniLM share.
 
 packed      `torch.nn.LSTM` over packed sequences in float32: what most people serve.
 pytorch     Sluice's own network in float32, used where there is no engine.
 onnx        ONNX Runtime in float32, if it is installed (`pip install onnx onnxruntime`).
 onnx int8   the same with its dynamic quantisation.
-minilm      another model, for scale: a MiniLM-L6 sequence classifier in `transformers`, float32, texts cut to --minilm-tokens.
+minilm      another model, for scale: a MiniLM-L6 sequence classifier in `transformers`, float32.
 
 Each must give the labels that Sluice's float32 network gives (but MiniLM, which is another model).
 """
@@ -106,7 +106,7 @@ def of_module(module: Forward) -> Callable[[list[Encoded]], Floats]:
 
     def compute(batch: list[Encoded]) -> Floats:
         with torch.inference_mode():
-            return module(*padded(batch)).numpy()  # type: ignore[no-any-return]
+            return module(*padded(batch)).numpy()
 
     return compute
 

@@ -183,11 +183,11 @@ def test_a_library_that_cannot_be_loaded_is_none(tmp_path: Path) -> None:
 
 def test_building_says_what_happened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(build, "LIBRARY", tmp_path / "libengine.so")
-    monkeypatch.setattr(build.shutil, "which", lambda _: None)
+    monkeypatch.setattr("model.build.shutil.which", lambda _: None)
     monkeypatch.delenv("CXX", raising=False)
     assert "no C++ compiler" in build_library()
     monkeypatch.setenv("CXX", "false")
     assert "false failed" in build_library()
     assert list(tmp_path.iterdir()) == []
-    monkeypatch.setattr(build.platform, "machine", lambda: "aarch64")
+    monkeypatch.setattr("model.build.platform.machine", lambda: "aarch64")
     assert "not for aarch64" in build_library()

@@ -25,7 +25,7 @@ from tests.packaging.dockerfile import Instruction, Stage, assignments, copy_con
 from tests.packaging.service import ask, free_port, running, stop, wait_healthy
 
 DEBIAN = "bookworm"
-PACKAGES = "python3,python3-venv,python3-distutils,ca-certificates"
+PACKAGES = "python3,python3-venv,python3-distutils,ca-certificates,g++"
 SYSTEM_PATH = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
