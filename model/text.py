@@ -13,6 +13,7 @@ Source: Sennrich et al. 2016 (byte-pair encoding); Radford et al. 2019 (over byt
 """
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,6 +40,21 @@ PIECE = (
     r"|\p{N}{1,16}"
     r"|[^\s\p{L}\p{M}\p{N}]{1,16}"
 )
+
+
+ASCII_PIECE = re.compile(
+    r"n't(?![a-z])"
+    r"|'(?:s|re|ve|ll|m|d)(?![a-z])"
+    rf"|[a-z]{{1,{MAX_PIECE_CHARS}}}(?=n't(?![a-z]))"
+    rf"|[a-z]{{1,{MAX_PIECE_CHARS}}}"
+    r"|[0-9]{1,16}"
+    r"|[^\sa-z0-9]{1,16}",
+    re.ASCII,
+)
+"""`PIECE` for lower-case ASCII; `tests/model/test_text.py` holds the two together."""
+
+MAX_CACHED = 1 << 17
+"""Pieces whose tokens are kept; some 30 MB at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +130,16 @@ def replace_surrogates(text: str) -> str:
 
 
 class TextEncoder:
-    """Turns texts into token ids with a trained tokenizer. Safe to call from several threads."""
+    """Turns texts into token ids with a trained tokenizer. Safe to call from several threads.
+
+    ASCII texts are cut into pieces here and the tokens of each piece are remembered: three times as fast as the
+    pipeline, and the same. A checkpoint with a pipeline unlike `build_tokenizer`'s goes without.
+    """
 
     def __init__(self, tokenizer: Tokenizer, *, max_tokens: int) -> None:
         self.max_tokens = max_tokens
         self._tokenizer = tokenizer
+        self._known: dict[str, list[int]] | None = {} if _is_lower_case_pipeline(tokenizer) else None
 
     @property
     def vocab_size(self) -> int:
@@ -129,11 +150,43 @@ class TextEncoder:
         """One `Encoded` a text, in order. Never fails on any string."""
         max_chars = self.max_tokens * CHARS_PER_TOKEN
         cleaned = [replace_surrogates(text).strip() for text in texts]
-        encodings = self._tokenizer.encode_batch_fast([text[:max_chars] for text in cleaned], add_special_tokens=False)
         return [
             Encoded(
-                np.asarray(encoding.ids[: self.max_tokens], dtype=np.int32),
-                truncated=len(text) > max_chars or len(encoding.ids) > self.max_tokens,
+                np.array(ids[: self.max_tokens], dtype=np.int32),
+                truncated=len(text) > max_chars or len(ids) > self.max_tokens,
             )
-            for text, encoding in zip(cleaned, encodings, strict=True)
+            for text, ids in zip(cleaned, self._ids([text[:max_chars] for text in cleaned]), strict=True)
         ]
+
+    def _ids(self, texts: Sequence[str]) -> list[list[int]]:
+        if self._known is None:
+            return self._by_pipeline(texts)
+        found = [self._by_piece(text, self._known) if text.isascii() else None for text in texts]
+        others = iter(self._by_pipeline([text for text, ids in zip(texts, found, strict=True) if ids is None]))
+        return [next(others) if ids is None else ids for ids in found]
+
+    def _by_pipeline(self, texts: Sequence[str]) -> list[list[int]]:
+        if not texts:
+            return []
+        return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+
+    def _by_piece(self, text: str, known: dict[str, list[int]]) -> list[int]:
+        pieces = ASCII_PIECE.findall(text.lower())
+        ids: list[int] = []
+        for piece in pieces:
+            of_piece = known.get(piece)
+            if of_piece is None:
+                (of_piece,) = self._by_pipeline([piece])
+                if len(known) < MAX_CACHED:
+                    known[piece] = of_piece
+            ids += of_piece
+        return ids
+
+
+def _is_lower_case_pipeline(tokenizer: Tokenizer) -> bool:
+    """Whether everything but the vocabulary is as `build_tokenizer` makes it, lower case."""
+    ours, theirs = (json.loads(one.to_str()) for one in (build_tokenizer(lowercase=True), tokenizer))
+    parts = ("normalizer", "pre_tokenizer", "added_tokens", "truncation", "padding")
+    return all(ours[part] == theirs[part] for part in parts) and all(
+        ours["model"][part] == theirs["model"][part] for part in ("type", "end_of_word_suffix", "dropout", "unk_token")
+    )

@@ -142,3 +142,38 @@ def test_the_same_texts_give_the_same_vocabulary() -> None:
     """The trainer's hash maps are seeded anew in each one; ten runs would show an order that depends on them."""
     made = {train_vocabulary(build_tokenizer(), TEXTS, vocab_size=650, min_frequency=1).to_str() for _ in range(10)}
     assert len(made) == 1
+
+
+ASCII_TEXT = st.lists(
+    st.sampled_from(
+        ["don't", "n't", "can'", "'s", "isn'tx", "nn't", "a" * 64 + "n't", "a" * 70, "1" * 20, "!" * 20, "'", " "]
+    )
+    | st.text(st.characters(max_codepoint=127)),
+    max_size=8,
+).map("".join)
+
+
+@given(ASCII_TEXT)
+def test_ascii_texts_by_piece_are_as_by_the_pipeline(encoder: TextEncoder, text: str) -> None:
+    plain = TextEncoder(encoder._tokenizer, max_tokens=encoder.max_tokens)
+    plain._known = None
+    (ours,), (theirs,) = encoder.encode([text]), plain.encode([text])
+    assert (ours.ids.tolist(), ours.truncated) == (theirs.ids.tolist(), theirs.truncated)
+
+
+def test_only_the_pipeline_that_is_known_goes_by_piece(tokenizer: Tokenizer) -> None:
+    assert TextEncoder(tokenizer, max_tokens=8)._known is not None
+    cased = train_vocabulary(build_tokenizer(lowercase=False), ["Some text"], vocab_size=600, min_frequency=1)
+    assert TextEncoder(cased, max_tokens=8)._known is None
+    changed = Tokenizer.from_str(tokenizer.to_str())
+    changed.add_tokens(["film"])
+    assert TextEncoder(changed, max_tokens=8)._known is None
+
+
+def test_what_is_remembered_is_bounded(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("model.text.MAX_CACHED", 2)
+    encoder = TextEncoder(tokenizer, max_tokens=64)
+    first = encoder.encode(["one two three four"])
+    assert encoder._known is not None
+    assert len(encoder._known) == 2
+    assert encoder.encode(["one two three four"])[0].ids.tolist() == first[0].ids.tolist()
