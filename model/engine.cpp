@@ -25,10 +25,11 @@ constexpr int TILE = 6;         // rows whose sums stay in registers: 6 * 4 of 3
 constexpr int BLOCK = 24;       // rows that go through all time steps together
 constexpr float H_SCALE = 127;  // of a hidden state, -1 to 1, as an integer
 constexpr int H_ZERO = 128;     // that stands for 0: the instruction wants one factor without a sign
-constexpr float LIMIT = 20;     // beyond it a gate is 0 or 1 to float32; keeps the product of three exponentials finite
+constexpr float LIMIT = 29;     // of a power: 1 / (1 + 2^29) is 0 to a gate; keeps a product of three finite
+constexpr float LOG2_E = 1.44269504f;
 
 struct Direction {
-    const uint16_t *table;   // [vocabulary][H / 16][4][16] half precision: weights times embedding, plus bias
+    const uint16_t *table;   // [vocabulary][H / 16][4][16] half precision: weights times embedding, plus bias, as in `cell`
     const int8_t *weights;   // [H / 16][H / 4][4][16][4]
     const int32_t *offsets;  // [H / 16][4][16] what the sums begin with: takes H_ZERO out again
     const float *scales;     // [H / 16][4][16] from integer sums to gates
@@ -39,19 +40,16 @@ struct State {  // of a block of rows, [row][H]
     std::vector<float> c, largest, sum, last;
 };
 
-// e^x to 2e-7 relative for |x| <= 87: 2^n * 2^f with f in [-1/2, 1/2] and a polynomial for 2^f.
-// Coefficients: Taylor's, ln(2)^k / k!.
-INLINE __m512 exponential(__m512 x) {
-    const __m512 y = _mm512_mul_ps(x, _mm512_set1_ps(1.44269504089f));
-    const __m512 n = _mm512_roundscale_ps(y, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    const __m512 f = _mm512_sub_ps(y, n);
-    __m512 p = _mm512_set1_ps(1.33335581e-3f);
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(9.61812911e-3f));
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(5.55041087e-2f));
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(2.40226507e-1f));
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(6.93147181e-1f));
+// 2^y to 1e-5 relative: 2^floor(y) * 2^f with f in [0, 1) and a polynomial for 2^f.
+// Coefficients: 1 + f + f (1 - f) q(f), exact at both ends, q of degree 2 fitted by least squares at 400 Chebyshev nodes.
+INLINE __m512 power_of_two(__m512 y) {
+    const __m512 f = _mm512_reduce_ps(y, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+    __m512 p = _mm512_set1_ps(1.37113518e-2f);
+    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(5.19001400e-2f));
+    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(2.41298965e-1f));
+    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(6.93089543e-1f));
     p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(1.0f));
-    return _mm512_scalef_ps(p, n);
+    return _mm512_scalef_ps(p, y);
 }
 
 // 1 / x to 1e-8 relative: an estimate of 14 bits and one step of Newton.
@@ -60,21 +58,20 @@ INLINE __m512 reciprocal(__m512 x) {
     return _mm512_mul_ps(r, _mm512_fnmadd_ps(x, r, _mm512_set1_ps(2.0f)));
 }
 
-// New cell and hidden state of 16 units. With E_x = e^-x: sigmoid(x) = 1 / (1 + E_x), tanh(x) = (1 - E_2x) / (1 + E_2x),
-// all over common denominators: five exponentials and two reciprocals.
+// New cell and hidden state of 16 units. The gates come as -log2(e) x, that of the cell as twice as much, so that with
+// E_x = e^-x = 2^gate: sigmoid(x) = 1 / (1 + E_x), tanh(x) = (1 - E_2x) / (1 + E_2x). All over common denominators: five
+// powers and two reciprocals.
 INLINE void cell(const __m512 gates[GATES], __m512 &c, __m512 &h) {
-    const __m512 one = _mm512_set1_ps(1.0f), low = _mm512_set1_ps(-LIMIT), high = _mm512_set1_ps(LIMIT);
-    const __m512 minus = _mm512_set1_ps(-1.0f), minus_two = _mm512_set1_ps(-2.0f);
-    const auto bounded = [&](__m512 x) WIDE { return _mm512_min_ps(_mm512_max_ps(x, low), high); };
-    const __m512 e_i = exponential(_mm512_mul_ps(bounded(gates[0]), minus));
-    const __m512 e_f = exponential(_mm512_mul_ps(bounded(gates[1]), minus));
-    const __m512 e_g = exponential(_mm512_mul_ps(bounded(gates[2]), minus_two));
-    const __m512 e_o = exponential(_mm512_mul_ps(bounded(gates[3]), minus));
+    const __m512 one = _mm512_set1_ps(1.0f), limit = _mm512_set1_ps(LIMIT);
+    const __m512 e_i = power_of_two(_mm512_min_ps(gates[0], limit));
+    const __m512 e_f = power_of_two(_mm512_min_ps(gates[1], limit));
+    const __m512 e_g = power_of_two(_mm512_min_ps(gates[2], limit));
+    const __m512 e_o = power_of_two(_mm512_min_ps(gates[3], limit));
     const __m512 not_f = _mm512_add_ps(one, e_f);
     const __m512 not_ig = _mm512_mul_ps(_mm512_add_ps(one, e_i), _mm512_add_ps(one, e_g));
     const __m512 above = _mm512_fmadd_ps(c, not_ig, _mm512_mul_ps(_mm512_sub_ps(one, e_g), not_f));
     c = _mm512_mul_ps(above, reciprocal(_mm512_mul_ps(not_ig, not_f)));
-    const __m512 e_c = exponential(_mm512_mul_ps(bounded(c), minus_two));
+    const __m512 e_c = power_of_two(_mm512_min_ps(_mm512_mul_ps(c, _mm512_set1_ps(-2 * LOG2_E)), limit));
     const __m512 below = _mm512_mul_ps(_mm512_add_ps(one, e_o), _mm512_add_ps(one, e_c));
     h = _mm512_mul_ps(_mm512_sub_ps(one, e_c), reciprocal(below));
 }
@@ -82,7 +79,7 @@ INLINE void cell(const __m512 gates[GATES], __m512 &c, __m512 &h) {
 // One step of `Rows` rows and one block of 16 units; `inputs` are the rows' places in the table.
 template <int Rows>
 WIDE void step(const Direction &direction, int hidden, int block, bool first, const uint16_t *const *inputs,
-               const uint8_t *h, uint8_t *h_next, float *c, float *largest, float *sum, float *last) {
+               const uint16_t *const *next, const uint8_t *h, uint8_t *h_next, float *c, float *largest, float *sum, float *last) {
     __m512i sums[Rows][GATES];
     const int32_t *offsets = direction.offsets + block * GATES * LANES;
 #pragma GCC unroll 6
@@ -109,6 +106,10 @@ WIDE void step(const Direction &direction, int hidden, int block, bool first, co
     const float *scales = direction.scales + block * GATES * LANES;
 #pragma GCC unroll 6
     for (int r = 0; r < Rows; ++r) {
+        // The table is far larger than the cache: what the next step looks up is fetched while this one computes.
+        const char *fetched = reinterpret_cast<const char *>(next[r] + block * GATES * LANES);
+        _mm_prefetch(fetched, _MM_HINT_T0);
+        _mm_prefetch(fetched + 64, _MM_HINT_T0);
         __m512 gates[GATES];
 #pragma GCC unroll 4
         for (int g = 0; g < GATES; ++g) {
@@ -128,7 +129,7 @@ WIDE void step(const Direction &direction, int hidden, int block, bool first, co
     }
 }
 
-using Step = void (*)(const Direction &, int, int, bool, const uint16_t *const *, const uint8_t *, uint8_t *, float *,
+using Step = void (*)(const Direction &, int, int, bool, const uint16_t *const *, const uint16_t *const *, const uint8_t *, uint8_t *, float *,
                       float *, float *, float *);
 constexpr Step STEPS[TILE + 1] = {nullptr, step<1>, step<2>, step<3>, step<4>, step<5>, step<6>};
 
@@ -148,19 +149,17 @@ WIDE void run_block(const Direction &direction, int hidden, bool backward, const
     for (int64_t t = 0; t < lengths[0]; ++t) {
         while (active > 0 && lengths[active - 1] <= t) --active;
         const uint16_t *inputs[BLOCK];
+        const uint16_t *next[BLOCK];
         for (int r = 0; r < active; ++r) {
             inputs[r] = input(r, t);
-            if (t + 1 < lengths[r]) {
-                const char *next = reinterpret_cast<const char *>(input(r, t + 1));
-                for (size_t byte = 0; byte < per_token * 2; byte += 64) _mm_prefetch(next + byte, _MM_HINT_T1);
-            }
+            next[r] = t + 1 < lengths[r] ? input(r, t + 1) : inputs[r];
         }
         const uint8_t *h = state.h[t & 1].data();
         uint8_t *h_next = state.h[(t + 1) & 1].data();
         for (int block = 0; block < hidden / LANES; ++block)
             for (int r = 0; r < active; r += TILE) {
                 const size_t at = static_cast<size_t>(r) * hidden;
-                STEPS[std::min(TILE, active - r)](direction, hidden, block, t == 0, inputs + r, h + at, h_next + at,
+                STEPS[std::min(TILE, active - r)](direction, hidden, block, t == 0, inputs + r, next + r, h + at, h_next + at,
                                                   state.c.data() + at, state.largest.data() + at,
                                                   state.sum.data() + at, state.last.data() + at);
             }

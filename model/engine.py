@@ -33,6 +33,9 @@ H_SCALE = 127
 H_ZERO = 128
 """See `engine.cpp`."""
 
+GATE_UNITS = -np.log2(np.e) * np.array([1.0, 1.0, 2.0, 1.0])
+"""The library takes gates as powers of two, that of the cell's input twice, all with the other sign."""
+
 MAX_WEIGHT = 127
 ALIGNMENT = 64
 """Bytes; of a vector."""
@@ -150,7 +153,8 @@ def input_table(embedding_VE: torch.Tensor, weight_GE: torch.Tensor, bias_G: tor
     """What each token adds to the gates, float16 [V, H / 16, 4, 16]."""
     gates_VG = embedding_VE @ weight_GE.detach().float().T + bias_G.detach().float()
     num_tokens, hidden = len(gates_VG), gates_VG.shape[1] // GATES
-    blocks = gates_VG.view(num_tokens, GATES, hidden // LANES, LANES).transpose(1, 2)
+    units_411 = torch.from_numpy(GATE_UNITS).float().view(GATES, 1, 1)
+    blocks = (gates_VG.view(num_tokens, GATES, hidden // LANES, LANES) * units_411).transpose(1, 2)
     return aligned(blocks.contiguous().numpy().astype(np.float16))
 
 
@@ -168,7 +172,8 @@ def pack_recurrent(weight_GH: Floats) -> tuple[npt.NDArray[np.int8], npt.NDArray
     def by_block(values_G: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return aligned(values_G.reshape(GATES, hidden // LANES, LANES).transpose(1, 0, 2))
 
-    return aligned(packed), by_block(offsets_G), by_block((steps_G1[:, 0] / H_SCALE).astype(np.float32))
+    scales_G = steps_G1[:, 0] / H_SCALE * np.repeat(GATE_UNITS, hidden)
+    return aligned(packed), by_block(offsets_G), by_block(scales_G.astype(np.float32))
 
 
 def aligned(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -136,7 +136,8 @@ def test_packed_weights_are_the_weights_in_their_places() -> None:
     row = weights[gate * 32 + unit]
     place = (unit // LANES, gate, unit % LANES)
     assert packed[place[0], source // 4, gate, place[2], source % 4] == np.rint(row[source] / np.abs(row).max() * 127)
-    assert scales[place] * 127 * 127 == pytest.approx(np.abs(row).max(), rel=1e-6)
+    unit_of_gate = -2 * np.log2(np.e)  # that of the cell's input, gate 2
+    assert scales[place] * 127 * 127 == pytest.approx(np.abs(row).max() * unit_of_gate, rel=1e-6)
     assert offsets[place] == -H_ZERO * int(np.rint(row / np.abs(row).max() * 127).sum())
 
 
