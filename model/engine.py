@@ -40,6 +40,9 @@ MAX_WEIGHT = 127
 ALIGNMENT = 64
 """Bytes; of a vector."""
 
+TOKENS_AT_ONCE = 1024
+"""Rows of the table that are computed together: bounds the memory that making it takes."""
+
 MIN_ROWS = 24
 """Rows that a thread gets at least: a block of `engine.cpp`."""
 
@@ -151,11 +154,15 @@ def share(lengths_N: npt.NDArray[np.int64], threads: int) -> list[tuple[int, int
 
 def input_table(embedding_VE: torch.Tensor, weight_GE: torch.Tensor, bias_G: torch.Tensor) -> npt.NDArray[np.float16]:
     """What each token adds to the gates, float16 [V, H / 16, 4, 16]."""
-    gates_VG = embedding_VE @ weight_GE.detach().float().T + bias_G.detach().float()
-    num_tokens, hidden = len(gates_VG), gates_VG.shape[1] // GATES
+    hidden = len(bias_G) // GATES
     units_411 = torch.from_numpy(GATE_UNITS).float().view(GATES, 1, 1)
-    blocks = (gates_VG.view(num_tokens, GATES, hidden // LANES, LANES) * units_411).transpose(1, 2)
-    return aligned(blocks.contiguous().numpy().astype(np.float16))
+    table = aligned_empty((len(embedding_VE), hidden // LANES, GATES, LANES), np.dtype(np.float16))
+    for start in range(0, len(table), TOKENS_AT_ONCE):
+        part_VE = embedding_VE[start : start + TOKENS_AT_ONCE]
+        gates_VG = part_VE @ weight_GE.detach().float().T + bias_G.detach().float()
+        blocks = gates_VG.view(len(part_VE), GATES, hidden // LANES, LANES) * units_411
+        table[start : start + TOKENS_AT_ONCE] = blocks.transpose(1, 2).numpy()
+    return table
 
 
 def pack_recurrent(weight_GH: Floats) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int32], Floats]:
@@ -178,11 +185,17 @@ def pack_recurrent(weight_GH: Floats) -> tuple[npt.NDArray[np.int8], npt.NDArray
 
 def aligned(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """A copy whose first byte lies on a multiple of `ALIGNMENT`."""
-    room = np.empty(array.nbytes + ALIGNMENT, dtype=np.uint8)
-    start = -room.ctypes.data % ALIGNMENT
-    copy = room[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy = aligned_empty(array.shape, array.dtype)
     copy[...] = array
     return copy
+
+
+def aligned_empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """An array of this shape, not filled, whose first byte lies on a multiple of `ALIGNMENT`."""
+    size = int(np.prod(shape)) * dtype.itemsize
+    room = np.empty(size + ALIGNMENT, dtype=np.uint8)
+    start = -room.ctypes.data % ALIGNMENT
+    return room[start : start + size].view(dtype).reshape(shape)
 
 
 def _pointer(array: npt.NDArray[Any]) -> ctypes.c_void_p:
