@@ -179,7 +179,8 @@ class LstmClassifier(nn.Module):
         self.convolution = Convolution(architecture.embedding_dim, width) if width else None
         buckets = architecture.ngram_buckets
         self.ngrams = NgramBag(buckets, architecture.ngram_order, num_labels) if buckets else None
-        nn.init.normal_(self.embedding, std=0.1)
+        if not self.embedding.is_meta:  # there it would import PyTorch's compiler: two seconds and 60 MB for nothing
+            nn.init.normal_(self.embedding, std=0.1)
         nn.init.xavier_uniform_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
