@@ -7,6 +7,7 @@ LSTM have none and take their steps one by one. `model.cell` and `model.cells` h
 Shape suffixes: T time steps, B batch, D input width, H hidden units, G = gates * H.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -18,7 +19,7 @@ from model.cells import EPSILON
 from model.config import Cell
 
 
-class Recurrent(nn.Module):
+class Recurrent(nn.Module, ABC):
     """What the layers share: weights of all gates stacked, one bias a gate, and how they begin.
 
     Attributes:
@@ -55,9 +56,9 @@ class Recurrent(nn.Module):
         """All hidden states [T, B, H]; `weight_drop` is the rate at which `weight_hh` is dropped in training."""
         return self.states(x_TBD, F.dropout(self.weight_hh, weight_drop, self.training))
 
+    @abstractmethod
     def states(self, x_TBD: Tensor, weight_hh: Tensor) -> Tensor:
         """All hidden states [T, B, H] with these recurrent weights."""
-        raise NotImplementedError
 
 
 class Fused(Recurrent):

@@ -48,11 +48,14 @@ def test_every_route_and_every_error_is_documented() -> None:
 
 def test_examples_have_the_form_that_the_code_reads_and_writes() -> None:
     for request in EXAMPLE_REQUESTS.values():
-        msgspec.convert(request["value"], PredictRequest)
+        assert msgspec.convert(request["value"], PredictRequest).inputs
     for response in EXAMPLE_RESPONSES.values():
         value: Any = response["value"]
-        for entry in msgspec.convert(value, PredictResponse).predictions:
-            msgspec.convert(entry, FailedPrediction if "error" in entry else Prediction)
+        entries = msgspec.convert(value, PredictResponse).predictions
+        assert entries
+        for entry in entries:
+            kind = FailedPrediction if "error" in entry else Prediction
+            assert isinstance(msgspec.convert(entry, kind), kind)
 
 
 def test_document_carries_the_limits() -> None:

@@ -64,8 +64,9 @@ def test_wrong_settings_are_one_sentence(environ: dict[str, str], sentence: str)
 
 
 def test_variables_of_kubernetes_are_left_alone() -> None:
-    Settings.from_env({"SLUICE_SERVICE_HOST": "10.0.0.1", "SLUICE_PORT_8000_TCP": "tcp://10.0.0.1:8000"})
-    Settings.from_env({"SLUICE_DATA": "data"})  # of `python -m training`
+    of_kubernetes = {"SLUICE_SERVICE_HOST": "10.0.0.1", "SLUICE_PORT_8000_TCP": "tcp://10.0.0.1:8000"}
+    of_training = {"SLUICE_DATA": "data"}
+    assert Settings.from_env(of_kubernetes | of_training) == Settings()
 
 
 def test_settings_are_frozen_and_closed() -> None:

@@ -5,7 +5,7 @@ import torch
 
 from model.cells import CELLS
 from model.config import Cell
-from model.recurrent import LAYERS, Recurrent
+from model.recurrent import LAYERS
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -38,11 +38,3 @@ def test_runs_in_bfloat16_and_under_autocast(name: Cell) -> None:
     small = layer.to(torch.bfloat16)(x_TBD.bfloat16())
     assert small.dtype == torch.bfloat16
     torch.testing.assert_close(small.float(), wanted, atol=0.05, rtol=0.05)
-
-
-def test_the_interface_computes_nothing_itself() -> None:
-    class Nothing(Recurrent):
-        num_gates = 1
-
-    with pytest.raises(NotImplementedError):
-        Nothing(2, 2)(torch.zeros(1, 1, 2))

@@ -89,7 +89,9 @@ def test_the_images_code_serves_by_itself(tmp_path: Path) -> None:
     with running([sys.executable, *command[1:]], env=env, cwd=tmp_path) as server:
         wait_healthy(server, [sys.executable, *health[1:]], env=env)
         ask(port)
+        assert server.poll() is None
         stop(server)
+        assert server.poll() is not None
 
 
 # --- the reader of Dockerfiles ---
