@@ -1,9 +1,10 @@
 """The application, assembled in one place from plain values."""
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -11,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 from app import VERSION
 from app.contract import Classifier
@@ -24,6 +26,23 @@ from app.predict import predict_route
 from app.routes import ASSETS_PATH, api_routes
 from app.routing import NamedMount
 from app.settings import Settings
+
+
+class Application(FastAPI):
+    """FastAPI inside a layer of ours: middleware that is added to FastAPI would stand within its own.
+
+    Args:
+        outermost: makes that layer of all the others.
+        options: FastAPI's.
+    """
+
+    def __init__(self, outermost: Callable[[ASGIApp], ASGIApp], **options: Any) -> None:
+        super().__init__(**options)
+        self._outermost = outermost
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """What the application is served as."""
+        return self._outermost(super().build_middleware_stack())
 
 
 def create_app(settings: Settings | None = None, classifiers: Mapping[str, Classifier] | None = None) -> FastAPI:
@@ -49,7 +68,9 @@ def create_app(settings: Settings | None = None, classifiers: Mapping[str, Class
         yield
         await models.stop()
 
-    app = FastAPI(
+    predict = predict_route(models, settings)
+    app = Application(
+        partial(Observed, metrics=metrics, models=models, direct=[predict]),
         title="Sluice",
         version=VERSION,
         description=DESCRIPTION,
@@ -64,9 +85,7 @@ def create_app(settings: Settings | None = None, classifiers: Mapping[str, Class
         },
     )
     app.state.models = models
-    app.add_middleware(Observed, metrics=metrics, models=models)
-    # First: the router tries routes in order, and this is the one that must be fast.
-    app.router.routes.insert(0, predict_route(models, settings))
+    app.router.routes.append(predict)
     app.include_router(api_routes(models, metrics, settings))
     # FastAPI's own page loads its scripts from another host; these come from the package.
     app.router.routes.append(NamedMount(ASSETS_PATH, StaticFiles(packages=[("fastapi_offline", "static")])))

@@ -1,6 +1,7 @@
-"""What surrounds every request: an id, a line in the log, a count, and a last answer when all else fails.
+"""What surrounds every request: an id, a line in the log, a count, an answer to every error, and the short way.
 
-Plain ASGI. Starlette's `BaseHTTPMiddleware` costs 175 µs a layer and hides clients that leave.
+Plain ASGI. Starlette's `BaseHTTPMiddleware` costs 175 µs a layer and hides clients that leave. It stands outside of all
+that FastAPI wraps around its routes (seven layers, about 20 µs), and hands what must be fast straight to its endpoint.
 """
 
 import asyncio
@@ -9,14 +10,15 @@ import logging
 import re
 import secrets
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import NotReady, problem_response
+from app.errors import AppError, NotReady, problem_response
 from app.metrics import Metrics
 from app.models import Models
-from app.routing import template
+from app.routing import NamedRoute, template
 
 logger = logging.getLogger("app.request")
 
@@ -42,10 +44,18 @@ class RequestRecord:
 
 
 class Observed:
-    """The only layer of middleware."""
+    """The outermost layer, and the only one of ours.
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, models: Models) -> None:
+    Args:
+        app: everything.
+        metrics, models: see there.
+        direct: routes of `app` whose POST requests go to their endpoint, an ASGI application, without the way through
+            the router. What else is sent to their paths goes the long way, and so does all under a mount.
+    """
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, models: Models, direct: Sequence[NamedRoute] = ()) -> None:
         self.app = app
+        self._direct = {route.path: route for route in direct}
         self._metrics = metrics
         self._models = models
         # Drawn once and counted on: a system call for each request costs more than all else here.
@@ -73,8 +83,13 @@ class Observed:
                 message = {**message, "headers": headers}
             await send(message)
 
+        app, route = self.app, self._direct.get(scope["path"])
+        if route is not None and scope["method"] == "POST":
+            app, scope["route"] = route.app, route
         try:
-            await self.app(scope, receive, observed_send)
+            await app(scope, receive, observed_send)
+        except AppError as error:
+            await problem_response(error)(scope, receive, observed_send)
         except asyncio.CancelledError:
             # After SIGTERM the server's patience has an end. Whoever still waits hears so.
             if not status:
