@@ -10,6 +10,7 @@
 #include <immintrin.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <vector>
@@ -212,12 +213,13 @@ void sluice_pool(int directions, int hidden, const uint16_t *const *tables, cons
     }
 }
 
-// Sums the table's rows of the distinct n-grams of the texts `begin` to `end` - 1 onto `logits` [texts][labels].
-// The buckets are those of model/ngrams.py.
+// Adds to `logits` [texts][labels] the table's rows of the distinct n-grams of the texts `begin` to `end` - 1, over the root
+// of how many each text has. Buckets and root are those of model/ngrams.py.
 void sluice_ngrams(int labels, int order, int64_t buckets, const float *table, const int32_t *ids,
                    const int64_t *starts, int64_t begin, int64_t end, float *logits) {
     constexpr uint64_t MULTIPLIER = 0x9E3779B97F4A7C15ull;
     std::vector<int64_t> found;
+    std::vector<float> sums;
     for (int64_t text = begin; text < end; ++text) {
         const int32_t *row = ids + starts[text];
         const int64_t length = starts[text + 1] - starts[text];
@@ -231,8 +233,12 @@ void sluice_ngrams(int labels, int order, int64_t buckets, const float *table, c
             }
         std::sort(found.begin(), found.end());
         found.erase(std::unique(found.begin(), found.end()), found.end());
+        if (found.empty()) continue;
+        sums.assign(labels, 0.0f);
         for (const int64_t bucket : found)
-            for (int label = 0; label < labels; ++label) logits[text * labels + label] += table[bucket * labels + label];
+            for (int label = 0; label < labels; ++label) sums[label] += table[bucket * labels + label];
+        const float root = std::sqrt(static_cast<float>(found.size()));
+        for (int label = 0; label < labels; ++label) logits[text * labels + label] += sums[label] / root;
     }
 }
 }
