@@ -10,6 +10,7 @@
 #include <immintrin.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <vector>
@@ -27,6 +28,10 @@ constexpr float H_SCALE = 127;  // of a hidden state, -1 to 1, as an integer
 constexpr int H_ZERO = 128;     // that stands for 0: the instruction wants one factor without a sign
 constexpr float LIMIT = 29;     // of a power: 1 / (1 + 2^29) is 0 to a gate; keeps a product of three finite
 constexpr float LOG2_E = 1.44269504f;
+
+constexpr int POOLS = 3;        // largest, mean and last state
+constexpr uint64_t MULTIPLIER = 0x9E3779B97F4A7C15ull;  // of model/ngrams.py
+constexpr int HASH_SHIFT = 20;
 
 struct Direction {
     const uint16_t *table;   // [vocabulary][H / 16][4][16] half precision: weights times embedding, plus bias, as in `cell`
@@ -136,7 +141,7 @@ constexpr Step STEPS[TILE + 1] = {nullptr, step<1>, step<2>, step<3>, step<4>, s
 // All time steps of up to BLOCK rows, longest first, in one direction; leaves the pooled states in `state`.
 WIDE void run_block(const Direction &direction, int hidden, bool backward, const int32_t *const *ids,
                     const int64_t *lengths, int rows, State &state) {
-    const size_t size = static_cast<size_t>(BLOCK) * hidden, per_token = static_cast<size_t>(GATES) * hidden;
+    const size_t size = static_cast<size_t>(rows) * hidden, per_token = static_cast<size_t>(GATES) * hidden;
     state.c.assign(size, 0.0f);
     state.sum.assign(size, 0.0f);
     state.last.assign(size, 0.0f);
@@ -166,6 +171,66 @@ WIDE void run_block(const Direction &direction, int hidden, bool backward, const
     }
 }
 
+// Scalar product; n is a multiple of 16.
+INLINE float dot(const float *a, const float *b, int n) {
+    __m512 sum = _mm512_setzero_ps();
+    for (int j = 0; j < n; j += LANES) sum = _mm512_fmadd_ps(_mm512_loadu_ps(a + j), _mm512_loadu_ps(b + j), sum);
+    return _mm512_reduce_add_ps(sum);
+}
+
+}  // namespace
+
+extern "C" {
+
+struct Model {  // as model/engine.py fills it; of two directions the forward one is first
+    int32_t directions, hidden, labels, num_pools, ngram_order;
+    int32_t pools[POOLS];  // which of largest (0), mean (1) and last (2), in the order of the head
+    int64_t buckets;       // 0: no n-grams
+    Direction layers[2];
+    const float *head;    // [labels][num_pools][directions][H]
+    const float *bias;    // [labels]
+    const float *ngrams;  // [buckets][labels]
+};
+}
+
+namespace {
+
+// Adds to `logits` [labels] of one text what its block's pooled states of one direction give.
+WIDE void add_head(const Model &model, int direction, const State &state, size_t at, int64_t length, float *logits) {
+    if (length == 0) return;
+    const int hidden = model.hidden;
+    const float *pooled[POOLS] = {state.largest.data() + at, state.sum.data() + at, state.last.data() + at};
+    for (int label = 0; label < model.labels; ++label)
+        for (int p = 0; p < model.num_pools; ++p) {
+            const int row = (label * model.num_pools + p) * model.directions + direction;
+            const float product = dot(pooled[model.pools[p]], model.head + static_cast<size_t>(row) * hidden, hidden);
+            logits[label] += model.pools[p] == 1 ? product / static_cast<float>(length) : product;
+        }
+}
+
+// Adds to `logits` [labels] of one text the table's rows of its distinct n-grams over the root of how many they are.
+// Buckets and root are those of model/ngrams.py; `found` and `sums` only spare the allocation.
+void add_ngrams(const Model &model, const int32_t *row, int64_t length, std::vector<int64_t> &found,
+                std::vector<float> &sums, float *logits) {
+    found.clear();
+    for (int n = 1; n <= model.ngram_order; ++n)
+        for (int64_t at = 0; at + n <= length; ++at) {
+            uint64_t key = 0;
+            for (int k = 0; k < n; ++k) key = (key + static_cast<uint64_t>(row[at + k]) + 1) * MULTIPLIER;
+            const int64_t bucket = (static_cast<int64_t>(key) >> HASH_SHIFT) % model.buckets;
+            found.push_back(bucket < 0 ? bucket + model.buckets : bucket);
+        }
+    std::sort(found.begin(), found.end());
+    found.erase(std::unique(found.begin(), found.end()), found.end());
+    if (found.empty()) return;
+    const int labels = model.labels;
+    sums.assign(labels, 0.0f);
+    for (const int64_t bucket : found)
+        for (int label = 0; label < labels; ++label) sums[label] += model.ngrams[bucket * labels + label];
+    const float root = std::sqrt(static_cast<float>(found.size()));
+    for (int label = 0; label < labels; ++label) logits[label] += sums[label] / root;
+}
+
 }  // namespace
 
 extern "C" {
@@ -178,61 +243,34 @@ int sluice_supported() {
            __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("fma");
 }
 
-// Pools the texts order[begin] to order[end - 1], which must be sorted by length, longest first.
-//
-// tables, weights, offsets, scales: one pointer a direction, the forward one first. ids: all texts, one after another;
-// text n is ids[starts[n]] to ids[starts[n + 1] - 1]. pooled: [texts][3][directions][hidden]: largest, mean and last state;
-// zeros for a text without tokens.
-void sluice_pool(int directions, int hidden, const uint16_t *const *tables, const int8_t *const *weights,
-                 const int32_t *const *offsets, const float *const *scales, const int32_t *ids, const int64_t *starts,
-                 const int64_t *order, int64_t begin, int64_t end, float *pooled) {
+// So that the caller can tell whether its idea of `Model` is this one.
+int sluice_size_of_model() { return static_cast<int>(sizeof(Model)); }
+
+// Logits [texts][labels] of the texts order[begin] to order[end - 1], which must be sorted by length, longest first.
+// ids: all texts, one after another; text n is ids[starts[n]] to ids[starts[n + 1] - 1].
+void sluice_logits(const Model *model, const int32_t *ids, const int64_t *starts, const int64_t *order, int64_t begin,
+                   int64_t end, float *logits) {
     State state;
+    std::vector<int64_t> found;
+    std::vector<float> sums;
     for (int64_t first = begin; first < end; first += BLOCK) {
         const int rows = static_cast<int>(std::min<int64_t>(BLOCK, end - first));
         const int32_t *texts[BLOCK];
         int64_t lengths[BLOCK];
+        float *out[BLOCK];
         for (int r = 0; r < rows; ++r) {
             const int64_t text = order[first + r];
             texts[r] = ids + starts[text];
             lengths[r] = starts[text + 1] - starts[text];
+            out[r] = logits + text * model->labels;
+            std::copy_n(model->bias, model->labels, out[r]);
+            if (model->buckets) add_ngrams(*model, texts[r], lengths[r], found, sums, out[r]);
         }
-        for (int d = 0; d < directions; ++d) {
-            run_block({tables[d], weights[d], offsets[d], scales[d]}, hidden, d == 1, texts, lengths, rows, state);
-            for (int r = 0; r < rows; ++r) {
-                float *out = pooled + (order[first + r] * 3 * directions + d) * hidden;
-                const size_t at = static_cast<size_t>(r) * hidden, next = static_cast<size_t>(directions) * hidden;
-                for (int j = 0; j < hidden; ++j) {
-                    const bool none = lengths[r] == 0;
-                    out[j] = none ? 0.0f : state.largest[at + j];
-                    out[next + j] = none ? 0.0f : state.sum[at + j] / static_cast<float>(lengths[r]);
-                    out[2 * next + j] = none ? 0.0f : state.last[at + j];
-                }
-            }
+        for (int d = 0; d < model->directions; ++d) {
+            run_block(model->layers[d], model->hidden, d == 1, texts, lengths, rows, state);
+            for (int r = 0; r < rows; ++r)
+                add_head(*model, d, state, static_cast<size_t>(r) * model->hidden, lengths[r], out[r]);
         }
-    }
-}
-
-// Sums the table's rows of the distinct n-grams of the texts `begin` to `end` - 1 onto `logits` [texts][labels].
-// The buckets are those of model/ngrams.py.
-void sluice_ngrams(int labels, int order, int64_t buckets, const float *table, const int32_t *ids,
-                   const int64_t *starts, int64_t begin, int64_t end, float *logits) {
-    constexpr uint64_t MULTIPLIER = 0x9E3779B97F4A7C15ull;
-    std::vector<int64_t> found;
-    for (int64_t text = begin; text < end; ++text) {
-        const int32_t *row = ids + starts[text];
-        const int64_t length = starts[text + 1] - starts[text];
-        found.clear();
-        for (int n = 1; n <= order; ++n)
-            for (int64_t at = 0; at + n <= length; ++at) {
-                uint64_t key = 0;
-                for (int k = 0; k < n; ++k) key = (key + static_cast<uint64_t>(row[at + k]) + 1) * MULTIPLIER;
-                const int64_t bucket = (static_cast<int64_t>(key) >> 20) % buckets;
-                found.push_back(bucket < 0 ? bucket + buckets : bucket);
-            }
-        std::sort(found.begin(), found.end());
-        found.erase(std::unique(found.begin(), found.end()), found.end());
-        for (const int64_t bucket : found)
-            for (int label = 0; label < labels; ++label) logits[text * labels + label] += table[bucket * labels + label];
     }
 }
 }

@@ -59,9 +59,13 @@ def library() -> ctypes.CDLL | None:
         return None
     try:
         found = ctypes.CDLL(str(LIBRARY))
-    except OSError:
+        # One built from another version of engine.cpp would misread what it is given.
+        fits = found.sluice_size_of_model() == ctypes.sizeof(_Model)
+    except (OSError, AttributeError):
         return None
-    return found if found.sluice_supported() else None
+    found.sluice_logits.argtypes = [ctypes.c_void_p] * 4 + [ctypes.c_int64] * 2 + [ctypes.c_void_p]
+    found.sluice_logits.restype = None
+    return found if fits and found.sluice_supported() else None
 
 
 def unfit(architecture: Architecture) -> str | None:
@@ -69,7 +73,7 @@ def unfit(architecture: Architecture) -> str | None:
     if not LIBRARY.is_file():
         return "its library has not been built; python -m model.build does it where there is a C++ compiler"
     if library() is None:
-        return "the processor has no AVX-512 with VNNI, or the library is for another one"
+        return "the processor has no AVX-512 with VNNI, or the library is of another version: python -m model.build"
     kind = architecture.cell == "lstm" and architecture.num_layers == 1 and not architecture.conv_width
     if not kind or architecture.pooling not in POOLS or architecture.hidden_size % LANES:
         return f"it is for one layer of LSTM, units in multiples of {LANES}, pooled without attention"
@@ -89,53 +93,80 @@ class Engine:
         architecture = network.architecture
         if found is None or (reason := unfit(architecture)) is not None:
             raise ValueError(f"no engine: {reason if found else 'no library'}")
-        self._library, self._hidden = found, architecture.hidden_size
-        directions = range(architecture.num_directions)
-        layers = [network.lstm(0, direction) for direction in directions]
-        embedding_VE = network.embedding.detach().float()
-        self._tables = [input_table(embedding_VE, layer.weight_ih, layer.bias) for layer in layers]
-        packed = [pack_recurrent(layer.weight_hh.detach().float().numpy()) for layer in layers]
-        self._weights, self._offsets, self._scales = map(list, zip(*packed, strict=True))
-        self._head_SC = network.head.weight.detach().float().numpy().T.copy()
-        self._bias_C = network.head.bias.detach().float().numpy()
-        self._pools = POOLS[architecture.pooling]
-        self._ngrams = None if network.ngrams is None else network.ngrams.table.detach().float().numpy().copy()
-        self._order = architecture.ngram_order
+        self._library = found
+        self._num_labels = network.head.out_features
+        self._model, self._arrays = describe(network)
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, "engine") if threads > 1 else None
 
     def logits(self, rows: Sequence[Ids]) -> Floats:
         """Logits [N, C] of token ids; a text's do not depend on the others."""
-        num_texts, directions = len(rows), len(self._tables)
-        lengths_N = np.fromiter((len(row) for row in rows), dtype=np.int64, count=num_texts)
-        starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths_N)])
-        ids = np.ascontiguousarray(np.concatenate(rows) if num_texts else np.zeros(0), dtype=np.int32)
-        order_N = np.argsort(-lengths_N, kind="stable")
-        pooled = np.empty((num_texts, 3, directions, self._hidden), dtype=np.float32)
-        linear_NC = np.zeros((num_texts, len(self._bias_C)), dtype=np.float32)
-
-        def run(part: tuple[int, int]) -> None:
-            begin, end = part
-            self._library.sluice_pool(
-                directions, self._hidden, _pointers(self._tables), _pointers(self._weights), _pointers(self._offsets),
-                _pointers(self._scales), _pointer(ids), _pointer(starts), _pointer(order_N), ctypes.c_int64(begin),
-                ctypes.c_int64(end), _pointer(pooled),
-            )  # fmt: skip
-            if self._ngrams is not None:
-                self._library.sluice_ngrams(
-                    len(self._bias_C), self._order, ctypes.c_int64(len(self._ngrams)), _pointer(self._ngrams),
-                    _pointer(ids), _pointer(starts), ctypes.c_int64(begin), ctypes.c_int64(end), _pointer(linear_NC),
-                )  # fmt: skip
-
-        parts = share(lengths_N[order_N], self._threads)
-        if self._pool is None or len(parts) == 1:
-            for part in parts:
-                run(part)
+        num_texts = len(rows)
+        logits_NC = np.empty((num_texts, self._num_labels), dtype=np.float32)
+        if not num_texts:
+            return logits_NC
+        lengths_N = np.fromiter(map(len, rows), dtype=np.int64, count=num_texts)
+        starts = np.zeros(num_texts + 1, dtype=np.int64)
+        lengths_N.cumsum(out=starts[1:])
+        ids = np.ascontiguousarray(np.concatenate(rows), dtype=np.int32)
+        order_N = (-lengths_N).argsort(kind="stable")
+        fixed = (ctypes.addressof(self._model), _address(ids), _address(starts), _address(order_N))
+        answer = _address(logits_NC)
+        if self._pool is None or num_texts < 2 * MIN_ROWS:
+            self._library.sluice_logits(*fixed, 0, num_texts, answer)
         else:
-            list(self._pool.map(run, parts))
-        states_NS = pooled[:, self._pools].reshape(num_texts, len(self._head_SC))
-        logits_NC: Floats = states_NS @ self._head_SC + self._bias_C + linear_NC
+            parts = share(lengths_N[order_N], self._threads)
+            list(self._pool.map(lambda part: self._library.sluice_logits(*fixed, *part, answer), parts))
         return logits_NC
+
+
+class _Layer(ctypes.Structure):
+    """`Direction` of `engine.cpp`."""
+
+    _fields_ = [(name, ctypes.c_void_p) for name in ("table", "weights", "offsets", "scales")]
+
+
+class _Model(ctypes.Structure):
+    """`Model` of `engine.cpp`."""
+
+    _fields_ = [
+        *((name, ctypes.c_int32) for name in ("directions", "hidden", "labels", "num_pools", "ngram_order")),
+        ("pools", ctypes.c_int32 * 3),
+        ("buckets", ctypes.c_int64),
+        ("layers", _Layer * 2),
+        *((name, ctypes.c_void_p) for name in ("head", "bias", "ngrams")),
+    ]
+
+
+def describe(network: LstmClassifier) -> tuple[_Model, list[npt.NDArray[Any]]]:
+    """The network for the library, and the arrays that it points into, which must live as long."""
+    architecture = network.architecture
+    model = _Model(
+        directions=architecture.num_directions,
+        hidden=architecture.hidden_size,
+        labels=network.head.out_features,
+        num_pools=len(POOLS[architecture.pooling]),
+        ngram_order=architecture.ngram_order,
+        pools=POOLS[architecture.pooling],
+        buckets=architecture.ngram_buckets,
+    )
+    arrays: list[npt.NDArray[Any]] = []
+
+    def kept(array: npt.NDArray[Any]) -> int:
+        arrays.append(array)
+        return _address(array)
+
+    embedding_VE = network.embedding.detach().float()
+    for direction in range(architecture.num_directions):
+        layer = network.lstm(0, direction)
+        table = input_table(embedding_VE, layer.weight_ih, layer.bias)
+        packed = pack_recurrent(layer.weight_hh.detach().float().numpy())
+        model.layers[direction] = _Layer(*map(kept, (table, *packed)))
+    model.head = kept(network.head.weight.detach().float().numpy().copy())
+    model.bias = kept(network.head.bias.detach().float().numpy().copy())
+    if network.ngrams is not None:
+        model.ngrams = kept(network.ngrams.table.detach().float().numpy().copy())
+    return model, arrays
 
 
 def share(lengths_N: npt.NDArray[np.int64], threads: int) -> list[tuple[int, int]]:
@@ -198,9 +229,5 @@ def aligned_empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[A
     return room[start : start + size].view(dtype).reshape(shape)
 
 
-def _pointer(array: npt.NDArray[Any]) -> ctypes.c_void_p:
-    return ctypes.c_void_p(array.ctypes.data)
-
-
-def _pointers(arrays: Sequence[npt.NDArray[Any]]) -> Any:
-    return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))
+def _address(array: npt.NDArray[Any]) -> int:
+    return array.ctypes.data

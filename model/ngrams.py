@@ -3,7 +3,8 @@
 It is fitted apart from the network (`training.ngrams`), by a method that suits it better than gradient steps do.
 
 Source: Cheng et al. 2016, "Wide & Deep Learning", eq. 3 (the sum of the logits); Weinberger et al. 2009 (hashing);
-Wang & Manning 2012 (n-grams that are there or not, not their number).
+Wang & Manning 2012 (n-grams that are there or not, not their number); division by the root of how many there are is the
+Euclidean norm of TF-IDF's vectors (Joachims 1998, section 5.2), without which logits grow with the text.
 
 Shape suffixes: T time steps, B batch, C labels, P places: of all n-grams of a text, one order after another.
 """
@@ -50,6 +51,8 @@ def distinct_buckets(ids_TB: Tensor, lengths_B: Tensor, max_order: int, num_buck
 class NgramBag(nn.Module):
     """Logits from the n-grams of 1 to `max_order` tokens that a text holds; zero until fitted.
 
+    Their rows of the table, summed, over the root of how many distinct ones there are.
+
     Attributes:
         table: [buckets, C], shared by all orders; no gradient flows into it.
     """
@@ -64,4 +67,5 @@ class NgramBag(nn.Module):
         num_buckets = len(self.table)
         buckets_PB = distinct_buckets(ids_TB.long(), lengths_B, self.max_order, num_buckets)
         there_PB1 = (buckets_PB < num_buckets).unsqueeze(2).to(self.table.dtype)
-        return (F.embedding(buckets_PB.clamp(max=num_buckets - 1), self.table) * there_PB1).sum(0)
+        sums_BC = (F.embedding(buckets_PB.clamp(max=num_buckets - 1), self.table) * there_PB1).sum(0)
+        return sums_BC * there_PB1.sum(0).clamp(min=1).rsqrt()

@@ -28,13 +28,13 @@ def with_ngrams(
     order = settings.order or (3 if mostly_chinese(corpus.train.texts) else 2)
     encoder = TextEncoder(tokenizer, max_tokens=config.tokenizer.max_tokens)
     rows = [text.ids for text in encoder.encode(corpus.train.texts)]
-    there_NF = count_ngrams(rows, order, settings.buckets)
-    there_VF = count_ngrams(trainer.validation.ids, order, settings.buckets)
+    present_NF = count_ngrams(rows, order, settings.buckets)
+    present_VF = count_ngrams(trainer.validation.ids, order, settings.buckets)
     truth_NC, truth_VC = truth_of(corpus.train, corpus.labels), truth_of(corpus.stopping, corpus.labels)
     logits_VC = trainer.logits(trainer.validation)
     balanced = config.loop.class_weights == "balanced"
     blends = [
-        fit_blend(there_NF, truth_NC, there_VF, truth_VC, logits_VC, order, strength, corpus.task, balanced=balanced)
+        fit_blend(present_NF, truth_NC, present_VF, truth_VC, logits_VC, order, strength, corpus.task, balanced=balanced)
         for strength in settings.strengths
     ]
     best = min(blends, key=lambda blend: blend.loss)

@@ -26,32 +26,38 @@ ALWAYS = 10.0
 """Logit of a label that every training text has, where labels come in sets."""
 
 
-def log_count_ratios(counts_NF: Any, y_N: Decisions) -> Floats:
+def log_count_ratios(present_NF: Any, y_N: Decisions) -> Floats:
     """How much more often each n-gram is in the texts with the label than in the others, in nats; float64 [F].
+
+    0 for an n-gram that no text holds: a hashed table has many, which smoothing must not count as seen.
 
     Source: Wang & Manning 2012, section 3, r.
     """
-    p_F = SMOOTHING + np.asarray(counts_NF[np.flatnonzero(y_N)].sum(axis=0), dtype=np.float64).ravel()
-    q_F = SMOOTHING + np.asarray(counts_NF[np.flatnonzero(~y_N)].sum(axis=0), dtype=np.float64).ravel()
-    return np.asarray(np.log((p_F / p_F.sum()) / (q_F / q_F.sum())))
+    with_F = np.asarray((present_NF[np.flatnonzero(y_N)] > 0).sum(axis=0), dtype=np.float64).ravel()
+    without_F = np.asarray((present_NF[np.flatnonzero(~y_N)] > 0).sum(axis=0), dtype=np.float64).ravel()
+    held_F = with_F + without_F > 0
+    p_F, q_F = (SMOOTHING + with_F) * held_F, (SMOOTHING + without_F) * held_F
+    ratios_F = np.zeros_like(p_F)
+    ratios_F[held_F] = np.log((p_F[held_F] / p_F.sum()) / (q_F[held_F] / q_F.sum()))
+    return ratios_F
 
 
-def fit_svm(there_NF: Any, strength: float, y_N: Decisions, *, balanced: bool = False) -> tuple[Floats, Floats, float]:
+def fit_svm(present_NF: Any, strength: float, y_N: Decisions, *, balanced: bool = False) -> tuple[Floats, Floats, float]:
     """Log-count ratios [F], weights [F] over n-grams times those, and bias, of one label against the rest.
 
     Args:
-        there_NF: sparse, 1 where the text holds the n-gram.
+        present_NF: sparse, not zero where the text holds the n-gram; its value there weighs it.
         strength: C of the SVM; larger fits the training texts closer.
         y_N: which texts have the label.
         balanced: whether both sides count the same, however many texts they have.
     """
     if y_N.all():
-        return np.zeros(there_NF.shape[1]), np.zeros(there_NF.shape[1]), ALWAYS
-    ratios_F = log_count_ratios(there_NF, y_N)
+        return np.zeros(present_NF.shape[1]), np.zeros(present_NF.shape[1]), ALWAYS
+    ratios_F = log_count_ratios(present_NF, y_N)
     svm = LinearSVC(C=strength, random_state=0, class_weight="balanced" if balanced else None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # validation judges it like any other
-        svm.fit(there_NF.multiply(ratios_F.astype(there_NF.dtype)).tocsr(), y_N)
+        svm.fit(present_NF.multiply(ratios_F.astype(present_NF.dtype)).tocsr(), y_N)
     return ratios_F, svm.coef_[0], float(svm.intercept_[0])
 
 

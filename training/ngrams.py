@@ -44,7 +44,7 @@ class NgramConfig(Frozen):
 
     buckets: Annotated[int, Field(ge=0, le=2**24)] = 2**18
     order: Annotated[int, Field(ge=0, le=5)] = 0
-    strengths: tuple[Annotated[float, Field(gt=0)], ...] = (0.01, 0.03, 0.1)
+    strengths: tuple[Annotated[float, Field(gt=0)], ...] = (0.3, 1.0, 3.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,10 @@ class Blend:
 
 
 def count_ngrams(rows: Sequence[Ids], order: int, num_buckets: int) -> csr_matrix:
-    """Which buckets each text's n-grams fall into: float32 ones, [N, F]."""
+    """Which buckets each text's n-grams fall into: float32, one over the root of their number each, [N, F].
+
+    `model.ngrams.NgramBag` multiplies its table with the same.
+    """
     found: list[npt.NDArray[np.int64]] = []
     lengths = np.fromiter((len(row) for row in rows), dtype=np.int64, count=len(rows))
     start = 0
@@ -83,13 +86,15 @@ def count_ngrams(rows: Sequence[Ids], order: int, num_buckets: int) -> csr_matri
         start = end
     pointers = np.concatenate([[0], np.cumsum([len(row) for row in found])])
     columns = np.concatenate(found) if found else np.zeros(0, np.int64)
-    return csr_matrix((np.ones(len(columns), np.float32), columns, pointers), shape=(len(rows), num_buckets))
+    numbers = np.diff(pointers)
+    values = np.repeat(np.maximum(numbers, 1) ** -0.5, numbers).astype(np.float32)
+    return csr_matrix((values, columns, pointers), shape=(len(rows), num_buckets))
 
 
 def fit_blend(
-    there_NF: csr_matrix,
+    present_NF: csr_matrix,
     truth_NC: Decisions,
-    there_VF: csr_matrix,
+    present_VF: csr_matrix,
     truth_VC: Decisions,
     logits_VC: Floats,
     order: int,
@@ -99,10 +104,10 @@ def fit_blend(
     balanced: bool = False,
 ) -> Blend:
     """The linear model of this strength, and the shares of least loss on the texts that choose."""
-    columns = each_column(truth_NC, task, partial(fit_svm, there_NF, strength, balanced=balanced))
+    columns = each_column(truth_NC, task, partial(fit_svm, present_NF, strength, balanced=balanced))
     weights_CF = np.stack([ratios_F * weights_F for ratios_F, weights_F, _ in columns])
     weights_CF, bias_C = as_two(weights_CF, np.array([bias for _, _, bias in columns]), task)
-    linear_VC = there_VF @ weights_CF.T + bias_C
+    linear_VC = present_VF @ weights_CF.T + bias_C
     shares, loss = best_shares(logits_VC, linear_VC, truth_VC, task)
     return Blend(weights_CF.T, bias_C, order, strength, shares, loss)
 

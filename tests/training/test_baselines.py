@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from rich.console import Console
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, hstack
 from sklearn.linear_model import LogisticRegression
 
 from training.baselines import fit_nbsvm, fit_tfidf, interpolate
@@ -38,6 +38,14 @@ def make_setting(folder: Path, train: Path, *settings: str, budget_s: float | No
 def _write(path: Path, rows: list[tuple[str, str]]) -> Path:
     path.write_text("text\tlabel\n" + "".join(f"{text}\t{label}\n" for text, label in rows), encoding="utf-8")
     return path
+
+
+def test_an_n_gram_that_no_text_holds_counts_for_nothing() -> None:
+    counts = csr_matrix(np.array([[1.0, 0.5], [0.0, 1.0], [1.0, 0.0]]))
+    labels = np.array([True, True, False])
+    padded = csr_matrix(hstack([counts, csr_matrix((3, 5))]))
+    np.testing.assert_allclose(log_count_ratios(padded, labels), [*log_count_ratios(counts, labels), 0, 0, 0, 0, 0])
+    assert log_count_ratios(counts, labels)[1] > 0
 
 
 def test_log_count_ratios_by_hand() -> None:
