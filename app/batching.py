@@ -86,6 +86,8 @@ class Batcher:
         self._device = device
         self._queue = BatchQueue(max_texts=limits.max_batch_texts, max_tokens=limits.max_batch_tokens)
         self._jobs: set[Job] = set()
+        self._arrived: list[Item] = []
+        self._handing_over = False
         self._in_hand: list[Item] = []
         self._in_hand_since = 0.0
         self._deaths_in_a_row = 0
@@ -133,7 +135,10 @@ class Batcher:
         self._jobs.add(job)
         job.done.add_done_callback(lambda _: self._finish(job, permit.release))
         if len(texts) <= TOKENISE_CHUNK and sum(map(len, texts)) <= INLINE_CHARS:
-            self._tokenise(job, range(len(texts)), partial(permit.replace_tokens, sum(estimates)))
+            self._arrived.extend(self._encode(job, range(len(texts)), partial(permit.replace_tokens, sum(estimates))))
+            if not self._handing_over:
+                self._handing_over = True
+                self._loop.call_soon(self._hand_over)
             return job
         for start in range(0, len(texts), TOKENISE_CHUNK):
             chunk = range(start, min(start + TOKENISE_CHUNK, len(texts)))
@@ -146,11 +151,23 @@ class Batcher:
         self._jobs.discard(job)
         self._metrics.finished(job)
 
+    def _hand_over(self) -> None:
+        """Queues what this turn of the event loop has read, all at once: waking the device costs more than a text."""
+        items, self._arrived, self._handing_over = self._arrived, [], False
+        self._enqueue(items)
+
     # On a tokeniser thread, or on the event loop.
 
     def _tokenise(self, job: Job, chunk: range, count_tokens: Callable[[int], None]) -> None:
-        if not job.alive:
-            return
+        if job.alive:
+            self._enqueue(self._encode(job, chunk, count_tokens))
+
+    def _enqueue(self, items: list[Item]) -> None:
+        if items:
+            self._queue.put(items)
+            self._queue.form_ahead()
+
+    def _encode(self, job: Job, chunk: range, count_tokens: Callable[[int], None]) -> list[Item]:
         if chunk.start == 0:
             job.started_at = time.monotonic()
         results = by_halves(self._classifier.encode, [job.texts[index] for index in chunk])
@@ -163,9 +180,7 @@ class Batcher:
                 items.append(Item(job, index, result))
         job.encoded_at = time.monotonic()
         count_tokens(sum(item.num_tokens for item in items))
-        if items:
-            self._queue.put(items)
-            self._queue.form_ahead()
+        return items
 
     # On the device thread.
 

@@ -1,7 +1,6 @@
 """One request on its way from the door to its answer."""
 
 import asyncio
-import itertools
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -36,8 +35,7 @@ class Job:
         self.done: asyncio.Future[None] = loop.create_future()
         self.admitted_at = self.started_at = self.encoded_at = self.taken_at = self.finished_at = time.monotonic()
         self._missing = len(texts)
-        late = DeadlineExceeded(f"The answer was not ready within {timeout_s * 1000:.0f} ms.")
-        timer = loop.call_later(timeout_s, self.fail, late)
+        timer = loop.call_later(timeout_s, self._expire, timeout_s)
         self.done.add_done_callback(lambda _: timer.cancel())
         if not texts:
             self.done.set_result(None)
@@ -67,12 +65,18 @@ class Job:
         if self.alive:
             self.done.set_exception(error)
 
-    def stages_s(self) -> dict[str, float]:
-        """Seconds that a finished job spent in each stage; they add up to the whole."""
-        stamps = (self.admitted_at, self.started_at, self.encoded_at, self.taken_at, self.finished_at)
-        # A stage that no text reached has a stamp too early: it took no time.
-        ordered = list(itertools.accumulate(stamps, max))
-        return {name: end - start for name, start, end in zip(STAGES, ordered, ordered[1:], strict=False)}
+    def _expire(self, timeout_s: float) -> None:
+        self.fail(DeadlineExceeded(f"The answer was not ready within {timeout_s * 1000:.0f} ms."))
+
+    def stages_s(self) -> list[float]:
+        """Seconds that a finished job spent in each of `STAGES`; they add up to the whole."""
+        began, stages = self.admitted_at, []
+        for stamp in (self.started_at, self.encoded_at, self.taken_at, self.finished_at):
+            # A stage that no text reached has a stamp too early: it took no time.
+            ended = max(began, stamp)
+            stages.append(ended - began)
+            began = ended
+        return stages
 
 
 @dataclass(frozen=True, slots=True)

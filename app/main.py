@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import VERSION
 from app.contract import Classifier
@@ -32,17 +32,17 @@ class Application(FastAPI):
     """FastAPI inside a layer of ours: middleware that is added to FastAPI would stand within its own.
 
     Args:
-        outermost: makes that layer of all the others.
+        outermost: makes that layer of all that FastAPI is.
         options: FastAPI's.
     """
 
     def __init__(self, outermost: Callable[[ASGIApp], ASGIApp], **options: Any) -> None:
         super().__init__(**options)
-        self._outermost = outermost
+        self._outermost = outermost(super().__call__)
 
-    def build_middleware_stack(self) -> ASGIApp:
-        """What the application is served as."""
-        return self._outermost(super().build_middleware_stack())
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers as ASGI has it."""
+        await self._outermost(scope, receive, send)
 
 
 def create_app(settings: Settings | None = None, classifiers: Mapping[str, Classifier] | None = None) -> FastAPI:

@@ -1,6 +1,7 @@
 """The models that this server has: loading, readiness, and finding one by name."""
 
 import asyncio
+import gc
 import logging
 import threading
 from collections import defaultdict
@@ -116,6 +117,9 @@ class Models:
                 self._check(name, classifier)
                 await asyncio.to_thread(classifier.warm_up)
                 self._serve(name, classifier)
+            # What was loaded stays. Without this each full collection looks at all of PyTorch, a tenth of a second long.
+            gc.collect()
+            gc.freeze()
         except Exception as error:
             self.failure = error
             # The settings and the checkpoint are the operator's, so the message holds no text of a user.

@@ -8,7 +8,7 @@ import asyncio
 from starlette.types import Receive, Scope, Send
 
 from app.errors import ClientGone, TextTooLong, TooManyTexts
-from app.jobs import Job
+from app.jobs import STAGES, Job
 from app.middleware import RequestRecord
 from app.models import Models, ServedModel
 from app.parsing import parse_predict, read_body, timeout_s
@@ -18,6 +18,9 @@ from app.settings import Settings
 
 INLINE_SCORES = 2048
 """Scores up to which the answer is built on the event loop (about a millisecond); larger ones are built in a thread."""
+
+SERVER_TIMING = ", ".join(f"{stage};dur=%.2f" for stage in STAGES).encode()
+"""Milliseconds of each stage."""
 
 WATCH_AFTER_S = 0.01
 """Patience with a client before it is watched whether it is still there: most have their answer sooner."""
@@ -66,11 +69,11 @@ class Predict:
             answer = await asyncio.get_running_loop().run_in_executor(self._models.tokenisers, build)
         else:
             answer = build()
-        timing = ", ".join(f"{stage};dur={seconds * 1000:.2f}" for stage, seconds in job.stages_s().items())
+        timing = SERVER_TIMING % tuple(seconds * 1000 for seconds in job.stages_s())
         headers = [
             (b"content-length", str(len(answer)).encode()),
             (b"content-type", b"application/json"),
-            (b"server-timing", timing.encode()),
+            (b"server-timing", timing),
         ]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": answer})

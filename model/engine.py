@@ -105,7 +105,7 @@ class Engine:
         logits_NC = np.empty((num_texts, self._num_labels), dtype=np.float32)
         if not num_texts:
             return logits_NC
-        lengths_N = np.fromiter(map(len, rows), dtype=np.int64, count=num_texts)
+        lengths_N = np.fromiter((len(row) for row in rows), dtype=np.int64, count=num_texts)
         starts = np.zeros(num_texts + 1, dtype=np.int64)
         lengths_N.cumsum(out=starts[1:])
         ids = np.ascontiguousarray(np.concatenate(rows), dtype=np.int32)
@@ -161,7 +161,7 @@ def describe(network: LstmClassifier) -> tuple[_Model, list[npt.NDArray[Any]]]:
         layer = network.lstm(0, direction)
         table = input_table(embedding_VE, layer.weight_ih, layer.bias)
         packed = pack_recurrent(layer.weight_hh.detach().float().numpy())
-        model.layers[direction] = _Layer(*map(kept, (table, *packed)))
+        model.layers[direction] = _Layer(kept(table), *(kept(array) for array in packed))
     model.head = kept(network.head.weight.detach().float().numpy().copy())
     model.bias = kept(network.head.bias.detach().float().numpy().copy())
     if network.ngrams is not None:

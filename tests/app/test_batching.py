@@ -76,6 +76,7 @@ async def test_cancelled_and_late_work_never_reaches_the_device(classifier: Fake
         held = await hold(batcher, classifier)
         cancelled, late, stays = (batcher.submit([name], 10) for name in ("cancelled", "late", "stays"))
         waiting = asyncio.ensure_future(_wait(cancelled))
+        await asyncio.sleep(0)
         await until(lambda: None not in (cancelled.encoded + late.encoded + stays.encoded))
         waiting.cancel()
         late.fail(DeadlineExceeded("too late"))
