@@ -3,22 +3,18 @@
 import logging
 import os
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 from pydantic_core import PydanticUndefined
 
 from app import log
-from app.errors import SettingsError
 from app.main import create_app
-from app.server import listen, run
+from app.server import exit_codes, listen, run, work
 from app.settings import Settings, env_name, flag_name
-from model.errors import ModelError
+from app.workers import Supervisor
 
 logger = logging.getLogger(__name__)
-
-RUN_FAILED = 1
-CALL_WRONG = 2
 
 
 @click.group(help="Sluice: serve text classifiers over HTTP.")
@@ -54,22 +50,17 @@ def serve(**flags: Any) -> None:
     the call, a setting or a checkpoint was wrong. Code 1: the run failed.
     """
     given = {name: ",".join(value) if name == "model" else value for name, value in flags.items() if value}
-    try:
+    with exit_codes():
         settings = Settings.from_env(os.environ, given)
         log.configure(settings.log_level)
         sock = listen(settings)
         host, port = sock.getsockname()[:2]
-        logger.info("listening", extra={"url": f"http://{host}:{port}", "models": list(settings.model)})
-        run(create_app(settings), settings, sock)
-    except (SettingsError, ModelError) as error:
-        _leave(str(error), CALL_WRONG)
-    except Exception as error:
-        _leave(f"{type(error).__name__}: {error}", RUN_FAILED)
-
-
-def _leave(sentence: str, code: int) -> NoReturn:
-    click.echo(f"Error: {sentence}", err=True)
-    raise SystemExit(code)
+        extra = {"url": f"http://{host}:{port}", "models": list(settings.model), "workers": settings.workers}
+        logger.info("listening", extra=extra)
+        if settings.workers == 1:
+            run(create_app(settings), settings, sock)
+        else:
+            raise SystemExit(Supervisor(settings, sock, work).run())
 
 
 if __name__ == "__main__":

@@ -32,8 +32,8 @@ TOKENISE_CHUNK = 64
 """Texts that one tokeniser thread takes at a time, so that a long request uses several and starts computing early."""
 
 INLINE_CHARS = 512
-"""Characters of a request up to which it is tokenised on the event loop: 20 µs of English, 300 of Chinese or emoji. Handing
-over to a thread and back costs 100 to 500 µs, and more the busier the interpreter is."""
+"""Characters of a request up to which it is tokenised on the event loop: 20 µs of English, 300 of Chinese or emoji.
+Handing over to a thread costs 100 to 500 µs, and more the busier the interpreter is."""
 
 MAX_RESTARTS = 5
 """Deaths of the device thread in a row, without a batch computed in between, after which it is given up."""

@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import VERSION
+from app.board import Board
 from app.contract import Classifier
 from app.errors import AppError, InvalidRequest, handle_error, problem_response
 from app.metrics import Metrics
@@ -45,12 +46,20 @@ class Application(FastAPI):
         await self._outermost(scope, receive, send)
 
 
-def create_app(settings: Settings | None = None, classifiers: Mapping[str, Classifier] | None = None) -> FastAPI:
+def create_app(
+    settings: Settings | None = None,
+    classifiers: Mapping[str, Classifier] | None = None,
+    *,
+    board: Board | None = None,
+    load_first: bool = False,
+) -> FastAPI:
     """The ASGI application. Its models load and warm up after it has started; `/health/ready` tells when.
 
     Args:
         settings: read from the environment if absent, so that any ASGI server can call this as a factory.
         classifiers: by name, served instead of the checkpoints that the settings name.
+        board: what it shares with other processes of the same server.
+        load_first: start only when the models are ready, so that no connection is taken before.
 
     Raises:
         SettingsError: the environment holds a wrong setting.
@@ -59,12 +68,14 @@ def create_app(settings: Settings | None = None, classifiers: Mapping[str, Class
     loaders: dict[str, Load] = {name: partial(load_checkpoint, path, settings) for name, path in settings.model.items()}
     if classifiers is not None:
         loaders = {name: partial(_loaded, classifier) for name, classifier in classifiers.items()}
-    metrics = Metrics()
-    models = Models(loaders, settings, metrics)
+    metrics = Metrics(board)
+    models = Models(loaders, settings, metrics, board)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         models.start()
+        if load_first:
+            await models.loaded()
         yield
         await models.stop()
 
@@ -85,6 +96,7 @@ def create_app(settings: Settings | None = None, classifiers: Mapping[str, Class
         },
     )
     app.state.models = models
+    app.state.metrics = metrics
     app.router.routes.append(predict)
     app.include_router(api_routes(models, metrics, settings))
     # FastAPI's own page loads its scripts from another host; these come from the package.

@@ -3,11 +3,12 @@
 No label ever holds anything that a client wrote: routes are templates, methods are those of HTTP.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 
+from app.board import Board
 from app.errors import AppError, ClientGone, DeadlineExceeded, row_of
 from app.jobs import STAGES, Job
 from app.tallies import Combine, Snapshot, Tallies
@@ -26,10 +27,15 @@ PROCESS: dict[str, tuple[str, Combine]] = {
 
 
 class Metrics:
-    """All metrics of one application."""
+    """All metrics of one application.
 
-    def __init__(self) -> None:
-        self.tallies = tallies = Tallies()
+    Args:
+        board: where other processes of the same server leave theirs, if there are any.
+    """
+
+    def __init__(self, board: Board | None = None) -> None:
+        self._board = board
+        self._tallies = tallies = Tallies()
         self._requests = tallies.counter("sluice_http_requests", "Requests answered.", "method", "route", "status")
         self._seconds = tallies.histogram(
             "sluice_http_request_seconds",
@@ -93,11 +99,18 @@ class Metrics:
     def snapshot(self) -> Snapshot:
         """All values now; takes a fraction of a millisecond. Call it on the event loop."""
         self._note_process()
-        return self.tallies.snapshot()
+        return self._tallies.snapshot()
 
-    def render(self, snapshots: Iterable[Snapshot]) -> bytes:
+    def share(self, snapshot: Snapshot) -> None:
+        """Leaves it where the other processes find it."""
+        if self._board is not None:
+            self._board.write(*self._tallies.split(snapshot))
+
+    def render(self, snapshot: Snapshot) -> bytes:
         """The text that Prometheus reads, over all processes; takes milliseconds, so call it off the event loop."""
-        return self.tallies.render(list(snapshots))
+        # Shared first: whichever process is asked next, no counter of this one goes down.
+        self.share(snapshot)
+        return self._tallies.render([snapshot, *(self._board.others() if self._board is not None else ())])
 
     def _note_process(self) -> None:
         samples = {s.name: s.value for metric in self._process_source.collect() for s in metric.samples}

@@ -83,11 +83,8 @@ class Observed:
                 message = {**message, "headers": headers}
             await send(message)
 
-        app, route = self.app, self._direct.get(scope["path"])
-        if route is not None and scope["method"] == "POST":
-            app, scope["route"] = route.app, route
         try:
-            await app(scope, receive, observed_send)
+            await self._short_way(scope)(scope, receive, observed_send)
         except AppError as error:
             await problem_response(error)(scope, receive, observed_send)
         except asyncio.CancelledError:
@@ -102,6 +99,14 @@ class Observed:
             await problem_response(error)(scope, receive, observed_send)
         finally:
             self._note(scope, record, request_id, status, time.perf_counter() - started)
+
+    def _short_way(self, scope: Scope) -> ASGIApp:
+        """The endpoint if there is a short way to it, else everything."""
+        route = self._direct.get(scope["path"])
+        if route is None or scope["method"] != "POST":
+            return self.app
+        scope["route"] = route
+        return route.app
 
     def _request_id(self, scope: Scope) -> bytes:
         """The client's `X-Request-Id` if it is short and harmless, else a new one."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.batching import Batcher
+from app.board import Board
 from app.contract import Classifier
 from app.errors import NotReady, SettingsError, UnknownModel
 from app.metrics import Metrics, ModelMetrics
@@ -46,18 +47,27 @@ def load_checkpoint(path: Path, settings: Settings) -> Classifier:
 class Models:
     """All models by name; the first is the default.
 
+    Args:
+        loaders: what loads each, in its turn.
+        settings: of the server.
+        metrics: told of each model that is ready.
+        board: where other processes of the same server say whether they are.
+
     Attributes:
         failure: why loading failed, if it did. The server then never becomes ready and had better leave.
         draining: set when the process is about to leave; from then on nothing is ready.
     """
 
-    def __init__(self, loaders: Mapping[str, Load], settings: Settings, metrics: Metrics) -> None:
+    def __init__(
+        self, loaders: Mapping[str, Load], settings: Settings, metrics: Metrics, board: Board | None = None
+    ) -> None:
         self.names = tuple(loaders)
         self.failure: Exception | None = None
         self.draining = False
         self._loaders = loaders
         self._settings = settings
         self._metrics = metrics
+        self._board = board
         self._served: dict[str, ServedModel] = {}
         self._devices: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._tokenisers = ThreadPoolExecutor(settings.tokenise_threads, thread_name_prefix="tokenise")
@@ -72,6 +82,11 @@ class Models:
     def start(self) -> None:
         """Begins to load; returns at once, so that health can be asked meanwhile."""
         self._loading = asyncio.get_running_loop().create_task(self._load_all())
+
+    async def loaded(self) -> None:
+        """Waits until loading has ended, well or badly."""
+        if self._loading is not None:
+            await self._loading
 
     async def stop(self) -> None:
         """Fails what is still under way and frees the threads."""
@@ -102,8 +117,9 @@ class Models:
 
     @property
     def ready(self) -> bool:
-        """Whether every model takes requests and the server means to stay."""
-        return not self.draining and all(state == "running" for state in self.states().values())
+        """Whether every model takes requests, the other processes have begun too, and the server means to stay."""
+        here = all(state == "running" for state in self.states().values())
+        return here and not self.draining and (self._board is None or self._board.all_loaded())
 
     @property
     def live(self) -> bool:
@@ -117,9 +133,11 @@ class Models:
                 self._check(name, classifier)
                 await asyncio.to_thread(classifier.warm_up)
                 self._serve(name, classifier)
-            # What was loaded stays. Without this each full collection looks at all of PyTorch, a tenth of a second long.
+            # What was loaded stays. Else each full collection looks at all of PyTorch, a tenth of a second long.
             gc.collect()
             gc.freeze()
+            if self._board is not None:
+                self._board.note_loaded()
         except Exception as error:
             self.failure = error
             # The settings and the checkpoint are the operator's, so the message holds no text of a user.

@@ -62,7 +62,7 @@ def api_routes(models: Models, metrics: Metrics, settings: Settings) -> APIRoute
         responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **problem_responses()},
     )
     async def scrape() -> Response:
-        text = await asyncio.to_thread(metrics.render, [metrics.snapshot()])
+        text = await asyncio.to_thread(metrics.render, metrics.snapshot())
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     @router.get("/docs", include_in_schema=False)

@@ -3,17 +3,31 @@
 import os
 import signal
 import socket
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
 
+from app import log
+from app.board import Board
 from app.errors import SettingsError
+from app.main import create_app
+from app.metrics import Metrics
 from app.models import Models
 from app.settings import Settings
+from model.errors import ModelError
 
 BACKLOG = 2048
+
+RUN_FAILED = 1
+CALL_WRONG = 2
+
+TICKS_PER_SHARE = 10
+"""Ticks, ten a second, after which a worker's tallies are left for the others."""
 
 
 def listen(settings: Settings) -> socket.socket:
@@ -35,9 +49,15 @@ class Server(uvicorn.Server):
 
     uvicorn stops accepting at once, and a balancer that has not noticed yet gets refused connections. It also leaves
     when no model could be loaded.
+
+    Args:
+        app: what `create_app` made.
+        settings: of the server.
+        supervised: whether a parent replaces this process when it leaves: it then also leaves when it is broken, or
+            when its parent is gone.
     """
 
-    def __init__(self, app: FastAPI, settings: Settings) -> None:
+    def __init__(self, app: FastAPI, settings: Settings, *, supervised: bool = False) -> None:
         config = uvicorn.Config(
             app,
             loop="uvloop",
@@ -54,8 +74,10 @@ class Server(uvicorn.Server):
         )
         super().__init__(config)
         self._models: Models = app.state.models
+        self._metrics: Metrics = app.state.metrics
         self._drain_delay_s = settings.drain_delay_s
         self._leave_at = float("inf")
+        self._parent = os.getppid() if supervised else None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The first signal drains, Ctrl-C without the delay; a second one ends the process at once."""
@@ -68,16 +90,45 @@ class Server(uvicorn.Server):
         """Ten times a second: is it time to leave?"""
         if self._models.failure is not None or time.monotonic() >= self._leave_at:
             self.should_exit = True
+        if self._parent is not None:
+            if not self._models.live or os.getppid() != self._parent:
+                self.should_exit = True
+            if counter % TICKS_PER_SHARE == 0:
+                self._metrics.share(self._metrics.snapshot())
         return await super().on_tick(counter)
 
 
-def run(app: FastAPI, settings: Settings, sock: socket.socket) -> None:
+def run(app: FastAPI, settings: Settings, sock: socket.socket, *, supervised: bool = False) -> None:
     """Serves until a signal comes or loading fails; what is in flight is finished within the drain timeout.
 
     Raises:
         Exception: whatever made a model fail to load.
     """
-    Server(app, settings).run(sockets=[sock])
+    Server(app, settings, supervised=supervised).run(sockets=[sock])
     failure: Exception | None = app.state.models.failure
     if failure is not None:
         raise failure
+
+
+def work(settings: Settings, sock: socket.socket, board: Board, replaces: bool) -> None:
+    """One of several processes behind the socket; see `app.workers`."""
+    os.setpgrp()  # Ctrl-C in a terminal reaches the parent, which passes it on
+    log.configure(settings.log_level)
+    with exit_codes():
+        app = create_app(settings, board=board, load_first=replaces)
+        run(app, settings, sock, supervised=True)
+        if not app.state.models.live:
+            raise RuntimeError("a model is broken")
+
+
+@contextmanager
+def exit_codes() -> Iterator[None]:
+    """Ends the process with one sentence and the right exit code when something goes wrong inside."""
+    try:
+        yield
+    except (SettingsError, ModelError) as error:
+        sys.stderr.write(f"Error: {error}\n")
+        raise SystemExit(CALL_WRONG) from None
+    except Exception as error:
+        sys.stderr.write(f"Error: {type(error).__name__}: {error}\n")
+        raise SystemExit(RUN_FAILED) from None

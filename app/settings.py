@@ -27,6 +27,11 @@ _KUBERNETES = re.compile(r"SLUICE_(SERVICE|PORT)_")
 """Kubernetes gives every pod such variables when a Service is named `sluice`. They are not ours."""
 
 
+def _share_of_cpus(values: Mapping[str, Any]) -> int:
+    workers: int = values.get("workers", 1)
+    return max(1, available_cpus() // workers)
+
+
 class Settings(BaseModel):
     """All settings, valid by themselves and together."""
 
@@ -52,12 +57,25 @@ class Settings(BaseModel):
             "(on a CPU with AVX-512 and VNNI, several times faster) or auto: int8 where it can be had, else float32."
         ),
     ] = "auto"
+    workers: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=256,
+            description="Processes that share the socket, each with its own models, queue and share of the processors. "
+            "On a CPU one for each processor answers most; each takes memory for itself.",
+        ),
+    ] = 1
     threads: Annotated[
-        int, Field(ge=1, description="Threads that one computation uses; as many as the container's CPU quota allows.")
-    ] = Field(default_factory=available_cpus)
+        int,
+        Field(
+            ge=1,
+            description="Threads that one computation uses; a worker's share of the container's CPU quota.",
+        ),
+    ] = Field(default_factory=lambda values: _share_of_cpus(values))
     tokenise_threads: Annotated[
-        int, Field(ge=1, description="Threads that tokenise; as many as the quota allows, up to 4.")
-    ] = Field(default_factory=lambda: min(4, available_cpus()))
+        int, Field(ge=1, description="Threads that tokenise in each worker; its share of the quota, up to 4.")
+    ] = Field(default_factory=lambda values: min(4, _share_of_cpus(values)))
 
     max_body_bytes: Annotated[int, Field(ge=1024, description="Largest body of a request.")] = 16 * 1024 * 1024
     max_texts: Annotated[int, Field(ge=1, description="Most texts in one request.")] = 1024

@@ -1,7 +1,7 @@
 """Counters, histograms and gauges that cost little and add up over processes.
 
-Those of prometheus_client take a lock and 1 to 4 µs a change, and a request makes a dozen of them. These are changed by the
-event loop only, in a third of a microsecond; prometheus_client still writes what Prometheus reads.
+Those of prometheus_client take a lock and 1 to 4 µs a change, and a request makes a dozen of them. These are changed by
+the event loop only, in a third of a microsecond; prometheus_client still writes what Prometheus reads.
 """
 
 from bisect import bisect_left
@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 Labels = tuple[str, ...]
 Values = list[float]
 Snapshot = dict[str, list[tuple[Labels, Values]]]
-"""By a family's name and its labels: a counter's or gauge's value, or a histogram's sum and the count of each bucket."""
+"""By family and labels: a counter's or gauge's value, or a histogram's sum and the count of each bucket."""
 
 Combine = Callable[[Iterable[float]], float]
 
@@ -132,15 +132,15 @@ class Tallies:
     def __init__(self) -> None:
         self._families: list[Family[Any]] = []
 
-    def counter(self, name: str, help: str, *labels: str) -> Family[Counter]:  # noqa: A002 - Prometheus' word
+    def counter(self, name: str, help: str, *labels: str) -> Family[Counter]:
         """A family of counters."""
         return self._add(Family("counter", name, help, labels, Counter))
 
-    def histogram(self, name: str, help: str, *labels: str, bounds: Sequence[float]) -> Family[Histogram]:  # noqa: A002
+    def histogram(self, name: str, help: str, *labels: str, bounds: Sequence[float]) -> Family[Histogram]:
         """A family of histograms."""
         return self._add(Family("histogram", name, help, labels, lambda: Histogram(bounds), bounds))
 
-    def gauge(self, name: str, help: str, *labels: str, combine: Combine = sum) -> Family[Gauge]:  # noqa: A002
+    def gauge(self, name: str, help: str, *labels: str, combine: Combine = sum) -> Family[Gauge]:
         """A family of gauges."""
         return self._add(Family("gauge", name, help, labels, Gauge, combine=combine))
 
@@ -148,10 +148,11 @@ class Tallies:
         """All values. Call it on the event loop."""
         return {family.name: family.read() for family in self._families}
 
-    def counts(self, snapshot: Snapshot) -> Snapshot:
-        """A snapshot without its gauges: what remains of a process that is gone."""
+    def split(self, snapshot: Snapshot) -> tuple[Snapshot, Snapshot]:
+        """What remains when the process is gone, and its gauges, which do not."""
         gauges = {family.name for family in self._families if family.kind == "gauge"}
-        return {name: values for name, values in snapshot.items() if name not in gauges}
+        counts = {name: values for name, values in snapshot.items() if name not in gauges}
+        return counts, {name: snapshot[name] for name in gauges}
 
     def render(self, snapshots: Sequence[Snapshot]) -> bytes:
         """What Prometheus reads, of the snapshots of all processes; takes milliseconds."""

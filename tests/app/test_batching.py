@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 import numpy as np
 import pytest
 
-from app.batching import MAX_RESTARTS, Batcher, BatchLimits
+from app.batching import INLINE_CHARS, MAX_RESTARTS, Batcher, BatchLimits
 from app.errors import ComputeError, DeadlineExceeded, NotReady, Overloaded
-from app.jobs import Job
+from app.jobs import STAGES, Job
 from app.metrics import Metrics
 from tests.app.conftest import FATAL, POISON, FakeClassifier, until, word_id
 
@@ -96,7 +96,8 @@ async def _wait(job: Job) -> None:
 async def test_caller_cancelled_on_the_device_leaves_its_neighbours_unharmed(classifier: FakeClassifier) -> None:
     async with batching(classifier) as batcher:
         held = await hold(batcher, classifier)
-        leaving, staying = batcher.submit(["leaving"], 10), batcher.submit(["staying"], 10)
+        padding = " " * INLINE_CHARS  # so long that it is not tokenised at once
+        leaving, staying = batcher.submit(["leaving" + padding], 10), batcher.submit(["staying" + padding], 10)
         await until(lambda: None not in (leaving.encoded + staying.encoded))
         classifier.entered.clear()
         classifier.gate.set()
@@ -227,9 +228,9 @@ async def test_stages_add_up(classifier: FakeClassifier) -> None:
         job = batcher.submit([f"text {i}" for i in range(200)], 10)
         await job.done
     stages = job.stages_s()
-    assert list(stages) == ["wait", "tokenise", "queue", "compute"]
-    assert min(stages.values()) >= 0
-    assert sum(stages.values()) == pytest.approx(job.finished_at - job.admitted_at)
+    assert len(stages) == len(STAGES)
+    assert min(stages) >= 0
+    assert sum(stages) == pytest.approx(job.finished_at - job.admitted_at)
 
 
 async def test_work_abandoned_before_tokenising_is_not_tokenised(classifier: FakeClassifier) -> None:
@@ -240,7 +241,8 @@ async def test_work_abandoned_before_tokenising_is_not_tokenised(classifier: Fak
             classifier, BatchLimits(), Metrics().for_model("m"), tokenisers=tokenisers, device=threading.Lock()
         )
         batcher.start()
-        leaving, staying = batcher.submit(["leaving"], 10), batcher.submit(["staying"], 10)
+        padding = " " * INLINE_CHARS  # so long that it is not tokenised at once
+        leaving, staying = batcher.submit(["leaving" + padding], 10), batcher.submit(["staying" + padding], 10)
         leaving.done.cancel()
         await asyncio.sleep(0)
         free.set()

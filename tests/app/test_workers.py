@@ -1,0 +1,107 @@
+"""Several processes behind one socket: real ones, which are killed, and which fail."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx2
+
+from app.board import Board, bury
+from tests.app.test_server import ROOT, process, wait_ready
+
+
+def _pids(server: subprocess.Popen[bytes]) -> set[int]:
+    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+    commands = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
+    return {pid for pid, command in commands.items() if b"spawn_main" in command}
+
+
+def _predict(url: str) -> int:
+    # A new connection each time: any worker may take it.
+    status: int = httpx2.post(f"{url}/predict", json={"inputs": "a good film"}).status_code
+    return status
+
+
+def _value(url: str, name: str) -> float:
+    found = re.search(rf"^{re.escape(name)} (\S+)$", httpx2.get(f"{url}/metrics").text, re.MULTILINE)
+    assert found is not None
+    return float(found[1])
+
+
+def test_workers_share_the_work_and_one_that_dies_is_replaced(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    arguments = ("--model", f"tiny={tiny_checkpoint}", "--workers", "2", "--drain-delay-s", "0")
+    with process(tmp_path / "log", *arguments) as (server, url):
+        wait_ready(url)
+        first = _pids(server)
+        assert len(first) == 2
+        assert [_predict(url) for _ in range(20)] == [200] * 20
+        texts = 'sluice_texts_total{model="tiny"}'
+        assert _value(url, texts) == 20
+        assert _value(url, "sluice_workers") == 2
+
+        victim = min(first)
+        time.sleep(1.5)  # what a worker counted is left for the others each second
+        os.kill(victim, signal.SIGKILL)
+        deadline = time.monotonic() + 30
+        while len(now := _pids(server) - {victim}) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert now - first
+        # The new one takes connections only when it is warm: none is refused.
+        assert [_predict(url) for _ in range(20)] == [200] * 20
+        assert _value(url, texts) == 40
+        while _value(url, "sluice_workers") < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(20) == 0
+
+
+def test_a_checkpoint_that_cannot_be_loaded_ends_all(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "app", "serve", "--port", "0", "--workers", "2", "--model", str(tmp_path / "none")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "Error: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_workers_leave_when_their_parent_is_gone(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    with process(tmp_path / "log", "--model", str(tiny_checkpoint), "--workers", "2") as (server, url):
+        wait_ready(url)
+        workers = _pids(server)
+        server.kill()
+        server.wait()
+        deadline = time.monotonic() + 20
+        while any(_runs(pid) for pid in workers):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
+def _runs(pid: int) -> bool:
+    path = Path(f"/proc/{pid}/stat")
+    return path.exists() and path.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_the_counts_of_the_dead_remain_and_their_gauges_do_not(tmp_path: Path) -> None:
+    board = Board(tmp_path, [0, 0], 1)
+    (tmp_path / "77.json").write_text(json.dumps({"counts": {"eggs": [[[], [3]]]}, "gauges": {"awake": [[[], [1]]]}}))
+    board.write({"eggs": [((), [1.0])]}, {})
+    assert [set(snapshot) for snapshot in board.others()] == [{"eggs", "awake"}]
+    bury(tmp_path, 77)
+    bury(tmp_path, 78)
+    assert json.loads(json.dumps(board.others())) == [{"eggs": [[[], [3]]]}]
+
+
+def test_ready_once_all_have_loaded(tmp_path: Path) -> None:
+    loaded = [0, 0]
+    first, second = Board(tmp_path, loaded, 0), Board(tmp_path, loaded, 1)
+    first.note_loaded()
+    assert not first.all_loaded()
+    second.note_loaded()
+    assert first.all_loaded()
