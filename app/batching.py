@@ -19,6 +19,7 @@ from functools import partial
 import numpy as np
 
 from app.admission import Admission
+from app.cache import Answer, ResultCache
 from app.contract import Classifier, Probabilities
 from app.errors import ComputeError, NotReady, Overloaded
 from app.forming import BatchQueue
@@ -61,6 +62,7 @@ class Batcher:
         limits: of a batch and of the queue.
         metrics: told of every batch and every request.
         tokenisers: threads for `encode`; may be shared with other batchers.
+        cache: of the classifier's answers; none if absent.
         device: held while computing, so that classifiers which share a device take turns.
 
     Attributes:
@@ -76,12 +78,14 @@ class Batcher:
         *,
         tokenisers: Executor,
         device: threading.Lock,
+        cache: ResultCache | None = None,
     ) -> None:
         self.admission = Admission(max_texts=limits.max_queue_texts, max_tokens=limits.max_queue_tokens)
         self.restarts = 0
         self._classifier = classifier
         self._limits = limits
         self._metrics = metrics
+        self._cache = ResultCache(0) if cache is None else cache
         self._tokenisers = tokenisers
         self._device = device
         self._queue = BatchQueue(max_texts=limits.max_batch_texts, max_tokens=limits.max_batch_tokens)
@@ -124,26 +128,31 @@ class Batcher:
         """
         if self.state not in ("running", "restarting"):
             raise NotReady(f"The model is {self.state}.", retry_after_s=5)
+        missing, known = self._cache.recall(texts)
+        self._metrics.recalled(hits=len(known), misses=len(missing))
         # A token is at least a byte and mostly several characters: characters are a fair bound until they are counted.
-        estimates = [min(len(text), self._classifier.max_tokens) for text in texts]
+        estimates = [min(len(texts[index]), self._classifier.max_tokens) for index in missing]
         try:
-            permit = self.admission.admit(len(texts), sum(estimates), timeout_s)
+            permit = self.admission.admit(len(missing), sum(estimates), timeout_s)
         except Overloaded:
             self._metrics.dropped("overload", len(texts))
             raise
         job = Job(texts, timeout_s)
         self._jobs.add(job)
         job.done.add_done_callback(lambda _: self._finish(job, permit.release))
-        if len(texts) <= TOKENISE_CHUNK and sum(map(len, texts)) <= INLINE_CHARS:
-            self._arrived.extend(self._encode(job, range(len(texts)), partial(permit.replace_tokens, sum(estimates))))
-            if not self._handing_over:
+        for index, answer in known:
+            job.encoded[index] = answer.encoded
+            job.settle(index, answer.probabilities)
+        if len(missing) <= TOKENISE_CHUNK and sum(len(texts[index]) for index in missing) <= INLINE_CHARS:
+            self._arrived.extend(self._encode(job, missing, partial(permit.replace_tokens, sum(estimates))))
+            if self._arrived and not self._handing_over:
                 self._handing_over = True
                 self._loop.call_soon(self._hand_over)
             return job
-        for start in range(0, len(texts), TOKENISE_CHUNK):
-            chunk = range(start, min(start + TOKENISE_CHUNK, len(texts)))
-            count_tokens = partial(permit.replace_tokens, sum(estimates[start : chunk.stop]))
-            self._tokenisers.submit(self._tokenise, job, chunk, count_tokens)
+        for start in range(0, len(missing), TOKENISE_CHUNK):
+            end = start + TOKENISE_CHUNK
+            count_tokens = partial(permit.replace_tokens, sum(estimates[start:end]))
+            self._tokenisers.submit(self._tokenise, job, missing[start:end], count_tokens)
         return job
 
     def _finish(self, job: Job, release: Callable[[], None]) -> None:
@@ -158,7 +167,7 @@ class Batcher:
 
     # On a tokeniser thread, or on the event loop.
 
-    def _tokenise(self, job: Job, chunk: range, count_tokens: Callable[[int], None]) -> None:
+    def _tokenise(self, job: Job, chunk: Sequence[int], count_tokens: Callable[[int], None]) -> None:
         if job.alive:
             self._enqueue(self._encode(job, chunk, count_tokens))
 
@@ -167,8 +176,8 @@ class Batcher:
             self._queue.put(items)
             self._queue.form_ahead()
 
-    def _encode(self, job: Job, chunk: range, count_tokens: Callable[[int], None]) -> list[Item]:
-        if chunk.start == 0:
+    def _encode(self, job: Job, chunk: Sequence[int], count_tokens: Callable[[int], None]) -> list[Item]:
+        if job.started_at == job.admitted_at:
             job.started_at = time.monotonic()
         results = by_halves(self._classifier.encode, [job.texts[index] for index in chunk])
         items = []
@@ -229,7 +238,13 @@ class Batcher:
         padded = max(item.num_tokens for item in batch) * len(batch)
         self.admission.computed(tokens, seconds)
         self._metrics.computed(texts=len(batch), tokens=tokens, padded_tokens=padded, seconds=seconds)
-        for item, result in zip(batch, results, strict=True):
+        pairs = list(zip(batch, results, strict=True))
+        self._cache.keep(
+            (item.job.texts[item.index], Answer(result, item.encoded))
+            for item, result in pairs
+            if not isinstance(result, Exception)
+        )
+        for item, result in pairs:
             item.job.settle(item.index, self._failure("compute", result) if isinstance(result, Exception) else result)
 
     def _failure(self, stage: str, error: Exception) -> ComputeError:

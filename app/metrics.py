@@ -67,6 +67,8 @@ class Metrics:
             "Tokens computed, padding included; the padding share is 1 - sluice_batch_tokens_sum / this.",
             "model",
         )
+        self.cache_hits = tallies.counter("sluice_cache_hits", "Texts whose answer was remembered.", "model")
+        self.cache_misses = tallies.counter("sluice_cache_misses", "Texts that had to be computed.", "model")
         self.restarts = tallies.counter("sluice_restarts", "Device threads replaced.", "model")
         self.queue_texts = tallies.gauge("sluice_queue_texts", "Texts under way.", "model")
         self.queue_tokens = tallies.gauge("sluice_queue_tokens", "Tokens under way.", "model")
@@ -133,6 +135,8 @@ class ModelMetrics:
         self._batch_tokens = metrics.batch_tokens.of(name)
         self._batch_seconds = metrics.batch_seconds.of(name)
         self._padded_tokens = metrics.padded_tokens.of(name)
+        self._cache_hits = metrics.cache_hits.of(name)
+        self._cache_misses = metrics.cache_misses.of(name)
         self._restarts = metrics.restarts.of(name)
 
     def watch_queue(self, texts: Callable[[], int], tokens: Callable[[], int]) -> None:
@@ -146,6 +150,11 @@ class ModelMetrics:
         self._batch_tokens.observe(tokens)
         self._batch_seconds.observe(seconds)
         self._padded_tokens.inc(padded_tokens)
+
+    def recalled(self, *, hits: int, misses: int) -> None:
+        """So many texts were found in the cache of answers, and so many were not."""
+        self._cache_hits.inc(hits)
+        self._cache_misses.inc(misses)
 
     def finished(self, job: Job) -> None:
         """A job ended, well or badly."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from app.batching import Batcher
 from app.board import Board
+from app.cache import ResultCache
 from app.contract import Classifier
 from app.errors import NotReady, SettingsError, UnknownModel
 from app.metrics import Metrics, ModelMetrics
@@ -159,6 +160,7 @@ class Models:
             metrics,
             tokenisers=self._tokenisers,
             device=self._devices[classifier.device],
+            cache=ResultCache(self._settings.cache_texts),
         )
         metrics.watch_queue(lambda: batcher.admission.texts, lambda: batcher.admission.tokens)
         batcher.start()

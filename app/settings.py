@@ -93,6 +93,15 @@ class Settings(BaseModel):
         int, Field(ge=1, description="Most tokens under way, for each model; more are refused with 503.")
     ] = 1_048_576
 
+    cache_texts: Annotated[
+        int,
+        Field(
+            ge=0,
+            description="Answers that are remembered, for each model and worker: for texts that come again. 1 to 2 kB "
+            "each; 0 remembers none.",
+        ),
+    ] = 0
+
     deadline_ms: Annotated[
         int,
         Field(

@@ -42,7 +42,7 @@ def process(log: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[bytes
 
 def wait_ready(url: str) -> None:
     deadline = time.monotonic() + 60
-    while httpx2.get(f"{url}/health/ready").status_code != 200:
+    while httpx2.get(f"{url}/health/ready", timeout=30).status_code != 200:
         assert time.monotonic() < deadline
         time.sleep(0.1)
 
