@@ -12,7 +12,7 @@ from training.config import TrainConfig
 from training.corpus import Corpus
 from training.data import mostly_chinese, truth_of
 from training.loop import Trainer
-from training.ngrams import count_ngrams, fit_blend, joined, mean_loss
+from training.ngrams import count_ngrams, enough_buckets, fit_blend, joined, mean_loss
 
 
 def with_ngrams(
@@ -23,20 +23,19 @@ def with_ngrams(
     C of the SVM and the shares are those of the least loss on `corpus.stopping`.
     """
     network, settings = trainer.network, config.ngrams
-    if not settings.buckets:
+    if settings.buckets == 0:
         return network
     order = settings.order or (3 if mostly_chinese(corpus.train.texts) else 2)
     encoder = TextEncoder(tokenizer, max_tokens=config.tokenizer.max_tokens)
     rows = [text.ids for text in encoder.encode(corpus.train.texts)]
-    present_NF = count_ngrams(rows, order, settings.buckets)
-    present_VF = count_ngrams(trainer.validation.ids, order, settings.buckets)
+    buckets = settings.buckets or enough_buckets(rows, order, len(corpus.labels))
+    present_NF = count_ngrams(rows, order, buckets)
+    present_VF = count_ngrams(trainer.validation.ids, order, buckets)
     truth_NC, truth_VC = truth_of(corpus.train, corpus.labels), truth_of(corpus.stopping, corpus.labels)
     logits_VC = trainer.logits(trainer.validation)
     balanced = config.loop.class_weights == "balanced"
-    blends = [
-        fit_blend(present_NF, truth_NC, present_VF, truth_VC, logits_VC, order, strength, corpus.task, balanced=balanced)
-        for strength in settings.strengths
-    ]
+    texts = (present_NF, truth_NC, present_VF, truth_VC, logits_VC)
+    blends = [fit_blend(*texts, order, strength, corpus.task, balanced=balanced) for strength in settings.strengths]
     best = min(blends, key=lambda blend: blend.loss)
     console.print(
         f"n-grams of up to {order} tokens beside the network: C {best.strength:g}, shares {best.shares[0]:.2f} and "

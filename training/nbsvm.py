@@ -42,7 +42,9 @@ def log_count_ratios(present_NF: Any, y_N: Decisions) -> Floats:
     return ratios_F
 
 
-def fit_svm(present_NF: Any, strength: float, y_N: Decisions, *, balanced: bool = False) -> tuple[Floats, Floats, float]:
+def fit_svm(
+    present_NF: Any, strength: float, y_N: Decisions, *, balanced: bool = False
+) -> tuple[Floats, Floats, float]:
     """Log-count ratios [F], weights [F] over n-grams times those, and bias, of one label against the rest.
 
     Args:

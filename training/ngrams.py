@@ -32,17 +32,25 @@ CHUNK = 4096
 """Tokens, padding included, whose n-grams are sought at once."""
 
 
+MAX_BUCKETS = 2**20
+MAX_NUMBERS = 2**23
+"""Bounds of a table whose size the texts decide: 16 MB in half precision, whatever the number of labels."""
+
+FINEST = 2**24
+"""Buckets in which hardly two n-grams meet, for counting them."""
+
+
 class NgramConfig(Frozen):
     """The linear model beside the network.
 
     Attributes:
-        buckets: rows of its table; 0 leaves it out. Half as many bytes, twice as many n-grams that share a row.
+        buckets: rows of its table; 0 leaves it out, None is what `enough_buckets` says.
         order: tokens of the longest n-gram; 0 is 3 where the text is mostly Chinese, whose tokens are characters, else
             2 (Wang & Manning 2012, section 4: bigrams help throughout).
         strengths: values of the SVM's C that are tried.
     """
 
-    buckets: Annotated[int, Field(ge=0, le=2**24)] = 2**18
+    buckets: Annotated[int, Field(ge=0, le=2**24)] | None = None
     order: Annotated[int, Field(ge=0, le=5)] = 0
     strengths: tuple[Annotated[float, Field(gt=0)], ...] = (0.3, 1.0, 3.0)
 
@@ -84,11 +92,21 @@ def count_ngrams(rows: Sequence[Ids], order: int, num_buckets: int) -> csr_matri
         buckets_BP = distinct_buckets(padded.ids_TB, padded.lengths_B, order, num_buckets).T.numpy()
         found += [row[row < num_buckets] for row in buckets_BP]
         start = end
-    pointers = np.concatenate([[0], np.cumsum([len(row) for row in found])])
+    numbers = np.array([len(row) for row in found], dtype=np.int64)
+    pointers = np.concatenate([np.zeros(1, np.int64), numbers.cumsum()])
     columns = np.concatenate(found) if found else np.zeros(0, np.int64)
-    numbers = np.diff(pointers)
     values = np.repeat(np.maximum(numbers, 1) ** -0.5, numbers).astype(np.float32)
     return csr_matrix((values, columns, pointers), shape=(len(rows), num_buckets))
+
+
+def enough_buckets(rows: Sequence[Ids], order: int, num_labels: int) -> int:
+    """Twice the distinct n-grams of the texts or a little more, within `MAX_BUCKETS` and `MAX_NUMBERS`; a power of two.
+
+    So most n-grams have a row of their own (with n balls in 2 n boxes e^-1/2 of them, 61%, are alone).
+    """
+    distinct = np.unique(count_ngrams(rows, order, FINEST).indices).size
+    bound = min(MAX_BUCKETS, MAX_NUMBERS // num_labels)
+    return int(2 ** min(np.ceil(np.log2(max(2 * distinct, 2))), np.floor(np.log2(bound))))
 
 
 def fit_blend(

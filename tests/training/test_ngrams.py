@@ -10,7 +10,7 @@ from model.network import LstmClassifier
 from model.ngrams import NgramBag
 from training.config import build_config
 from training.errors import UsageError
-from training.ngrams import best_shares, count_ngrams, fit_blend, joined, mean_loss
+from training.ngrams import best_shares, count_ngrams, enough_buckets, fit_blend, joined, mean_loss
 
 
 def _rows(*lengths: int) -> list[Ids]:
@@ -29,6 +29,14 @@ def test_what_is_counted_is_what_the_model_looks_up() -> None:
     np.testing.assert_allclose(
         present @ bag.table.numpy(), bag(batch.ids_TB, batch.lengths_B).numpy(), atol=1e-3, rtol=1e-4
     )
+
+
+def test_there_are_about_twice_as_many_buckets_as_n_grams() -> None:
+    rows = [np.arange(start, start + 10, dtype=np.int32) for start in range(0, 5000, 10)]  # 5,000 tokens, 4,500 pairs
+    assert enough_buckets(rows, 1, 2) == 2**14
+    assert enough_buckets(rows, 2, 2) == 2**15
+    assert enough_buckets([], 2, 2) == 2
+    assert enough_buckets(rows, 2, 2**20) == 2**3
 
 
 def test_the_better_of_two_models_counts_more() -> None:
