@@ -27,6 +27,7 @@ from training.interrupt import StopRequest
 from training.labelling import Labelled, label
 from training.loop import Examples, Trainer
 from training.metrics import measure
+from training.parallel import ALONE, Processes
 from training.pretraining.folder import Pretrained
 from training.provenance import file_digest
 from training.publish import Finished, publish
@@ -55,7 +56,9 @@ class Material:
     unlabeled: list[str]
 
 
-def distill(request: Request, output: Path, *, resume: bool, device: str, console: Console) -> Record | None:
+def distill(
+    request: Request, output: Path, *, resume: bool, device: str, console: Console, processes: Processes = ALONE
+) -> Record | None:
     """Labels the transfer set, trains, calibrates, evaluates and writes the checkpoint `output`.
 
     Args:
@@ -64,9 +67,10 @@ def distill(request: Request, output: Path, *, resume: bool, device: str, consol
         resume: go on with `RunFolder(output)`.
         device: of teachers and student.
         console: for a person to watch.
+        processes: that train together; as in `train`. The first asks the teachers, the others find its logits on disk.
 
     Returns:
-        What `metrics.json` says; None if Ctrl-C or SIGTERM came first.
+        What `metrics.json` says; None if Ctrl-C or SIGTERM came first, or for a process that is not the first.
 
     Raises:
         TrainingError, ModelError: see there.
@@ -92,11 +96,14 @@ def distill(request: Request, output: Path, *, resume: bool, device: str, consol
     logits_NC = ask_teachers(teachers, transfer.texts, corpus.labels, config.distill, cache=cache, console=console)
     if logits_NC is None:
         return None
-    trainer = build_student(config, corpus, transfer, logits_NC, tokenizer, device=where, console=console, start=start)
+    trainer = build_student(
+        config, corpus, transfer, logits_NC, tokenizer,
+        device=where, console=console, start=start, processes=processes,
+    )  # fmt: skip
     if resume and run.has_state:
         load_state(trainer, run)
     tell_start(console, corpus, trainer, tokenizer)
-    if not fit(trainer, run, metric=config.metric, console=console):
+    if not fit(trainer, run, metric=config.metric, console=console) or not processes.is_first:
         return None
     network = with_ngrams(trainer, corpus, tokenizer, config, console)
     console.print("calibrating, and evaluating the finished checkpoint as loaded from disk")
@@ -166,6 +173,7 @@ def build_student(
     device: torch.device,
     console: Console,
     start: Pretrained | None = None,
+    processes: Processes = ALONE,
 ) -> Trainer:
     """A trainer at its first step, towards the teachers' logits; the same weights for the same seed."""
     torch.manual_seed(config.seed)
@@ -185,6 +193,7 @@ def build_student(
         seed=config.seed,
         device=device,
         loss=ImitationLoss(logits_NC, truth_NC, labelled_N, config.distill, corpus.task),
+        processes=processes,
     )
 
 

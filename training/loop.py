@@ -21,6 +21,7 @@ from training.batches import epoch_batches
 from training.layer_rates import layer_rates
 from training.objective import CrossEntropy, Loss, Objective, Supervised, balanced_weights
 from training.optimizer import RowAdamW, average_into, clip_gradients
+from training.parallel import ALONE, Processes
 from training.steps import Steps
 
 AVERAGE_EVERY = 8
@@ -104,6 +105,8 @@ class Trainer(Steps):
         device: where; the network is moved there.
         loss: of the labelled texts; if None, the cross-entropy of the targets.
         objective: makes of that loss what is minimised; if nothing else is said, it is the loss itself.
+        processes: that train together, each on its share of a batch. With more than one, `objective` must be
+            `Supervised`: other terms would be those of the share and not of the batch.
     """
 
     def __init__(
@@ -118,6 +121,7 @@ class Trainer(Steps):
         device: torch.device,
         loss: Loss | None = None,
         objective: Callable[[Loss], Objective] = Supervised,
+        processes: Processes = ALONE,
     ) -> None:
         optimizer = RowAdamW(
             network.to(device).parameters(),
@@ -125,7 +129,7 @@ class Trainer(Steps):
             weight_decay=config.weight_decay,
             factors=layer_rates(network, config.layer_decay),
         )
-        super().__init__(config, optimizer, device)
+        super().__init__(config, optimizer, device, processes)
         self.network = network
         self.config = config
         self.train, self.validation = train, validation
@@ -133,17 +137,22 @@ class Trainer(Steps):
         self._measure, self._seed = measure, seed
         self._average = copy.deepcopy(self.network)
         self._best = {name: w.detach().clone() for name, w in self.network.state_dict().items()}
-        self._objective = objective(loss or _cross_entropy(train.targets, network.head.out_features, config, device))
-        torch.manual_seed(seed)
+        loss = loss or _cross_entropy(train.targets, network.head.out_features, config, device)
+        self._objective = objective(processes.whole(loss))
+        torch.manual_seed(processes.seed(seed))
 
-    def logits(self, examples: Examples, network: LstmClassifier | None = None) -> npt.NDArray[np.float32]:
-        """Logits [N, C] of `examples` in evaluation mode, in their order."""
+    def logits(
+        self, examples: Examples, network: LstmClassifier | None = None, processes: Processes = ALONE
+    ) -> npt.NDArray[np.float32]:
+        """Logits [N, C] of `examples` in evaluation mode, in their order; computed by `processes` together."""
         network = (network or self.network).eval()
         result = np.zeros((len(examples.ids), network.head.out_features), dtype=np.float32)
         with torch.inference_mode():
-            for batch in plan_batches(examples.lengths, max_tokens=8192, max_rows=512):
+            batches = list(plan_batches(examples.lengths, max_tokens=8192, max_rows=512))
+            for batch in batches[processes.rank :: processes.count]:
                 padded = pad([examples.ids[i] for i in batch]).to(self._device)
                 result[batch] = network(padded.ids_TB, padded.lengths_B).float().cpu().numpy()
+        processes.summed(torch.from_numpy(result))
         return result
 
     def _batches(self, epoch: int) -> list[npt.NDArray[np.int64]]:
@@ -160,9 +169,12 @@ class Trainer(Steps):
     def _step(self, rows: npt.NDArray[np.int64]) -> float:
         position, config = self._position, self.config
         self.network.train()
-        padded = pad([self.train.ids[i] for i in rows]).to(self._device)
+        # A share is as long as its batch: padding is token 0, whose row the optimizer moves wherever there is any.
+        longest = int(self._train_lengths[rows].max())
+        padded = pad([self.train.ids[i] for i in self.processes.share(rows)], num_steps=longest).to(self._device)
         loss = self._objective(self.network, padded, rows, position.step)
         loss.backward()
+        self.processes.sum_gradients(self.network.parameters())
         clip_gradients(self.network.parameters(), config.clip_norm)
         self._optimizer.step(self._learning_rate())
         value = float(loss.detach())
@@ -176,7 +188,7 @@ class Trainer(Steps):
     def _read_validation(self) -> None:
         position, config = self._position, self.config
         candidate = self._average if config.average_decay else self.network
-        score = self._measure(self.logits(self.validation, candidate), self.validation.targets)
+        score = self._measure(self.logits(self.validation, candidate, self.processes), self.validation.targets)
         self._note_reading(score)
         if position.best is None or score > position.best:
             position.best, position.readings_without_gain = score, 0

@@ -38,7 +38,8 @@ class Request(Frozen):
 class CallOptions:
     """The options that say what is trained and how; None where one was not given.
 
-    Those that only `distill` has: `teachers`, `label_map`, `vectors` and `cache`.
+    Those that only `distill` has: `teachers`, `label_map`, `vectors` and `cache`. `num_processes` is what `torchrun`
+    started.
     """
 
     output: Path
@@ -59,6 +60,7 @@ class CallOptions:
     vectors: str | None = None
     cache: Path | None = None
     start: Path | None = None
+    num_processes: int = 1
 
     @property
     def names_data(self) -> bool:
@@ -102,7 +104,7 @@ def new_request(call: CallOptions) -> Request:
     layers = [below(layer, call.data_root) for layer in layers]
     settings = below(parse_settings(call.settings), Path())
     config = configure(layers, [settings, as_settings(call)])
-    command = shlex.join([*PROGRAM, call.command, *call.words(), "--output", call.output.name])
+    command = shlex.join([*program(call.num_processes), call.command, *call.words(), "--output", call.output.name])
     return Request(config=config, recipe=call.recipe, command=command, data_root=str(call.data_root.resolve()))
 
 
@@ -206,9 +208,16 @@ def distill_settings(call: CallOptions) -> dict[str, Any]:
     return settings
 
 
-def resume_command(output: Path, device: str, threads: int | None, command: str = "train") -> str:
+def program(num_processes: int = 1) -> tuple[str, ...]:
+    """What starts our commands in so many processes of one machine."""
+    return PROGRAM if num_processes == 1 else ("torchrun", "--nproc-per-node", str(num_processes), "-m", "training")
+
+
+def resume_command(
+    output: Path, device: str, threads: int | None, command: str = "train", num_processes: int = 1
+) -> str:
     """The call that goes on with an interrupted run."""
-    words = [*PROGRAM, command, "--output", str(output), "--resume"]
+    words = [*program(num_processes), command, "--output", str(output), "--resume"]
     words += ["--device", device] if device != "auto" else []
     return shlex.join(words + (["--threads", str(threads)] if threads else []))
 

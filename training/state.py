@@ -10,7 +10,11 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from training.errors import UsageError
+from training.parallel import Processes
+
 STATE = "state.safetensors"
+RANDOM, RANDOM_CUDA = "rng", "rng_cuda"
 
 
 @dataclass
@@ -31,14 +35,21 @@ class Position:
 
 
 def write_state(
-    directory: Path, tensors: Mapping[str, Tensor], position: Position, optimizer_steps: int, device: torch.device
+    directory: Path,
+    tensors: Mapping[str, Tensor],
+    position: Position,
+    optimizer_steps: int,
+    device: torch.device,
+    processes: Processes,
 ) -> None:
-    """Writes tensors, position and the state of the random numbers; the file is replaced at once or not at all."""
+    """Writes tensors, position and the state of the random numbers; the file is replaced at once or not at all.
+
+    Of several processes the first writes, with the random numbers of all.
+    """
+    saved = {name: tensor.contiguous() for name, tensor in tensors.items()} | _random_states(device, processes)
+    if not processes.is_first:
+        return
     directory.mkdir(parents=True, exist_ok=True)
-    saved = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    saved["rng"] = torch.get_rng_state()
-    if device.type == "cuda":
-        saved["rng_cuda"] = torch.cuda.get_rng_state(device)
     partial = directory / f"{STATE}.partial"
     save_file(
         saved, partial, metadata={"position": json.dumps(vars(position)), "optimizer_steps": str(optimizer_steps)}
@@ -46,18 +57,47 @@ def write_state(
     partial.replace(directory / STATE)
 
 
-def read_state(directory: Path, tensors: Mapping[str, Tensor], device: torch.device) -> tuple[Position, int]:
+def read_state(
+    directory: Path, tensors: Mapping[str, Tensor], device: torch.device, processes: Processes
+) -> tuple[Position, int]:
     """Fills `tensors` and the random numbers; returns the position and the steps of the optimizer.
 
     Raises:
+        UsageError: the state is that of more or fewer processes.
         OSError, KeyError, safetensors.SafetensorError: there is no usable state.
     """
     with safe_open(directory / STATE, framework="pt") as file:
-        metadata = file.metadata()
+        metadata, names = file.metadata(), list(file.keys())
+        _check_count(directory, sum(name.split(".")[0] == RANDOM for name in names), processes)
         with torch.no_grad():
             for name, tensor in tensors.items():
                 tensor.copy_(file.get_tensor(name))
-        torch.set_rng_state(file.get_tensor("rng"))
-        if "rng_cuda" in file.keys() and device.type == "cuda":  # noqa: SIM118 (the file is no mapping)
-            torch.cuda.set_rng_state(file.get_tensor("rng_cuda"), device)
+        torch.set_rng_state(file.get_tensor(_name(RANDOM, processes.rank)))
+        if (on_cuda := _name(RANDOM_CUDA, processes.rank)) in names and device.type == "cuda":
+            torch.cuda.set_rng_state(file.get_tensor(on_cuda), device)
     return Position(**json.loads(metadata["position"])), int(metadata["optimizer_steps"])
+
+
+def _random_states(device: torch.device, processes: Processes) -> dict[str, Tensor]:
+    """The state of every process's random numbers, by name."""
+    own = {RANDOM: torch.get_rng_state()}
+    if device.type == "cuda":
+        own[RANDOM_CUDA] = torch.cuda.get_rng_state(device)
+    return {
+        _name(name, rank): state.clone()
+        for name, tensor in own.items()
+        for rank, state in enumerate(processes.stacked(tensor.unsqueeze(0), [1] * processes.count))
+    }
+
+
+def _name(name: str, rank: int) -> str:
+    return f"{name}.{rank}" if rank else name
+
+
+def _check_count(directory: Path, saved: int, processes: Processes) -> None:
+    if saved != processes.count:
+        how = f"torchrun --nproc-per-node {saved}" if saved > 1 else "python, without torchrun"
+        raise UsageError(
+            f"{directory}: this run stopped with {saved} process(es) and cannot go on with {processes.count}, for each "
+            f"draws random numbers of its own; start it with {how}"
+        )

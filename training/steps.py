@@ -16,6 +16,7 @@ from torch import Tensor
 from model.device import fastest_dtype
 from training.batches import Order
 from training.optimizer import RowAdamW, learning_rate_at
+from training.parallel import ALONE, Processes
 from training.state import Position, read_state, write_state
 
 
@@ -64,10 +65,14 @@ class Steps(ABC):
         schedule: how long, and how fast.
         optimizer: whose steps and moments belong to the state.
         device: where the weights are.
+        processes: that train together; each runs the same steps.
     """
 
-    def __init__(self, schedule: Schedule, optimizer: RowAdamW, device: torch.device) -> None:
+    def __init__(
+        self, schedule: Schedule, optimizer: RowAdamW, device: torch.device, processes: Processes = ALONE
+    ) -> None:
         self._schedule, self._optimizer, self._device = schedule, optimizer, device
+        self.processes = processes
         self._dtype = fastest_dtype(device)
         self._position = Position()
 
@@ -130,12 +135,13 @@ class Steps(ABC):
         report: Callable[[Progress], None] = lambda _: None,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> bool:
-        """Trains to the end or until `should_stop()`.
+        """Trains to the end or until `should_stop()`, which of several processes must tell all the same.
 
         Returns:
             True when finished: the network then holds the weights of the best reading. False when stopped:
             `save_state` and `load_state` continue as if nothing had happened.
         """
+        self.processes.copy_from_first(self._all_tensors().values())
         position = self._position
         began, seconds_before = time.perf_counter(), position.seconds
         while not position.finished and position.epoch < self._schedule.epochs:
@@ -157,16 +163,23 @@ class Steps(ABC):
         return True
 
     def save_state(self, directory: Path) -> None:
-        """Writes everything that `load_state` needs to go on exactly where this training stands."""
-        write_state(directory, self._all_tensors(), self._position, self._optimizer.step_count, self._device)
+        """Writes everything that `load_state` needs to go on exactly where this training stands.
+
+        All processes call it, and the first writes.
+        """
+        steps = self._optimizer.step_count
+        write_state(directory, self._all_tensors(), self._position, steps, self._device, self.processes)
 
     def load_state(self, directory: Path) -> None:
         """Takes up what `save_state` wrote, for the same data and configuration.
 
         Raises:
             OSError, safetensors.SafetensorError: there is no usable state.
+            UsageError: the state is that of more or fewer processes.
         """
-        self._position, self._optimizer.step_count = read_state(directory, self._all_tensors(), self._device)
+        self._position, self._optimizer.step_count = read_state(
+            directory, self._all_tensors(), self._device, self.processes
+        )
 
     def _all_tensors(self) -> dict[str, Tensor]:
         return dict(self._tensors()) | {f"optimizer.{name}": tensor for name, tensor in self._optimizer.tensors()}

@@ -23,6 +23,7 @@ from training.interrupt import StopRequest
 from training.loop import Examples, Trainer
 from training.metrics import measure
 from training.objective import Loss, Objective, Supervised
+from training.parallel import ALONE, Processes
 from training.pretraining.folder import Pretrained
 from training.progress import format_duration, show_progress
 from training.publish import Finished, publish
@@ -48,18 +49,23 @@ class Prepared:
     start: Pretrained | None
 
 
-def train(request: Request, output: Path, *, resume: bool, device: str, console: Console) -> Record | None:
+def train(
+    request: Request, output: Path, *, resume: bool, device: str, console: Console, processes: Processes = ALONE
+) -> Record | None:
     """Trains, calibrates, evaluates and writes the checkpoint `output`.
 
+    Of several `processes` the first does so; the others take up its run (`resume`), and their part ends with the steps.
+
     Returns:
-        What `metrics.json` says; None if Ctrl-C or SIGTERM came first: then `RunFolder(output)` can be resumed.
+        What `metrics.json` says; None if Ctrl-C or SIGTERM came first: then `RunFolder(output)` can be resumed. None
+        also for a process that is not the first.
 
     Raises:
         TrainingError, ModelError: see there.
     """
     run = RunFolder(output)
-    prepared = prepare(request, run, resume=resume, device=device, console=console)
-    if not fit(prepared.trainer, run, metric=request.config.metric, console=console):
+    prepared = prepare(request, run, resume=resume, device=device, console=console, processes=processes)
+    if not fit(prepared.trainer, run, metric=request.config.metric, console=console) or not processes.is_first:
         return None
     network = with_ngrams(prepared.trainer, prepared.corpus, prepared.tokenizer, request.config, console)
     console.print("calibrating, and evaluating the finished checkpoint as loaded from disk")
@@ -69,9 +75,24 @@ def train(request: Request, output: Path, *, resume: bool, device: str, console:
     return record
 
 
-def prepare(request: Request, run: RunFolder, *, resume: bool, device: str, console: Console) -> Prepared:
-    """Reads the data, makes or takes up the tokenizer, and builds a trainer that stands where the run stands."""
+def prepare(
+    request: Request,
+    run: RunFolder,
+    *,
+    resume: bool,
+    device: str,
+    console: Console,
+    processes: Processes = ALONE,
+) -> Prepared:
+    """Reads the data, makes or takes up the tokenizer, and builds a trainer that stands where the run stands.
+
+    Raises:
+        UsageError: several processes cannot train like this.
+        TrainingError, ModelError: see there.
+    """
     config = request.config
+    if processes.count > 1 and config.semi.is_on:
+        raise UsageError("the terms of semi are of a whole step and are not parted among processes; leave out torchrun")
     data_root = Path(request.data_root)
     corpus = read_corpus(config.data, seed=config.seed, data_root=data_root)
     corpus = with_unlabeled(corpus, config.semi.unlabeled, text_column=config.data.text_column, data_root=data_root)
@@ -83,7 +104,7 @@ def prepare(request: Request, run: RunFolder, *, resume: bool, device: str, cons
     else:
         tokenizer = make_tokenizer(config, start, corpus.given)
         run.create(request, tokenizer, digests)
-    trainer = build_trainer(config, corpus, tokenizer, device=resolve_device(device), start=start)
+    trainer = build_trainer(config, corpus, tokenizer, device=resolve_device(device), start=start, processes=processes)
     if resume and run.has_state:
         load_state(trainer, run)
     tell_start(console, corpus, trainer, tokenizer)
@@ -97,6 +118,7 @@ def build_trainer(
     *,
     device: torch.device,
     start: Pretrained | None = None,
+    processes: Processes = ALONE,
 ) -> Trainer:
     """A trainer at its first step; the same weights for the same seed, those of `start` where it has them."""
     torch.manual_seed(config.seed)
@@ -114,6 +136,7 @@ def build_trainer(
         seed=config.seed,
         device=device,
         objective=choose_objective(config, corpus, encoder),
+        processes=processes,
     )
 
 
@@ -151,14 +174,17 @@ def load_state(trainer: Steps, run: RunFolder) -> None:
 
 def fit(trainer: Steps, run: RunFolder, *, metric: str, console: Console) -> bool:
     """Trains to the end (True) or to a request to stop (False); either way the state is saved in the run's folder."""
-    save = Every(SAVE_EVERY_S, lambda: trainer.save_state(run.path))
+    processes = trainer.processes
+    if processes.is_first:
+        processes.meet()  # the run's folder is complete: the others, who wait for this, can take it up
+    save = Every(SAVE_EVERY_S, lambda: trainer.save_state(run.path), lambda: processes.largest(time.monotonic()))
     with StopRequest() as stop, show_progress(console, metric=metric, num_readings=len(trainer.history)) as show:
 
         def report(progress: Progress) -> None:
             show(progress, trainer.history)
             save()
 
-        finished = trainer.run(report, lambda: bool(stop))
+        finished = trainer.run(report, lambda: processes.largest(bool(stop)) > 0)
     trainer.save_state(run.path)
     return finished
 

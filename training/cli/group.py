@@ -1,13 +1,18 @@
 """How an error becomes a message and an exit code."""
 
+import os
 from typing import Any
 
 import click
 
 from model.errors import CheckpointError, ConfigError, InputError, ModelError
 from training.errors import TrainingError, UsageError
+from training.launch import Launch
 
 INTERRUPTED = 130
+
+IN_PARALLEL = ("train", "distill")
+"""The commands that several processes can carry out together."""
 
 
 class Failure(click.ClickException):
@@ -39,3 +44,19 @@ class Commands(click.Group):
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
             ctx.exit(INTERRUPTED)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Finds the command.
+
+        Raises:
+            UsageError: `torchrun` started several processes, and this command is for one.
+        """
+        name, command, rest = super().resolve_command(ctx, args)
+        launch = Launch.from_env(os.environ)
+        if launch.count > 1 and name not in IN_PARALLEL:
+            if launch.rank:
+                ctx.exit(0)  # the first process tells it
+            raise UsageError(f"torchrun is for {' and '.join(IN_PARALLEL)}; {name} runs without it, as one process")
+        return name, command, rest
