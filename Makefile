@@ -34,7 +34,7 @@ core := $(VENV)/.core
 training := $(VENV)/.training
 dev := $(VENV)/.dev
 
-.PHONY: help setup engine serve test train bench fmt lint types check coverage container-test hooks lock clean
+.PHONY: help setup engine serve test train bench guard soak fmt lint types check coverage container-test hooks lock clean
 
 help: ## this list
 	@echo 'Targets:'
@@ -59,6 +59,12 @@ train: $(training) ## a checkpoint by RECIPE, from TRAIN=FILE or from the recipe
 
 bench: $(dev) ## the measurements in benchmarks/; BENCH=NAME for one
 	@for name in $(BENCH); do echo "== $$name"; $(python) -m benchmarks.$$name $(ARGS); done
+
+guard: $(dev) engine ## fail if engine or server has become slow against its reference in the same run; takes a minute
+	@$(python) -m benchmarks.guard
+
+soak: $(dev) engine ## fail if the server's memory grows under texts of every length; ARGS='--seconds 600' for longer than a minute
+	@$(python) -m benchmarks.soak $(ARGS)
 
 fmt: $(dev) ## rewrite the code in the house format
 	@$(python) -m ruff check --fix-only --quiet .

@@ -140,8 +140,8 @@ def main(count: int, connections: int, seed: int, model: tuple[str, ...]) -> Non
     """Prints the largest difference."""
     rng = random.Random(seed)
     texts = make_texts(count, rng)
-    with running_server(*(f"--model={name}" for name in model), "--max-queue-tokens=10000000") as url:
-        largest = asyncio.run(compare(url, texts, connections, rng))
+    with running_server(*(f"--model={name}" for name in model), "--max-queue-tokens=10000000") as server:
+        largest = asyncio.run(compare(server.url, texts, connections, rng))
     print(f"{count:,} texts, {sum(len(t) > 100_000 for t in texts)} of them long: largest difference {largest:.1e}")
     sys.exit(largest > TOLERANCE)
 

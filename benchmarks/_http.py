@@ -1,0 +1,255 @@
+"""A load generator on asyncio: keep-alive connections that send rendered requests and note status and time.
+
+Reads answers with a Content-Length only. An order faster than httpx, several times slower than wrk: what it measures
+is to be compared with what it measures alike.
+"""
+
+import asyncio
+import json
+import math
+import time
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+OK = 200
+LOST = 0
+"""Status of a request whose connection broke."""
+
+MAX_CONNECTIONS = 4096
+DRAIN_S = 15.0
+"""How long answers may come after the last request of an open loop: more than the server's default deadline."""
+
+
+def render(texts: Sequence[str], path: str = "/predict", **fields: object) -> bytes:
+    r"""A whole request, ready to be sent.
+
+    >>> render(["é"]).partition(b"\r\n\r\n")[2]
+    b'{"inputs": ["\\u00e9"]}'
+    """
+    body = json.dumps({"inputs": list(texts), **fields}).encode()
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def chunks(texts: Sequence[str], size: int) -> list[Sequence[str]]:
+    """Consecutive texts, `size` at a time; the last few that do not fill a chunk are left out unless they are all.
+
+    >>> chunks("abcde", 2)
+    ['ab', 'cd']
+    """
+    whole = [texts[start : start + size] for start in range(0, len(texts) - size + 1, size)]
+    return whole or [texts]
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """The smallest value that `percent` of the values do not exceed (nearest rank); NaN of no values.
+
+    >>> percentile([4, 1, 3, 2], 50), percentile([4, 1, 3, 2], 99)
+    (2, 4)
+    """
+    if not values:
+        return math.nan
+    return sorted(values)[max(0, math.ceil(percent / 100 * len(values)) - 1)]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What came back.
+
+    Attributes:
+        seconds: that the counting lasted.
+        statuses: answers by status, `LOST` for broken connections.
+        latencies: seconds of each answer with 200, from when the request was due.
+        sent: requests that left, answered or not.
+    """
+
+    seconds: float = 0.0
+    statuses: Counter[int] = field(default_factory=Counter)
+    latencies: list[float] = field(default_factory=list)
+    sent: int = 0
+
+    @property
+    def rate(self) -> float:
+        """Answers with 200 a second."""
+        return self.statuses[OK] / self.seconds
+
+    def share(self, status: int) -> float:
+        """Of the answers, those with `status`."""
+        return self.statuses[status] / max(1, self.statuses.total())
+
+    def add(self, status: int, latency: float) -> None:
+        """One answer."""
+        self.statuses[status] += 1
+        if status == OK:
+            self.latencies.append(latency)
+
+
+class Connection(asyncio.Protocol):
+    """One request at a time; the answer is its status and body."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._answer: asyncio.Future[tuple[int, bytes]] | None = None
+        self._received = bytearray()
+        self._end: int | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether it can take another request."""
+        return self._transport is not None and not self._transport.is_closing()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called by asyncio."""
+        # Not a subclass under uvloop.
+        self._transport = cast(asyncio.Transport, transport)
+
+    def ask(self, request: bytes) -> "asyncio.Future[tuple[int, bytes]]":
+        """Sends a rendered request; resolves to status and body, `LOST` if the connection breaks."""
+        self._answer = asyncio.get_running_loop().create_future()
+        if self._transport is None or self._transport.is_closing():
+            self._answer.set_result((LOST, b""))
+        else:
+            self._transport.write(request)
+        return self._answer
+
+    def data_received(self, data: bytes) -> None:
+        """Called by asyncio."""
+        received = self._received
+        received += data
+        if self._end is None:
+            head = received.find(b"\r\n\r\n")
+            if head < 0:
+                return
+            self._end = head + 4 + content_length(bytes(received[:head]))
+        if len(received) >= self._end and self._answer is not None:
+            status, body = int(received[9:12]), bytes(received[received.find(b"\r\n\r\n") + 4 : self._end])
+            del received[: self._end]
+            self._end = None
+            if not self._answer.done():
+                self._answer.set_result((status, body))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Called by asyncio."""
+        self._transport = None
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result((LOST, b""))
+
+    def close(self) -> None:
+        """Ends it."""
+        if self._transport is not None:
+            self._transport.abort()
+
+
+def content_length(head: bytes) -> int:
+    r"""Of the head of an answer, 0 if it names none.
+
+    >>> content_length(b"HTTP/1.1 200 OK\r\nContent-Length: 12")
+    12
+    """
+    _, _, rest = head.lower().partition(b"\r\ncontent-length:")
+    return int(rest.partition(b"\r\n")[0] or 0)
+
+
+async def connect(port: int) -> Connection:
+    """A new connection."""
+    _, connection = await asyncio.get_running_loop().create_connection(Connection, "127.0.0.1", port)
+    return connection
+
+
+async def closed_loop(
+    port: int, requests: Sequence[bytes], *, connections: int, seconds: float, warm_up_s: float = 0.0
+) -> Tally:
+    """Each connection sends the next request when it has its answer; counts what ends after `warm_up_s`."""
+    tally = Tally()
+    begin = time.perf_counter() + warm_up_s
+    end = begin + seconds
+    rest = _cycle(requests)
+
+    async def one() -> None:
+        connection = await connect(port)
+        while (due := time.perf_counter()) < end:
+            if not connection.open:
+                connection = await connect(port)
+            status, _ = await connection.ask(next(rest))
+            now = time.perf_counter()
+            tally.sent += 1
+            if begin <= now < end:
+                tally.add(status, now - due)
+        connection.close()
+
+    await asyncio.gather(*(one() for _ in range(connections)))
+    tally.seconds = seconds
+    return tally
+
+
+class OpenLoop:
+    """Sends requests at a fixed rate, whether or not earlier ones were answered.
+
+    A request that finds no idle connection opens one, up to `MAX_CONNECTIONS`; then it waits here. Its time is counted
+    from when it was due, so that a generator that falls behind cannot make the server look better.
+    """
+
+    def __init__(self, port: int, requests: Sequence[bytes], *, per_second: float, seconds: float) -> None:
+        self._port, self._rest = port, _cycle(requests)
+        self._interval, self._num = 1 / per_second, int(per_second * seconds)
+        self._idle: deque[Connection] = deque()
+        self._room = asyncio.Semaphore(MAX_CONNECTIONS)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.tally = Tally()
+        self.drained = Tally()
+
+    async def run(self) -> Tally:
+        """The answers that came while requests were sent; `drained` has those after that.
+
+        Raises:
+            TimeoutError: some had no answer after `DRAIN_S` more.
+        """
+        begin = time.perf_counter()
+        self._end = math.inf
+        for number in range(self._num):
+            due = begin + number * self._interval
+            ahead = due - time.perf_counter()
+            if ahead > 0:
+                await asyncio.sleep(ahead)
+            elif number % 32 == 0:
+                await asyncio.sleep(0)
+            task = asyncio.create_task(self._send(next(self._rest), due))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        self._end = time.perf_counter()
+        self.tally.seconds = self._end - begin
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=DRAIN_S)
+            if late:
+                raise TimeoutError(f"{len(late)} requests had no answer after {DRAIN_S:.0f} s")
+        for connection in self._idle:
+            connection.close()
+        return self.tally
+
+    def _take(self) -> Connection | None:
+        """An idle connection that the server has not closed."""
+        while self._idle:
+            if (connection := self._idle.pop()).open:
+                return connection
+        return None
+
+    async def _send(self, request: bytes, due: float) -> None:
+        async with self._room:
+            status = LOST
+            try:
+                connection = self._take() or await connect(self._port)
+                self.tally.sent += time.perf_counter() < self._end
+                status, _ = await connection.ask(request)
+                if connection.open:
+                    self._idle.append(connection)
+            except OSError:
+                pass
+            now = time.perf_counter()
+            (self.tally if now < self._end else self.drained).add(status, now - due)
+
+
+def _cycle(requests: Sequence[bytes]) -> Iterator[bytes]:
+    while True:
+        yield from requests
