@@ -25,11 +25,11 @@ def main(starts: int, options: tuple[str, ...]) -> None:
     seconds, megabytes = [], []
     for _ in range(starts):
         began = time.perf_counter()
-        with running_server(*options) as url:
+        with running_server(*options) as server:
             seconds.append(time.perf_counter() - began)
             for text in TEXTS * 20:
-                httpx.post(f"{url}/predict", json={"inputs": [text] * 32}, timeout=60).raise_for_status()
-            megabytes.append(_resident_bytes(url) / 1e6)
+                httpx.post(f"{server.url}/predict", json={"inputs": [text] * 32}, timeout=60).raise_for_status()
+            megabytes.append(_resident_bytes(server.url) / 1e6)
     Console().print(
         f"start to ready: median {statistics.median(seconds):.1f} s ({min(seconds):.1f} to {max(seconds):.1f}); "
         f"resident: median {statistics.median(megabytes):.0f} MB ({min(megabytes):.0f} to {max(megabytes):.0f}); "
