@@ -9,18 +9,20 @@ load        For one text a request and for 64: saturation by a closed loop; then
 texts       Time per text of 1 to --max-texts texts, in requests of up to 1,024.
 tokens      Time per token of texts of 16 to --max-tokens tokens, with a copy of the checkpoint that reads so many.
 
-FILE is such as sst2/test.parquet; without it, texts are made up. The generator takes its share of the same cores.
+FILE is such as sst2/test.parquet; without it, texts are made up. The server has one half of the cores and the generator
+the other.
 """
 
 import asyncio
 import contextlib
 import json
 import math
+import os
 import random
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,7 +30,7 @@ import click
 import uvloop
 from rich.console import Console
 
-from benchmarks._http import OK, OpenLoop, Tally, chunks, closed_loop, connect, percentile, render
+from benchmarks._http import DRAIN_S, OK, OpenLoop, Tally, chunks, closed_loop, connect, percentile, render
 from benchmarks._packed import SHIPPED
 from benchmarks._ratios import growth
 from benchmarks._server import running_server
@@ -86,7 +88,8 @@ async def measure_load(port: int, texts: Sequence[str], size: int, seconds: floa
     console.print(
         f"  at {OVERLOAD:.0%}: {offered(over, OVERLOAD * full.rate)}; accepted {over.rate:,.0f} requests/s, "
         f"{over.rate / full.rate:.2f} of saturation; their p99 {latest:.2f} s; refused with 503 "
-        f"{over.share(OVERLOADED):.1%}, 504 {over.share(LATE):.1%}, else {_other(over):.1%}",
+        f"{over.share(OVERLOADED):.1%}, 504 {over.share(LATE):.1%}, else {_other(over):.1%}; "
+        f"{loop.unanswered:,} requests had no answer {DRAIN_S:.0f} s later",
         highlight=False,
     )
 
@@ -200,6 +203,24 @@ async def measure_tokens(port: int, encoder: TextEncoder, most: int, rounds: int
     console.print(f"  growth over the least before: {growth(costs):.0%}", highlight=False)
 
 
+def halves(cores: set[int]) -> tuple[set[int], set[int]]:
+    """Cores for the server and for the generator; the same one where there is no other."""
+    ordered = sorted(cores)
+    middle = (len(ordered) + 1) // 2
+    return set(ordered[:middle]), set(ordered[middle:] or ordered)
+
+
+@contextlib.contextmanager
+def on_cores(cores: set[int]) -> Iterator[None]:
+    """This process, and those that it starts meanwhile, run on these cores only."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 @click.command(help=__doc__)
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.option(
@@ -231,10 +252,13 @@ def main(
         texts = read_texts(file, column=text_column) if file else sentences(2048, random.Random(0))
     except (TrainingError, OSError) as error:
         raise click.ClickException(str(error)) from None
-    console.print(f"{describe_machine()}; {len(texts):,} texts; sluice {' '.join(options)}", highlight=False)
-    with contextlib.ExitStack() as stack:
+    theirs, ours = halves(os.sched_getaffinity(0))
+    told = f"{len(theirs)} of the cores for the server, {len(ours)} for the generator" + ", the same" * (theirs == ours)
+    console.print(f"{describe_machine()}; {told}; {len(texts):,} texts; sluice {' '.join(options)}", highlight=False)
+    with contextlib.ExitStack() as stack, on_cores(ours):
         if only in (None, "load", "texts"):
-            server = stack.enter_context(running_server(f"--model={checkpoint.name}={checkpoint}", *options))
+            with on_cores(theirs):
+                server = stack.enter_context(running_server(f"--model={checkpoint.name}={checkpoint}", *options))
             if only != "texts":
                 for size in sizes:
                     uvloop.run(measure_load(server.port, texts, size, seconds, console))
@@ -246,7 +270,8 @@ def main(
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "long"
             long = replace(loaded, config=loaded.config.model_copy(update={"max_tokens": max_tokens}))
             save_checkpoint(folder, long)
-            server = stack.enter_context(running_server(f"--model=long={folder}", "--deadline-ms=60000", *options))
+            with on_cores(theirs):
+                server = stack.enter_context(running_server(f"--model=long={folder}", "--deadline-ms=60000", *options))
             encoder = TextEncoder(loaded.tokenizer, max_tokens=max_tokens)
             uvloop.run(measure_tokens(server.port, encoder, max_tokens, rounds, console))
 
