@@ -36,6 +36,10 @@ INLINE_CHARS = 512
 """Characters of a request up to which it is tokenised on the event loop: 20 µs of English, 300 of Chinese or emoji.
 Handing over to a thread costs 100 to 500 µs, and more the busier the interpreter is."""
 
+UNPADDED_TOKENS = 8192
+"""Tokens of a batch where padding is not computed: two dozen texts fill such an engine, more of them only hold up others
+(about 16 ms)."""
+
 MAX_RESTARTS = 5
 """Deaths of the device thread in a row, without a batch computed in between, after which it is given up."""
 
@@ -88,7 +92,8 @@ class Batcher:
         self._cache = ResultCache(0) if cache is None else cache
         self._tokenisers = tokenisers
         self._device = device
-        self._queue = BatchQueue(max_texts=limits.max_batch_texts, max_tokens=limits.max_batch_tokens)
+        max_tokens = limits.max_batch_tokens if classifier.pads else min(limits.max_batch_tokens, UNPADDED_TOKENS)
+        self._queue = BatchQueue(max_texts=limits.max_batch_texts, max_tokens=max_tokens, pads=classifier.pads)
         self._jobs: set[Job] = set()
         self._arrived: list[Item] = []
         self._handing_over = False
@@ -235,7 +240,7 @@ class Batcher:
     def _deliver(self, batch: list[Item], results: list[Probabilities | Exception], seconds: float) -> None:
         self._deaths_in_a_row = 0
         tokens = sum(item.encoded.num_tokens for item in batch)
-        padded = max(item.num_tokens for item in batch) * len(batch)
+        padded = max(item.num_tokens for item in batch) * len(batch) if self._classifier.pads else tokens
         self.admission.computed(tokens, seconds)
         self._metrics.computed(texts=len(batch), tokens=tokens, padded_tokens=padded, seconds=seconds)
         pairs = list(zip(batch, results, strict=True))

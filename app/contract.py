@@ -45,6 +45,10 @@ class Classifier(Protocol):
     def dtype(self) -> str:
         """Number format of the computation."""
 
+    @property
+    def pads(self) -> bool:
+        """Whether a batch costs its longest text for each of its texts."""
+
     def warm_up(self) -> None:
         """Does what only the first calls of `score` would have to do."""
 

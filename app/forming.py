@@ -59,9 +59,14 @@ class BatchQueue:
 
     The oldest text is in the next batch whatever its length, so none waits for ever. While the device is busy and a
     full batch is waiting, that batch is cut ahead of time; less than a full one is left to grow until it is taken.
+
+    Args:
+        max_texts, max_tokens: bounds of a batch.
+        pads: whether a batch costs its longest text for each of its texts; if not, the oldest ones make the next batch.
     """
 
-    def __init__(self, *, max_texts: int, max_tokens: int) -> None:
+    def __init__(self, *, max_texts: int, max_tokens: int, pads: bool = True) -> None:
+        self._pads = pads
         self._max_texts = max_texts
         self._max_tokens = max_tokens
         self._waiting: deque[Item] = deque()
@@ -111,6 +116,22 @@ class BatchQueue:
             self._changed.notify_all()
 
     def _cut(self) -> list[Item]:
+        return self._cut_similar() if self._pads else self._cut_oldest()
+
+    def _cut_oldest(self) -> list[Item]:
+        batch: list[Item] = []
+        tokens = 0
+        while self._waiting and len(batch) < self._max_texts:
+            if batch and tokens + self._waiting[0].num_tokens > self._max_tokens:
+                break
+            item = self._waiting.popleft()
+            self._waiting_tokens -= item.num_tokens
+            if item.job.alive:
+                tokens += item.num_tokens
+                batch.append(item)
+        return batch
+
+    def _cut_similar(self) -> list[Item]:
         window: list[Item] = []
         while self._waiting and len(window) < WINDOW_BATCHES * self._max_texts:
             item = self._waiting.popleft()

@@ -44,6 +44,7 @@ class Classifier:
         thresholds: of a multi-label model, the probability from which each label is given; None is 1/2 for all.
         metrics: what `metrics.json` of the checkpoint says.
         device, dtype: where and in which number format it computes.
+        pads: whether a batch costs its longest text for each of its texts.
     """
 
     def __init__(self, checkpoint: Checkpoint, *, device: str = "auto", dtype: str = "float32") -> None:
@@ -65,6 +66,7 @@ class Classifier:
         if engine is None and dtype == INT8:
             raise ConfigError(f"dtype int8 is not to be had here: {unfit(network.architecture) or 'it is for the CPU'}")
         self.dtype = INT8 if engine is not None else "float32" if dtype == "auto" else dtype
+        self.pads = engine is None
         self._logits: Callable[[Sequence[Ids]], Probabilities]
         if engine is not None:
             self._logits = engine.logits

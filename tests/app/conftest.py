@@ -32,6 +32,7 @@ class FakeClassifier:
     Attributes:
         gate: clear it to hold the device.
         entered: set when a batch reaches the device.
+        pads: as real ones do that compute by PyTorch.
         batches: the lengths of the texts of each call of `score` that worked.
     """
 
@@ -40,6 +41,7 @@ class FakeClassifier:
     metrics: Mapping[str, Any] = {"test": {"accuracy": 0.875}}
     device = "cpu"
     dtype = "float32"
+    pads = True
 
     def __init__(self, labels: tuple[str, ...] = ("negative", "positive"), task: str = "single_label") -> None:
         self.labels = labels

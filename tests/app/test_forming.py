@@ -50,6 +50,14 @@ def test_queue_is_first_come_first_served_by_its_oldest() -> None:
     assert sum(map(len, batches)) == 5
 
 
+def test_where_padding_costs_nothing_the_oldest_go_first() -> None:
+    queue = BatchQueue(max_texts=3, max_tokens=100, pads=False)
+    gone = item(9, SimpleNamespace(alive=False))
+    items = [item(n) for n in (50, 1, 49, 1, 300, 1)]
+    queue.put([*items[:1], gone, *items[1:]])
+    assert [queue.take() for _ in range(4)] == [items[:3], items[3:4], items[4:5], items[5:]]
+
+
 def test_full_batch_is_formed_ahead_and_a_smaller_one_left_to_grow() -> None:
     queue = BatchQueue(max_texts=2, max_tokens=100)
     first, second, third = (item(1) for _ in range(3))
