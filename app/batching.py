@@ -37,7 +37,7 @@ INLINE_CHARS = 512
 Handing over to a thread costs 100 to 500 µs, and more the busier the interpreter is."""
 
 UNPADDED_TOKENS = 8192
-"""Tokens of a batch where padding is not computed: two dozen texts fill such an engine, more of them only hold up others
+"""Tokens of a batch where padding is not computed: two dozen texts fill such an engine, more only hold up the others
 (about 16 ms)."""
 
 MAX_RESTARTS = 5
