@@ -2,7 +2,7 @@
 
     python -m benchmarks.load [FILE] [--only load|texts|tokens] [--serve-option=--threads=2]
 
-load        For one text a request and for 64: saturation by a closed loop; then, by an open loop at a fixed rate, p50
+load        For one text a request and for 64: saturation by wrk; then, by an open loop at a fixed rate, p50
             and p99 of the latency at 70% of saturation; then three times saturation: what is accepted, how late, what
             is refused. A latency counts from when a request was due, so a generator that falls behind shows as latency
             of the server; the rate at which requests really left is printed.
@@ -30,18 +30,19 @@ import click
 import uvloop
 from rich.console import Console
 
-from benchmarks._http import DRAIN_S, OK, OpenLoop, Tally, chunks, closed_loop, connect, percentile, render
+from benchmarks._http import DRAIN_S, OK, OpenLoop, Tally, chunks, connect, percentile, render
 from benchmarks._packed import SHIPPED
 from benchmarks._ratios import growth
 from benchmarks._server import running_server
 from benchmarks._texts import english, read_texts, sentences
+from benchmarks._wrk import WrkMissing, body, find_wrk, run_wrk
 from model.checkpoint import load_checkpoint, save_checkpoint
 from model.text import TextEncoder
 from training.errors import TrainingError
 from training.provenance import describe_machine
 
 SHAPES = {1: 32, 64: 8}
-"""Connections by texts a request; the closed loop also tries 4 and 16 times as many, and the most is saturation."""
+"""Connections by texts a request; wrk also tries four times as many, and the most is saturation."""
 
 BUSY, OVERLOAD = 0.7, 3.0
 """Of saturation."""
@@ -65,11 +66,12 @@ def offered(tally: Tally, per_second: float) -> str:
 async def measure_load(port: int, texts: Sequence[str], size: int, seconds: float, console: Console) -> None:
     """Prints saturation, latency below it and behaviour above it, for `size` texts a request."""
     requests = [render(part) for part in chunks(texts, size)]
+    bodies = [body(part) for part in chunks(texts, size)]
     loops = []
-    for times in (1, 4, 16):
+    for times in (1, 4):
         connections = times * SHAPES.get(size, 8)
-        loops.append(await closed_loop(port, requests, connections=connections, seconds=seconds, warm_up_s=1))
-    full = max(loops, key=lambda tally: tally.rate)
+        loops.append(await asyncio.to_thread(run_wrk, port, bodies, connections=connections, seconds=seconds))
+    full = max(loops, key=lambda load: load.rate)
     console.print(
         f"{size} texts a request: saturation {full.rate:,.0f} requests/s, {full.rate * size:,.0f} texts/s",
         highlight=False,
@@ -250,7 +252,8 @@ def main(
     console = Console(width=200)
     try:
         texts = read_texts(file, column=text_column) if file else sentences(2048, random.Random(0))
-    except (TrainingError, OSError) as error:
+        find_wrk()
+    except (TrainingError, OSError, WrkMissing) as error:
         raise click.ClickException(str(error)) from None
     theirs, ours = halves(os.sched_getaffinity(0))
     told = f"{len(theirs)} of the cores for the server, {len(ours)} for the generator" + ", the same" * (theirs == ours)
