@@ -53,11 +53,11 @@ class Server(uvicorn.Server):
     Args:
         app: what `create_app` made.
         settings: of the server.
-        supervised: whether a parent replaces this process when it leaves: it then also leaves when it is broken, or
-            when its parent is gone.
+        parent: id of the process that replaces this one when it leaves, if there is one: it then also leaves when it
+            is broken, or when that process is gone.
     """
 
-    def __init__(self, app: FastAPI, settings: Settings, *, supervised: bool = False) -> None:
+    def __init__(self, app: FastAPI, settings: Settings, *, parent: int | None = None) -> None:
         config = uvicorn.Config(
             app,
             loop="uvloop",
@@ -77,7 +77,7 @@ class Server(uvicorn.Server):
         self._metrics: Metrics = app.state.metrics
         self._drain_delay_s = settings.drain_delay_s
         self._leave_at = float("inf")
-        self._parent = os.getppid() if supervised else None
+        self._parent = parent
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The first signal drains, Ctrl-C without the delay; a second one ends the process at once."""
@@ -98,25 +98,25 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-def run(app: FastAPI, settings: Settings, sock: socket.socket, *, supervised: bool = False) -> None:
+def run(app: FastAPI, settings: Settings, sock: socket.socket, *, parent: int | None = None) -> None:
     """Serves until a signal comes or loading fails; what is in flight is finished within the drain timeout.
 
     Raises:
         Exception: whatever made a model fail to load.
     """
-    Server(app, settings, supervised=supervised).run(sockets=[sock])
+    Server(app, settings, parent=parent).run(sockets=[sock])
     failure: Exception | None = app.state.models.failure
     if failure is not None:
         raise failure
 
 
-def work(settings: Settings, sock: socket.socket, board: Board, replaces: bool) -> None:
+def work(settings: Settings, sock: socket.socket, board: Board, parent: int, replaces: bool) -> None:
     """One of several processes behind the socket; see `app.workers`."""
     os.setpgrp()  # Ctrl-C in a terminal reaches the parent, which passes it on
     log.configure(settings.log_level)
     with exit_codes():
         app = create_app(settings, board=board, load_first=replaces)
-        run(app, settings, sock, supervised=True)
+        run(app, settings, sock, parent=parent)
         if not app.state.models.live:
             raise RuntimeError("a model is broken")
 

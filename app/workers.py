@@ -28,8 +28,8 @@ LOOK_EVERY_S = 0.2
 RESTART_DELAY_S = 1.0
 """A worker that dies young is replaced no sooner than this after its start."""
 
-Work = Callable[[Settings, socket.socket, Board, bool], None]
-"""Serves in a process of its own; the last argument says whether it replaces one that died."""
+Work = Callable[[Settings, socket.socket, Board, int, bool], None]
+"""Serves in a process of its own. Told the parent's id, for it may be gone by then, and whether it replaces another."""
 
 
 @dataclass
@@ -78,7 +78,7 @@ class Supervisor:
         board = Board(folder, self._loaded, index)
         process = self._context.Process(
             target=self._work,
-            args=(self._settings, self._sock, board, replaces),
+            args=(self._settings, self._sock, board, os.getpid(), replaces),
             name=f"worker-{index}",
             daemon=True,  # should this process end by an error, they end too
         )

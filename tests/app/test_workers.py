@@ -104,3 +104,12 @@ def test_ready_once_all_have_loaded(tmp_path: Path) -> None:
     assert not first.all_loaded()
     second.note_loaded()
     assert first.all_loaded()
+
+
+def test_workers_leave_when_their_parent_went_before_they_had_begun(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    with process(tmp_path / "log", "--model", str(tiny_checkpoint), "--workers", "2") as (server, _):
+        _until(lambda: len(_pids(server)) == 2)
+        workers = _pids(server)
+        server.kill()
+        server.wait()
+        _until(lambda: not any(_runs(pid) for pid in workers))
