@@ -124,8 +124,7 @@ class Batcher:
         """
         if self.state not in ("running", "restarting"):
             raise NotReady(f"The model is {self.state}.", retry_after_s=5)
-        # A token is at least a byte and mostly several characters: characters are a fair bound until they are counted.
-        estimates = [min(len(text), self._classifier.max_tokens) for text in texts]
+        estimates = self._estimates(texts)
         try:
             permit = self.admission.admit(len(texts), sum(estimates), timeout_s)
         except Overloaded:
@@ -145,6 +144,14 @@ class Batcher:
             count_tokens = partial(permit.replace_tokens, sum(estimates[start : chunk.stop]))
             self._tokenisers.submit(self._tokenise, job, chunk, count_tokens)
         return job
+
+    def has_room(self, texts: Sequence[str], timeout_s: float, share: float) -> bool:
+        """Whether `submit` would find room if only that share of the queue existed."""
+        return self.admission.has_room(len(texts), sum(self._estimates(texts)), timeout_s, share)
+
+    def _estimates(self, texts: Sequence[str]) -> list[int]:
+        # A token is at least a byte and mostly several characters: characters are a fair bound until they are counted.
+        return [min(len(text), self._classifier.max_tokens) for text in texts]
 
     def _finish(self, job: Job, release: Callable[[], None]) -> None:
         release()
