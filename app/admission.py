@@ -62,7 +62,7 @@ class Admission:
         """
         with self.lock:
             wait_s = self._wait_s()
-            full = self.texts + texts > self._max_texts or self.tokens + tokens > self._max_tokens
+            full = self._is_full(texts, tokens, 1.0)
             if self.texts and (full or wait_s > timeout_s):
                 reason = "The queue has no room for this request" if full else "The answer would come too late"
                 raise Overloaded(f"{reason}; try again later.", max(1, min(math.ceil(wait_s), MAX_RETRY_AFTER_S)))
@@ -70,12 +70,20 @@ class Admission:
             self.tokens += tokens
         return Permit(self, texts, tokens)
 
+    def has_room(self, texts: int, tokens: int, timeout_s: float, share: float) -> bool:
+        """Whether a request would be admitted if only that share of the room existed."""
+        with self.lock:
+            return not self.texts or not (self._is_full(texts, tokens, share) or self._wait_s() > timeout_s)
+
     def computed(self, tokens: int, seconds: float) -> None:
         """Tells of work done, from which the rate is measured."""
         with self.lock:
             kept = math.exp(-seconds / RATE_MEMORY_S)
             self._computed_tokens = self._computed_tokens * kept + tokens
             self._computing_s = self._computing_s * kept + seconds
+
+    def _is_full(self, texts: int, tokens: int, share: float) -> bool:
+        return self.texts + texts > share * self._max_texts or self.tokens + tokens > share * self._max_tokens
 
     def _wait_s(self) -> float:
         """Seconds until what is under way now is done, at the measured rate; 0 before anything was measured."""

@@ -135,8 +135,7 @@ class Batcher:
             raise NotReady(f"The model is {self.state}.", retry_after_s=5)
         missing, known = self._cache.recall(texts)
         self._metrics.recalled(hits=len(known), misses=len(missing))
-        # A token is at least a byte and mostly several characters: characters are a fair bound until they are counted.
-        estimates = [min(len(texts[index]), self._classifier.max_tokens) for index in missing]
+        estimates = self._estimates([texts[index] for index in missing])
         try:
             permit = self.admission.admit(len(missing), sum(estimates), timeout_s)
         except Overloaded:
@@ -159,6 +158,14 @@ class Batcher:
             count_tokens = partial(permit.replace_tokens, sum(estimates[start:end]))
             self._tokenisers.submit(self._tokenise, job, missing[start:end], count_tokens)
         return job
+
+    def has_room(self, texts: Sequence[str], timeout_s: float, share: float) -> bool:
+        """Whether `submit` would find room if only that share of the queue existed."""
+        return self.admission.has_room(len(texts), sum(self._estimates(texts)), timeout_s, share)
+
+    def _estimates(self, texts: Sequence[str]) -> list[int]:
+        # A token is at least a byte and mostly several characters: characters are a fair bound until they are counted.
+        return [min(len(text), self._classifier.max_tokens) for text in texts]
 
     def _finish(self, job: Job, release: Callable[[], None]) -> None:
         release()

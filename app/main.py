@@ -18,15 +18,20 @@ from app import VERSION
 from app.board import Board
 from app.contract import Classifier
 from app.errors import AppError, InvalidRequest, handle_error, problem_response
+from app.hub import hub_routes
 from app.metrics import Metrics
 from app.middleware import Observed
 from app.models import Load, Models, load_checkpoint
 from app.openapi import DESCRIPTION, openapi_of
+from app.openapi_forms import STRUCTS, form_paths
 from app.parsing import PLAIN_FIELD
 from app.predict import predict_route
 from app.routes import ASSETS_PATH, api_routes
 from app.routing import NamedMount
 from app.settings import Settings
+from app.stream import stream_route
+from app.v2 import infer_routes, v2_router
+from app.vllm import vllm_routes
 
 
 class Application(FastAPI):
@@ -79,9 +84,14 @@ def create_app(
         yield
         await models.stop()
 
-    predict = predict_route(models, settings)
+    direct = [
+        predict_route(models, settings),
+        stream_route(models, settings),
+        *hub_routes(models, settings),
+        *vllm_routes(models, settings),
+    ]
     app = Application(
-        partial(Observed, metrics=metrics, models=models, direct=[predict]),
+        partial(Observed, metrics=metrics, models=models, direct=direct),
         title="Sluice",
         version=VERSION,
         description=DESCRIPTION,
@@ -97,11 +107,12 @@ def create_app(
     )
     app.state.models = models
     app.state.metrics = metrics
-    app.router.routes.append(predict)
+    app.router.routes.extend([*direct, *infer_routes(models, settings)])
+    app.include_router(v2_router(models))
     app.include_router(api_routes(models, metrics, settings))
     # FastAPI's own page loads its scripts from another host; these come from the package.
     app.router.routes.append(NamedMount(ASSETS_PATH, StaticFiles(packages=[("fastapi_offline", "static")])))
-    app.openapi = openapi_of(app, settings)  # type: ignore[method-assign]
+    app.openapi = openapi_of(app, settings, form_paths(settings), STRUCTS)  # type: ignore[method-assign]
     return app
 
 

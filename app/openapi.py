@@ -1,10 +1,12 @@
-"""The OpenAPI document: what FastAPI derives for its own routes, and `POST /predict` written out.
+"""The OpenAPI document: what FastAPI derives for its own routes, and those outside of it written out.
+
+`POST /predict` is here, the other forms in `app.openapi_forms`.
 
 The examples of errors are made by the code that answers errors, so they cannot drift from it.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -34,7 +36,7 @@ DESCRIPTION = """Small, fast text classification.
 
 Every error, whatever its status, is one schema (`Problem`, RFC 9457). Every answer carries `X-Request-Id`."""
 
-_REF = "#/components/schemas/{name}"
+REF = "#/components/schemas/{name}"
 _STRUCTS = (PredictRequest, PredictResponse, Prediction, FailedPrediction, Problem)
 
 EXAMPLE_REQUESTS = {
@@ -45,8 +47,8 @@ EXAMPLE_REQUESTS = {
     },
 }
 
-_POSITIVE = [{"label": "positive", "score": 0.993}, {"label": "negative", "score": 0.007}]
-_WHOLE = {"label": "positive", "score": 0.993, "scores": _POSITIVE, "tokens": 8, "truncated": False}
+POSITIVE = [{"label": "positive", "score": 0.993}, {"label": "negative", "score": 0.007}]
+_WHOLE = {"label": "positive", "score": 0.993, "scores": POSITIVE, "tokens": 8, "truncated": False}
 _BEST = {"label": "negative", "score": 0.981, "scores": [{"label": "negative", "score": 0.981}], "tokens": 7}
 _FAILED = {"error": {"type": "text_too_long", "detail": "The text has 2500000 characters; the limit is 2000000."}}
 _ANSWER = {"model": "sentiment", "version": "3f9c0a1b2c4d"}
@@ -70,7 +72,7 @@ def problem_responses(*errors: Exception) -> dict[int | str, dict[str, Any]]:
             key or problem["status"],
             {
                 "description": "Not found, a wrong method, or an error of the server" if key else problem["title"],
-                "content": {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": _REF.format(name="Problem")}, "examples": {}}},
+                "content": {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": REF.format(name="Problem")}, "examples": {}}},
             },
         )
         entry["content"][PROBLEM_MEDIA_TYPE]["examples"][problem["error_type"]] = {"value": problem}
@@ -81,8 +83,26 @@ def problem_responses(*errors: Exception) -> dict[int | str, dict[str, Any]]:
     return responses
 
 
-def openapi_of(app: FastAPI, settings: Settings) -> Callable[[], dict[str, Any]]:
-    """A replacement for `app.openapi` that knows all routes. Built once, at the first call."""
+def timeout_parameter(settings: Settings) -> dict[str, Any]:
+    """The header with which a client shortens its deadline."""
+    return {
+        "name": TIMEOUT_HEADER,
+        "in": "header",
+        "description": f"Give up after so many milliseconds; at most the server's {settings.deadline_ms}.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 999_999_999},
+    }
+
+
+def openapi_of(
+    app: FastAPI, settings: Settings, paths: Mapping[str, Any], structs: Sequence[type[msgspec.Struct]]
+) -> Callable[[], dict[str, Any]]:
+    """A replacement for `app.openapi` that knows all routes. Built once, at the first call.
+
+    Args:
+        app, settings: of the server.
+        paths: what FastAPI does not know, besides `POST /predict`.
+        structs: that these refer to.
+    """
     document: dict[str, Any] = {}
 
     def openapi() -> dict[str, Any]:
@@ -90,11 +110,11 @@ def openapi_of(app: FastAPI, settings: Settings) -> Callable[[], dict[str, Any]]
             document.update(
                 get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
             )
-            _, schemas = msgspec.json.schema_components(_STRUCTS, ref_template=_REF)
+            _, schemas = msgspec.json.schema_components((*_STRUCTS, *structs), ref_template=REF)
             schemas["PredictRequest"]["properties"]["inputs"]["anyOf"][1]["maxItems"] = settings.max_texts
             document.setdefault("components", {}).setdefault("schemas", {}).update(schemas)
             # First, since it is what everybody came for.
-            document["paths"] = {"/predict": {"post": _predict(settings)}} | document["paths"]
+            document["paths"] = {"/predict": {"post": _predict(settings)}, **paths} | document["paths"]
         return document
 
     return openapi
@@ -110,12 +130,7 @@ def _predict(settings: Settings) -> dict[str, Any]:
         "itself gets an `error` in its place. The body is read as JSON whatever its Content-Type.",
         "operationId": "predict",
         "parameters": [
-            {
-                "name": TIMEOUT_HEADER,
-                "in": "header",
-                "description": f"Give up after so many milliseconds; at most the server's {settings.deadline_ms}.",
-                "schema": {"type": "integer", "minimum": 1, "maximum": 999_999_999},
-            },
+            timeout_parameter(settings),
             {
                 "name": "X-Request-Id",
                 "in": "header",
@@ -127,7 +142,7 @@ def _predict(settings: Settings) -> dict[str, Any]:
             "required": True,
             "content": {
                 "application/json": {
-                    "schema": {"$ref": _REF.format(name="PredictRequest")},
+                    "schema": {"$ref": REF.format(name="PredictRequest")},
                     "examples": EXAMPLE_REQUESTS,
                 }
             },
@@ -143,7 +158,7 @@ def _predict(settings: Settings) -> dict[str, Any]:
                 },
                 "content": {
                     "application/json": {
-                        "schema": {"$ref": _REF.format(name="PredictResponse")},
+                        "schema": {"$ref": REF.format(name="PredictResponse")},
                         "examples": EXAMPLE_RESPONSES,
                     }
                 },

@@ -1,7 +1,9 @@
 """From the bytes of a request to a checked value, or to an error that says where and never what."""
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
+from typing import Generic, TypeVar
 
 import msgspec
 from starlette.types import Receive, Scope
@@ -11,8 +13,7 @@ from app.schemas import PredictRequest
 
 TIMEOUT_HEADER = "X-Request-Timeout-Ms"
 
-_DECODER = msgspec.json.Decoder(PredictRequest)
-_LAX_DECODER = msgspec.json.Decoder(PredictRequest, strict=False)
+T = TypeVar("T")
 
 _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a whole pair: left as it is
@@ -21,8 +22,56 @@ _ESCAPE = re.compile(
     re.DOTALL,
 )
 _FIELD = re.compile(r"(?<=unknown field `).*(?=`)", re.DOTALL)
+_VALUE = re.compile(r"Invalid enum value .*(?= - at `)", re.DOTALL)
+_WHOLE_FLOAT = re.compile(r"Expected `int[^`]*`, got `float`")
+_WHERE = re.compile(r" - at `\$[A-Za-z0-9_.\[\]]{0,64}`\Z")
 PLAIN_FIELD = re.compile(r"[A-Za-z0-9_]{1,32}")
 """What a field's name looks like. Other names are the client's text and are never repeated."""
+
+
+class Parser(Generic[T]):
+    r"""From a body to a checked value of one kind, whatever the Content-Type was.
+
+    A lone surrogate, which JSON can write and Unicode cannot, becomes U+FFFD: one broken text in a list must not cost
+    the others their answers.
+
+    Args:
+        kind: a `msgspec` struct.
+
+    >>> Parser(PredictRequest).parse(rb'{"inputs": ["\ud800!", "\ud83d\ude00"]}').inputs == ["\ufffd!", "\U0001f600"]
+    True
+    """
+
+    def __init__(self, kind: type[T]) -> None:
+        self._decode = msgspec.json.Decoder(kind).decode
+        self._decode_lax = msgspec.json.Decoder(kind, strict=False).decode
+        self._fields = [field.encode_name for field in msgspec.structs.fields(kind)]  # type: ignore[arg-type]
+
+    def parse(self, body: bytes) -> T:
+        """The value in `body`.
+
+        Raises:
+            InvalidJson: it is not JSON; says at which byte.
+            InvalidRequest: it is JSON of another shape; says at which field.
+        """
+        try:
+            return self._decode(body)
+        except msgspec.ValidationError as error:
+            if _WHOLE_FLOAT.match(str(error)):
+                # 2.0 is an integer in JSON Schema. The lax decoder would take "2" as well, but there it is a float.
+                with suppress(msgspec.ValidationError):
+                    return self._decode_lax(body)
+            raise InvalidRequest(_sentence(str(error), self._fields)) from None
+        except UnicodeDecodeError:
+            raise InvalidJson(_where_utf8_breaks(body)) from None
+        except msgspec.DecodeError as error:
+            repaired = _ESCAPE.sub(_replace_lone, body)
+            if repaired != body:
+                return self.parse(repaired)
+            raise InvalidJson(_syntax(str(error), body)) from None
+
+
+parse_predict = Parser(PredictRequest).parse
 
 
 async def read_body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
@@ -37,8 +86,7 @@ async def read_body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit() and int(value) > max_bytes:
             raise BodyTooLarge(too_large)
-        if name == b"content-encoding" and value.strip().lower() != b"identity":
-            raise UnsupportedEncoding("Send the body as it is, without Content-Encoding.")
+    refuse_compressed(scope)
     chunks = []
     num_bytes = 0
     while True:
@@ -54,34 +102,15 @@ async def read_body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
             return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def parse_predict(body: bytes) -> PredictRequest:
-    r"""The request in `body`, whatever its Content-Type was.
-
-    A lone surrogate, which JSON can write and Unicode cannot, becomes U+FFFD: one broken text in a list must not cost
-    the others their answers.
+def refuse_compressed(scope: Scope) -> None:
+    """Compressed bodies are not read: a small one can become a huge one.
 
     Raises:
-        InvalidJson: it is not JSON; says at which byte.
-        InvalidRequest: it is JSON of another shape; says at which field.
-
-    >>> parse_predict(rb'{"inputs": ["\ud800!", "\ud83d\ude00"]}').inputs == ["\ufffd!", "\U0001f600"]
-    True
+        UnsupportedEncoding: the body is one.
     """
-    try:
-        return _DECODER.decode(body)
-    except msgspec.ValidationError as error:
-        if "got `float` - at `$.top_k`" in str(error):
-            # 2.0 is an integer in JSON Schema. The lax decoder would take "2" as well, but there it is a float.
-            with suppress(msgspec.ValidationError):
-                return _LAX_DECODER.decode(body)
-        raise InvalidRequest(_sentence(str(error))) from None
-    except UnicodeDecodeError:
-        raise InvalidJson(_where_utf8_breaks(body)) from None
-    except msgspec.DecodeError as error:
-        repaired = _ESCAPE.sub(_replace_lone, body)
-        if repaired != body:
-            return parse_predict(repaired)
-        raise InvalidJson(_syntax(str(error), body)) from None
+    for name, value in scope["headers"]:
+        if name == b"content-encoding" and value.strip().lower() != b"identity":
+            raise UnsupportedEncoding("Send the body as it is, without Content-Encoding.")
 
 
 def timeout_s(scope: Scope, deadline_ms: int) -> float:
@@ -103,12 +132,15 @@ def _replace_lone(escape: re.Match[bytes]) -> bytes:
     return rb"\ufffd" if escape["lone"] else escape[0]
 
 
-def _sentence(message: str) -> str:
-    """Msgspec's message, except that a field's name is the client's text and only shown if it looks like a name."""
+def _sentence(message: str, fields: Sequence[str]) -> str:
+    """Msgspec's message, except that names and values are the client's text: a name is shown if it looks like one."""
     field = _FIELD.search(message)
     if field and not PLAIN_FIELD.fullmatch(field[0]):
-        return "The request has an unknown field; it may have `inputs`, `model` and `top_k`."
-    return f"{message}."
+        if where := _WHERE.search(message):
+            return f"There is an unknown field{where[0]}."
+        known = [f"`{name}`" for name in fields]
+        return f"The request has an unknown field; it may have {', '.join(known[:-1])} and {known[-1]}."
+    return _VALUE.sub("Not one of the values that it may have", message) + "."
 
 
 def _syntax(message: str, body: bytes) -> str:

@@ -53,6 +53,7 @@ def api_routes(models: Models, metrics: Metrics, settings: Settings) -> APIRoute
         return Health(status="ready", models=models.states())
 
     router.get("/health", tags=["health"], summary="The same as /health/ready", responses=not_ready)(ready)
+    router.get("/ping", tags=["health"], summary="The same, where SageMaker asks", responses=not_ready)(ready)
 
     @router.get(
         "/metrics",

@@ -6,13 +6,43 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 from fastapi import FastAPI
+from starlette.testclient import TestClient
 
+from app.hub import HubRequest
 from app.main import create_app
 from app.openapi import EXAMPLE_REQUESTS, EXAMPLE_RESPONSES
-from app.schemas import FailedPrediction, Prediction, PredictRequest, PredictResponse
+from app.openapi_forms import EXAMPLE_LINES, EXAMPLES
+from app.schemas import FailedPrediction, LabelScore, Prediction, PredictRequest, PredictResponse
 from app.server import Server, listen
+from app.stream import LinePrediction, StreamLine
+from app.tensors import InferRequest, InferResponse
+from app.vllm import ClassifyRequest, ClassifyResponse
 from tests.app.conftest import FakeClassifier, make_settings
+
+SCHEMATHESIS = """
+hooks = "lines.py"
+
+# A client that gives the server one millisecond earns its 504.
+[checks.not_a_server_error]
+expected-statuses = ["2xx", "3xx", "4xx", 504]
+
+# No schema can say that a shape must fit its data, nor which function a model has.
+[[operations]]
+include-operation-id = ["infer", "infer_version"]
+checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 404, 504]
+
+[[operations]]
+include-operation-id = ["text_classification", "invocations"]
+checks.positive_data_acceptance.expected-statuses = ["2xx", 422, 504]
+"""
+
+
+LINES = """
+import schemathesis
+schemathesis.serializer.alias("application/x-ndjson", "text/plain")
+"""
 
 
 def app_with_fake() -> FastAPI:
@@ -23,11 +53,26 @@ def test_every_route_and_every_error_is_documented() -> None:
     document = app_with_fake().openapi()
     assert list(document["paths"]) == [
         "/predict",
+        "/predict/stream",
+        "/",
+        "/invocations",
+        "/classify",
+        "/v1/classify",
+        "/v2/models/{name}/infer",
+        "/v2/models/{name}/versions/{version}/infer",
+        "/v2",
+        "/v2/health/live",
+        "/v2/health/ready",
+        "/v2/models/{name}",
+        "/v2/models/{name}/ready",
+        "/v2/models/{name}/versions/{version}",
+        "/v2/models/{name}/versions/{version}/ready",
         "/models",
         "/models/{name}",
         "/health/live",
         "/health/ready",
         "/health",
+        "/ping",
         "/metrics",
     ]
     responses = document["paths"]["/predict"]["post"]["responses"]
@@ -58,6 +103,33 @@ def test_examples_have_the_form_that_the_code_reads_and_writes() -> None:
             assert isinstance(msgspec.convert(entry, kind), kind)
 
 
+@pytest.mark.parametrize(
+    ("form", "request_kind", "response_kind"),
+    [
+        ("hub", HubRequest, list[list[LabelScore]]),
+        ("vllm", ClassifyRequest, ClassifyResponse),
+        ("v2", InferRequest, InferResponse),
+    ],
+)
+def test_examples_of_the_other_forms_too(form: str, request_kind: Any, response_kind: Any) -> None:
+    request, response = EXAMPLES[form]
+    assert msgspec.convert(request, request_kind)
+    assert msgspec.to_builtins(msgspec.convert(response, response_kind)) == response
+
+
+def test_example_lines_are_what_the_stream_reads_and_writes() -> None:
+    asked, answered = (text.splitlines() for text in EXAMPLE_LINES)
+    with TestClient(app_with_fake()) as client:
+        while client.get("/health/ready").status_code != 200:
+            pass
+        answer = client.post("/predict/stream", content=EXAMPLE_LINES[0].encode())
+    first, second = answer.text.splitlines()
+    assert msgspec.json.decode(asked[0], type=StreamLine).inputs
+    assert msgspec.json.decode(first, type=LinePrediction).line == 1
+    assert msgspec.json.decode(answered[0], type=LinePrediction).line == 1
+    assert second == answered[1]
+
+
 def test_document_carries_the_limits() -> None:
     document = create_app(make_settings(max_texts=3), {"sentiment": FakeClassifier()}).openapi()
     inputs = document["components"]["schemas"]["PredictRequest"]["properties"]["inputs"]
@@ -74,10 +146,8 @@ def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
     thread.start()
     try:
         url = f"http://127.0.0.1:{sock.getsockname()[1]}/openapi.json"
-        # A client that gives the server one millisecond earns its 504.
-        (tmp_path / "schemathesis.toml").write_text(
-            '[checks.not_a_server_error]\nexpected-statuses = ["2xx", "3xx", "4xx", 504]\n'
-        )
+        (tmp_path / "schemathesis.toml").write_text(SCHEMATHESIS)
+        (tmp_path / "lines.py").write_text(LINES)
         options = "--checks all --seed 20 --max-examples 25 --max-time 20 --generation-database none --no-color"
         command = [sys.executable, "-m", "schemathesis.cli", "run", url, *options.split(), "--wait-for-schema", "10"]
         run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False)
