@@ -152,9 +152,10 @@ def _vllm(path: str, settings: Settings) -> dict[str, Any]:
 
 
 def _stream() -> dict[str, Any]:
+    count = {"type": "integer", "minimum": 1, "maximum": 999_999_999}
     query = [
         ("model", "Name of the model; the server's default if absent.", {"type": "string"}),
-        ("top_k", "Only so many of the best labels, unless a line says else.", {"type": "integer", "minimum": 1}),
+        ("top_k", "Only so many of the best labels, unless a line says else.", count),
     ]
     problems = problem_responses(
         UnknownModel("No model has this name; GET /models lists those that there are."),

@@ -36,6 +36,11 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 404, 504]
 [[operations]]
 include-operation-id = ["text_classification", "invocations"]
 checks.positive_data_acceptance.expected-statuses = ["2xx", 422, 504]
+
+# A wrong line has its error in the answer.
+[[operations]]
+include-operation-id = ["predict_stream"]
+checks.negative_data_rejection.expected-statuses = ["2xx", "4xx", "5xx"]
 """
 
 
