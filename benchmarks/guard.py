@@ -32,13 +32,12 @@ SECONDS = 1.5
 ENGINE_FLOOR = 2.0
 """Of packed float32's texts a second of CPU time, one thread. Seen: 4.5 (3.3 to 5.0) on a busy Cascade Lake."""
 
-SINGLE_FLOOR = 0.03
-"""Of the bare function's requests a second, one text a request, 16 connections. Seen on the same machine: 0.14 (0.11 to
-0.20), before `/predict` had a short path of its own."""
+SINGLE_FLOOR = 0.06
+"""Of the bare function's requests a second, one text a request, 16 connections. Seen on the same machine: 0.15 (0.13 to
+0.21)."""
 
-BULK_FLOOR = 0.2
-"""Of the texts a second of `Classifier.predict`, 64 texts a request, 4 connections. Seen there: 0.65 (0.60 to 1.04).
-Generator and server shared two cores with other work, so the floor is a third of it."""
+BULK_FLOOR = 0.4
+"""Of the texts a second of `Classifier.predict`, 64 texts a request, 4 connections. Seen there: 1.2 (0.9 to 1.25)."""
 
 
 def engine_check(texts: Sequence[str], fast: Classifier) -> Check:
