@@ -22,7 +22,7 @@ from app.vllm import ClassifyRequest, ClassifyResponse
 from tests.app.conftest import FakeClassifier, make_settings
 
 SCHEMATHESIS = """
-hooks = "lines.py"
+hooks = "hooks.py"
 
 # A client that gives the server one millisecond earns its 504.
 [checks.not_a_server_error]
@@ -44,9 +44,16 @@ checks.negative_data_rejection.expected-statuses = ["2xx", "4xx", "5xx"]
 """
 
 
-LINES = """
+HOOKS = """
 import schemathesis
+
 schemathesis.serializer.alias("application/x-ndjson", "text/plain")
+
+
+@schemathesis.hook
+def filter_case(context, case):
+    # A header that is not in the document is no reason to refuse a request: proxies add some.
+    return not any("unknown-property" in name.lower() for name in case.headers or ())
 """
 
 
@@ -152,7 +159,7 @@ def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
     try:
         url = f"http://127.0.0.1:{sock.getsockname()[1]}/openapi.json"
         (tmp_path / "schemathesis.toml").write_text(SCHEMATHESIS)
-        (tmp_path / "lines.py").write_text(LINES)
+        (tmp_path / "hooks.py").write_text(HOOKS)
         options = "--checks all --seed 20 --max-examples 25 --max-time 20 --generation-database none --no-color"
         command = [sys.executable, "-m", "schemathesis.cli", "run", url, *options.split(), "--wait-for-schema", "10"]
         run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False)
