@@ -84,15 +84,23 @@ def test_terms_of_a_whole_step_are_refused(reviews: Path, tmp_path: Path) -> Non
     assert not RunFolder(tmp_path / "m").exists
 
 
-def test_the_others_leave_in_silence_where_the_first_gives_up(tmp_path: Path) -> None:
+def test_the_others_leave_in_silence_where_the_first_gives_up(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    met = []
+
     class Abandoned(Processes):
         def meet(self) -> None:
+            met.append(self.rank)
             raise RunError("the first is gone")
 
     def never(*_: object, **__: object) -> None:
         pytest.fail("there is no run to take up")
 
     _follow(never, RunFolder(tmp_path / "m"), tmp_path / "m", "cpu", Abandoned(1, 2))
+    assert met == [1]
+    assert capfd.readouterr() == ("", "")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("command", ["compare", "tune", "pretrain", "teach", "evaluate"])
