@@ -35,7 +35,7 @@ from training.record import Record, TeacherRecord
 from training.request import Request
 from training.runs import RunFolder
 from training.start import make_tokenizer, read_start, start_digests
-from training.teacher import Teacher, columns_for, is_checkpoint, load_teacher
+from training.teacher import Teacher, columns_for, is_checkpoint, load_teacher, student_logits
 from training.train import encode_examples, fit, load_state, tell_start
 from training.transfer import TransferSet, build_transfer_set, known_labels, read_unlabeled
 from training.vectors import open_source, start_vectors
@@ -240,14 +240,14 @@ def score_teachers(teachers: Sequence[Teacher], corpus: Corpus, config: TrainCon
         columns = columns_for(teacher, corpus.labels, mapping_of(config.distill))
         scores = {}
         for role, dataset in corpus.held_out.items():
-            logits_NC = teacher.logits(dataset.texts)[:, columns]
+            logits_NC = student_logits(teacher.logits(dataset.texts), columns)
             scores[role] = score(logits_NC, encode_labels(dataset, corpus.labels))
         records.append(TeacherRecord(name=teacher.name, digest=teacher.digest, scores=scores))
     return records
 
 
-def mapping_of(config: DistillConfig) -> dict[str, str]:
-    """From our labels to the teachers' names.
+def mapping_of(config: DistillConfig) -> dict[str, tuple[str, ...]]:
+    """From our labels to the teachers' names for them.
 
     Raises:
         UsageError: a pair is malformed.

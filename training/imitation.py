@@ -22,7 +22,7 @@ class DistillConfig(Frozen):
     Attributes:
         teachers: folders; of several the mean of the logits counts.
         unlabeled: files of further texts, of which only the text column is read.
-        label_map: `OURS=TEACHERS` for labels that the teachers call by another name.
+        label_map: `OURS=TEACHERS` for labels that the teachers call by another name, or that are several of theirs.
         loss: `mse` on logits (Tang et al. 2019, eq. 2) or `kl` between softened probabilities (Hinton et al. 2015,
             section 2, with its factor of the squared temperature).
         temperature: of `kl`.
@@ -117,19 +117,19 @@ def probabilities(logits_BC: Tensor, task: Task) -> Tensor:
     return torch.sigmoid(logits_BC) if task == "multi_label" else torch.softmax(logits_BC, dim=1)
 
 
-def parse_label_map(pairs: tuple[str, ...]) -> dict[str, str]:
-    """From our labels to the teachers' names for them.
+def parse_label_map(pairs: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """From our labels to the teachers' names for them; several for a label that stands in several pairs.
 
     Raises:
-        ValueError: a pair has no `=`, or one label stands in several.
+        ValueError: a pair has no `=`, or stands there twice.
 
-    >>> parse_label_map(("positive=LABEL_1",))
-    {'positive': 'LABEL_1'}
+    >>> parse_label_map(("positive=4 stars", "positive=5 stars"))
+    {'positive': ('4 stars', '5 stars')}
     """
-    mapping: dict[str, str] = {}
+    mapping: dict[str, tuple[str, ...]] = {}
     for pair in pairs:
         ours, separator, theirs = (part.strip() for part in pair.partition("="))
-        if not separator or not ours or not theirs or ours in mapping:
-            raise ValueError(f"--label-map {pair}: write OURS=TEACHERS, each of our labels once")
-        mapping[ours] = theirs
+        if not separator or not ours or not theirs or theirs in mapping.get(ours, ()):
+            raise ValueError(f"--label-map {pair}: write OURS=TEACHERS, each pair once")
+        mapping[ours] = (*mapping.get(ours, ()), theirs)
     return mapping

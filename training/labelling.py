@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from training.errors import RunError
-from training.teacher import Teacher, columns_for, digest_of
+from training.teacher import Teacher, columns_for, digest_of, student_logits
 
 SHARD_TEXTS = 4096
 """A broken run loses the work on one shard at most."""
@@ -37,7 +37,7 @@ def label(
     teachers: Sequence[Teacher],
     texts: Sequence[str],
     labels: Sequence[str],
-    mapping: Mapping[str, str],
+    mapping: Mapping[str, Sequence[str]],
     *,
     cache: Path,
     report: Callable[[Labelled], None] = lambda _: None,
@@ -70,7 +70,7 @@ def label(
         for start in range(0, len(order), SHARD_TEXTS):
             rows = order[start : start + SHARD_TEXTS]
             logits_NK, new = shard(teacher, [texts[row] for row in rows], cache)
-            mean_NC[rows] += logits_NK[:, chosen] / len(teachers)
+            mean_NC[rows] += student_logits(logits_NK, chosen) / len(teachers)
             computed += len(rows) * new
             rate = computed / max(time.perf_counter() - began, 1e-9)
             report(Labelled(teacher.name, start + len(rows), len(order), rate))

@@ -107,8 +107,8 @@ def is_checkpoint(folder: Path) -> bool:
     return (folder / DIGESTS).is_file()
 
 
-def columns_for(teacher: Teacher, labels: Sequence[str], mapping: Mapping[str, str]) -> list[int]:
-    """Which of the teacher's logits belongs to each of `labels`: by name, case aside, or as `mapping` says.
+def columns_for(teacher: Teacher, labels: Sequence[str], mapping: Mapping[str, Sequence[str]]) -> list[list[int]]:
+    """Which of the teacher's logits belong to each of `labels`: the one of its name, case aside, or as `mapping` says.
 
     Args:
         teacher: whose logits.
@@ -119,17 +119,30 @@ def columns_for(teacher: Teacher, labels: Sequence[str], mapping: Mapping[str, s
         UsageError: a label has no counterpart, or two have the same.
     """
     places = {name.lower(): place for place, name in enumerate(teacher.labels)}
-    wanted = [mapping.get(label, label) for label in labels]
-    unknown = [name for name in wanted if name.lower() not in places]
+    wanted = [mapping.get(label, (label,)) for label in labels]
+    unknown = [name for names in wanted for name in names if name.lower() not in places]
     if unknown:
         raise UsageError(
             f"teacher {teacher.name} has no label '{unknown[0]}'; it has {', '.join(teacher.labels)}. "
             "Say which one is meant: --label-map OURS=TEACHERS"
         )
-    columns = [places[name.lower()] for name in wanted]
-    if len(set(columns)) < len(columns):
-        raise UsageError(f"two labels are mapped to one label of teacher {teacher.name}")
+    columns = [[places[name.lower()] for name in names] for names in wanted]
+    chosen = [column for group in columns for column in group]
+    if len(set(chosen)) < len(chosen):
+        raise UsageError(f"one label of teacher {teacher.name} is mapped twice")
     return columns
+
+
+def student_logits(logits_NK: Floats, columns: Sequence[Sequence[int]]) -> Floats:
+    """Logits [N, C] of the student's labels, from the teacher's [N, K].
+
+    That of several labels is the logarithm of the sum of their exponentials: after a softmax, the sum of their
+    probabilities, given that it is one of those that are mapped.
+
+    >>> student_logits(np.log([[1, 2, 3]]), [[0], [1, 2]]).round(3).tolist()
+    [[0.0, 1.609]]
+    """
+    return np.stack([np.logaddexp.reduce(logits_NK[:, group], axis=1) for group in columns], axis=1)
 
 
 def import_transformers() -> Any:

@@ -68,12 +68,12 @@ def test_a_student_learns_from_the_teacher_and_not_from_the_labels(student: Path
 
 
 def test_the_students_logits_are_near_the_teachers(student: Path, teacher: Path, reviews: Path) -> None:
-    from training.teacher import columns_for, load_teacher
+    from training.teacher import columns_for, load_teacher, student_logits
 
     classifier = Classifier.load(student)
     texts = ["the film a superb plot", "awful actors with music", "dull scenes", "a lovely film"]
     large = load_teacher(teacher, max_tokens=64, device=torch.device("cpu"))
-    expected = large.logits(texts)[:, columns_for(large, classifier.labels, {})]
+    expected = student_logits(large.logits(texts), columns_for(large, classifier.labels, {}))
     np.testing.assert_allclose(logits_of(classifier, classifier.encode(texts)), expected, atol=1.0)
 
 

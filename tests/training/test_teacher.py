@@ -10,7 +10,7 @@ from model.classifier import Classifier
 from tests.training.hugging_face import write_classifier, write_encoder
 from training.errors import UsageError
 from training.evaluate import logits_of
-from training.teacher import HuggingFaceTeacher, SluiceTeacher, columns_for, digest_of, load_teacher
+from training.teacher import HuggingFaceTeacher, SluiceTeacher, columns_for, digest_of, load_teacher, student_logits
 
 CPU = torch.device("cpu")
 TEXTS = ["good film", "a very very bad film .", "", "not good !", "好", "the " * 100]
@@ -44,13 +44,20 @@ def test_a_sluice_checkpoint_is_a_teacher(tiny_checkpoint: Path) -> None:
 def test_labels_are_matched_by_name_or_as_told(folder: Path, tmp_path: Path) -> None:
     teacher = load_teacher(folder, max_tokens=20, device=CPU)
     assert teacher.labels == ("negative", "positive")
-    assert columns_for(teacher, ("Positive", "Negative"), {}) == [1, 0]
+    assert columns_for(teacher, ("Positive", "Negative"), {}) == [[1], [0]]
     unnamed = load_teacher(write_classifier(tmp_path / "x", ("LABEL_0", "LABEL_1")), max_tokens=20, device=CPU)
-    assert columns_for(unnamed, ("good", "bad"), {"good": "LABEL_1", "bad": "label_0"}) == [1, 0]
+    assert columns_for(unnamed, ("good", "bad"), {"good": ("LABEL_1",), "bad": ("label_0",)}) == [[1], [0]]
     with pytest.raises(UsageError, match="no label 'good'; it has LABEL_0, LABEL_1"):
-        columns_for(unnamed, ("good", "bad"), {"bad": "LABEL_0"})
-    with pytest.raises(UsageError, match="two labels are mapped to one"):
-        columns_for(unnamed, ("good", "bad"), {"good": "LABEL_0", "bad": "LABEL_0"})
+        columns_for(unnamed, ("good", "bad"), {"bad": ("LABEL_0",)})
+    with pytest.raises(UsageError, match="mapped twice"):
+        columns_for(unnamed, ("good", "bad"), {"good": ("LABEL_0",), "bad": ("LABEL_0",)})
+
+
+def test_one_label_may_be_several_of_the_teachers() -> None:
+    probabilities_NK = np.array([[0.1, 0.2, 0.3, 0.4]], dtype=np.float32)
+    logits_NC = student_logits(np.log(probabilities_NK) + 5, [[0, 1], [3]])
+    assert logits_NC.dtype == np.float32
+    np.testing.assert_allclose(np.exp(logits_NC - 5), [[0.3, 0.4]], rtol=1e-6)
 
 
 def test_the_digest_changes_with_weights_and_length(folder: Path, tmp_path: Path) -> None:

@@ -25,7 +25,8 @@ from training.cli.runs import carry_out
     "--label-map",
     multiple=True,
     metavar="OURS=TEACHERS",
-    help="The teacher's name for one of our labels, where they differ; LABEL_1, say. Repeatable.",
+    help="The teacher's name for one of our labels, where they differ; LABEL_1, say. Repeatable; of several names for "
+    "one label the probabilities are added.",
 )
 @click.option(
     "--vectors",
