@@ -1,6 +1,7 @@
 """How fast the server answers, against other ways to serve the same weights and against what bounds it.
 
-    python -m benchmarks.serving FILE [--python-litserve PYTHON] [--python-bentoml PYTHON] [--serve-option=--threads=2]
+    python -m benchmarks.serving FILE [--python-litserve PYTHON] [--python-bentoml PYTHON] [--python-ray PYTHON]
+      [--serve-option=--threads=2]
 
 Sends the texts of FILE, such as sst2/test.parquet, with wrk: one text a request over 32 connections, and 64 over 8. The
 servers take turns, each started anew, so that a machine whose speed drifts slows all; ratios are taken round by round.
@@ -10,12 +11,13 @@ sluice      `python -m app serve`.
 fastapi     FastAPI as its tutorial has it, computing by `torch.nn.LSTM` over packed sequences in float32.
 litserve    the same computation in LitServe, requests that wait put into one batch.
 bentoml     the same in BentoML with adaptive batching.
+ray         the same in Ray Serve: a proxy and a replica that puts requests that wait into one batch.
 engine      `Classifier.predict` of all texts at once, in one process, without HTTP.
 
 PyTorch computes with one thread in the others, which is their best where cores are shared: with two it waits for the
 slower one at every step. Give them --their-threads on a machine of your own.
 
-LitServe and BentoML are not among our requirements: name a Python that has one of them, torch, tokenizers and
+LitServe, BentoML and Ray are not among our requirements: name a Python that has one of them, torch, tokenizers and
 safetensors. Without that they are left out.
 """
 
@@ -130,6 +132,9 @@ def contenders(
         found.append(Contender("litserve", by_module(python, "lit", *weights), "/health"))
     if (python := pythons["bentoml"]) and "bentoml" not in left_out:
         found.append(Contender("bentoml", by_bentoml(python), "/readyz", environ))
+    if (python := pythons["ray"]) and "ray" not in left_out:
+        quiet = {"RAY_USAGE_STATS_ENABLED": "0"}
+        found.append(Contender("ray", by_module(python, "ray_serve", *weights), "/-/healthz", quiet))
     return found, left_out
 
 
@@ -222,6 +227,7 @@ def report(seen: Seen, console: Console) -> None:
 )
 @click.option("--python-litserve", metavar="PYTHON", help="A Python that has LitServe.")
 @click.option("--python-bentoml", metavar="PYTHON", help="A Python that has BentoML.")
+@click.option("--python-ray", metavar="PYTHON", help="A Python that has Ray Serve.")
 @click.option("--serve-option", "options", multiple=True, metavar="=--FLAG=VALUE", help="Passed on to Sluice.")
 @click.option("--only", multiple=True, metavar="NAME", help="Of the servers, besides bare and sluice.")
 @click.pass_context
@@ -236,6 +242,7 @@ def main(
     seconds: float,
     python_litserve: str | None,
     python_bentoml: str | None,
+    python_ray: str | None,
     options: tuple[str, ...],
     only: tuple[str, ...],
 ) -> None:
@@ -256,7 +263,7 @@ def main(
     machine = f"{describe_machine()}, {threads} threads, PyTorch {torch.__version__}"
     console.print(f"{machine}; {len(texts):,} texts; sluice {' '.join(options)} in {classifier.dtype}", highlight=False)
     with tempfile.TemporaryDirectory() as scratch:
-        pythons = {"litserve": python_litserve, "bentoml": python_bentoml}
+        pythons = {"litserve": python_litserve, "bentoml": python_bentoml, "ray": python_ray}
         found, left_out = contenders(checkpoint, threads, their_threads, options, pythons, scratch)
         for name, reason in left_out.items():
             console.print(f"{name}: left out, {reason}", highlight=False)

@@ -22,7 +22,6 @@ BATCH_TIMEOUT_S = 0.002
 Predictions = list[dict[str, str | float]]
 
 
-@serve.deployment(max_ongoing_requests=4 * MAX_REQUESTS)  # type: ignore[untyped-decorator]
 class PackedDeployment:
     """One replica."""
 
@@ -45,7 +44,8 @@ def main(port: int, threads: int, checkpoint: str) -> None:
     with tempfile.TemporaryDirectory(prefix="ray-") as scratch:
         ray.init(include_dashboard=False, log_to_driver=False, configure_logging=False, _temp_dir=scratch)
         serve.start(http_options={"host": "127.0.0.1", "port": port, "access_log": False})
-        serve.run(PackedDeployment.bind(checkpoint, threads), route_prefix="/predict")
+        deployment = serve.deployment(max_ongoing_requests=4 * MAX_REQUESTS)(PackedDeployment)
+        serve.run(deployment.bind(checkpoint, threads), route_prefix="/predict")
         signal.sigwait({signal.SIGTERM, signal.SIGINT})
         serve.shutdown()
         ray.shutdown()

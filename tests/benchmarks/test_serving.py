@@ -25,10 +25,10 @@ def test_a_server_that_cannot_be_run_is_left_out_with_the_reason() -> None:
     assert "no_such_module" in (serving.missing(sys.executable, "no_such_module") or "")
     assert "No such file" in (serving.missing("/no/such/python", "litserve") or "")
     assert serving.missing(sys.executable, "json") is None
-    pythons: dict[str, str | None] = {"litserve": None, "bentoml": None}
+    pythons: dict[str, str | None] = {"litserve": None, "bentoml": None, "ray": None}
     found, left_out = serving.contenders(SHIPPED, 2, 1, ["--workers=2"], pythons, "scratch")
     assert [contender.name for contender in found] == ["bare", "sluice", "fastapi"]
-    assert set(left_out) == {"litserve", "bentoml"}
+    assert set(left_out) == {"litserve", "bentoml", "ray"}
     assert list(found[1].command(1234))[-2:] == ["--threads=2", "--workers=2"]
     assert list(found[2].command(1234))[-3:] == ["1234", "1", str(SHIPPED)]
     assert "--port=1234" in found[1].command(1234)
