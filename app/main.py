@@ -1,5 +1,6 @@
 """The application, assembled in one place from plain values."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -18,16 +19,20 @@ from app import VERSION
 from app.board import Board
 from app.contract import Classifier
 from app.errors import AppError, InvalidRequest, handle_error, problem_response
+from app.guard import Guard
 from app.hub import hub_routes
+from app.keyring import Keyring
 from app.metrics import Metrics
 from app.middleware import Observed
 from app.models import Load, Models, load_checkpoint
 from app.openapi import DESCRIPTION, openapi_of
 from app.openapi_forms import STRUCTS, form_paths
+from app.openapi_keys import require_keys
 from app.parsing import PLAIN_FIELD
 from app.predict import predict_route
+from app.reach import cross_origin, from_proxies
 from app.routes import ASSETS_PATH, api_routes
-from app.routing import NamedMount
+from app.routing import NamedMount, Prefixed, ShortWay
 from app.settings import Settings
 from app.stream import stream_route
 from app.v2 import infer_routes, v2_router
@@ -75,13 +80,16 @@ def create_app(
         loaders = {name: partial(_loaded, classifier) for name, classifier in classifiers.items()}
     metrics = Metrics(board)
     models = Models(loaders, settings, metrics, board)
+    keys = Keyring(settings.api_keys, settings.api_keys_file, metrics, board)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         models.start()
+        watching = asyncio.create_task(keys.watch())
         if load_first:
             await models.loaded()
         yield
+        watching.cancel()
         await models.stop()
 
     direct = [
@@ -91,7 +99,7 @@ def create_app(
         *vllm_routes(models, settings),
     ]
     app = Application(
-        partial(Observed, metrics=metrics, models=models, direct=direct),
+        lambda inner: Observed(_layers(ShortWay(inner, direct), settings, keys), metrics=metrics, models=models),
         title="Sluice",
         version=VERSION,
         description=DESCRIPTION,
@@ -112,7 +120,24 @@ def create_app(
     app.include_router(api_routes(models, metrics, settings))
     # FastAPI's own page loads its scripts from another host; these come from the package.
     app.router.routes.append(NamedMount(ASSETS_PATH, StaticFiles(packages=[("fastapi_offline", "static")])))
-    app.openapi = openapi_of(app, settings, form_paths(settings), STRUCTS)  # type: ignore[method-assign]
+
+    def secured(document: dict[str, Any]) -> None:
+        if keys:
+            require_keys(document, public_metrics=settings.public_metrics)
+
+    app.openapi = openapi_of(app, settings, form_paths(settings), STRUCTS, secured)  # type: ignore[method-assign]
+    return app
+
+
+def _layers(app: ASGIApp, settings: Settings, keys: Keyring) -> ASGIApp:
+    """What a request passes between being noted and its route, the last one first. A layer that is off is not there."""
+    app = Guard(app, keys, public_metrics=settings.public_metrics)
+    if settings.cors_origin:
+        app = cross_origin(app, settings.cors_origin)
+    if settings.root_path:
+        app = Prefixed(app, settings.root_path)
+    if settings.trusted_proxy:
+        app = from_proxies(app, settings.trusted_proxy)
     return app
 
 
