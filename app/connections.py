@@ -187,20 +187,22 @@ class Connection(HttpToolsProtocol):
     def _bound(self, num_bytes: int) -> None:
         """Counts what came without bringing the request further: endless headers, trailers, or what was refused."""
         cycle = self.cycle
-        body = b"" if cycle is None else cycle.body
+        in_headers = cycle is None or cycle.scope is not self.scope
+        body = b"" if in_headers else cycle.body
         # The body is another object each time that the application has taken some of it.
         progress = _Progress(self.scope, body, len(body))
-        if self._progress is None or not progress.same_as(self._progress):
-            self._useless_bytes = 0
-        self._useless_bytes += num_bytes
+        if self._progress is not None and progress.same_as(self._progress):
+            self._useless_bytes += num_bytes
+        else:
+            self._useless_bytes = num_bytes if in_headers else 0
         self._progress = progress
-        discarding = cycle is not None and cycle.response_complete and cycle.scope is self.scope
+        discarding = not in_headers and cycle.response_complete
         if self._useless_bytes <= (self.server_state.max_discarded_bytes if discarding else MAX_HEAD_BYTES):
             return
         if self.transport.is_closing():
             return
         self.server_state.count_cut("headers_size")
-        if cycle is None or cycle.scope is not self.scope:
+        if in_headers:
             self._refuse(HeadersTooLarge(f"The headers have more than {MAX_HEAD_BYTES} bytes."))
         else:
             self.transport.abort()
