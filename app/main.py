@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -32,7 +32,7 @@ from app.parsing import PLAIN_FIELD
 from app.predict import predict_route
 from app.reach import cross_origin, from_proxies
 from app.routes import ASSETS_PATH, api_routes
-from app.routing import NamedMount, Prefixed, ShortWay
+from app.routing import NamedMount, NamedRoute, Prefixed, ShortWay
 from app.settings import Settings
 from app.stream import stream_route
 from app.v2 import infer_routes, v2_router
@@ -99,7 +99,7 @@ def create_app(
         *vllm_routes(models, settings),
     ]
     app = Application(
-        lambda inner: Observed(_layers(ShortWay(inner, direct), settings, keys), metrics=metrics, models=models),
+        partial(_layers, direct=direct, settings=settings, keys=keys, metrics=metrics, models=models),
         title="Sluice",
         version=VERSION,
         description=DESCRIPTION,
@@ -129,16 +129,24 @@ def create_app(
     return app
 
 
-def _layers(app: ASGIApp, settings: Settings, keys: Keyring) -> ASGIApp:
-    """What a request passes between being noted and its route, the last one first. A layer that is off is not there."""
-    app = Guard(app, keys, public_metrics=settings.public_metrics)
-    if settings.cors_origin:
-        app = cross_origin(app, settings.cors_origin)
+def _layers(
+    app: ASGIApp,
+    *,
+    direct: Sequence[NamedRoute],
+    settings: Settings,
+    keys: Keyring,
+    metrics: Metrics,
+    models: Models,
+) -> ASGIApp:
+    """What a request passes on its way to its route, the last one first. A layer that is off is not there."""
+    app = Guard(ShortWay(app, direct), keys, public_metrics=settings.public_metrics)
     if settings.root_path:
         app = Prefixed(app, settings.root_path)
     if settings.trusted_proxy:
         app = from_proxies(app, settings.trusted_proxy)
-    return app
+    app = Observed(app, metrics=metrics, models=models)
+    # Outside of all, since browsers want its headers on errors too. It answers by itself what browsers ask beforehand.
+    return cross_origin(app, settings.cors_origin) if settings.cors_origin else app
 
 
 def _loaded(classifier: Classifier) -> Classifier:

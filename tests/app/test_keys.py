@@ -9,9 +9,12 @@ import pytest
 from click.testing import CliRunner
 
 from app.__main__ import cli
-from app.errors import SettingsError
+from app.board import Board
+from app.errors import RateLimited, SettingsError
+from app.keyring import Keyring
 from app.keys import PREFIX, digest_of, new_key, parse_keys, read_keys
 from app.main import create_app
+from app.metrics import Metrics
 from tests.app.conftest import FakeClassifier, app_of, make_settings, serve, until
 
 pytestmark = pytest.mark.anyio
@@ -219,6 +222,21 @@ async def test_a_changed_file_counts_and_a_broken_one_changes_nothing(
             path.unlink()
             await until(lambda: "No such file" in caplog.text)
             assert await status(new) == 200
+
+
+def test_workers_share_what_a_key_has_used(tmp_path: Path) -> None:
+    (_, line), rings = made(rate="0.1", burst="10"), []
+    for index in range(2):
+        board = Board(tmp_path, [0, 0], index)
+        rings.append(Keyring(line, None, Metrics(board), board))
+    accounts = [next(iter(ring._accounts.values())) for ring in rings]
+    for _ in range(5):
+        for account in accounts:
+            account.enter()
+    for account in accounts:
+        with pytest.raises(RateLimited) as refused:
+            account.enter()
+        assert refused.value.retry_after_s == 10
 
 
 def test_the_document_says_what_needs_a_key() -> None:
