@@ -25,7 +25,7 @@ from app.errors import (
     problem_response,
 )
 from app.metrics import Metrics
-from app.middleware import RequestRecord
+from app.middleware import cut_short
 from app.settings import DESCRIPTOR_RESERVE, Settings
 
 MAX_HEAD_BYTES = 65_536
@@ -122,7 +122,6 @@ class Connection(HttpToolsProtocol):
         super().__init__(*arguments, **options)
         self._doing: tuple[Phase, object] | None = None
         self._since = 0.0
-        self._told = False
         self._progress: _Progress | None = None
         self._useless_bytes = 0
 
@@ -135,7 +134,7 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Reads on."""
-        super().data_received(data)
+        HttpToolsProtocol.data_received(self, data)
         cycle = self.cycle
         if cycle is None or cycle.more_body or cycle.scope is not self.scope:
             self._bound(len(data))
@@ -148,7 +147,7 @@ class Connection(HttpToolsProtocol):
         """What it is doing, and whether that takes too long."""
         doing = self._phase()
         if doing != self._doing:
-            self._doing, self._since, self._told = doing, now, False
+            self._doing, self._since = doing, now
         elif now - self._since > self.server_state.bounds_s[doing[0]]:
             self._cut(doing[0])
 
@@ -170,19 +169,18 @@ class Connection(HttpToolsProtocol):
         return Phase.ANSWERING, cycle
 
     def _cut(self, phase: Phase) -> None:
-        if self._told or phase in (Phase.SENDING, Phase.CLOSING):
-            self.transport.abort()
-            self.server_state.count_cut("answer" if phase is Phase.CLOSING else phase.value)
-            return
-        self._told = True
+        self.server_state.count_cut("answer" if phase is Phase.CLOSING else phase.value)
         late = RequestTooSlow(f"The {phase.value} did not arrive within {self.server_state.bounds_s[phase]:g} s.")
         if phase is Phase.HEADERS:
             self._refuse(late)
-        elif phase is not Phase.BODY:
+        elif phase is Phase.BODY:
+            # Whoever waits for the body sees that the client is gone, and the log why.
+            cut_short(self.cycle.scope, late)
+            self._refuse(late)
+        elif phase in (Phase.SENDING, Phase.CLOSING):
+            self.transport.abort()
+        else:
             self.transport.close()
-        elif not RequestRecord.cut_short(self.cycle.scope, late):
-            return  # it waits behind another one; the next sweep cuts both
-        self.server_state.count_cut(phase.value)
 
     def _bound(self, num_bytes: int) -> None:
         """Counts what came without bringing the request further: endless headers, trailers, or what was refused."""

@@ -7,14 +7,11 @@ from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.errors import Forbidden, HeadersTooLarge, Unauthorized
+from app.errors import Forbidden, Unauthorized
 from app.keyring import Keyring
 from app.keys import ADMIN, METRICS, PREDICT
 from app.middleware import RequestRecord
 from app.routing import route_path
-
-MAX_HEADERS = 100
-"""Headers of one request. Clients and the proxies before them send about twenty."""
 
 OPEN = frozenset(
     {
@@ -57,26 +54,16 @@ class Guard:
         """Passes the request on.
 
         Raises:
-            HeadersTooLarge: it has too many.
             Unauthorized: it shows no key that there is.
             Forbidden: its key has no right to this.
             RateLimited: its key has used up what it may.
         """
-        if scope["type"] == "http":
-            self._check(scope)
-        return self.app(scope, receive, send)
-
-    def _check(self, scope: Scope) -> None:
-        if len(scope["headers"]) > MAX_HEADERS:
-            raise HeadersTooLarge(f"The request has more than {MAX_HEADERS} headers.")
-        path = route_path(scope)
-        if not self._keys:
-            if path.startswith(ADMIN_PATH) and role_for(scope["method"], path, True) == ADMIN:
-                raise Forbidden("Administration needs a key of the role admin, and this server has no keys.")
-            return
-        role = role_for(scope["method"], path, self._public_metrics)
-        if role is not None:
+        role = role_for(scope["method"], route_path(scope), self._public_metrics)
+        if self._keys and role is not None:
             self._authorize(scope, role)
+        elif role == ADMIN:
+            raise Forbidden("Administration needs a key of the role admin, and this server has no keys.")
+        return self.app(scope, receive, send)
 
     def _authorize(self, scope: Scope, role: str) -> None:
         secret = shown(scope)

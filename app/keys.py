@@ -47,7 +47,7 @@ class Key:
     def line(self) -> str:
         """As it stands in the file."""
         roles = ",".join(role for role in ROLES if role in self.roles)
-        limit = "" if self.rate is None else f" rate={self.rate:g} burst={self.burst:g}"
+        limit = "" if self.rate is None else f" rate={_plain(self.rate)} burst={_plain(self.burst)}"
         return f"{self.name} sha256:{self.digest.hex()} roles={roles}{limit}"
 
 
@@ -130,6 +130,10 @@ def _key(line: str, where: str) -> Key:
     elif burst < 1:
         raise SettingsError(f"{where}: burst is below 1: no request could ever be served.")
     return Key(name, bytes.fromhex(digest[1]), roles, rate, burst)
+
+
+def _plain(number: float) -> str:
+    return f"{number:f}".rstrip("0").rstrip(".")
 
 
 def _number(value: str | None, where: str) -> float | None:

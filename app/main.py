@@ -52,8 +52,8 @@ class Application(FastAPI):
         self._outermost = outermost(super().__call__)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers as ASGI has it."""
-        await self._outermost(scope, receive, send)
+        """Answers as ASGI has it; what is not HTTP does not concern the layer."""
+        await (self._outermost if scope["type"] == "http" else super().__call__)(scope, receive, send)
 
 
 def create_app(
@@ -139,7 +139,9 @@ def _layers(
     models: Models,
 ) -> ASGIApp:
     """What a request passes on its way to its route, the last one first. A layer that is off is not there."""
-    app = Guard(ShortWay(app, direct), keys, public_metrics=settings.public_metrics)
+    guard = partial(Guard, keys=keys, public_metrics=settings.public_metrics)
+    # Without keys nothing on the short way is guarded.
+    app = guard(ShortWay(app, direct)) if keys else ShortWay(guard(app), direct)
     if settings.root_path:
         app = Prefixed(app, settings.root_path)
     if settings.trusted_proxy:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import AppError, NotReady, response_in_form
+from app.errors import AppError, HeadersTooLarge, NotReady, response_in_form
 from app.keyring import Account
 from app.metrics import Metrics
 from app.models import Models
@@ -26,6 +26,10 @@ METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS",
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 _SCOPE_KEY = "sluice.record"
+_CUT_KEY = "sluice.cut"
+
+MAX_HEADERS = 100
+"""Headers of one request. Clients and the proxies before them send about twenty."""
 
 
 NO_SNIFFING = (b"x-content-type-options", b"nosniff")
@@ -38,16 +42,12 @@ class RequestRecord:
 
     Attributes:
         account: of the key that it showed, where one was needed.
-        task: what answers it.
-        cut: why it is not waited for any longer.
     """
 
-    task: "asyncio.Task[None] | None"
     model: str | None = None
     texts: int | None = None
     tokens: int | None = None
     account: Account | None = None
-    cut: AppError | None = None
 
     @classmethod
     def of(cls, scope: Scope) -> "RequestRecord":
@@ -55,15 +55,10 @@ class RequestRecord:
         record: RequestRecord = scope[_SCOPE_KEY]
         return record
 
-    @classmethod
-    def cut_short(cls, scope: Scope, error: AppError) -> bool:
-        """Ends the request with this scope by an error; False if it has not got as far as having a record."""
-        record: RequestRecord | None = scope.get(_SCOPE_KEY)
-        if record is None or record.task is None:
-            return False
-        record.cut = error
-        record.task.cancel()
-        return True
+
+def cut_short(scope: Scope, error: AppError) -> None:
+    """Makes `error` what is noted of the request with this scope: its connection has been told so and closed."""
+    scope[_CUT_KEY] = error
 
 
 class Observed:
@@ -83,33 +78,34 @@ class Observed:
         self._ids = itertools.count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles one request; what is not HTTP passes through."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
+        """Handles one request."""
         started = time.perf_counter()
         request_id = self._request_id(scope)
-        record = scope[_SCOPE_KEY] = RequestRecord(asyncio.current_task())
+        record = scope[_SCOPE_KEY] = RequestRecord()
         status = 0
 
         async def observed_send(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message = {**message, "headers": self._headers(message, request_id)}
+                headers = [*message.get("headers", ()), (b"x-request-id", request_id), NO_SNIFFING]
+                if self._models.draining:
+                    # Whoever keeps this connection must open its next one elsewhere.
+                    headers.append((b"connection", b"close"))
+                message = {**message, "headers": headers}
             await send(message)
 
         try:
+            if len(scope["headers"]) > MAX_HEADERS:
+                raise HeadersTooLarge(f"The request has more than {MAX_HEADERS} headers.")
             await self.app(scope, receive, observed_send)
         except AppError as error:
-            await self._fail(error, scope, receive, observed_send)
+            await self._fail(scope.get(_CUT_KEY, error), scope, receive, observed_send)
         except asyncio.CancelledError:
             # After SIGTERM the server's patience has an end. Whoever still waits hears so.
             if not status:
-                reason = record.cut or NotReady("The server is shutting down.")
-                await self._fail(reason, scope, receive, observed_send)
-            if record.cut is None:
-                raise
+                await self._fail(NotReady("The server is shutting down."), scope, receive, observed_send)
+            raise
         except Exception as error:
             logger.exception("unforeseen error", extra={"request_id": request_id.decode()})
             if status:
@@ -117,13 +113,6 @@ class Observed:
             await self._fail(error, scope, receive, observed_send)
         finally:
             self._note(scope, record, request_id, status, time.perf_counter() - started)
-
-    def _headers(self, message: Message, request_id: bytes) -> list[tuple[bytes, bytes]]:
-        headers = [*message.get("headers", ()), (b"x-request-id", request_id), NO_SNIFFING]
-        if self._models.draining:
-            # Whoever keeps this connection must open its next one elsewhere.
-            headers.append((b"connection", b"close"))
-        return headers
 
     async def _fail(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
         await response_in_form(route_path(scope), error)(scope, receive, send)

@@ -52,8 +52,8 @@ class ShortWay:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Passes the request on."""
-        if scope["type"] == "http" and scope["method"] == "POST":
-            route = self._direct.get(route_path(scope))
+        if scope["method"] == "POST":
+            route = self._direct.get(get_route_path(scope) if scope.get("root_path") else scope["path"])
             if route is not None:
                 scope["route"] = route
                 return route.app(scope, receive, send)

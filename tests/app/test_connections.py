@@ -17,8 +17,8 @@ import pytest
 
 from app.connections import MAX_HEAD_BYTES, raise_descriptor_limit
 from app.errors import SettingsError
-from app.guard import MAX_HEADERS
 from app.main import create_app
+from app.middleware import MAX_HEADERS
 from app.server import Server, listen
 from tests.app.conftest import FakeClassifier, make_settings, until
 from tests.app.test_server import ROOT, process, wait_ready
@@ -95,7 +95,7 @@ def test_a_byte_every_now_and_then_is_cut(address: str) -> None:
     begun = {
         "silent": b"",
         "headers": b"POST /predict HTTP/1.1\r\nHost: ",
-        "body": HEAD % 500 + b"X-Request-Id: too-slow\r\n\r\n",
+        "body": HEAD % 500 + b"\r\n",
         # Not the beginning of a request, though uvicorn's own timer takes it for one.
         "idle": REQUEST + b"\r\n",
     }
@@ -123,7 +123,6 @@ def test_a_byte_every_now_and_then_is_cut(address: str) -> None:
         assert head.startswith(b"HTTP/1.1 408 ")
         assert b"connection: close" in head
         assert json.loads(body)["error_type"] == "request_too_slow"
-    assert b"x-request-id: too-slow" in answers["body"]
     assert metric(address, 'sluice_http_requests_total{method="POST",route="/predict",status="408"}') == 1
     all_gone(address)
 

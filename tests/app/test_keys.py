@@ -90,6 +90,14 @@ def test_the_command_prints_a_secret_once_and_the_line_to_store() -> None:
     assert CliRunner().invoke(cli, ["key", "search", "--rate", "much"]).exit_code == 2
 
 
+@pytest.mark.parametrize("rate", ["0.000001", "0.5", "10", "1234567.25", "999999999"])
+def test_what_is_printed_can_be_read(rate: str) -> None:
+    _, line = made(rate=rate)
+    (key,) = parse_keys(line, "keys")
+    assert key.rate == float(rate)
+    assert key.line() == line
+
+
 async def test_each_route_wants_its_role(classifier: FakeClassifier) -> None:
     (user, a), (scraper, b), (admin, c) = made("user"), made("scraper", roles="metrics"), made("chief", roles="admin")
     async with serve(classifier, api_keys=f"{a};{b};{c}") as client:

@@ -212,7 +212,7 @@ def list_contents(image: Image) -> None:
     """Writes down what the image contains; `make sbom` does the same for an environment."""
     python = ROOT / "build/audit/bin/python"
     (packages,) = image.root.glob("opt/venv/lib/python3*/site-packages")
-    options = ["--packages", packages, "--debian", image.root, "--output", ROOT / "build"]
+    options: list[str | Path] = ["--packages", packages, "--debian", image.root, "--output", ROOT / "build"]
     subprocess.run([python, "-m", "tests.packaging.inventory", *options], cwd=ROOT, check=True)
 
 
