@@ -9,7 +9,7 @@ import click
 from pydantic_core import PydanticUndefined
 
 from app import log
-from app.keys import new_key
+from app.keys import new_key, read_keys
 from app.main import create_app
 from app.server import exit_codes, listen, run, work
 from app.settings import REPEATABLE, Settings, env_name, flag_name
@@ -54,6 +54,7 @@ def serve(**flags: Any) -> None:
     with exit_codes():
         settings = Settings.from_env(os.environ, given)
         log.configure(settings.log_level)
+        read_keys(settings.api_keys, settings.api_keys_file)  # what is wrong with them is said before anything begins
         sock = listen(settings)
         host, port = sock.getsockname()[:2]
         extra = {"url": f"http://{host}:{port}", "models": list(settings.model), "workers": settings.workers}
