@@ -33,8 +33,9 @@ install := $(python) -m pip install --disable-pip-version-check --no-compile --q
 core := $(VENV)/.core
 training := $(VENV)/.training
 dev := $(VENV)/.dev
+audit := build/audit/.done
 
-.PHONY: help setup engine serve test train bench guard soak fmt lint types check coverage container-test hooks lock clean
+.PHONY: help setup engine serve test train bench guard soak fmt lint types check coverage container-test audit sbom hooks lock clean
 
 help: ## this list
 	@echo 'Targets:'
@@ -83,8 +84,17 @@ check: lint types test ## what CI runs: lint, types, test
 coverage: $(dev) ## the suite with branch coverage
 	@$(python) -m pytest --cov --cov-report=term $(ARGS)
 
-container-test: $(dev) ## the Dockerfile's steps in a bare Debian, without Docker; needs root and debootstrap
+container-test: $(dev) $(audit) ## the Dockerfile's steps in a bare Debian, without Docker; needs root and debootstrap
 	@$(python) -m tests.packaging.container
+
+# Not part of `check`: what is known to be vulnerable changes without a change here, and asking needs PyPI's own service
+# (ARGS='-s osv' asks another), whatever index packages come from. --strict: what could not be asked about is a failure.
+audit: $(audit) ## known vulnerabilities of everything locked; needs the network, so `check` does without
+	@build/audit/bin/pip-audit --strict --disable-pip --no-deps --progress-spinner off -r requirements/dev.txt $(ARGS)
+
+sbom: $(core) $(audit) ## build/sbom.cdx.json and build/licences.md: the Python packages of the images; container-test adds Debian's
+	@build/audit/bin/python -m tests.packaging.inventory --only requirements/core.txt --output build \
+		--packages "$$($(python) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 
 hooks: $(dev) ## run the fast checks at each commit and `make check` at each push
 	@$(python) -m pre_commit install --install-hooks --hook-type pre-commit --hook-type pre-push
@@ -129,6 +139,11 @@ $(dev): requirements/dev.txt | $(python)
 	@echo 'Installing requirements/dev.txt' >&2
 	@$(install) -r $<
 	@touch $(core) $(training) $@
+
+$(audit): | $(python)
+	@$(python) -m venv build/audit
+	@build/audit/bin/python -m pip install --disable-pip-version-check --quiet 'pip-audit>=2.10,<3' 'cyclonedx-python-lib[json-validation]>=11.12,<12'
+	@touch $@
 
 # --- the locks ---------------------------------------------------------------------------------------------------------
 

@@ -9,9 +9,10 @@ import click
 from pydantic_core import PydanticUndefined
 
 from app import log
+from app.keys import new_key, read_keys
 from app.main import create_app
 from app.server import exit_codes, listen, run, work
-from app.settings import Settings, env_name, flag_name
+from app.settings import REPEATABLE, Settings, env_name, flag_name
 from app.workers import Supervisor
 
 logger = logging.getLogger(__name__)
@@ -26,11 +27,11 @@ def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
     """A flag for each field of `Settings`. Values stay text: the settings check them, wherever they come from."""
     for name, field in reversed(Settings.model_fields.items()):
         default = field.default
-        shown = "" if default is PydanticUndefined else f"; default: {_default_text(default)}"
+        shown = "" if default in (PydanticUndefined, None, "", ()) else f"; default: {_default_text(default)}"
         command = click.option(
             flag_name(name),
             name,
-            multiple=name == "model",
+            multiple=name in REPEATABLE,
             metavar="NAME=PATH" if name == "model" else "VALUE",
             help=f"{field.description}  [{env_name(name)}{shown}]",
         )(command)
@@ -49,10 +50,11 @@ def serve(**flags: Any) -> None:
     SIGTERM makes the server unready, waits --drain-delay-s, finishes what is in flight and leaves with code 0. Code 2:
     the call, a setting or a checkpoint was wrong. Code 1: the run failed.
     """
-    given = {name: ",".join(value) if name == "model" else value for name, value in flags.items() if value}
+    given = {name: ",".join(value) if name in REPEATABLE else value for name, value in flags.items() if value}
     with exit_codes():
         settings = Settings.from_env(os.environ, given)
         log.configure(settings.log_level)
+        read_keys(settings.api_keys, settings.api_keys_file)  # what is wrong with them is said before anything begins
         sock = listen(settings)
         host, port = sock.getsockname()[:2]
         extra = {"url": f"http://{host}:{port}", "models": list(settings.model), "workers": settings.workers}
@@ -61,6 +63,26 @@ def serve(**flags: Any) -> None:
             run(create_app(settings), settings, sock)
         else:
             raise SystemExit(Supervisor(settings, sock, work).run())
+
+
+@cli.command()
+@click.argument("name")
+@click.option(
+    "--role", "roles", multiple=True, metavar="ROLE", help="predict (the default), metrics or admin; repeat it."
+)
+@click.option("--rate", metavar="NUMBER", help="Texts a second in the long run; a request without texts counts as one.")
+@click.option("--burst", metavar="NUMBER", help="Texts that may come at once; the default is a second's worth.")
+def key(name: str, roles: tuple[str, ...], rate: str | None, burst: str | None) -> None:
+    """Make an API key called NAME.
+
+    The line for --api-keys-file goes to standard output, the secret to standard error: `python -m app key search >>
+    keys` stores the one and shows the other. Nobody can show the secret again.
+    """
+    options = {"roles": ",".join(roles), "rate": rate, "burst": burst}
+    with exit_codes():
+        secret, made = new_key(name, [f"{option}={value}" for option, value in options.items() if value])
+        click.echo(f"The key, for its owner: {secret}", err=True)
+        click.echo(made.line())
 
 
 if __name__ == "__main__":

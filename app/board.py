@@ -1,6 +1,7 @@
 """What the processes of one server tell each other: their tallies, in a folder, and that they have loaded."""
 
 import json
+import mmap
 import os
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,15 @@ class Board:
     def write(self, counts: Snapshot, gauges: Snapshot) -> None:
         """Leaves this worker's tallies."""
         _write(self._folder / f"{os.getpid()}.json", {COUNTS: counts, GAUGES: gauges})
+
+    def number(self, name: str) -> "memoryview[float]":
+        """A float that all workers share, 0 at first; it outlives the worker that made it."""
+        descriptor = os.open(self._folder / name, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            os.ftruncate(descriptor, 8)
+            return memoryview(mmap.mmap(descriptor, 8)).cast("d")
+        finally:
+            os.close(descriptor)
 
     def others(self) -> list[Snapshot]:
         """What the other workers left, those too that are gone."""

@@ -4,11 +4,14 @@ AppError
 ├── SettingsError            the server cannot start with these settings (never reaches a client)
 ├── RequestError             the request itself is at fault; sending it again changes nothing
 │   ├── InvalidJson, InvalidRequest, UnsupportedEncoding
-│   ├── BodyTooLarge, TooManyTexts, TextTooLong
+│   ├── BodyTooLarge, TooManyTexts, TextTooLong, HeadersTooLarge
+│   ├── Unauthorized, Forbidden
+│   ├── RequestTooSlow
 │   └── UnknownModel
 ├── ServiceError             the server is at fault or busy; the same request may work later
 │   ├── Overloaded, NotReady, DeadlineExceeded
 │   └── ComputeError         one text could not be computed though its neighbours could
+├── RateLimited              the key is over its rate; the same request works later
 └── ClientGone               nobody is left to read the answer
 
 Every answer that is not a success is one schema, RFC 9457's problem with two members that Hugging Face clients show.
@@ -33,6 +36,11 @@ CLIENT_CLOSED_REQUEST = 499
 
 class AppError(Exception):
     """Root of every error that `app` raises on purpose; `str(error)` is a sentence fit for the client."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What the answer says besides its body."""
+        return {}
 
 
 class SettingsError(AppError):
@@ -67,6 +75,32 @@ class TextTooLong(RequestError):
     """One text has more characters than the server takes."""
 
 
+class HeadersTooLarge(RequestError):
+    """The request has more headers, or longer ones, than the server takes."""
+
+
+class Unauthorized(RequestError):
+    """The request has no key, or one that the server does not know."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Tells which kind of key is wanted."""
+        return {"www-authenticate": 'Bearer realm="sluice"'}
+
+
+class Forbidden(RequestError):
+    """The key has no right to this."""
+
+
+class RequestTooSlow(RequestError):
+    """The request did not arrive in time."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What is still to come of the request is not waited for."""
+        return {"connection": "close"}
+
+
 class UnknownModel(RequestError):
     """No model has the name that was asked for."""
 
@@ -81,6 +115,11 @@ class ServiceError(AppError):
     def __init__(self, detail: str, retry_after_s: int | None = None) -> None:
         super().__init__(detail)
         self.retry_after_s = retry_after_s
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """When to come back, if that is known."""
+        return {} if self.retry_after_s is None else {"retry-after": str(self.retry_after_s)}
 
 
 class Overloaded(ServiceError):
@@ -97,6 +136,23 @@ class DeadlineExceeded(ServiceError):
 
 class ComputeError(ServiceError):
     """One text could not be computed; its neighbours could."""
+
+
+class RateLimited(AppError):
+    """The key has used up what it may for now.
+
+    Attributes:
+        retry_after_s: when it may ask again, if nobody else asks with it.
+    """
+
+    def __init__(self, detail: str, retry_after_s: int) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """When to come back."""
+        return {"retry-after": str(self.retry_after_s)}
 
 
 class ClientGone(AppError):
@@ -119,9 +175,14 @@ TABLE: Mapping[type[Exception], Row] = {
     BodyTooLarge: Row(413, "body_too_large", "The body is too large"),
     TooManyTexts: Row(413, "too_many_texts", "Too many texts in one request"),
     TextTooLong: Row(413, "text_too_long", "The text is too long"),
+    HeadersTooLarge: Row(431, "headers_too_large", "The headers are too large"),
+    Unauthorized: Row(401, "unauthorized", "A valid key is needed"),
+    Forbidden: Row(403, "forbidden", "The key has no right to this"),
+    RequestTooSlow: Row(408, "request_too_slow", "The request did not arrive in time"),
     UnknownModel: Row(404, "unknown_model", "There is no such model"),
     Overloaded: Row(503, "overloaded", "The server is overloaded"),
     NotReady: Row(503, "not_ready", "The server is not ready"),
+    RateLimited: Row(429, "rate_limited", "The key is over its rate"),
     DeadlineExceeded: Row(504, "deadline_exceeded", "The deadline passed"),
     ComputeError: Row(500, "compute_error", "The text could not be computed"),
     ClientGone: Row(CLIENT_CLOSED_REQUEST, "client_gone", "The client left"),
@@ -141,6 +202,15 @@ _HTTP_DETAILS = {
     404: "There is nothing at this path. /docs lists what there is.",
     405: "This path does not take this method. The Allow header lists those that it takes.",
 }
+
+
+V2_PREFIX = "/v2"
+
+
+class V2Error(msgspec.Struct, frozen=True):
+    """Body of every error of the Open Inference Protocol."""
+
+    error: str
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -168,7 +238,7 @@ def describe(error: Exception) -> tuple[Row, str]:
 
 def problem_response(error: Exception) -> Response:
     """The answer to a request that failed with `error`."""
-    headers: dict[str, str] = {}
+    headers = error.headers if isinstance(error, AppError) else {}
     if isinstance(error, HTTPException):
         phrase = http.HTTPStatus(error.status_code).phrase
         row = Row(error.status_code, phrase.lower().replace(" ", "_").replace("-", "_"), phrase)
@@ -176,10 +246,22 @@ def problem_response(error: Exception) -> Response:
         headers.update(error.headers or {})
     else:
         row, detail = describe(error)
-    if isinstance(error, ServiceError) and error.retry_after_s is not None:
-        headers["retry-after"] = str(error.retry_after_s)
     problem = Problem(f"urn:sluice:problem:{row.code}", row.title, row.status, detail, detail, row.code)
     return Response(msgspec.json.encode(problem), row.status, headers, PROBLEM_MEDIA_TYPE)
+
+
+def v2_error_response(error: Exception) -> Response:
+    """The same as the Open Inference Protocol has it, where a request of the wrong form is 400."""
+    row, detail = describe(error)
+    status = 400 if isinstance(error, InvalidRequest) else row.status
+    headers = error.headers if isinstance(error, AppError) else {}
+    return Response(msgspec.json.encode(V2Error(detail)), status, headers, "application/json")
+
+
+def response_in_form(path: str, error: Exception) -> Response:
+    """The answer as the protocol has it to which the path belongs."""
+    of_v2 = path == V2_PREFIX or path.startswith(V2_PREFIX + "/")
+    return v2_error_response(error) if of_v2 else problem_response(error)
 
 
 async def handle_error(_request: Request, error: Exception) -> Response:

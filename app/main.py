@@ -1,7 +1,8 @@
 """The application, assembled in one place from plain values."""
 
+import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -18,16 +19,20 @@ from app import VERSION
 from app.board import Board
 from app.contract import Classifier
 from app.errors import AppError, InvalidRequest, handle_error, problem_response
+from app.guard import Guard
 from app.hub import hub_routes
+from app.keyring import Keyring
 from app.metrics import Metrics
 from app.middleware import Observed
 from app.models import Load, Models, load_checkpoint
 from app.openapi import DESCRIPTION, openapi_of
 from app.openapi_forms import STRUCTS, form_paths
+from app.openapi_keys import require_keys
 from app.parsing import PLAIN_FIELD
 from app.predict import predict_route
+from app.reach import cross_origin, from_proxies
 from app.routes import ASSETS_PATH, api_routes
-from app.routing import NamedMount
+from app.routing import NamedMount, NamedRoute, Prefixed, ShortWay
 from app.settings import Settings
 from app.stream import stream_route
 from app.v2 import infer_routes, v2_router
@@ -47,8 +52,8 @@ class Application(FastAPI):
         self._outermost = outermost(super().__call__)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers as ASGI has it."""
-        await self._outermost(scope, receive, send)
+        """Answers as ASGI has it; what is not HTTP does not concern the layer."""
+        await (self._outermost if scope["type"] == "http" else super().__call__)(scope, receive, send)
 
 
 def create_app(
@@ -75,13 +80,16 @@ def create_app(
         loaders = {name: partial(_loaded, classifier) for name, classifier in classifiers.items()}
     metrics = Metrics(board)
     models = Models(loaders, settings, metrics, board)
+    keys = Keyring(settings.api_keys, settings.api_keys_file, metrics, board)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         models.start()
+        watching = asyncio.create_task(keys.watch())
         if load_first:
             await models.loaded()
         yield
+        watching.cancel()
         await models.stop()
 
     direct = [
@@ -91,7 +99,7 @@ def create_app(
         *vllm_routes(models, settings),
     ]
     app = Application(
-        partial(Observed, metrics=metrics, models=models, direct=direct),
+        partial(_layers, direct=direct, settings=settings, keys=keys, metrics=metrics, models=models),
         title="Sluice",
         version=VERSION,
         description=DESCRIPTION,
@@ -112,8 +120,35 @@ def create_app(
     app.include_router(api_routes(models, metrics, settings))
     # FastAPI's own page loads its scripts from another host; these come from the package.
     app.router.routes.append(NamedMount(ASSETS_PATH, StaticFiles(packages=[("fastapi_offline", "static")])))
-    app.openapi = openapi_of(app, settings, form_paths(settings), STRUCTS)  # type: ignore[method-assign]
+
+    def secured(document: dict[str, Any]) -> None:
+        if keys:
+            require_keys(document, public_metrics=settings.public_metrics)
+
+    app.openapi = openapi_of(app, settings, form_paths(settings), STRUCTS, secured)  # type: ignore[method-assign]
     return app
+
+
+def _layers(
+    app: ASGIApp,
+    *,
+    direct: Sequence[NamedRoute],
+    settings: Settings,
+    keys: Keyring,
+    metrics: Metrics,
+    models: Models,
+) -> ASGIApp:
+    """What a request passes on its way to its route, the last one first. A layer that is off is not there."""
+    guard = partial(Guard, keys=keys, public_metrics=settings.public_metrics)
+    # Without keys nothing on the short way is guarded.
+    app = guard(ShortWay(app, direct)) if keys else ShortWay(guard(app), direct)
+    if settings.root_path:
+        app = Prefixed(app, settings.root_path)
+    if settings.trusted_proxy:
+        app = from_proxies(app, settings.trusted_proxy)
+    app = Observed(app, metrics=metrics, models=models)
+    # Outside of all, since browsers want its headers on errors too. It answers by itself what browsers ask beforehand.
+    return cross_origin(app, settings.cors_origin) if settings.cors_origin else app
 
 
 def _loaded(classifier: Classifier) -> Classifier:

@@ -43,6 +43,14 @@ class Metrics:
             "route",
             bounds=SECONDS,
         )
+        self.key_requests = tallies.counter("sluice_key_requests", "Requests by the API key shown.", "key", "status")
+        self.key_texts = tallies.counter("sluice_key_texts", "Texts by the API key shown.", "key")
+        self.connections = tallies.gauge("sluice_connections", "Open connections.")
+        self.connections_cut = tallies.counter(
+            "sluice_connections_cut",
+            "Connections closed by the server, by cause: silent, headers, headers_size, body, answer, idle, excess.",
+            "cause",
+        )
         self.texts = tallies.counter("sluice_texts", "Texts classified.", "model")
         self.tokens = tallies.counter("sluice_tokens", "Tokens of the texts classified.", "model")
         self.truncated = tallies.counter("sluice_texts_truncated", "Texts cut at the limit.", "model")

@@ -1,7 +1,7 @@
-"""What surrounds every request: an id, a line in the log, a count, an answer to every error, and the short way.
+"""What surrounds every request: an id, a line in the log, a count, and an answer to every error.
 
 Plain ASGI. Starlette's `BaseHTTPMiddleware` costs 175 µs a layer and hides clients that leave. It stands outside of all
-that FastAPI wraps around its routes (seven layers, about 20 µs), and hands what must be fast straight to its endpoint.
+that FastAPI wraps around its routes (seven layers, about 20 µs), and of the layers that may refuse a request.
 """
 
 import asyncio
@@ -10,15 +10,15 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import AppError, NotReady, problem_response
+from app.errors import AppError, HeadersTooLarge, NotReady, response_in_form
+from app.keyring import Account
 from app.metrics import Metrics
 from app.models import Models
-from app.routing import NamedRoute, template
+from app.routing import route_path, template
 
 logger = logging.getLogger("app.request")
 
@@ -26,15 +26,28 @@ METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS",
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 _SCOPE_KEY = "sluice.record"
+_CUT_KEY = "sluice.cut"
+
+MAX_HEADERS = 100
+"""Headers of one request. Clients and the proxies before them send about twenty."""
+
+
+NO_SNIFFING = (b"x-content-type-options", b"nosniff")
+"""No browser takes an answer for something else than it says that it is."""
 
 
 @dataclass(slots=True)
 class RequestRecord:
-    """What a route adds to its request's line in the log."""
+    """What becomes known of a request on its way, for its line in the log and those who come after.
+
+    Attributes:
+        account: of the key that it showed, where one was needed.
+    """
 
     model: str | None = None
     texts: int | None = None
     tokens: int | None = None
+    account: Account | None = None
 
     @classmethod
     def of(cls, scope: Scope) -> "RequestRecord":
@@ -43,19 +56,21 @@ class RequestRecord:
         return record
 
 
+def cut_short(scope: Scope, error: AppError) -> None:
+    """Makes `error` what is noted of the request with this scope: its connection has been told so and closed."""
+    scope[_CUT_KEY] = error
+
+
 class Observed:
     """The outermost layer, and the only one of ours.
 
     Args:
         app: everything.
         metrics, models: see there.
-        direct: routes of `app` whose POST requests go to their endpoint, an ASGI application, without the way through
-            the router. What else is sent to their paths goes the long way, and so does all under a mount.
     """
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, models: Models, direct: Sequence[NamedRoute] = ()) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, models: Models) -> None:
         self.app = app
-        self._direct = {route.path: route for route in direct}
         self._metrics = metrics
         self._models = models
         # Drawn once and counted on: a system call for each request costs more than all else here.
@@ -63,10 +78,7 @@ class Observed:
         self._ids = itertools.count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles one request; what is not HTTP passes through."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
+        """Handles one request."""
         started = time.perf_counter()
         request_id = self._request_id(scope)
         record = scope[_SCOPE_KEY] = RequestRecord()
@@ -76,7 +88,7 @@ class Observed:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = [*message.get("headers", ()), (b"x-request-id", request_id)]
+                headers = [*message.get("headers", ()), (b"x-request-id", request_id), NO_SNIFFING]
                 if self._models.draining:
                     # Whoever keeps this connection must open its next one elsewhere.
                     headers.append((b"connection", b"close"))
@@ -84,29 +96,26 @@ class Observed:
             await send(message)
 
         try:
-            await self._short_way(scope)(scope, receive, observed_send)
+            if len(scope["headers"]) > MAX_HEADERS:
+                raise HeadersTooLarge(f"The request has more than {MAX_HEADERS} headers.")
+            await self.app(scope, receive, observed_send)
         except AppError as error:
-            await problem_response(error)(scope, receive, observed_send)
+            await self._fail(scope.get(_CUT_KEY, error), scope, receive, observed_send)
         except asyncio.CancelledError:
             # After SIGTERM the server's patience has an end. Whoever still waits hears so.
             if not status:
-                await problem_response(NotReady("The server is shutting down."))(scope, receive, observed_send)
+                await self._fail(NotReady("The server is shutting down."), scope, receive, observed_send)
             raise
         except Exception as error:
             logger.exception("unforeseen error", extra={"request_id": request_id.decode()})
             if status:
                 raise  # too late for another answer: the server must cut the connection
-            await problem_response(error)(scope, receive, observed_send)
+            await self._fail(error, scope, receive, observed_send)
         finally:
             self._note(scope, record, request_id, status, time.perf_counter() - started)
 
-    def _short_way(self, scope: Scope) -> ASGIApp:
-        """The endpoint if there is a short way to it, else everything."""
-        route = self._direct.get(scope["path"])
-        if route is None or scope["method"] != "POST":
-            return self.app
-        scope["route"] = route
-        return route.app
+    async def _fail(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+        await response_in_form(route_path(scope), error)(scope, receive, send)
 
     def _request_id(self, scope: Scope) -> bytes:
         """The client's `X-Request-Id` if it is short and harmless, else a new one."""
@@ -120,10 +129,17 @@ class Observed:
         # Never the path itself: people put text into URLs.
         route = template(scope)
         self._metrics.request(method, route, status, seconds)
+        key = None
+        if record.account is not None:
+            key = record.account.key.name
+            self._metrics.key_requests.of(key, str(status)).inc()
+        client = scope.get("client")
         logger.info(
             "request",
             extra={
                 "request_id": request_id.decode(),
+                "client": client[0] if client else None,
+                "key": key,
                 "method": method,
                 "route": route,
                 "status": status,

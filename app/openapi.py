@@ -94,7 +94,11 @@ def timeout_parameter(settings: Settings) -> dict[str, Any]:
 
 
 def openapi_of(
-    app: FastAPI, settings: Settings, paths: Mapping[str, Any], structs: Sequence[type[msgspec.Struct]]
+    app: FastAPI,
+    settings: Settings,
+    paths: Mapping[str, Any],
+    structs: Sequence[type[msgspec.Struct]],
+    complete: Callable[[dict[str, Any]], None],
 ) -> Callable[[], dict[str, Any]]:
     """A replacement for `app.openapi` that knows all routes. Built once, at the first call.
 
@@ -102,6 +106,7 @@ def openapi_of(
         app, settings: of the server.
         paths: what FastAPI does not know, besides `POST /predict`.
         structs: that these refer to.
+        complete: adds what concerns every operation.
     """
     document: dict[str, Any] = {}
 
@@ -115,6 +120,7 @@ def openapi_of(
             document.setdefault("components", {}).setdefault("schemas", {}).update(schemas)
             # First, since it is what everybody came for.
             document["paths"] = {"/predict": {"post": _predict(settings)}, **paths} | document["paths"]
+            complete(document)
         return document
 
     return openapi

@@ -13,6 +13,8 @@ from app.errors import (
     TextTooLong,
     UnknownModel,
     UnsupportedEncoding,
+    V2Error,
+    v2_error_response,
 )
 from app.hub import PATHS as HUB_PATHS
 from app.hub import HubRequest
@@ -21,7 +23,7 @@ from app.schemas import LabelScore
 from app.settings import Settings
 from app.stream import MAX_LINE_BYTES, LineFailure, LinePrediction, StreamLine
 from app.tensors import InferRequest, InferResponse
-from app.v2 import INFER_PATHS, LENGTH_HEADER, V2Error, error_response
+from app.v2 import INFER_PATHS, LENGTH_HEADER
 from app.vllm import PATHS as VLLM_PATHS
 from app.vllm import ClassifyRequest, ClassifyResponse
 
@@ -227,7 +229,7 @@ def _v2_errors(settings: Settings) -> dict[str, Any]:
         Overloaded("The queue has no room for this request; try again later.", retry_after_s=2),
         DeadlineExceeded(f"The answer was not ready within {settings.deadline_ms} ms."),
     ):
-        made = error_response(error)
+        made = v2_error_response(error)
         responses[str(made.status_code)] = {
             "description": "See `error`.",
             "content": _json(_ref("V2Error"), {"error": str(error)}),

@@ -14,6 +14,7 @@ from app.errors import NotReady, UnknownModel
 from app.metrics import Metrics
 from app.models import Models, ServedModel
 from app.openapi import problem_responses
+from app.pages import page
 from app.schemas import Health, Limits, ModelCard, ModelList
 from app.settings import Settings
 
@@ -69,13 +70,14 @@ def api_routes(models: Models, metrics: Metrics, settings: Settings) -> APIRoute
     @router.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> HTMLResponse:
         root = request.scope.get("root_path", "")
-        return get_swagger_ui_html(
+        swagger = get_swagger_ui_html(
             openapi_url=f"{root}/openapi.json",
             title="Sluice",
             swagger_js_url=f"{root}{ASSETS_PATH}/swagger-ui-bundle.js",
             swagger_css_url=f"{root}{ASSETS_PATH}/swagger-ui.css",
             swagger_favicon_url=f"{root}{ASSETS_PATH}/favicon.png",
         )
+        return page(bytes(swagger.body).decode())
 
     @router.get("/", include_in_schema=False)
     async def home(request: Request) -> RedirectResponse:

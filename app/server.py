@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from app import log
 from app.board import Board
+from app.connections import Connection, Door, raise_descriptor_limit
 from app.errors import SettingsError
 from app.main import create_app
 from app.metrics import Metrics
@@ -26,6 +27,9 @@ BACKLOG = 2048
 RUN_FAILED = 1
 CALL_WRONG = 2
 
+TICKS_PER_SWEEP = 10
+"""Ticks, ten a second, after which the connections are looked at."""
+
 TICKS_PER_SHARE = 10
 """Ticks, ten a second, after which a worker's tallies are left for the others."""
 
@@ -34,8 +38,9 @@ def listen(settings: Settings) -> socket.socket:
     """The socket to serve on, bound before anything slow begins.
 
     Raises:
-        SettingsError: the address is in use or not ours.
+        SettingsError: the address is in use or not ours, or there may not be as many connections as are wanted.
     """
+    raise_descriptor_limit(settings.max_connections)
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
         return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
@@ -61,7 +66,7 @@ class Server(uvicorn.Server):
         config = uvicorn.Config(
             app,
             loop="uvloop",
-            http="httptools",
+            http=Connection,
             ws="none",
             lifespan="on",
             log_config=None,
@@ -73,6 +78,7 @@ class Server(uvicorn.Server):
             timeout_graceful_shutdown=settings.drain_timeout_s,
         )
         super().__init__(config)
+        self.server_state = self._door = Door(settings, app.state.metrics)
         self._models: Models = app.state.models
         self._metrics: Metrics = app.state.metrics
         self._drain_delay_s = settings.drain_delay_s
@@ -90,6 +96,8 @@ class Server(uvicorn.Server):
         """Ten times a second: is it time to leave?"""
         if self._models.failure is not None or time.monotonic() >= self._leave_at:
             self.should_exit = True
+        if counter % TICKS_PER_SWEEP == 0:
+            await self._door.sweep()
         if self._parent is not None:
             if not self._models.live or os.getppid() != self._parent:
                 self.should_exit = True

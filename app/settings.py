@@ -4,7 +4,9 @@ A field here is at the same time a flag of `python -m app serve` and an environm
 `--max-texts` and `SLUICE_MAX_TEXTS`. A flag wins over the environment.
 """
 
+import ipaddress
 import re
+import resource
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -20,11 +22,25 @@ SHIPPED_CHECKPOINT = Path(__file__).resolve().parent.parent / "checkpoints" / "s
 
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-fA-F:]+\](:[0-9]{1,5})?")
+
 _TRAINING = "SLUICE_DATA"
 """Where `python -m training` finds data: people set it for both."""
 
 _KUBERNETES = re.compile(r"SLUICE_(SERVICE|PORT)_")
 """Kubernetes gives every pod such variables when a Service is named `sluice`. They are not ours."""
+
+
+DESCRIPTOR_RESERVE = 512
+"""Open files besides connections: models, libraries, sockets, and connections that are being turned away."""
+
+REPEATABLE = ("model", "cors_origin", "trusted_proxy")
+"""Settings whose flag may be given several times; separated by commas in the variable."""
+
+
+def _most_connections() -> int:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 16_384 if hard == resource.RLIM_INFINITY else max(1, min(16_384, hard - DESCRIPTOR_RESERVE))
 
 
 def _share_of_cpus(values: Mapping[str, Any]) -> int:
@@ -127,6 +143,56 @@ class Settings(BaseModel):
         int,
         Field(ge=1, description="Idle connections are closed after this; keep it above the balancer's own timeout."),
     ] = 75
+    headers_timeout_s: Annotated[
+        float,
+        Field(
+            gt=0,
+            description="Time from opening a connection, or from the first byte of a later request, to the end "
+            "of the headers.",
+        ),
+    ] = 20.0
+    transfer_timeout_s: Annotated[
+        float,
+        Field(gt=0, description="Time for the body of a request to arrive, else 408, and for an answer to be taken."),
+    ] = 60.0
+    max_connections: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="Most connections of each worker; more are refused with 503. The limit of open files "
+            "must allow for them.",
+        ),
+    ] = Field(default_factory=_most_connections)
+
+    api_keys: Annotated[
+        str,
+        Field(
+            description="API keys, as `python -m app key` prints them (hashes, not secrets), with semicolons between. "
+            "With any key, whoever shows none gets 401."
+        ),
+    ] = ""
+    api_keys_file: Annotated[
+        Path | None,
+        Field(description="File with API keys, one a line; read again when it changes."),
+    ] = None
+    public_metrics: Annotated[
+        bool,
+        Field(description="With API keys, answer /metrics without one too; else it needs one of the role metrics."),
+    ] = False
+    cors_origin: Annotated[
+        tuple[str, ...],
+        Field(description="Origin (https://example.org) whose pages may ask this server; repeat the flag. * for all."),
+    ] = ()
+    trusted_proxy: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Address or network (10.0.0.0/8) of a proxy whose X-Forwarded-For is believed; repeat the flag."
+        ),
+    ] = ()
+    root_path: Annotated[
+        str,
+        Field(description="Prefix (/classifier) under which a proxy shows the server, whether it cuts it off or not."),
+    ] = ""
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Field(description="Least severe message that is logged.")
     ] = "info"
@@ -155,6 +221,38 @@ class Settings(BaseModel):
             if not MODEL_NAME.fullmatch(name):
                 raise ValueError(f"{name!r} cannot name a model; use letters, digits, dot, dash and underscore")
         return models
+
+    @field_validator("cors_origin", "trusted_proxy", mode="before")
+    @classmethod
+    def _parse_list(cls, value: Any) -> Any:
+        return tuple(filter(None, (part.strip() for part in value.split(",")))) if isinstance(value, str) else value
+
+    @field_validator("cors_origin")
+    @classmethod
+    def _valid_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if origin != "*" and not _ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin!r} is not an origin such as https://example.org, without a path")
+        if "*" in origins and len(origins) > 1:
+            raise ValueError("* stands for every origin, and others are named beside it")
+        return origins
+
+    @field_validator("trusted_proxy")
+    @classmethod
+    def _valid_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        for network in networks:
+            try:
+                ipaddress.ip_network(network)
+            except ValueError as error:
+                raise ValueError(f"not an address or a network: {error}") from None
+        return networks
+
+    @field_validator("root_path")
+    @classmethod
+    def _valid_prefix(cls, prefix: str) -> str:
+        if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", prefix):
+            raise ValueError("must begin with a slash and not end with one, such as /classifier")
+        return prefix
 
     @field_validator("device")
     @classmethod

@@ -45,7 +45,7 @@ PATIENCE_S = 30.0
 """How long a group waits for room before its lines get the error `overloaded`."""
 
 STALL_S = 60.0
-"""How long a client may take none of its answers before the connection is cut."""
+"""How long a client may take none of its answers, or send nothing of its request, before the connection is cut."""
 
 
 class StreamLine(msgspec.Struct, forbid_unknown_fields=True):
@@ -155,7 +155,8 @@ class _Flow:
         number = 0
         more = True
         while more:
-            message = await _next(receive)
+            async with asyncio.timeout(STALL_S):
+                message = await _next(receive)
             more = message.get("more_body", False)
             for lines in _groups(cutter, message.get("body", b""), last=not more):
                 asked = [(n, _line(line)) for n, line in enumerate(lines, number + 1) if line is None or line.strip()]
@@ -168,6 +169,8 @@ class _Flow:
 
     async def _submit(self, lines: list[tuple[int, StreamLine | AppError]]) -> Classified | AppError:
         texts = [line.inputs for _, line in lines if isinstance(line, StreamLine)]
+        if self.record.account is not None:
+            await self.record.account.pace(len(texts))
         patient_until = time.monotonic() + PATIENCE_S
         while texts and not self.model.batcher.has_room(texts, self.deadline_s, QUEUE_SHARE):
             if time.monotonic() >= patient_until:

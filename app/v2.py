@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
-import msgspec
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
@@ -17,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from app import VERSION
 from app.classify import answer, built, classify
-from app.errors import AppError, InvalidRequest, NotReady, ServiceError, UnknownModel, describe
+from app.errors import V2_PREFIX, AppError, InvalidRequest, NotReady, UnknownModel, v2_error_response
 from app.models import Models, ServedModel
 from app.openapi import problem_responses
 from app.parsing import read_body
@@ -35,12 +34,6 @@ INFER_PATHS = (f"{MODEL_PATH}/infer", f"{VERSION_PATH}/infer")
 
 Responses = dict[int | str, dict[str, Any]]
 _ERROR_CONTENT = {"application/json": {"schema": {"$ref": "#/components/schemas/V2Error"}}}
-
-
-class V2Error(msgspec.Struct, frozen=True):
-    """Body of every error of the protocol."""
-
-    error: str
 
 
 class ServerMetadata(BaseModel):
@@ -89,15 +82,6 @@ class ModelReady(BaseModel):
     ready: bool
 
 
-def error_response(error: AppError) -> Response:
-    """The answer to a request of this protocol that failed with `error`."""
-    row, detail = describe(error)
-    status = 400 if isinstance(error, InvalidRequest) else row.status
-    retry = error.retry_after_s if isinstance(error, ServiceError) else None
-    headers = {} if retry is None else {"retry-after": str(retry)}
-    return Response(msgspec.json.encode(V2Error(detail)), status, headers, "application/json")
-
-
 class V2Route(APIRoute):
     """A route whose errors are this protocol's."""
 
@@ -109,14 +93,14 @@ class V2Route(APIRoute):
             try:
                 return await handler(request)
             except AppError as error:
-                return error_response(error)
+                return v2_error_response(error)
 
         return handle
 
 
 def v2_router(models: Models) -> APIRouter:
     """The routes that answer from memory."""
-    router = APIRouter(prefix="/v2", route_class=V2Route, tags=["open inference protocol"])
+    router = APIRouter(prefix=V2_PREFIX, route_class=V2Route, tags=["open inference protocol"])
 
     @router.get("", summary="Describe the server", responses=problem_responses())
     async def server() -> ServerMetadata:
@@ -171,7 +155,7 @@ class Infer:
         try:
             await self._infer(scope, receive, send)
         except AppError as error:
-            await error_response(error)(scope, receive, send)
+            await v2_error_response(error)(scope, receive, send)
 
     async def _infer(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path_params"]

@@ -28,6 +28,8 @@ async def test_one_line_a_request(classifier: FakeClassifier, caplog: pytest.Log
         "logger": "app.request",
         "message": "request",
         "request_id": "order-66",
+        "client": "127.0.0.1",
+        "key": None,
         "method": "POST",
         "route": "/predict",
         "status": 200,

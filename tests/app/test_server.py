@@ -28,7 +28,10 @@ def process(log: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[bytes
     """A running server and its address; its log goes to a file."""
     command = [sys.executable, "-m", "app", "serve", "--port", "0", "--threads", "1", *arguments]
     environ = {name: value for name, value in os.environ.items() if not name.startswith("SLUICE_")}
-    with log.open("wb") as output, subprocess.Popen(command, cwd=ROOT, env=environ, stdout=output) as server:
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(command, cwd=ROOT, env=environ, stdout=output, stderr=subprocess.STDOUT) as server,
+    ):
         try:
             deadline = time.monotonic() + 30
             while b"listening" not in log.read_bytes():

@@ -54,6 +54,13 @@ def test_models_by_name_path_or_folder(value: str, models: dict[str, Path]) -> N
         ({"SLUICE_MAX_BATCH_TEXTS": "5000"}, "max_batch_texts (5000) is more than max_queue_texts (4096)"),
         ({"SLUICE_MAX_QUEUE_TOKENS": "9"}, "max_batch_tokens (16384) is more than max_queue_tokens (9)"),
         ({"SLUICE_MAX_BODY_BYTES": "2048"}, "max_chars (2000000) is more than max_body_bytes (2048)"),
+        ({"SLUICE_CORS_ORIGIN": "example.org"}, "'example.org' is not an origin such as https://example.org"),
+        ({"SLUICE_CORS_ORIGIN": "https://example.org/"}, "without a path"),
+        ({"SLUICE_CORS_ORIGIN": "*,https://example.org"}, "* stands for every origin, and others are named beside it"),
+        ({"SLUICE_TRUSTED_PROXY": "proxy"}, "--trusted-proxy (SLUICE_TRUSTED_PROXY): not an address or a network"),
+        ({"SLUICE_TRUSTED_PROXY": "10.0.0.1/8"}, "not an address or a network"),
+        ({"SLUICE_ROOT_PATH": "api/"}, "must begin with a slash and not end with one"),
+        ({"SLUICE_MAX_CONNECTIONS": "0"}, "--max-connections (SLUICE_MAX_CONNECTIONS): input should be greater than"),
     ],
 )
 def test_wrong_settings_are_one_sentence(environ: dict[str, str], sentence: str) -> None:

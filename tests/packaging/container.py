@@ -21,7 +21,7 @@ import urllib.request
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tests.packaging.dockerfile import Instruction, Stage, assignments, copy_context, expand, read
+from tests.packaging.dockerfile import ROOT, Instruction, Stage, assignments, copy_context, expand, read
 from tests.packaging.service import ask, free_port, running, stop, wait_healthy
 
 DEBIAN = "bookworm"
@@ -208,6 +208,14 @@ def check_files(image: Image) -> None:
     assert list(image.root.glob("srv/sluice/app/__pycache__/*.pyc")), "app is not compiled"
 
 
+def list_contents(image: Image) -> None:
+    """Writes down what the image contains; `make sbom` does the same for an environment."""
+    python = ROOT / "build/audit/bin/python"
+    (packages,) = image.root.glob("opt/venv/lib/python3*/site-packages")
+    options: list[str | Path] = ["--packages", packages, "--debian", image.root, "--output", ROOT / "build"]
+    subprocess.run([python, "-m", "tests.packaging.inventory", *options], cwd=ROOT, check=True)
+
+
 def check_service(image: Image) -> None:
     """The image's command comes up as the image's user, answers, and stops when told."""
     port = free_port()
@@ -241,6 +249,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="sluice-container-") as work:
         image = Builder(stages, Path(work), build_args).build(list(stages)[-1])
         check_files(image)
+        list_contents(image)
         check_service(image)
     print(f"container test passed in {time.monotonic() - started:.0f} s")
     return 0
