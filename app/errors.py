@@ -5,7 +5,8 @@ AppError
 ├── RequestError             the request itself is at fault; sending it again changes nothing
 │   ├── InvalidJson, InvalidRequest, UnsupportedEncoding
 │   ├── BodyTooLarge, TooManyTexts, TextTooLong
-│   └── UnknownModel
+│   ├── UnknownModel
+│   └── CheckpointRefused, PathRefused, Conflict      of `/admin`
 ├── ServiceError             the server is at fault or busy; the same request may work later
 │   ├── Overloaded, NotReady, DeadlineExceeded
 │   └── ComputeError         one text could not be computed though its neighbours could
@@ -71,6 +72,18 @@ class UnknownModel(RequestError):
     """No model has the name that was asked for."""
 
 
+class CheckpointRefused(RequestError):
+    """A checkpoint that was to be served cannot be; nothing has changed."""
+
+
+class PathRefused(RequestError):
+    """A checkpoint lies where this server may not load from."""
+
+
+class Conflict(RequestError):
+    """The models that there are do not admit the change."""
+
+
 class ServiceError(AppError):
     """The server is at fault or busy.
 
@@ -120,6 +133,9 @@ TABLE: Mapping[type[Exception], Row] = {
     TooManyTexts: Row(413, "too_many_texts", "Too many texts in one request"),
     TextTooLong: Row(413, "text_too_long", "The text is too long"),
     UnknownModel: Row(404, "unknown_model", "There is no such model"),
+    CheckpointRefused: Row(422, "checkpoint_refused", "The checkpoint cannot be served"),
+    PathRefused: Row(403, "path_refused", "The path may not be loaded"),
+    Conflict: Row(409, "conflict", "The models do not admit this change"),
     Overloaded: Row(503, "overloaded", "The server is overloaded"),
     NotReady: Row(503, "not_ready", "The server is not ready"),
     DeadlineExceeded: Row(504, "deadline_exceeded", "The deadline passed"),

@@ -15,16 +15,20 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import VERSION
+from app.admin import admin_routes
 from app.board import Board
 from app.contract import Classifier
 from app.errors import AppError, InvalidRequest, handle_error, problem_response
 from app.hub import hub_routes
+from app.keeper import Keeper
+from app.loading import Checkpoints, Given, Loader
 from app.metrics import Metrics
 from app.middleware import Observed
-from app.models import Load, Models, load_checkpoint
+from app.models import Models
 from app.openapi import DESCRIPTION, openapi_of
 from app.openapi_forms import STRUCTS, form_paths
 from app.parsing import PLAIN_FIELD
+from app.plans import Plan, Source
 from app.predict import predict_route
 from app.routes import ASSETS_PATH, api_routes
 from app.routing import NamedMount
@@ -70,18 +74,22 @@ def create_app(
         SettingsError: the environment holds a wrong setting.
     """
     settings = Settings.from_env(os.environ) if settings is None else settings
-    loaders: dict[str, Load] = {name: partial(load_checkpoint, path, settings) for name, path in settings.model.items()}
+    plans = settings.plans
+    loader: Loader = Checkpoints(settings)
     if classifiers is not None:
-        loaders = {name: partial(_loaded, classifier) for name, classifier in classifiers.items()}
+        plans = {name: Plan(Source(name)) for name in classifiers}
+        loader = Given(classifiers)
     metrics = Metrics(board)
-    models = Models(loaders, settings, metrics, board)
+    models = Models(plans, settings, metrics, board)
+    keeper = Keeper(models, plans, loader, settings, metrics, board)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        models.start()
+        keeper.start()
         if load_first:
-            await models.loaded()
+            await keeper.loaded()
         yield
+        await keeper.stop()
         await models.stop()
 
     direct = [
@@ -106,18 +114,17 @@ def create_app(
         },
     )
     app.state.models = models
+    app.state.keeper = keeper
     app.state.metrics = metrics
     app.router.routes.extend([*direct, *infer_routes(models, settings)])
     app.include_router(v2_router(models))
     app.include_router(api_routes(models, metrics, settings))
+    if settings.admin:
+        app.include_router(admin_routes(models, keeper, settings))
     # FastAPI's own page loads its scripts from another host; these come from the package.
     app.router.routes.append(NamedMount(ASSETS_PATH, StaticFiles(packages=[("fastapi_offline", "static")])))
     app.openapi = openapi_of(app, settings, form_paths(settings), STRUCTS)  # type: ignore[method-assign]
     return app
-
-
-def _loaded(classifier: Classifier) -> Classifier:
-    return classifier
 
 
 async def _handle_invalid(_request: Request, error: Exception) -> Response:
