@@ -109,6 +109,7 @@ async def test_a_checkpoint_damaged_in_any_file_changes_nothing_and_says_why(
 ) -> None:
     good = tmp_path / "good"
     save_checkpoint(good, make_checkpoint(seed=1))
+    failure = None
     async with serving(folder) as client:
         before = await ask(client)
         for damage in DAMAGES:
