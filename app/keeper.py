@@ -13,18 +13,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from app.board import Board
 from app.contract import Classifier
 from app.errors import AppError, CheckpointRefused, ServiceError, SettingsError
-from app.loading import Loader, Stamp
+from app.loading import Loader, Stamp, cause_of
 from app.memory import give_back, settle
 from app.metrics import Metrics
 from app.models import Line, Models, Refusal
 from app.plans import Plan, Plans, Source
 from app.settings import Settings
-from model.errors import CheckpointError, ModelError
+from model.errors import ModelError
 
 logger = logging.getLogger(__name__)
 
@@ -131,7 +129,7 @@ class Keeper:
                 raise
             except Exception as error:
                 self._refused(name, error)
-                raise CheckpointRefused(f"Nothing has changed: {_detail(error)}.") from error
+                raise CheckpointRefused(f"Nothing has changed: {cause_of(error)}.") from error
             return self._plans.get(name)
 
     # At the start.
@@ -140,7 +138,7 @@ class Keeper:
         async with self._changing:
             try:
                 if self._board is not None and (plans := await asyncio.to_thread(self._board.plans)) is not None:
-                    self._seen = self._plans = plans
+                    self._seen, self._plans = plans, dict(plans)
                     self._models.names[:] = plans
                 for name, plan in list(self._plans.items()):
                     await self._apply(name, plan)
@@ -211,7 +209,10 @@ class Keeper:
         if self._attempts.get(name) == attempt and not insist:
             return False
         try:
-            if renew and (plan := await asyncio.to_thread(self._renewed, plan)) == self._plans.get(name):
+            if renew:
+                versions = [await asyncio.to_thread(self._loader.version, path) for path in paths]
+                plan = plan.with_versions(versions)
+            if plan == self._plans.get(name):
                 self._forgive(name)
                 return True
             await self._apply(name, plan)
@@ -220,15 +221,6 @@ class Keeper:
             self._attempts[name] = attempt
             return False
         return True
-
-    def _renewed(self, plan: Plan) -> Plan:
-        """The plan with the versions that its folders hold now."""
-
-        def renewed(source: Source) -> Source:
-            return msgspec.structs.replace(source, version=self._loader.version(Path(source.path)))
-
-        candidate = None if plan.candidate is None else renewed(plan.candidate)
-        return msgspec.structs.replace(plan, primary=renewed(plan.primary), candidate=candidate)
 
     # One change.
 
@@ -240,17 +232,16 @@ class Keeper:
             del self._plans[name]
             return
         line = self._models.lines.get(name)
-        primary = await self._obtain(name, line, plan.primary)
-        candidate = None if plan.candidate is None else await self._obtain(name, line, plan.candidate)
-        if candidate is not None and (candidate.labels, candidate.task) != (primary.labels, primary.task):
+        classifiers = [await self._obtain(name, line, source) for source in plan.sources]
+        if len({(classifier.labels, classifier.task) for classifier in classifiers}) > 1:
             raise SettingsError(f"The versions of {name} side by side have different labels.")
-        plan = _with_versions(plan, primary, candidate)
+        plan = plan.with_versions([classifier.version for classifier in classifiers])
         await self._publish(name, plan, publish)
-        installed = self._models.install(name, primary, candidate, share=plan.share, shadow=plan.shadow)
+        self._models.install(name, *classifiers, share=plan.share, shadow=plan.shadow)
         self._plans[name] = plan
         self._forgive(name)
         before = [] if line is None else [served.classifier for served in line.versions]
-        if self._started and any(served.classifier not in before for served in installed.versions):
+        if self._started and any(classifier not in before for classifier in classifiers):
             self._metrics.reloaded(name, "loaded")
 
     async def _obtain(self, name: str, line: Line | None, source: Source) -> Classifier:
@@ -290,7 +281,7 @@ class Keeper:
 
     def _refused(self, name: str, error: Exception, *, again: bool = True) -> None:
         """Tells that something could not be loaded; the same twice in a row only if `again`."""
-        detail = _detail(error)
+        detail = cause_of(error)
         before = self._models.refusals.get(name)
         self._models.refusals[name] = Refusal(time.time(), detail)
         self._metrics.reloaded(name, "refused")
@@ -309,25 +300,3 @@ class Keeper:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-def _with_versions(plan: Plan, primary: Classifier, candidate: Classifier | None) -> Plan:
-    """The plan with the versions that were really loaded."""
-
-    def loaded(source: Source | None, classifier: Classifier | None) -> Source | None:
-        return None if source is None or classifier is None else Source(source.path, classifier.version)
-
-    return msgspec.structs.replace(
-        plan, primary=loaded(plan.primary, primary), candidate=loaded(plan.candidate, candidate)
-    )
-
-
-def _detail(error: Exception) -> str:
-    """Why something was refused, without its path."""
-    match error:
-        case CheckpointError():
-            return f"{error.path.name}: {error.cause}"
-        case ModelError() | SettingsError():
-            return str(error).removesuffix(".")
-        case _:
-            return f"it could not be loaded ({type(error).__name__}); the log of the server has the cause"

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Protocol
 
 from app.contract import Classifier
+from app.errors import SettingsError
 from app.settings import Settings
+from model.errors import CheckpointError, ModelError
 from model.folder import version_at
 
 Stamp = tuple[object, ...]
@@ -94,3 +96,14 @@ class Given:
         classifier = self._classifiers[path.name]
         classifier.warm_up()
         return classifier
+
+
+def cause_of(error: Exception) -> str:
+    """Why something could not be loaded, as one clause that may be shown: without the path, which is the operator's."""
+    match error:
+        case CheckpointError():
+            return f"{error.path.name}: {error.cause}"
+        case ModelError() | SettingsError():
+            return str(error).removesuffix(".")
+        case _:
+            return f"it could not be loaded ({type(error).__name__}); the log of the server has the cause"

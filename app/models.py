@@ -190,7 +190,7 @@ class Models:
         *,
         share: float = 0.0,
         shadow: bool = False,
-    ) -> Line:
+    ) -> None:
         """Lets these classifiers, loaded and warm, take over the name from now on.
 
         A version that stays keeps its batcher. One that goes finishes what it has, and is let go.
@@ -209,7 +209,6 @@ class Models:
         self._mirror(line)
         self._tell_metrics(name, line)
         self._retire(served for served in versions if served not in line.versions)
-        return line
 
     def remove(self, name: str) -> None:
         """Takes a name away. Requests for it that have begun are answered."""

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, DirectoryPath, Field, ValidationErro
 from app.batching import BatchLimits
 from app.cpus import available_cpus
 from app.errors import SettingsError
-from app.plans import Plan, Plans, Source
+from app.plans import Plan, Plans, Source, Trial, parse_trials
 
 ENV_PREFIX = "SLUICE_"
 SHIPPED_CHECKPOINT = Path(__file__).resolve().parent.parent / "checkpoints" / "sentiment"
@@ -31,20 +31,6 @@ _KUBERNETES = re.compile(r"SLUICE_(SERVICE|PORT)_")
 def _share_of_cpus(values: Mapping[str, Any]) -> int:
     workers: int = values.get("workers", 1)
     return max(1, available_cpus() // workers)
-
-
-class Trial(BaseModel):
-    """A second version beside a model.
-
-    Attributes:
-        path: of its checkpoint.
-        share: of requests, 0 to 1.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    path: Path
-    share: Annotated[float, Field(ge=0, le=1)]
 
 
 class Settings(BaseModel):
@@ -202,16 +188,7 @@ class Settings(BaseModel):
     @field_validator("canary", "shadow", mode="before")
     @classmethod
     def _parse_trials(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        trials: dict[str, Any] = {}
-        for part in filter(None, (part.strip() for part in value.split(","))):
-            name, _, rest = part.partition("=")
-            path, _, share = rest.rpartition("@")
-            if not path or not re.fullmatch(r"0|1|[01]?\.\d+", share) or float(share) > 1:
-                raise ValueError("must be NAME=PATH@SHARE, with a share from 0 to 1 such as 0.1")
-            trials[name] = {"path": path, "share": share}
-        return trials
+        return parse_trials(value) if isinstance(value, str) else value
 
     @field_validator("device")
     @classmethod
