@@ -5,6 +5,7 @@ import dataclasses
 import gc
 import json
 import logging
+import os
 import shutil
 import weakref
 from collections.abc import AsyncIterator, Callable
@@ -14,10 +15,14 @@ from typing import Any
 
 import httpx2
 import pytest
+from fastapi import FastAPI
 
+from app.board import Board
+from app.errors import ServiceError
 from app.keeper import Keeper
 from app.main import create_app
 from app.models import Models
+from app.plans import Plan, Source
 from model.checkpoint import FILES, save_checkpoint
 from model.folder import DIGESTS
 from tests.app.conftest import FakeClassifier, app_of, make_settings, running, until
@@ -316,3 +321,57 @@ async def test_what_a_checkpoint_says_of_itself_counts(folder: Path) -> None:
         after = await ask(client)
     assert after["version"] != before["version"]
     assert after["predictions"][0]["score"] < before["predictions"][0]["score"]
+
+
+def _of_several(folder: Path, board: Path, index: int, loaded: list[int]) -> FastAPI:
+    board.mkdir(exist_ok=True)
+    settings = make_settings(model={"tiny": folder}, dtype="float32")
+    return create_app(settings, board=Board(board, loaded, index))
+
+
+async def test_processes_follow_each_other_and_one_that_comes_later_too(folder: Path, tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "second", make_checkpoint(seed=1))
+    board, loaded = tmp_path / "board", [0, 0, 1]
+    one, two, late = (_of_several(folder, board, index, loaded) for index in range(3))
+    async with running(one), running(two):
+        await until(lambda: bool(one.state.models.ready and two.state.models.ready))
+        await one.state.keeper.change("other", lambda _: Plan(Source(str(tmp_path / "second"))))
+        await until(lambda: two.state.models.names == ["tiny", "other"])
+        async with running(late):
+            await until(lambda: bool(late.state.models.ready))
+            assert late.state.models.names == ["tiny", "other"]
+        await two.state.keeper.change("other", lambda _: None)
+        await until(lambda: one.state.models.names == ["tiny"])
+
+        # One that cannot follow now does so when it can.
+        Board(board, loaded, 0).publish("new", Plan(Source(str(tmp_path / "new"))), {})
+        await until(lambda: "new" in one.state.models.refusals and "new" in two.state.models.refusals)
+        assert one.state.models.ready
+        save_checkpoint(tmp_path / "new", make_checkpoint(seed=2))
+        await until(lambda: "new" in one.state.models.lines and "new" in two.state.models.lines)
+
+
+async def test_a_change_that_the_others_cannot_be_told_is_refused(folder: Path, tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "second", make_checkpoint(seed=1))
+    app = _of_several(folder, tmp_path / "board", 0, [0])
+    (tmp_path / "board" / "plans.partial").symlink_to("/dev/full")
+    async with running(app):
+        await until(lambda: bool(app.state.models.ready))
+        before = app.state.keeper.plans
+        with pytest.raises(ServiceError, match=r"No space left on device\. Nothing has changed"):
+            await app.state.keeper.change("tiny", lambda _: Plan(Source(str(tmp_path / "second"))))
+        assert app.state.keeper.plans == before
+        assert app.state.models.get("tiny").version == before["tiny"].primary.version
+
+
+def test_a_full_disk_is_told_once_and_once_more_when_it_was_not_full_between(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    board, partial = Board(tmp_path, [0], 0), tmp_path / f"{os.getpid()}.partial"
+    for _ in range(2):
+        partial.symlink_to("/dev/full")
+        board.write({"eggs": []}, {})
+        board.write({"eggs": []}, {})
+        partial.unlink()
+        board.write({"eggs": []}, {})
+    assert [record.__dict__["cause"] for record in caplog.records] == ["No space left on device"] * 2
