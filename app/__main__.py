@@ -11,8 +11,8 @@ from pydantic_core import PydanticUndefined
 from app import log
 from app.keys import new_key, read_keys
 from app.main import create_app
-from app.server import exit_codes, listen, run, work
-from app.settings import REPEATABLE, Settings, env_name, flag_name
+from app.server import exit_codes, hold_reloads, listen, run, work
+from app.settings import Settings, env_name, flag_name
 from app.workers import Supervisor
 
 logger = logging.getLogger(__name__)
@@ -27,19 +27,26 @@ def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
     """A flag for each field of `Settings`. Values stay text: the settings check them, wherever they come from."""
     for name, field in reversed(Settings.model_fields.items()):
         default = field.default
-        shown = "" if default in (PydanticUndefined, None, "", ()) else f"; default: {_default_text(default)}"
-        command = click.option(
-            flag_name(name),
-            name,
-            multiple=name in REPEATABLE,
-            metavar="NAME=PATH" if name == "model" else "VALUE",
-            help=f"{field.description}  [{env_name(name)}{shown}]",
-        )(command)
+        shown = "" if default in (PydanticUndefined, None, "", (), {}) else f"; default: {_default_text(default)}"
+        # A flag that can only be true takes no value.
+        form: dict[str, Any] = {"flag_value": "true"} if field.annotation is bool else _FORMS.get(name, _VALUE)
+        help_text = f"{field.description}  [{env_name(name)}{shown}]"
+        command = click.option(flag_name(name), name, help=help_text, **form)(command)
     return command
 
 
+_VALUE: dict[str, Any] = {"metavar": "VALUE"}
+_FORMS: dict[str, dict[str, Any]] = {
+    "model": {"multiple": True, "metavar": "NAME=PATH"},
+    "canary": {"multiple": True, "metavar": "NAME=PATH@SHARE"},
+    "shadow": {"multiple": True, "metavar": "NAME=PATH@SHARE"},
+    "cors_origin": {"multiple": True, "metavar": "ORIGIN"},
+    "trusted_proxy": {"multiple": True, "metavar": "NETWORK"},
+}
+
+
 def _default_text(default: Any) -> str:
-    return "checkpoints/sentiment" if isinstance(default, dict) else str(default)
+    return "checkpoints/sentiment" if isinstance(default, dict) else str(default).lower()
 
 
 @cli.command()
@@ -48,9 +55,10 @@ def serve(**flags: Any) -> None:
     """Serve checkpoints over HTTP until a signal comes.
 
     SIGTERM makes the server unready, waits --drain-delay-s, finishes what is in flight and leaves with code 0. Code 2:
-    the call, a setting or a checkpoint was wrong. Code 1: the run failed.
+    the call, a setting or a checkpoint was wrong. Code 1: the run failed. SIGHUP loads what has changed in the folders
+    of the models, while serving; a checkpoint that cannot be used changes nothing.
     """
-    given = {name: ",".join(value) if name in REPEATABLE else value for name, value in flags.items() if value}
+    given = {name: ",".join(value) if isinstance(value, tuple) else value for name, value in flags.items() if value}
     with exit_codes():
         settings = Settings.from_env(os.environ, given)
         log.configure(settings.log_level)
@@ -58,6 +66,7 @@ def serve(**flags: Any) -> None:
         sock = listen(settings)
         host, port = sock.getsockname()[:2]
         extra = {"url": f"http://{host}:{port}", "models": list(settings.model), "workers": settings.workers}
+        hold_reloads()
         logger.info("listening", extra=extra)
         if settings.workers == 1:
             run(create_app(settings), settings, sock)

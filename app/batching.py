@@ -11,8 +11,9 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -45,6 +46,7 @@ MAX_RESTARTS = 5
 
 RESTART_DELAY_S = 0.1
 CLOSE_TIMEOUT_S = 5.0
+DRAIN_POLL_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class Batcher:
     Attributes:
         admission: texts and tokens under way.
         restarts: how often the device thread died and was replaced.
+        mirror: told of each job that is taken, if there is one.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class Batcher:
     ) -> None:
         self.admission = Admission(max_texts=limits.max_queue_texts, max_tokens=limits.max_queue_tokens)
         self.restarts = 0
+        self.mirror: Callable[[Job], None] | None = None
         self._classifier = classifier
         self._limits = limits
         self._metrics = metrics
@@ -95,6 +99,7 @@ class Batcher:
         max_tokens = limits.max_batch_tokens if classifier.pads else min(limits.max_batch_tokens, UNPADDED_TOKENS)
         self._queue = BatchQueue(max_texts=limits.max_batch_texts, max_tokens=max_tokens, pads=classifier.pads)
         self._jobs: set[Job] = set()
+        self._holders = 0
         self._arrived: list[Item] = []
         self._handing_over = False
         self._in_hand: list[Item] = []
@@ -124,6 +129,20 @@ class Batcher:
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join, CLOSE_TIMEOUT_S)
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """For whoever will submit more than once: the batcher is not drained meanwhile."""
+        self._holders += 1
+        try:
+            yield
+        finally:
+            self._holders -= 1
+
+    async def drain(self) -> None:
+        """Waits until nothing is under way and nobody holds the batcher; others must submit no more."""
+        while self._jobs or self._holders:  # noqa: ASYNC110  # an event would cost every job something
+            await asyncio.sleep(DRAIN_POLL_S)
+
     def submit(self, texts: Sequence[str], timeout_s: float) -> Job:
         """Sends texts on their way; await the job's `done`, and cancel it when the answer is no longer wanted.
 
@@ -144,6 +163,8 @@ class Batcher:
         job = Job(texts, timeout_s)
         self._jobs.add(job)
         job.done.add_done_callback(lambda _: self._finish(job, permit.release))
+        if self.mirror is not None:
+            self.mirror(job)
         for index, answer in known:
             job.encoded[index] = answer.encoded
             job.settle(index, answer.probabilities)

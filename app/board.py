@@ -1,18 +1,33 @@
-"""What the processes of one server tell each other: their tallies, in a folder, and that they have loaded."""
+"""What the processes of one server tell each other, in a folder: their tallies, that they have loaded, what to serve.
 
+The disk may be full. Then the last tallies that could be left stand, and the log says so once; what to serve is written
+whole or not at all.
+"""
+
+import fcntl
 import json
+import logging
 import mmap
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from app.plans import Plan, Plans
 from app.tallies import Snapshot
+
+logger = logging.getLogger(__name__)
 
 COUNTS, GAUGES = "counts", "gauges"
 
+PLANS = "plans"
+
 
 class Board:
-    """Where the workers of one server leave their tallies and say that they have loaded.
+    """Where the workers of one server leave what the others should know.
 
     Args:
         folder: for nobody else; of one server only.
@@ -24,6 +39,7 @@ class Board:
         self._folder = folder
         self._loaded = loaded
         self._index = index
+        self._full = False
 
     def note_loaded(self) -> None:
         """This worker has its models."""
@@ -34,8 +50,15 @@ class Board:
         return all(self._loaded)
 
     def write(self, counts: Snapshot, gauges: Snapshot) -> None:
-        """Leaves this worker's tallies."""
-        _write(self._folder / f"{os.getpid()}.json", {COUNTS: counts, GAUGES: gauges})
+        """Leaves this worker's tallies, if there is room for them."""
+        try:
+            _write(self._folder / f"{os.getpid()}.json", {COUNTS: counts, GAUGES: gauges})
+        except OSError as error:
+            if not self._full:
+                logger.error("the other workers cannot be told this one's tallies", extra={"cause": error.strerror})
+            self._full = True
+        else:
+            self._full = False
 
     def number(self, name: str) -> "memoryview[float]":
         """A float that all workers share, 0 at first; it outlives the worker that made it."""
@@ -47,19 +70,59 @@ class Board:
             os.close(descriptor)
 
     def others(self) -> list[Snapshot]:
-        """What the other workers left, those too that are gone."""
-        left = [json.loads(path.read_bytes()) for path in self._folder.glob("*.json") if path.stem != str(os.getpid())]
-        return [tallies[COUNTS] | tallies[GAUGES] for tallies in left]
+        """What the other workers left. Of those that are gone the counts remain, for these must not go down."""
+        found = []
+        for path in self._folder.glob("*.json"):
+            if path.stem != str(os.getpid()):
+                left = json.loads(path.read_bytes())
+                found.append(left[COUNTS] | left[GAUGES] if _runs(int(path.stem)) else left[COUNTS])
+        return found
+
+    def plans(self) -> Plans | None:
+        """What all are to serve since somebody changed it; None as long as nobody has."""
+        try:
+            content = (self._folder / PLANS).read_bytes()
+        except FileNotFoundError:
+            return None
+        return msgspec.json.decode(content, type=Plans)
+
+    def publish(self, name: str, plan: Plan | None, before: Plans) -> None:
+        """Tells all to serve this under the name, or nothing any more.
+
+        Args:
+            name, plan: what changes.
+            before: what they serve if nobody has changed anything yet.
+
+        Raises:
+            OSError: it could not be written; nothing has changed.
+        """
+        with self._locked():
+            plans = dict(self.plans() or before)
+            if plan is None:
+                plans.pop(name, None)
+            else:
+                plans[name] = plan
+            _write(self._folder / PLANS, msgspec.to_builtins(plans))
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        folder = os.open(self._folder, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
 
 
-def bury(folder: Path, pid: int) -> None:
-    """Keeps the counts of a worker that died, which must not go down, and forgets its gauges."""
-    path = folder / f"{pid}.json"
-    if path.exists():
-        _write(path, json.loads(path.read_bytes()) | {GAUGES: {}})
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError:  # it is gone, or its number is another process now that is not ours
+        return False
+    return True
 
 
-def _write(path: Path, content: dict[str, Snapshot]) -> None:
+def _write(path: Path, content: Any) -> None:
     """Whoever reads sees all of it or what was there before."""
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(content), encoding="utf-8")

@@ -145,11 +145,17 @@ async def built(models: Models, classified: Classified, build: Callable[[], T]) 
 async def answer(
     send: Send, classified: Classified, body: bytes, headers: Sequence[tuple[bytes, bytes]] = JSON
 ) -> None:
-    """Sends the body, its length and the times that it took."""
+    """Sends the body, its length, the version that answered and the times that it took."""
     timing = SERVER_TIMING % tuple(seconds * 1000 for seconds in classified.job.stages_s())
-    headers = [(b"content-length", str(len(body)).encode()), *headers, (b"server-timing", timing)]
+    length = (b"content-length", str(len(body)).encode())
+    headers = [length, *headers, version_header(classified.model), (b"server-timing", timing)]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+def version_header(model: ServedModel) -> tuple[bytes, bytes]:
+    """Which version answers: not every form has a place for it in its body."""
+    return b"x-model-version", model.classifier.version.encode()
 
 
 def texts_of(inputs: str | list[str]) -> list[str]:

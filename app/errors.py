@@ -7,7 +7,8 @@ AppError
 │   ├── BodyTooLarge, TooManyTexts, TextTooLong, HeadersTooLarge
 │   ├── Unauthorized, Forbidden
 │   ├── RequestTooSlow
-│   └── UnknownModel
+│   ├── UnknownModel
+│   └── CheckpointRefused, PathRefused, Conflict      of `/admin`
 ├── ServiceError             the server is at fault or busy; the same request may work later
 │   ├── Overloaded, NotReady, DeadlineExceeded
 │   └── ComputeError         one text could not be computed though its neighbours could
@@ -105,6 +106,18 @@ class UnknownModel(RequestError):
     """No model has the name that was asked for."""
 
 
+class CheckpointRefused(RequestError):
+    """A checkpoint that was to be served cannot be; nothing has changed."""
+
+
+class PathRefused(RequestError):
+    """A checkpoint lies where this server may not load from."""
+
+
+class Conflict(RequestError):
+    """The models that there are do not admit the change."""
+
+
 class ServiceError(AppError):
     """The server is at fault or busy.
 
@@ -180,6 +193,9 @@ TABLE: Mapping[type[Exception], Row] = {
     Forbidden: Row(403, "forbidden", "The key has no right to this"),
     RequestTooSlow: Row(408, "request_too_slow", "The request did not arrive in time"),
     UnknownModel: Row(404, "unknown_model", "There is no such model"),
+    CheckpointRefused: Row(422, "checkpoint_refused", "The checkpoint cannot be served"),
+    PathRefused: Row(403, "path_refused", "The path may not be loaded"),
+    Conflict: Row(409, "conflict", "The models do not admit this change"),
     Overloaded: Row(503, "overloaded", "The server is overloaded"),
     NotReady: Row(503, "not_ready", "The server is not ready"),
     RateLimited: Row(429, "rate_limited", "The key is over its rate"),

@@ -16,19 +16,23 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import VERSION
+from app.admin import admin_routes
 from app.board import Board
 from app.contract import Classifier
 from app.errors import AppError, InvalidRequest, handle_error, problem_response
 from app.guard import Guard
 from app.hub import hub_routes
+from app.keeper import Keeper
 from app.keyring import Keyring
+from app.loading import Checkpoints, Given, Loader
 from app.metrics import Metrics
 from app.middleware import Observed
-from app.models import Load, Models, load_checkpoint
+from app.models import Models
 from app.openapi import DESCRIPTION, openapi_of
 from app.openapi_forms import STRUCTS, form_paths
 from app.openapi_keys import require_keys
 from app.parsing import PLAIN_FIELD
+from app.plans import Plan, Source
 from app.predict import predict_route
 from app.reach import cross_origin, from_proxies
 from app.routes import ASSETS_PATH, api_routes
@@ -75,21 +79,25 @@ def create_app(
         SettingsError: the environment holds a wrong setting.
     """
     settings = Settings.from_env(os.environ) if settings is None else settings
-    loaders: dict[str, Load] = {name: partial(load_checkpoint, path, settings) for name, path in settings.model.items()}
+    plans = settings.plans
+    loader: Loader = Checkpoints(settings)
     if classifiers is not None:
-        loaders = {name: partial(_loaded, classifier) for name, classifier in classifiers.items()}
+        plans = {name: Plan(Source(name)) for name in classifiers}
+        loader = Given(classifiers)
     metrics = Metrics(board)
-    models = Models(loaders, settings, metrics, board)
+    models = Models(plans, settings, metrics, board)
+    keeper = Keeper(models, plans, loader, settings, metrics, board)
     keys = Keyring(settings.api_keys, settings.api_keys_file, metrics, board)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        models.start()
+        keeper.start()
         watching = asyncio.create_task(keys.watch())
         if load_first:
-            await models.loaded()
+            await keeper.loaded()
         yield
         watching.cancel()
+        await keeper.stop()
         await models.stop()
 
     direct = [
@@ -114,10 +122,13 @@ def create_app(
         },
     )
     app.state.models = models
+    app.state.keeper = keeper
     app.state.metrics = metrics
     app.router.routes.extend([*direct, *infer_routes(models, settings)])
     app.include_router(v2_router(models))
     app.include_router(api_routes(models, metrics, settings))
+    if settings.admin:
+        app.include_router(admin_routes(models, keeper, settings))
     # FastAPI's own page loads its scripts from another host; these come from the package.
     app.router.routes.append(NamedMount(ASSETS_PATH, StaticFiles(packages=[("fastapi_offline", "static")])))
 
@@ -149,10 +160,6 @@ def _layers(
     app = Observed(app, metrics=metrics, models=models)
     # Outside of all, since browsers want its headers on errors too. It answers by itself what browsers ask beforehand.
     return cross_origin(app, settings.cors_origin) if settings.cors_origin else app
-
-
-def _loaded(classifier: Classifier) -> Classifier:
-    return classifier
 
 
 async def _handle_invalid(_request: Request, error: Exception) -> Response:

@@ -82,25 +82,61 @@ class Metrics:
         self.queue_tokens = tallies.gauge("sluice_queue_tokens", "Tokens under way.", "model")
         self._ready = tallies.gauge("sluice_ready", "1 if the server takes traffic.", combine=min)
         self._models = tallies.gauge(
-            "sluice_model_info", "1 for each loaded model.", "model", "version", "device", "dtype", combine=max
+            "sluice_model_info", "1 for each loaded version.", "model", "version", "device", "dtype", combine=max
+        )
+        self._shares = tallies.gauge(
+            "sluice_version_share", "Share of requests that a version answers.", "model", "version", combine=max
+        )
+        self.version_requests = tallies.counter(
+            "sluice_version_requests", "Requests answered by a version.", "model", "version"
+        )
+        self.version_texts = tallies.counter("sluice_version_texts", "Texts answered by a version.", "model", "version")
+        self._reloads = tallies.counter(
+            "sluice_reloads", "Checkpoints loaded while serving, or refused.", "model", "outcome"
+        )
+        self._shadow = tallies.counter(
+            "sluice_shadow_texts",
+            "Copies of texts that a shadow got: its label agreed or disagreed, it failed, or it was busy.",
+            "model",
+            "version",
+            "outcome",
         )
         tallies.gauge("sluice_workers", "Processes that answer.").of().watch = lambda: 1.0
         self._cpu_seconds = tallies.counter("process_cpu_seconds", "Processor time of all processes.").of()
         self._process = {name: tallies.gauge(name, text, combine=how).of() for name, (text, how) in PROCESS.items()}
         self._process_source = ProcessCollector(registry=CollectorRegistry())
 
-    def for_model(self, name: str) -> "ModelMetrics":
-        """The metrics of one model."""
-        return ModelMetrics(self, name)
+    def for_model(self, name: str, version: str = "") -> "ModelMetrics":
+        """The metrics of one version of a model."""
+        return ModelMetrics(self, name, version)
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Counts an answered request; `route` is a template."""
         self._requests.of(method, route, str(status)).inc()
         self._seconds.of(route).observe(seconds)
 
-    def loaded(self, name: str, version: str, device: str, dtype: str) -> None:
-        """Notes a model that takes requests."""
+    def loaded(self, name: str, version: str, device: str, dtype: str, share: float) -> None:
+        """Notes a version that is loaded, and the share of requests that it answers."""
         self._models.of(name, version, device, dtype).watch = lambda: 1.0
+        self._shares.of(name, version).watch = partial(float, share)
+
+    def unloaded(self, name: str) -> None:
+        """Forgets which versions of a model are loaded; what they have counted stays."""
+        for family in (self._models, self._shares, self.queue_texts, self.queue_tokens):
+            family.forget(name)
+
+    def watch_queue(self, name: str, texts: Callable[[], int], tokens: Callable[[], int]) -> None:
+        """Asks for the depth of a model's queue at each scrape."""
+        self.queue_texts.of(name).watch = texts
+        self.queue_tokens.of(name).watch = tokens
+
+    def reloaded(self, name: str, outcome: str) -> None:
+        """A checkpoint was `loaded` while serving, or `refused`."""
+        self._reloads.of(name, outcome).inc()
+
+    def shadowed(self, name: str, version: str, outcome: str, num_texts: int) -> None:
+        """What became of copies that a shadow got."""
+        self._shadow.of(name, version, outcome).inc(num_texts)
 
     def watch_ready(self, ready: Callable[[], bool]) -> None:
         """Asks `ready` at each scrape."""
@@ -130,9 +166,9 @@ class Metrics:
 
 
 class ModelMetrics:
-    """The metrics of one model, with its label already bound."""
+    """The metrics of one version of a model, with its labels already bound."""
 
-    def __init__(self, metrics: Metrics, name: str) -> None:
+    def __init__(self, metrics: Metrics, name: str, version: str) -> None:
         self._metrics = metrics
         self._name = name
         self._texts = metrics.texts.of(name)
@@ -146,11 +182,8 @@ class ModelMetrics:
         self._cache_hits = metrics.cache_hits.of(name)
         self._cache_misses = metrics.cache_misses.of(name)
         self._restarts = metrics.restarts.of(name)
-
-    def watch_queue(self, texts: Callable[[], int], tokens: Callable[[], int]) -> None:
-        """Asks for the depth of the queue at each scrape."""
-        self._metrics.queue_texts.of(self._name).watch = texts
-        self._metrics.queue_tokens.of(self._name).watch = tokens
+        self._version_requests = metrics.version_requests.of(name, version)
+        self._version_texts = metrics.version_texts.of(name, version)
 
     def computed(self, *, texts: int, tokens: int, padded_tokens: int, seconds: float) -> None:
         """A batch came back from the device."""
@@ -176,6 +209,8 @@ class ModelMetrics:
 
     def _answered(self, job: Job) -> None:
         self._texts.inc(len(job.texts))
+        self._version_requests.inc()
+        self._version_texts.inc(len(job.texts))
         self._tokens.inc(job.num_tokens)
         self._truncated.inc(sum(encoded is not None and encoded.truncated for encoded in job.encoded))
         for stage, seconds in zip(self._stages, job.stages_s(), strict=True):

@@ -1,78 +1,125 @@
-"""The models that this server has: loading, readiness, and finding one by name."""
+"""The models that this server has: finding the one that answers a request, and exchanging it while requests go on."""
 
 import asyncio
-import gc
 import logging
+import random
 import threading
+import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
+from functools import partial
 
 from app.batching import Batcher
 from app.board import Board
 from app.cache import ResultCache
 from app.contract import Classifier
-from app.errors import NotReady, SettingsError, UnknownModel
+from app.errors import NotReady, UnknownModel
+from app.memory import give_back
 from app.metrics import Metrics, ModelMetrics
 from app.settings import Settings
-from model.errors import ModelError
+from app.shadow import Shadow, shadow_limits
 
 logger = logging.getLogger(__name__)
 
 
-Load = Callable[[], Classifier]
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ServedModel:
-    """A loaded, warm classifier and its batcher."""
+    """A loaded, warm classifier and its batcher: one version of a model.
+
+    Attributes:
+        shadow: whether it only gets copies of requests; these do not count among those of its name.
+        since: when it began, in seconds since 1970.
+    """
 
     name: str
     classifier: Classifier
     batcher: Batcher
     metrics: ModelMetrics
+    shadow: bool = False
+    since: float = field(default_factory=time.time)
+
+    @property
+    def version(self) -> str:
+        """That of its checkpoint."""
+        return self.classifier.version
 
 
-def load_checkpoint(path: Path, settings: Settings) -> Classifier:
-    """Reads a checkpoint folder onto the device. Takes seconds."""
-    # Imported here: it brings torch, which takes a second and which tests with a fake classifier do without.
-    from model.classifier import Classifier as TorchClassifier
-    from model.classifier import set_num_threads
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The versions of one name.
 
-    set_num_threads(settings.threads)
-    return TorchClassifier.load(path, device=settings.device, dtype=settings.dtype)
+    Attributes:
+        primary: answers what the candidate does not.
+        candidate: on trial beside it, or nothing.
+        share: of requests, 0 to 1, that the candidate answers; 0 if it is a shadow.
+        copied: of requests, 0 to 1, of which a shadow gets a copy.
+    """
+
+    primary: ServedModel
+    candidate: ServedModel | None = None
+    share: float = 0.0
+    copied: float = 0.0
+
+    def pick(self) -> ServedModel:
+        """Who answers the next request, by chance; never a candidate that is out of order."""
+        if (
+            self.share
+            and random.random() < self.share  # noqa: S311  # who answers is no secret
+            and self.candidate is not None
+            and self.candidate.batcher.state == "running"
+        ):
+            return self.candidate
+        return self.primary
+
+    @property
+    def versions(self) -> list[ServedModel]:
+        """One or two."""
+        return [self.primary] if self.candidate is None else [self.primary, self.candidate]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why the last attempt to load something for a name changed nothing.
+
+    Attributes:
+        at: in seconds since 1970.
+        detail: without the path, which is the operator's business.
+    """
+
+    at: float
+    detail: str
 
 
 class Models:
     """All models by name; the first is the default.
 
     Args:
-        loaders: what loads each, in its turn.
+        names: of those that must be there before the server is ready.
         settings: of the server.
-        metrics: told of each model that is ready.
+        metrics: told of each version that is ready.
         board: where other processes of the same server say whether they are.
 
     Attributes:
-        failure: why loading failed, if it did. The server then never becomes ready and had better leave.
+        names: as above; changed by `install` and `remove`.
+        failure: why loading failed at the start, if it did. The server then never becomes ready and had better leave.
         draining: set when the process is about to leave; from then on nothing is ready.
+        refusals: by name, why it could not be changed last; gone once it could.
     """
 
-    def __init__(
-        self, loaders: Mapping[str, Load], settings: Settings, metrics: Metrics, board: Board | None = None
-    ) -> None:
-        self.names = tuple(loaders)
+    def __init__(self, names: Iterable[str], settings: Settings, metrics: Metrics, board: Board | None = None) -> None:
+        self.names = list(names)
         self.failure: Exception | None = None
         self.draining = False
-        self._loaders = loaders
+        self.refusals: dict[str, Refusal] = {}
         self._settings = settings
         self._metrics = metrics
         self._board = board
-        self._served: dict[str, ServedModel] = {}
+        self._lines: dict[str, Line] = {}
+        self._retiring: dict[asyncio.Task[None], ServedModel] = {}
         self._devices: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._tokenisers = ThreadPoolExecutor(settings.tokenise_threads, thread_name_prefix="tokenise")
-        self._loading: asyncio.Task[None] | None = None
         metrics.watch_ready(lambda: self.ready)
 
     @property
@@ -80,41 +127,49 @@ class Models:
         """Threads for work that is too much for the event loop."""
         return self._tokenisers
 
-    def start(self) -> None:
-        """Begins to load; returns at once, so that health can be asked meanwhile."""
-        self._loading = asyncio.get_running_loop().create_task(self._load_all())
+    def get(self, name: str | None, version: str | None = None) -> ServedModel:
+        """The model of that name, or the default one; of that version, or whichever it is this time.
 
-    async def loaded(self) -> None:
-        """Waits until loading has ended, well or badly."""
-        if self._loading is not None:
-            await self._loading
-
-    async def stop(self) -> None:
-        """Fails what is still under way and frees the threads."""
-        if self._loading is not None:
-            self._loading.cancel()
-            await asyncio.gather(self._loading, return_exceptions=True)
-        await asyncio.gather(*(model.batcher.close() for model in self._served.values()))
-        self._tokenisers.shutdown(wait=False, cancel_futures=True)
-
-    def get(self, name: str | None) -> ServedModel:
-        """The model of that name, or the default one.
+        Submit to it before anything else is awaited, or hold its batcher: it may be replaced at any moment.
 
         Raises:
-            UnknownModel: no model is called that.
+            UnknownModel: no model is called that, or it is not of that version.
             NotReady: it is not loaded yet.
         """
+        line = self.line(name)
+        if version is None:
+            return line.pick()
+        for served in line.versions:
+            if served.version == version:
+                return served
+        raise UnknownModel("The model is not of this version; GET /v2/models/{name} tells of which it is.")
+
+    def line(self, name: str | None) -> Line:
+        """The versions of that name, or of the default one.
+
+        Raises:
+            UnknownModel, NotReady: as for `get`.
+        """
         name = self.names[0] if name is None else name
-        if model := self._served.get(name):
-            return model
-        if name in self._loaders:
+        if line := self._lines.get(name):
+            return line
+        if name in self.names:
             raise NotReady("The model is being loaded.", retry_after_s=1)
         raise UnknownModel("No model has this name; GET /models lists those that there are.")
 
+    @property
+    def lines(self) -> dict[str, Line]:
+        """Of each name that is loaded."""
+        return {name: self._lines[name] for name in self.names if name in self._lines}
+
+    def retiring(self, name: str) -> list[ServedModel]:
+        """Versions that were replaced and are still at work for requests that came before."""
+        return [served for served in self._retiring.values() if served.name == name]
+
     def states(self) -> dict[str, str]:
-        """Of each model: `loading`, `failed`, or the state of its batcher."""
+        """Of each model: `loading`, `failed`, or the state of the batcher of its primary version."""
         absent = "failed" if self.failure else "loading"
-        return {n: self._served[n].batcher.state if n in self._served else absent for n in self.names}
+        return {n: self._lines[n].primary.batcher.state if n in self._lines else absent for n in self.names}
 
     @property
     def ready(self) -> bool:
@@ -127,43 +182,110 @@ class Models:
         """Whether it is worth keeping the process: false once something is beyond repair."""
         return self.failure is None and not {"broken", "stuck"} & set(self.states().values())
 
-    async def _load_all(self) -> None:
-        try:
-            for name, load in self._loaders.items():
-                classifier = await asyncio.to_thread(load)
-                self._check(name, classifier)
-                await asyncio.to_thread(classifier.warm_up)
-                self._serve(name, classifier)
-            # What was loaded stays. Else each full collection looks at all of PyTorch, a tenth of a second long.
-            gc.collect()
-            gc.freeze()
-            if self._board is not None:
-                self._board.note_loaded()
-        except Exception as error:
-            self.failure = error
-            # The settings and the checkpoint are the operator's, so the message holds no text of a user.
-            foreseen = isinstance(error, ModelError | SettingsError)
-            logger.critical("a model could not be loaded: %s", error, exc_info=None if foreseen else error)
+    def install(
+        self,
+        name: str,
+        primary: Classifier,
+        candidate: Classifier | None = None,
+        *,
+        share: float = 0.0,
+        shadow: bool = False,
+    ) -> None:
+        """Lets these classifiers, loaded and warm, take over the name from now on.
 
-    def _check(self, name: str, classifier: Classifier) -> None:
-        if classifier.max_tokens > self._settings.max_batch_tokens:
-            raise SettingsError(
-                f"The model {name} takes texts of {classifier.max_tokens} tokens, but max_batch_tokens is "
-                f"{self._settings.max_batch_tokens}: its longest text would not fit into a batch."
-            )
+        A version that stays keeps its batcher. One that goes finishes what it has, and is let go.
+        """
+        before = self._lines.get(name)
+        versions = [] if before is None else before.versions
+        line = Line(
+            primary=self._serve(name, primary, versions, shadow=False),
+            candidate=None if candidate is None else self._serve(name, candidate, versions, shadow=shadow),
+            share=0.0 if shadow else share,
+            copied=share if shadow else 0.0,
+        )
+        if name not in self.names:
+            self.names.append(name)
+        self._lines[name] = line
+        self._mirror(line)
+        self._tell_metrics(name, line)
+        self._retire(served for served in versions if served not in line.versions)
 
-    def _serve(self, name: str, classifier: Classifier) -> None:
-        metrics = self._metrics.for_model(name)
+    def remove(self, name: str) -> None:
+        """Takes a name away. Requests for it that have begun are answered."""
+        line = self._lines.pop(name)
+        self.names.remove(name)
+        self.refusals.pop(name, None)
+        self._metrics.unloaded(name)
+        self._retire(line.versions)
+
+    async def stop(self) -> None:
+        """Fails what is still under way and frees the threads."""
+        for task in self._retiring:
+            task.cancel()
+        leaving = [served for line in self._lines.values() for served in line.versions]
+        await asyncio.gather(*(served.batcher.close() for served in [*leaving, *self._retiring.values()]))
+        self._tokenisers.shutdown(wait=False, cancel_futures=True)
+
+    def _serve(self, name: str, classifier: Classifier, versions: list[ServedModel], *, shadow: bool) -> ServedModel:
+        for served in versions:
+            if served.classifier is classifier and served.shadow == shadow:
+                return served
+        # Copies are not requests: what a shadow does is told by its answers alone.
+        metrics = (Metrics() if shadow else self._metrics).for_model(name, classifier.version)
+        limits = self._settings.batch_limits
         batcher = Batcher(
             classifier,
-            self._settings.batch_limits,
+            shadow_limits(classifier, limits.stuck_after_s) if shadow else limits,
             metrics,
             tokenisers=self._tokenisers,
             device=self._devices[classifier.device],
-            cache=ResultCache(self._settings.cache_texts),
+            cache=ResultCache(0 if shadow else self._settings.cache_texts),
         )
-        metrics.watch_queue(lambda: batcher.admission.texts, lambda: batcher.admission.tokens)
         batcher.start()
-        self._served[name] = ServedModel(name, classifier, batcher, metrics)
-        self._metrics.loaded(name, classifier.version, classifier.device, classifier.dtype)
         logger.info("model ready", extra={"model": name, "version": classifier.version, "device": classifier.device})
+        return ServedModel(name, classifier, batcher, metrics, shadow)
+
+    def _mirror(self, line: Line) -> None:
+        line.primary.batcher.mirror = None
+        if line.candidate is None:
+            return
+        line.candidate.batcher.mirror = None
+        if line.copied:
+            line.primary.batcher.mirror = Shadow(
+                line.primary.batcher,
+                line.candidate.batcher,
+                partial(self._metrics.shadowed, line.primary.name, line.candidate.version),
+                share=line.copied,
+                timeout_s=self._settings.deadline_ms / 1000,
+                busy_texts=self._settings.max_batch_texts,
+            )
+
+    def _tell_metrics(self, name: str, line: Line) -> None:
+        self._metrics.unloaded(name)
+        batchers = [served.batcher for served in line.versions if not served.shadow]
+        self._metrics.watch_queue(
+            name,
+            lambda: sum(batcher.admission.texts for batcher in batchers),
+            lambda: sum(batcher.admission.tokens for batcher in batchers),
+        )
+        for served in line.versions:
+            share = line.share if served is line.candidate else 1 - line.share
+            self._metrics.loaded(name, served.version, served.classifier.device, served.classifier.dtype, share)
+
+    def _retire(self, gone: Iterable[ServedModel]) -> None:
+        for served in gone:
+            served.batcher.mirror = None
+            task = asyncio.get_running_loop().create_task(_let_finish(served))
+            self._retiring[task] = served
+            task.add_done_callback(self._retired)
+
+    def _retired(self, task: asyncio.Task[None]) -> None:
+        del self._retiring[task]  # and with it the last that knows of the classifier
+        if not task.cancelled():
+            self._tokenisers.submit(give_back)
+
+
+async def _let_finish(served: ServedModel) -> None:
+    await served.batcher.drain()
+    await served.batcher.close()
+    logger.info("model retired", extra={"model": served.name, "version": served.version})

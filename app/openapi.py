@@ -47,6 +47,13 @@ EXAMPLE_REQUESTS = {
     },
 }
 
+VERSION_HEADER = {
+    "X-Model-Version": {
+        "description": "First 12 hex digits of the digest of the checkpoint that answered.",
+        "schema": {"type": "string"},
+    }
+}
+
 POSITIVE = [{"label": "positive", "score": 0.993}, {"label": "negative", "score": 0.007}]
 _WHOLE = {"label": "positive", "score": 0.993, "scores": POSITIVE, "tokens": 8, "truncated": False}
 _BEST = {"label": "negative", "score": 0.981, "scores": [{"label": "negative", "score": 0.981}], "tokens": 7}
@@ -157,10 +164,11 @@ def _predict(settings: Settings) -> dict[str, Any]:
             "200": {
                 "description": "One entry a text, in the order of the request.",
                 "headers": {
+                    **VERSION_HEADER,
                     "Server-Timing": {
                         "description": "Milliseconds waiting, tokenising, queueing and computing.",
                         "schema": {"type": "string"},
-                    }
+                    },
                 },
                 "content": {
                     "application/json": {

@@ -18,7 +18,7 @@ from app.errors import (
 )
 from app.hub import PATHS as HUB_PATHS
 from app.hub import HubRequest
-from app.openapi import POSITIVE, REF, problem_responses, timeout_parameter
+from app.openapi import POSITIVE, REF, VERSION_HEADER, problem_responses, timeout_parameter
 from app.schemas import LabelScore
 from app.settings import Settings
 from app.stream import MAX_LINE_BYTES, LineFailure, LinePrediction, StreamLine
@@ -124,7 +124,13 @@ def _hub(path: str, settings: Settings) -> dict[str, Any]:
         "operationId": "invocations" if path != "/" else "text_classification",
         "parameters": [timeout_parameter(settings)],
         "requestBody": {"required": True, "content": _json(_ref("HubRequest"), request)},
-        "responses": {"200": {"description": "One list a text, in order.", "content": _json(scores, response)}}
+        "responses": {
+            "200": {
+                "description": "One list a text, in order.",
+                "headers": VERSION_HEADER,
+                "content": _json(scores, response),
+            }
+        }
         | _problems(
             InvalidRequest("Expected `str | array`, got `int` - at `$.inputs`."),
             settings=settings,
@@ -143,7 +149,11 @@ def _vllm(path: str, settings: Settings) -> dict[str, Any]:
         "parameters": [timeout_parameter(settings)],
         "requestBody": {"required": True, "content": _json(_ref("ClassifyRequest"), request)},
         "responses": {
-            "200": {"description": "One entry a text, in order.", "content": _json(_ref("ClassifyResponse"), response)}
+            "200": {
+                "description": "One entry a text, in order.",
+                "headers": VERSION_HEADER,
+                "content": _json(_ref("ClassifyResponse"), response),
+            }
         }
         | _problems(
             InvalidRequest("Expected `str | array`, got `int` - at `$.input`."),
@@ -166,7 +176,8 @@ def _stream() -> dict[str, Any]:
         NotReady("The model is being loaded.", retry_after_s=1),
     )
     lines = {
-        "description": "A `LinePrediction` or a `LineFailure` a line, in order.",
+        "description": "A `LinePrediction` or a `LineFailure` a line, in order, all by one version of the model.",
+        "headers": VERSION_HEADER,
         "content": {"application/x-ndjson": {"schema": {"type": "string"}, "example": EXAMPLE_LINES[1]}},
     }
     return {
@@ -210,7 +221,7 @@ def _v2(path: str, settings: Settings) -> dict[str, Any]:
         "responses": {
             "200": {
                 "description": "The outputs that were asked for.",
-                "headers": {LENGTH_HEADER: length},
+                "headers": {LENGTH_HEADER: length, **VERSION_HEADER},
                 "content": _json(_ref("InferResponse"), response) | binary,
             }
         }

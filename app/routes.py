@@ -4,6 +4,7 @@ None of them waits for the device or for a lock that computing holds.
 """
 
 import asyncio
+from datetime import UTC, datetime
 
 from fastapi import APIRouter
 from fastapi.openapi.docs import get_swagger_ui_html
@@ -15,7 +16,7 @@ from app.metrics import Metrics
 from app.models import Models, ServedModel
 from app.openapi import problem_responses
 from app.pages import page
-from app.schemas import Health, Limits, ModelCard, ModelList
+from app.schemas import Health, Limits, ModelCard, ModelList, Refused, VersionCard
 from app.settings import Settings
 
 ASSETS_PATH = "/docs/assets"
@@ -28,8 +29,7 @@ def api_routes(models: Models, metrics: Metrics, settings: Settings) -> APIRoute
 
     @router.get("/models", tags=["models"], summary="List the models", responses=problem_responses())
     async def list_models() -> ModelList:
-        loaded = [name for name, state in models.states().items() if state not in ("loading", "failed")]
-        return ModelList(default=models.names[0], models=[_card(models.get(name), settings) for name in loaded])
+        return ModelList(default=models.names[0], models=[_card(models, name, settings) for name in models.lines])
 
     unknown = problem_responses(
         UnknownModel("No model has this name; GET /models lists those that there are."),
@@ -38,7 +38,7 @@ def api_routes(models: Models, metrics: Metrics, settings: Settings) -> APIRoute
 
     @router.get("/models/{name}", tags=["models"], summary="Describe one model", responses=unknown)
     async def get_model(name: str) -> ModelCard:
-        return _card(models.get(name), settings)
+        return _card(models, name, settings)
 
     @router.get("/health/live", tags=["health"], summary="Is the process worth keeping?", responses=not_ready)
     async def live() -> Health:
@@ -90,11 +90,19 @@ def _troubles(models: Models) -> str:
     return ", ".join(f"{name} is {state}" for name, state in models.states().items() if state != "running")
 
 
-def _card(model: ServedModel, settings: Settings) -> ModelCard:
+def _card(models: Models, name: str, settings: Settings) -> ModelCard:
+    line = models.line(name)
+    model, refusal = line.primary, models.refusals.get(name)
     classifier = model.classifier
+    versions = [_version(model, "primary", 1 - line.share)]
+    if line.candidate is not None:
+        role, share = ("shadow", line.copied) if line.candidate.shadow else ("canary", line.share)
+        versions.append(_version(line.candidate, role, share))
     return ModelCard(
         name=model.name,
         version=classifier.version,
+        versions=[*versions, *(_version(served, "retiring", 0) for served in models.retiring(name))],
+        last_failure=None if refusal is None else Refused(at=_utc(refusal.at), detail=refusal.detail),
         task=classifier.task,
         labels=list(classifier.labels),
         limits=Limits(
@@ -109,3 +117,13 @@ def _card(model: ServedModel, settings: Settings) -> ModelCard:
         state=model.batcher.state,
         metrics=dict(classifier.metrics),
     )
+
+
+def _version(served: ServedModel, role: str, share: float) -> VersionCard:
+    return VersionCard(
+        version=served.version, role=role, share=share, since=_utc(served.since), state=served.batcher.state
+    )
+
+
+def _utc(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -88,11 +88,38 @@ class Limits(BaseModel):
     deadline_ms: Annotated[int, Field(description="Time to the answer, at most.")]
 
 
+class VersionCard(BaseModel):
+    """One loaded version of a model."""
+
+    version: str
+    role: Annotated[
+        str,
+        Field(
+            description="`primary`, `canary` (answers its share of requests), `shadow` (gets copies of its share) or "
+            "`retiring` (finishes what it has)."
+        ),
+    ]
+    share: Annotated[float, Field(description="Of requests, from 0 to 1.")]
+    since: Annotated[str, Field(description="When it began to serve, in UTC.")]
+    state: Annotated[str, Field(description="`running` if it takes requests.")]
+
+
+class Refused(BaseModel):
+    """Why the last attempt to load another checkpoint changed nothing."""
+
+    at: Annotated[str, Field(description="When, in UTC.")]
+    detail: str
+
+
 class ModelCard(BaseModel):
-    """A loaded model."""
+    """A loaded model; what is not in `versions` is of its primary version."""
 
     name: str
     version: str
+    versions: list[VersionCard]
+    last_failure: Annotated[
+        Refused | None, Field(description="Of loading another checkpoint; null once one was loaded.")
+    ]
     task: Annotated[str, Field(description="`single_label` or `multi_label`.")]
     labels: list[str]
     limits: Limits

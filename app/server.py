@@ -1,5 +1,6 @@
 """The process around the application: its socket, its signals, its leaving."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -16,6 +17,7 @@ from app import log
 from app.board import Board
 from app.connections import Connection, Door, raise_descriptor_limit
 from app.errors import SettingsError
+from app.keeper import Keeper
 from app.main import create_app
 from app.metrics import Metrics
 from app.models import Models
@@ -80,10 +82,23 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self.server_state = self._door = Door(settings, app.state.metrics)
         self._models: Models = app.state.models
+        self._keeper: Keeper = app.state.keeper
         self._metrics: Metrics = app.state.metrics
         self._drain_delay_s = settings.drain_delay_s
         self._leave_at = float("inf")
         self._parent = parent
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """uvicorn's; from here on a SIGHUP reloads, one that came before too."""
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._keeper.reload)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+        await super().startup(sockets)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """uvicorn's; nothing is reloaded any more."""
+        asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The first signal drains, Ctrl-C without the delay; a second one ends the process at once."""
@@ -127,6 +142,11 @@ def work(settings: Settings, sock: socket.socket, board: Board, parent: int, rep
         run(app, settings, sock, parent=parent)
         if not app.state.models.live:
             raise RuntimeError("a model is broken")
+
+
+def hold_reloads() -> None:
+    """Lets a SIGHUP wait until it can be heeded, in this process and in those that it starts."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
 
 
 @contextmanager

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, DirectoryPath, Field, ValidationError, field_validator, model_validator
 
 from app.batching import BatchLimits
 from app.cpus import available_cpus
 from app.errors import SettingsError
+from app.plans import Plan, Plans, Source, Trial, parse_trials
 
 ENV_PREFIX = "SLUICE_"
 SHIPPED_CHECKPOINT = Path(__file__).resolve().parent.parent / "checkpoints" / "sentiment"
@@ -33,9 +34,6 @@ _KUBERNETES = re.compile(r"SLUICE_(SERVICE|PORT)_")
 
 DESCRIPTOR_RESERVE = 512
 """Open files besides connections: models, libraries, sockets, and connections that are being turned away."""
-
-REPEATABLE = ("model", "cors_origin", "trusted_proxy")
-"""Settings whose flag may be given several times; separated by commas in the variable."""
 
 
 def _most_connections() -> int:
@@ -62,6 +60,34 @@ class Settings(BaseModel):
     ] = {"sentiment": SHIPPED_CHECKPOINT}
     host: Annotated[str, Field(description="Address to listen on; 0.0.0.0 for every network.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="Port to listen on; 0 takes a free one.")] = 8000
+    canary: Annotated[
+        dict[str, Trial],
+        Field(
+            description="Second version of a model, as NAME=PATH@SHARE: answers that share of the requests, 0 to 1. "
+            "Separate several by commas."
+        ),
+    ] = {}
+    shadow: Annotated[
+        dict[str, Trial],
+        Field(
+            description="Second version of a model, as NAME=PATH@SHARE: gets a copy of the texts of that share of the "
+            "requests; nobody waits for its answers, and metrics count those that differ."
+        ),
+    ] = {}
+    watch_s: Annotated[
+        float,
+        Field(ge=0, description="How often to look whether a model's folder has changed, and load it; 0 for never."),
+    ] = 0
+    admin: Annotated[
+        bool, Field(description="Whether there are routes under /admin, which load, replace and remove models.")
+    ] = False
+    models_folder: Annotated[
+        DirectoryPath | None,
+        Field(
+            description="Folder below which the routes under /admin may load checkpoints; without it only those that "
+            "were named at the start."
+        ),
+    ] = None
     device: Annotated[
         str,
         Field(description="Where to compute: auto (CUDA if there is one), cpu, cuda or cuda:N."),
@@ -254,6 +280,11 @@ class Settings(BaseModel):
             raise ValueError("must begin with a slash and not end with one, such as /classifier")
         return prefix
 
+    @field_validator("canary", "shadow", mode="before")
+    @classmethod
+    def _parse_trials(cls, value: Any) -> Any:
+        return parse_trials(value) if isinstance(value, str) else value
+
     @field_validator("device")
     @classmethod
     def _known_device(cls, device: str) -> str:
@@ -273,7 +304,26 @@ class Settings(BaseModel):
                 raise ValueError(
                     f"{small} ({getattr(self, small)}) is more than {large} ({getattr(self, large)}): {consequence}"
                 )
+        for name in [*self.canary, *self.shadow]:
+            if name not in self.model:
+                raise ValueError(f"there is no model {name} that a second version could stand beside")
+            if name in self.canary and name in self.shadow:
+                raise ValueError(f"{name} can have a canary or a shadow, not both")
         return self
+
+    @property
+    def plans(self) -> Plans:
+        """What each name serves at the start."""
+        plans = {}
+        for name, path in self.model.items():
+            trial = self.canary.get(name) or self.shadow.get(name)
+            plans[name] = Plan(
+                Source(str(path)),
+                candidate=None if trial is None else Source(str(trial.path)),
+                share=0.0 if trial is None else trial.share,
+                shadow=name in self.shadow,
+            )
+        return plans
 
     @property
     def batch_limits(self) -> BatchLimits:

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from starlette.types import Message, Receive, Scope, Send
 
-from app.classify import Classified, Outcome, begin
+from app.classify import Classified, Outcome, begin, version_header
 from app.errors import AppError, BodyTooLarge, ClientGone, InvalidRequest
 from app.lines import LineCutter
 from app.middleware import RequestRecord
@@ -118,9 +118,11 @@ class Stream:
         record.model, record.texts, record.tokens = model.name, 0, 0
         deadline_s = timeout_s(scope, self._settings.deadline_ms)
         flow = _Flow(model, record, top_k, deadline_s, self._settings.max_chars)
-        headers = [(b"content-type", b"application/x-ndjson")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await flow.run(receive, send)
+        headers = [(b"content-type", b"application/x-ndjson"), version_header(model)]
+        # All lines are answered by one version, which stays until the last one even if it is replaced meanwhile.
+        with model.batcher.held():
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await flow.run(receive, send)
 
 
 @dataclass(slots=True)

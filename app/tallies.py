@@ -102,6 +102,10 @@ class Family(Generic[Child]):
             child = self._children[labels] = self.make()
         return child
 
+    def forget(self, first: str) -> None:
+        """Drops the tallies whose first label this is. Not for counters, which must not go down."""
+        self._children = {labels: child for labels, child in self._children.items() if labels[0] != first}
+
     def read(self) -> list[tuple[Labels, Values]]:
         """For a snapshot."""
         return [(labels, child.read()) for labels, child in self._children.items()]

@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from app import VERSION
 from app.classify import answer, built, classify
-from app.errors import V2_PREFIX, AppError, InvalidRequest, NotReady, UnknownModel, v2_error_response
+from app.errors import V2_PREFIX, AppError, InvalidRequest, NotReady, v2_error_response
 from app.models import Models, ServedModel
 from app.openapi import problem_responses
 from app.parsing import read_body
@@ -115,10 +115,11 @@ def v2_router(models: Models) -> APIRouter:
         return _answer(Ready(ready=models.ready), models.ready)
 
     async def model(name: str) -> ModelMetadata:
-        return _metadata(models.get(name))
+        line = models.line(name)
+        return _metadata(line.primary, [served.version for served in line.versions])
 
     async def model_version(name: str, version: str) -> ModelMetadata:
-        return _metadata(model_of(models, name, version))
+        return _metadata(models.get(name, version), [version])
 
     async def model_ready(name: str) -> Response:
         return _model_state(models, name, None)
@@ -159,9 +160,9 @@ class Infer:
 
     async def _infer(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path_params"]
-        model = model_of(self._models, path["name"], path.get("version"))
         body = await read_body(scope, receive, self._settings.max_body_bytes)
         request, texts = read_request(body, _json_bytes(scope))
+        model = self._models.get(path["name"], path.get("version"))
         classified = await classify(model, self._settings, scope, receive, texts)
         labels, version = model.classifier.labels, model.classifier.version
 
@@ -179,19 +180,6 @@ class Infer:
         await answer(send, classified, answer_body, headers)
 
 
-def model_of(models: Models, name: str, version: str | None) -> ServedModel:
-    """The model of that name, if it is of that version.
-
-    Raises:
-        UnknownModel: there is none.
-        NotReady: it is not loaded yet.
-    """
-    model = models.get(name)
-    if version not in (None, model.classifier.version):
-        raise UnknownModel("The model is not of this version; GET /v2/models/{name} tells of which it is.")
-    return model
-
-
 def _json_bytes(scope: Scope) -> int | None:
     for name, value in scope["headers"]:
         if name == _LENGTH_HEADER:
@@ -207,18 +195,19 @@ def _answer(state: BaseModel, good: bool) -> Response:
 
 def _model_state(models: Models, name: str, version: str | None) -> Response:
     try:
-        state = model_of(models, name, version).batcher.state
+        model = models.line(name).primary if version is None else models.get(name, version)
+        state = model.batcher.state
     except NotReady:
         state = "loading"
     good = state == "running" and not models.draining
     return _answer(ModelReady(name=name, ready=good), good)
 
 
-def _metadata(model: ServedModel) -> ModelMetadata:
+def _metadata(model: ServedModel, versions: list[str]) -> ModelMetadata:
     labels = list(model.classifier.labels)
     return ModelMetadata(
         name=model.name,
-        versions=[model.classifier.version],
+        versions=versions,
         platform="sluice",
         inputs=[TensorMetadata(name=INPUT, datatype="BYTES", shape=[-1])],
         outputs=[

@@ -2,7 +2,8 @@
 
 The parent holds the socket and computes nothing. It starts the workers, replaces those that die, passes signals on, and
 leaves when they have left. Connections go to whichever worker takes them first; one that dies loses only those that it
-had taken.
+had taken. SIGHUP is blocked in the parent (`app.server.hold_reloads`), which asks for it, and so in each worker until
+that can heed it: it ends no process that has no handler yet.
 """
 
 import logging
@@ -19,7 +20,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from types import FrameType
 
-from app.board import Board, bury
+from app.board import Board
 from app.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -68,6 +69,9 @@ class Supervisor:
                 self._start(index, folder, replaces=False)
             code = 0
             while self._workers:
+                if signal.SIGHUP in signal.sigpending():
+                    signal.sigwait({signal.SIGHUP})
+                    self._send(signal.SIGHUP)
                 wait([worker.process.sentinel for worker in self._workers.values()], timeout=LOOK_EVERY_S)
                 for index, worker in list(self._workers.items()):
                     if worker.process.exitcode is not None:
@@ -98,8 +102,6 @@ class Supervisor:
             return code or 1
         if time.monotonic() - worker.started >= RESTART_DELAY_S:
             logger.error("a worker died and is replaced", extra={"worker": index, "code": code})
-            if worker.process.pid is not None:
-                bury(folder, worker.process.pid)
             self._start(index, folder, replaces=True)
         return 0
 
@@ -108,6 +110,9 @@ class Supervisor:
 
     def _leave(self, number: signal.Signals) -> None:
         self._leaving = True
+        self._send(number)
+
+    def _send(self, number: signal.Signals) -> None:
         for worker in self._workers.values():
             if worker.process.pid is not None and worker.process.exitcode is None:
                 os.kill(worker.process.pid, number)

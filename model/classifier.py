@@ -47,7 +47,9 @@ class Classifier:
         pads: whether a batch costs its longest text for each of its texts.
     """
 
-    def __init__(self, checkpoint: Checkpoint, *, device: str = "auto", dtype: str = "float32") -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, *, device: str = "auto", dtype: str = "float32", threads: int | None = None
+    ) -> None:
         if dtype not in ("auto", INT8, *DTYPES):
             raise ConfigError(f"dtype {dtype!r} is not one of auto, {', '.join(DTYPES)}, {INT8}")
         config = checkpoint.config
@@ -62,7 +64,7 @@ class Classifier:
         self._temperature = config.temperature
         self._encoder = TextEncoder(checkpoint.tokenizer, max_tokens=config.max_tokens)
         network = checkpoint.build_network().requires_grad_(False)
-        engine = _build_engine(network, self._device) if dtype in ("auto", INT8) else None
+        engine = _build_engine(network, self._device, threads) if dtype in ("auto", INT8) else None
         if engine is None and dtype == INT8:
             raise ConfigError(f"dtype int8 is not to be had here: {unfit(network.architecture) or 'it is for the CPU'}")
         self.dtype = INT8 if engine is not None else "float32" if dtype == "auto" else dtype
@@ -74,7 +76,9 @@ class Classifier:
             self._logits = partial(_padded_logits, network.to(self._device, DTYPES[self.dtype]), self._device)
 
     @classmethod
-    def load(cls, directory: Path | str, *, device: str = "auto", dtype: str = "float32") -> "Classifier":
+    def load(
+        cls, directory: Path | str, *, device: str = "auto", dtype: str = "float32", threads: int | None = None
+    ) -> "Classifier":
         """Reads a checkpoint folder.
 
         Args:
@@ -82,12 +86,13 @@ class Classifier:
             device: `auto` (CUDA if there is one), `cpu`, `cuda` or `cuda:N`.
             dtype: `float32`, `bfloat16`, `int8` (see `model.engine`; CPU only) or `auto`: int8 where it can be had,
                 else float32.
+            threads: cores that share a batch where `model.engine` computes; by default as many as PyTorch uses here.
 
         Raises:
             CheckpointError: the folder cannot be used; says which file and why.
             ConfigError: the device or number format is not to be had.
         """
-        return cls(load_checkpoint(Path(directory)), device=device, dtype=dtype)
+        return cls(load_checkpoint(Path(directory)), device=device, dtype=dtype, threads=threads)
 
     def encode(self, texts: Sequence[str]) -> list[Encoded]:
         """Tokenises; safe to call from several threads and never fails on any string."""
@@ -137,11 +142,11 @@ class Classifier:
             length *= 2
 
 
-def _build_engine(network: LstmClassifier, device: torch.device) -> Engine | None:
+def _build_engine(network: LstmClassifier, device: torch.device, threads: int | None) -> Engine | None:
     """The engine for the network, if it is to be had."""
     if device.type != "cpu" or unfit(network.architecture) is not None:
         return None
-    return Engine(network, threads=torch.get_num_threads())
+    return Engine(network, threads=torch.get_num_threads() if threads is None else threads)
 
 
 def _padded_logits(network: LstmClassifier, device: torch.device, rows: Sequence[Ids]) -> Probabilities:

@@ -105,9 +105,13 @@ async def test_model_card(classifier: FakeClassifier) -> None:
     async with serve(classifier, deadline_ms=500) as client:
         listed, one = (await client.get("/models")).json(), (await client.get("/models/sentiment")).json()
     assert listed == {"default": "sentiment", "models": [one]}
+    (version,) = one.pop("versions")
+    assert version.pop("since")
+    assert version == {"version": "0123456789ab", "role": "primary", "share": 1.0, "state": "running"}
     assert one == {
         "name": "sentiment",
         "version": "0123456789ab",
+        "last_failure": None,
         "task": "single_label",
         "labels": ["negative", "positive"],
         "limits": {

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from typing import Any
 
@@ -5,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.errors import SettingsError
+from app.plans import Plan, Source
 from app.settings import SHIPPED_CHECKPOINT, Settings
 
 
@@ -83,3 +85,33 @@ def test_settings_are_frozen_and_closed() -> None:
     unknown: dict[str, Any] = {"prot": 1}
     with pytest.raises(ValidationError):
         Settings(**unknown)
+
+
+def test_a_second_version_beside_a_model() -> None:
+    environ = {"SLUICE_MODEL": "a=/x,b=/y,c=/z", "SLUICE_CANARY": "a=/x@2@0.25", "SLUICE_SHADOW": "c=/w@1"}
+    plans = Settings.from_env(environ).plans
+    assert plans == {
+        "a": Plan(Source("/x"), Source("/x@2"), share=0.25),
+        "b": Plan(Source("/y")),
+        "c": Plan(Source("/z"), Source("/w"), share=1.0, shadow=True),
+    }
+
+
+@pytest.mark.parametrize(
+    ("environ", "sentence"),
+    [
+        ({"SLUICE_CANARY": "sentiment=/x"}, "must be NAME=PATH@SHARE, with a share from 0 to 1 such as 0.1"),
+        ({"SLUICE_CANARY": "sentiment=/x@1.1"}, "must be NAME=PATH@SHARE"),
+        ({"SLUICE_SHADOW": "sentiment=/x@nan"}, "must be NAME=PATH@SHARE"),
+        ({"SLUICE_SHADOW": "/x@0.1"}, "must be NAME=PATH@SHARE"),
+        ({"SLUICE_SHADOW": "other=/x@0.1"}, "there is no model other that a second version could stand beside"),
+        (
+            {"SLUICE_SHADOW": "sentiment=/x@0.1", "SLUICE_CANARY": "sentiment=/x@0.1"},
+            "sentiment can have a canary or a shadow, not both",
+        ),
+        ({"SLUICE_MODELS_FOLDER": "/no/such/folder"}, "path does not point to a directory"),
+    ],
+)
+def test_second_versions_that_cannot_be(environ: dict[str, str], sentence: str) -> None:
+    with pytest.raises(SettingsError, match=re.escape(sentence)):
+        Settings.from_env(environ)

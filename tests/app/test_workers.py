@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx2
 
-from app.board import Board, bury
+from app.board import Board
 from tests.app.test_server import ROOT, process, wait_ready
 
 
@@ -89,11 +89,12 @@ def _runs(pid: int) -> bool:
 
 def test_the_counts_of_the_dead_remain_and_their_gauges_do_not(tmp_path: Path) -> None:
     board = Board(tmp_path, [0, 0], 1)
-    (tmp_path / "77.json").write_text(json.dumps({"counts": {"eggs": [[[], [3]]]}, "gauges": {"awake": [[[], [1]]]}}))
-    board.write({"eggs": [((), [1.0])]}, {})
-    assert [set(snapshot) for snapshot in board.others()] == [{"eggs", "awake"}]
-    bury(tmp_path, 77)
-    bury(tmp_path, 78)
+    with subprocess.Popen(["sleep", "60"]) as other:
+        left = {"counts": {"eggs": [[[], [3]]]}, "gauges": {"awake": [[[], [1]]]}}
+        (tmp_path / f"{other.pid}.json").write_text(json.dumps(left))
+        board.write({"eggs": [((), [1.0])]}, {})
+        assert [set(snapshot) for snapshot in board.others()] == [{"eggs", "awake"}]
+        other.kill()
     assert json.loads(json.dumps(board.others())) == [{"eggs": [[[], [3]]]}]
 
 
