@@ -19,6 +19,7 @@ MODEL_ORDER = (
     "cells",
     "recurrent",
     "text",
+    "profile",
     "batch",
     "ngrams",
     "network",
