@@ -9,6 +9,9 @@ from app.tallies import Snapshot
 
 COUNTS, GAUGES = "counts", "gauges"
 
+WORKER_RESTARTS = "sluice_worker_restarts"
+"""The one tally that is the parent's."""
+
 
 class Board:
     """Where the workers of one server leave their tallies and say that they have loaded.
@@ -40,6 +43,11 @@ class Board:
         """What the other workers left, those too that are gone."""
         left = [json.loads(path.read_bytes()) for path in self._folder.glob("*.json") if path.stem != str(os.getpid())]
         return [tallies[COUNTS] | tallies[GAUGES] for tallies in left]
+
+
+def tell_restarts(folder: Path, number: int) -> None:
+    """Leaves for all how many workers this process, their parent, has replaced."""
+    _write(folder / f"{os.getpid()}.json", {COUNTS: {WORKER_RESTARTS: [((), [float(number)])]}, GAUGES: {}})
 
 
 def bury(folder: Path, pid: int) -> None:

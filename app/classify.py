@@ -128,6 +128,7 @@ async def classify(
     record = RequestRecord.of(scope)
     record.model, record.texts = model.name, len(texts)
     classified = begin(model, texts, timeout_s(scope, settings.deadline_ms), settings.max_chars)
+    record.job = classified.job
     await _finish(classified.job, receive)
     record.tokens = classified.job.num_tokens
     return classified

@@ -46,6 +46,11 @@ class Job:
         return not self.done.done()
 
     @property
+    def answered(self) -> bool:
+        """Whether it ended well: each text has an outcome."""
+        return self.done.done() and not self.done.cancelled() and self.done.exception() is None
+
+    @property
     def num_tokens(self) -> int:
         """Tokens of the texts that were tokenised."""
         return sum(encoded.num_tokens for encoded in self.encoded if encoded is not None)

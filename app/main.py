@@ -1,5 +1,6 @@
 """The application, assembled in one place from plain values."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -32,6 +33,7 @@ from app.settings import Settings
 from app.stream import stream_route
 from app.v2 import infer_routes, v2_router
 from app.vllm import vllm_routes
+from app.watch import watch
 
 
 class Application(FastAPI):
@@ -74,14 +76,17 @@ def create_app(
     if classifiers is not None:
         loaders = {name: partial(_loaded, classifier) for name, classifier in classifiers.items()}
     metrics = Metrics(board)
+    metrics.tell_limits(deadline_s=settings.deadline_ms / 1000, max_queue_texts=settings.max_queue_texts)
     models = Models(loaders, settings, metrics, board)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         models.start()
+        watching = asyncio.create_task(watch(metrics))
         if load_first:
             await models.loaded()
         yield
+        watching.cancel()
         await models.stop()
 
     direct = [
@@ -90,6 +95,8 @@ def create_app(
         *hub_routes(models, settings),
         *vllm_routes(models, settings),
     ]
+    for route in direct:
+        metrics.expect(route.path)
     app = Application(
         partial(Observed, metrics=metrics, models=models, direct=direct),
         title="Sluice",

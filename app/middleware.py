@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import AppError, NotReady, problem_response
+from app.jobs import Job
 from app.metrics import Metrics
 from app.models import Models
 from app.routing import NamedRoute, template
@@ -35,6 +36,7 @@ class RequestRecord:
     model: str | None = None
     texts: int | None = None
     tokens: int | None = None
+    job: Job | None = None
 
     @classmethod
     def of(cls, scope: Scope) -> "RequestRecord":
@@ -67,7 +69,7 @@ class Observed:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started = time.perf_counter()
+        started = time.monotonic()
         request_id = self._request_id(scope)
         record = scope[_SCOPE_KEY] = RequestRecord()
         status = 0
@@ -98,7 +100,7 @@ class Observed:
                 raise  # too late for another answer: the server must cut the connection
             await problem_response(error)(scope, receive, observed_send)
         finally:
-            self._note(scope, record, request_id, status, time.perf_counter() - started)
+            self._note(scope, record, request_id, status, started, time.monotonic())
 
     def _short_way(self, scope: Scope) -> ASGIApp:
         """The endpoint if there is a short way to it, else everything."""
@@ -115,11 +117,15 @@ class Observed:
                 return bytes(value)
         return f"{self._id_prefix}-{next(self._ids)}".encode()
 
-    def _note(self, scope: Scope, record: RequestRecord, request_id: bytes, status: int, seconds: float) -> None:
+    def _note(
+        self, scope: Scope, record: RequestRecord, request_id: bytes, status: int, started: float, ended: float
+    ) -> None:
         method = scope["method"] if scope["method"] in METHODS else "other"
         # Never the path itself: people put text into URLs.
         route = template(scope)
-        self._metrics.request(method, route, status, seconds)
+        self._metrics.request(method, route, status, ended - started)
+        if record.job is not None and record.model is not None:
+            self._metrics.surrounded(record.model, record.job, started, ended)
         logger.info(
             "request",
             extra={
@@ -127,7 +133,7 @@ class Observed:
                 "method": method,
                 "route": route,
                 "status": status,
-                "ms": round(seconds * 1000, 2),
+                "ms": round((ended - started) * 1000, 2),
                 "model": record.model,
                 "texts": record.texts,
                 "tokens": record.tokens,

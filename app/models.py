@@ -154,6 +154,7 @@ class Models:
 
     def _serve(self, name: str, classifier: Classifier) -> None:
         metrics = self._metrics.for_model(name)
+        metrics.watch_answers(classifier)
         batcher = Batcher(
             classifier,
             self._settings.batch_limits,

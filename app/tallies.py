@@ -46,13 +46,19 @@ class Histogram:
 
     def __init__(self, bounds: Sequence[float]) -> None:
         self._bounds = bounds
-        self._counts = [0] * (len(bounds) + 1)
+        self._counts = [0.0] * (len(bounds) + 1)
         self._sum = 0.0
 
     def observe(self, value: float) -> None:
         """Counts a value."""
         self._counts[bisect_left(self._bounds, value)] += 1
         self._sum += value
+
+    def add(self, counts: Iterable[float], total: float) -> None:
+        """Adds many values at once: how many fell into each bucket, the last one without a bound, and their sum."""
+        for place, count in enumerate(counts):
+            self._counts[place] += count
+        self._sum += total
 
     def read(self) -> Values:
         """For a snapshot."""
@@ -101,6 +107,10 @@ class Family(Generic[Child]):
         if child is None:
             child = self._children[labels] = self.make()
         return child
+
+    def forget(self, first: str) -> None:
+        """Drops the tallies whose first label this is. Not for counters, which must not go down."""
+        self._children = {labels: child for labels, child in self._children.items() if labels[0] != first}
 
     def read(self) -> list[tuple[Labels, Values]]:
         """For a snapshot."""

@@ -19,7 +19,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from types import FrameType
 
-from app.board import Board, bury
+from app.board import Board, bury, tell_restarts
 from app.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -53,6 +53,7 @@ class Supervisor:
         self._loaded = self._context.Array("b", settings.workers, lock=False)
         self._workers: dict[int, _Worker] = {}
         self._leaving = False
+        self._restarts = 0
 
     def run(self) -> int:
         """Until a signal comes, or a worker says that none can ever work.
@@ -100,6 +101,8 @@ class Supervisor:
             logger.error("a worker died and is replaced", extra={"worker": index, "code": code})
             if worker.process.pid is not None:
                 bury(folder, worker.process.pid)
+            self._restarts += 1
+            tell_restarts(folder, self._restarts)
             self._start(index, folder, replaces=True)
         return 0
 

@@ -15,6 +15,7 @@ MODEL_ORDER = (
     "errors",
     "config",
     "device",
+    "gpu",
     "cell",
     "cells",
     "recurrent",

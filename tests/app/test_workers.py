@@ -35,8 +35,12 @@ def _predict(url: str) -> int:
     return status
 
 
+def _text(url: str) -> str:
+    return httpx2.get(f"{url}/metrics", timeout=30).text
+
+
 def _value(url: str, name: str) -> float:
-    found = re.search(rf"^{re.escape(name)} (\S+)$", httpx2.get(f"{url}/metrics", timeout=30).text, re.MULTILINE)
+    found = re.search(rf"^{re.escape(name)} (\S+)$", _text(url), re.MULTILINE)
     assert found is not None
     return float(found[1])
 
@@ -49,7 +53,9 @@ def test_workers_share_the_work_and_one_that_dies_is_replaced(tiny_checkpoint: P
         assert len(first) == 2
         assert [_predict(url) for _ in range(20)] == [200] * 20
         texts = 'sluice_texts_total{model="tiny"}'
-        _until(lambda: _value(url, texts) == 20)  # what another worker counted is a second old
+        requests = 'sluice_http_requests_total{method="POST",route="/predict",status="200"}'
+        _until(lambda: _value(url, requests) == 20)  # what another worker counted is a second old
+        assert _value(url, texts) == 20
         assert _value(url, "sluice_workers") == 2
 
         victim = min(first)
@@ -60,6 +66,14 @@ def test_workers_share_the_work_and_one_that_dies_is_replaced(tiny_checkpoint: P
         assert [_predict(url) for _ in range(20)] == [200] * 20
         _until(lambda: _value(url, texts) == 40)
         _until(lambda: _value(url, "sluice_workers") == 2)
+        assert _value(url, "sluice_worker_restarts_total") == 1
+        # Whichever worker answered, and whether it is still there: each request is in each figure once.
+        assert _value(url, requests) == 40
+        for stage in ("read", "compute", "respond"):
+            assert _value(url, f'sluice_stage_seconds_count{{model="tiny",stage="{stage}"}}') == 40
+        assert _value(url, 'sluice_text_tokens_sum{model="tiny"}') == _value(url, 'sluice_tokens_total{model="tiny"}')
+        given = re.findall(r"^sluice_predictions_total\{.*\} (\S+)$", _text(url), re.MULTILINE)
+        assert sum(map(float, given)) == 40
 
         server.send_signal(signal.SIGTERM)
         assert server.wait(30) == 0
