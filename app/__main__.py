@@ -12,6 +12,7 @@ from app import log
 from app.main import create_app
 from app.server import exit_codes, listen, run, work
 from app.settings import Settings, env_name, flag_name
+from app.tracing import check_installed
 from app.workers import Supervisor
 
 logger = logging.getLogger(__name__)
@@ -52,6 +53,8 @@ def serve(**flags: Any) -> None:
     given = {name: ",".join(value) if name == "model" else value for name, value in flags.items() if value}
     with exit_codes():
         settings = Settings.from_env(os.environ, given)
+        if settings.otel_endpoint is not None:
+            check_installed()  # once, before there are several processes
         log.configure(settings.log_level)
         sock = listen(settings)
         host, port = sock.getsockname()[:2]

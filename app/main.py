@@ -31,6 +31,7 @@ from app.routes import ASSETS_PATH, api_routes
 from app.routing import NamedMount
 from app.settings import Settings
 from app.stream import stream_route
+from app.tracing import start_tracing
 from app.v2 import infer_routes, v2_router
 from app.vllm import vllm_routes
 from app.watch import watch
@@ -75,6 +76,7 @@ def create_app(
     loaders: dict[str, Load] = {name: partial(load_checkpoint, path, settings) for name, path in settings.model.items()}
     if classifiers is not None:
         loaders = {name: partial(_loaded, classifier) for name, classifier in classifiers.items()}
+    tracer = start_tracing(settings.otel_endpoint)
     metrics = Metrics(board)
     metrics.tell_limits(deadline_s=settings.deadline_ms / 1000, max_queue_texts=settings.max_queue_texts)
     models = Models(loaders, settings, metrics, board)
@@ -88,6 +90,8 @@ def create_app(
         yield
         watching.cancel()
         await models.stop()
+        if tracer is not None:
+            await tracer.close()
 
     direct = [
         predict_route(models, settings),
@@ -98,7 +102,7 @@ def create_app(
     for route in direct:
         metrics.expect(route.path)
     app = Application(
-        partial(Observed, metrics=metrics, models=models, direct=direct),
+        partial(Observed, metrics=metrics, models=models, direct=direct, tracer=tracer),
         title="Sluice",
         version=VERSION,
         description=DESCRIPTION,

@@ -3,8 +3,9 @@
 No label ever holds anything that a client wrote: routes are templates, methods are those of HTTP.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 from weakref import WeakSet
 
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -14,16 +15,13 @@ from app.board import WORKER_RESTARTS, Board
 from app.contract import Classifier
 from app.errors import AppError, ClientGone, DeadlineExceeded, row_of
 from app.gpu import GpuGauges
-from app.jobs import STAGES, Job
-from app.tallies import Combine, Snapshot, Tallies
+from app.jobs import READ, RESPOND, STAGES, Job
+from app.tallies import Combine, Family, Snapshot, Tallies
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 LAG = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
 TEXTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 TOKENS = (16, 64, 256, 1024, 4096, 16_384, 65_536)
-
-READ, RESPOND = "read", "respond"
-"""What a request does before it is a job and after; `app.jobs.STAGES` lie between."""
 
 CAUSES = ("overload", "deadline", "disconnect", "failure")
 """Why texts get no answer."""
@@ -123,6 +121,11 @@ class Metrics:
         self._cpu_seconds = tallies.counter("process_cpu_seconds", "Processor time of all processes.").of()
         self._process = {name: tallies.gauge(name, text, combine=how).of() for name, (text, how) in PROCESS.items()}
         self._process_source = ProcessCollector(registry=CollectorRegistry())
+
+    @property
+    def families(self) -> Sequence[Family[Any]]:
+        """All that can be scraped: names, kinds, descriptions, labels."""
+        return self._tallies.families
 
     def for_model(self, name: str) -> "ModelMetrics":
         """The metrics of one model."""

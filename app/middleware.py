@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -20,6 +21,10 @@ from app.jobs import Job
 from app.metrics import Metrics
 from app.models import Models
 from app.routing import NamedRoute, template
+from app.tracing import Parent
+
+if TYPE_CHECKING:
+    from app.otel import Tracer
 
 logger = logging.getLogger("app.request")
 
@@ -51,12 +56,22 @@ class Observed:
     Args:
         app: everything.
         metrics, models: see there.
+        tracer: told of what is posted and of what belongs to a caller's trace; if there is one.
         direct: routes of `app` whose POST requests go to their endpoint, an ASGI application, without the way through
             the router. What else is sent to their paths goes the long way, and so does all under a mount.
     """
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, models: Models, direct: Sequence[NamedRoute] = ()) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        metrics: Metrics,
+        models: Models,
+        direct: Sequence[NamedRoute] = (),
+        tracer: "Tracer | None" = None,
+    ) -> None:
         self.app = app
+        self._tracer = tracer
         self._direct = {route.path: route for route in direct}
         self._metrics = metrics
         self._models = models
@@ -126,9 +141,17 @@ class Observed:
         self._metrics.request(method, route, status, ended - started)
         if record.job is not None and record.model is not None:
             self._metrics.surrounded(record.model, record.job, started, ended)
+        parent = Parent.of(scope)
+        trace_id = None if parent is None else parent.trace_id
+        if self._tracer is not None and (method == "POST" or parent is not None):
+            attributes = _attributes(method, route, status, request_id, record)
+            trace_id = self._tracer.record(
+                parent, f"{method} {route}", attributes, record.job, failed=status >= 500, started=started, ended=ended
+            )
         logger.info(
             "request",
-            extra={
+            extra=({} if trace_id is None else {"trace_id": trace_id})
+            | {
                 "request_id": request_id.decode(),
                 "method": method,
                 "route": route,
@@ -139,3 +162,17 @@ class Observed:
                 "tokens": record.tokens,
             },
         )
+
+
+def _attributes(method: str, route: str, status: int, request_id: bytes, record: RequestRecord) -> dict[str, str | int]:
+    """What a trace says of a request: what its line in the log says."""
+    found: dict[str, str | int | None] = {
+        "http.request.method": method,
+        "http.route": route,
+        "http.response.status_code": status or None,
+        "sluice.request_id": request_id.decode(),
+        "sluice.model": record.model,
+        "sluice.texts": record.texts,
+        "sluice.tokens": record.tokens,
+    }
+    return {name: value for name, value in found.items() if value is not None}
