@@ -142,6 +142,11 @@ class Tallies:
     def __init__(self) -> None:
         self._families: list[Family[Any]] = []
 
+    @property
+    def families(self) -> Sequence[Family[Any]]:
+        """All, in the order in which they were made."""
+        return self._families
+
     def counter(self, name: str, help: str, *labels: str) -> Family[Counter]:
         """A family of counters."""
         return self._add(Family("counter", name, help, labels, Counter))
