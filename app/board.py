@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,9 @@ class Board:
 
 
 def tell_restarts(folder: Path, number: int) -> None:
-    """Leaves for all how many workers this process, their parent, has replaced."""
-    _write(folder / f"{os.getpid()}.json", {COUNTS: {WORKER_RESTARTS: [((), [float(number)])]}, GAUGES: {}})
+    """Leaves for all how many workers this process, their parent, has replaced; later, if the disk is full now."""
+    with suppress(OSError):
+        _write(folder / f"{os.getpid()}.json", {COUNTS: {WORKER_RESTARTS: [((), [float(number)])]}, GAUGES: {}})
 
 
 def bury(folder: Path, pid: int) -> None:

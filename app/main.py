@@ -99,7 +99,8 @@ def create_app(
         *hub_routes(models, settings),
         *vllm_routes(models, settings),
     ]
-    for route in direct:
+    inferring = infer_routes(models, settings)
+    for route in (*direct, *inferring):
         metrics.expect(route.path)
     app = Application(
         partial(Observed, metrics=metrics, models=models, direct=direct, tracer=tracer),
@@ -118,7 +119,7 @@ def create_app(
     )
     app.state.models = models
     app.state.metrics = metrics
-    app.router.routes.extend([*direct, *infer_routes(models, settings)])
+    app.router.routes.extend([*direct, *inferring])
     app.include_router(v2_router(models))
     app.include_router(api_routes(models, metrics, settings))
     # FastAPI's own page loads its scripts from another host; these come from the package.

@@ -135,7 +135,7 @@ class Settings(BaseModel):
         str | None,
         Field(
             description="Collector to which traces are sent, by OTLP over HTTP, such as http://collector:4318 (then "
-            "/v1/traces is added); needs the package opentelemetry-exporter-otlp-proto-http. None is sent without it. "
+            "/v1/traces is added); none are sent without it. Needs the packages of the extra `otel`. "
             "OTEL_EXPORTER_OTLP_ENDPOINT sets it too, and the SDK's other variables hold: OTEL_SERVICE_NAME, "
             "OTEL_TRACES_SAMPLER, OTEL_EXPORTER_OTLP_HEADERS."
         ),

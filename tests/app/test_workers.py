@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx2
 
-from app.board import Board, bury
+from app.board import Board, bury, tell_restarts
 from tests.app.test_server import ROOT, process, wait_ready
 
 
@@ -109,6 +109,15 @@ def test_the_counts_of_the_dead_remain_and_their_gauges_do_not(tmp_path: Path) -
     bury(tmp_path, 77)
     bury(tmp_path, 78)
     assert json.loads(json.dumps(board.others())) == [{"eggs": [[[], [3]]]}]
+
+
+def test_the_parent_tells_how_many_it_has_replaced(tmp_path: Path) -> None:
+    tell_restarts(tmp_path / "gone", 1)  # as where nothing can be written: that is no reason to fall
+    tell_restarts(tmp_path, 1)
+    tell_restarts(tmp_path, 2)
+    parent = tmp_path / f"{os.getpid()}.json"
+    parent.rename(tmp_path / "1.json")  # so that it is another process's
+    assert json.dumps(Board(tmp_path, [1], 0).others()) == '[{"sluice_worker_restarts": [[[], [2.0]]]}]'
 
 
 def test_ready_once_all_have_loaded(tmp_path: Path) -> None:

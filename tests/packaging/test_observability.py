@@ -42,7 +42,7 @@ def expressions() -> Iterator[tuple[str, str]]:
 
 def labels_by_name() -> dict[str, set[str]]:
     """The labels of each series that a server shows, by the name that a query has for it."""
-    labels = {}
+    labels: dict[str, set[str]] = {}
     for family in Metrics().families:
         of = set(family.labels) | OF_PROMETHEUS
         if family.kind == "histogram":
