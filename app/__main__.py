@@ -13,6 +13,7 @@ from app.keys import new_key, read_keys
 from app.main import create_app
 from app.server import exit_codes, hold_reloads, listen, run, work
 from app.settings import Settings, env_name, flag_name
+from app.tracing import check_installed
 from app.workers import Supervisor
 
 logger = logging.getLogger(__name__)
@@ -61,6 +62,8 @@ def serve(**flags: Any) -> None:
     given = {name: ",".join(value) if isinstance(value, tuple) else value for name, value in flags.items() if value}
     with exit_codes():
         settings = Settings.from_env(os.environ, given)
+        if settings.otel_endpoint is not None:
+            check_installed()  # once, before there are several processes
         log.configure(settings.log_level)
         read_keys(settings.api_keys, settings.api_keys_file)  # what is wrong with them is said before anything begins
         sock = listen(settings)

@@ -10,7 +10,7 @@ import logging
 import mmap
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,9 @@ logger = logging.getLogger(__name__)
 COUNTS, GAUGES = "counts", "gauges"
 
 PLANS = "plans"
+
+WORKER_RESTARTS = "sluice_worker_restarts"
+"""The one tally that is the parent's."""
 
 
 class Board:
@@ -112,6 +115,12 @@ class Board:
             yield
         finally:
             os.close(folder)
+
+
+def tell_restarts(folder: Path, number: int) -> None:
+    """Leaves for all how many workers this process, their parent, has replaced; later, if the disk is full now."""
+    with suppress(OSError):
+        _write(folder / f"{os.getpid()}.json", {COUNTS: {WORKER_RESTARTS: [((), [float(number)])]}, GAUGES: {}})
 
 
 def _runs(pid: int) -> bool:

@@ -128,6 +128,7 @@ async def classify(
     record = RequestRecord.of(scope)
     record.model, record.texts = model.name, len(texts)
     classified = begin(model, texts, timeout_s(scope, settings.deadline_ms), settings.max_chars)
+    record.job = classified.job
     if record.account is not None:
         record.account.classified(len(texts))
     await _finish(classified.job, receive)

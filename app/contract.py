@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from model.profile import Profile, Reference
 from model.text import Encoded
 
 Probabilities = npt.NDArray[np.float32]
@@ -38,6 +39,10 @@ class Classifier(Protocol):
         """What was measured when it was trained; JSON."""
 
     @property
+    def reference(self) -> Reference | None:
+        """What its answers to held-out texts look like."""
+
+    @property
     def device(self) -> str:
         """Where it computes. Classifiers with the same device take turns."""
 
@@ -57,3 +62,6 @@ class Classifier(Protocol):
 
     def score(self, batch: Sequence[Encoded]) -> Probabilities:
         """One row a text, in the order of `labels`. One thread at a time."""
+
+    def profile(self, batch: Sequence[Encoded], rows: Probabilities) -> Profile:
+        """What these texts, at least one, and the rows that `score` gave them look like. Safe on several threads."""

@@ -12,6 +12,9 @@ from model.text import Encoded
 STAGES = ("wait", "tokenise", "queue", "compute")
 """Where a request's time goes: until a tokeniser is free, tokenising, until the device takes it, on the device."""
 
+READ, RESPOND = "read", "respond"
+"""Before that, until its body is read and it is a job; and after it, writing and sending the answer."""
+
 
 class Job:
     """The texts of one request, their answers as these come in, and the future that ends the wait.
@@ -44,6 +47,11 @@ class Job:
     def alive(self) -> bool:
         """Whether somebody still waits for the answer."""
         return not self.done.done()
+
+    @property
+    def answered(self) -> bool:
+        """Whether it ended well: each text has an outcome."""
+        return self.done.done() and not self.done.cancelled() and self.done.exception() is None
 
     @property
     def num_tokens(self) -> int:

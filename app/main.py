@@ -5,7 +5,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -39,8 +39,13 @@ from app.routes import ASSETS_PATH, api_routes
 from app.routing import NamedMount, NamedRoute, Prefixed, ShortWay
 from app.settings import Settings
 from app.stream import stream_route
+from app.tracing import start_tracing
 from app.v2 import infer_routes, v2_router
 from app.vllm import vllm_routes
+from app.watch import watch
+
+if TYPE_CHECKING:
+    from app.otel import Tracer
 
 
 class Application(FastAPI):
@@ -84,7 +89,9 @@ def create_app(
     if classifiers is not None:
         plans = {name: Plan(Source(name)) for name in classifiers}
         loader = Given(classifiers)
+    tracer = start_tracing(settings.otel_endpoint)
     metrics = Metrics(board)
+    metrics.tell_limits(deadline_s=settings.deadline_ms / 1000, max_queue_texts=settings.max_queue_texts)
     models = Models(plans, settings, metrics, board)
     keeper = Keeper(models, plans, loader, settings, metrics, board)
     keys = Keyring(settings.api_keys, settings.api_keys_file, metrics, board)
@@ -92,13 +99,16 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         keeper.start()
-        watching = asyncio.create_task(keys.watch())
+        watching = [asyncio.create_task(keys.watch()), asyncio.create_task(watch(metrics))]
         if load_first:
             await keeper.loaded()
         yield
-        watching.cancel()
+        for task in watching:
+            task.cancel()
         await keeper.stop()
         await models.stop()
+        if tracer is not None:
+            await tracer.close()
 
     direct = [
         predict_route(models, settings),
@@ -106,8 +116,11 @@ def create_app(
         *hub_routes(models, settings),
         *vllm_routes(models, settings),
     ]
+    inferring = infer_routes(models, settings)
+    for route in (*direct, *inferring):
+        metrics.expect(route.path)
     app = Application(
-        partial(_layers, direct=direct, settings=settings, keys=keys, metrics=metrics, models=models),
+        partial(_layers, direct=direct, settings=settings, keys=keys, metrics=metrics, models=models, tracer=tracer),
         title="Sluice",
         version=VERSION,
         description=DESCRIPTION,
@@ -124,7 +137,7 @@ def create_app(
     app.state.models = models
     app.state.keeper = keeper
     app.state.metrics = metrics
-    app.router.routes.extend([*direct, *infer_routes(models, settings)])
+    app.router.routes.extend([*direct, *inferring])
     app.include_router(v2_router(models))
     app.include_router(api_routes(models, metrics, settings))
     if settings.admin:
@@ -148,6 +161,7 @@ def _layers(
     keys: Keyring,
     metrics: Metrics,
     models: Models,
+    tracer: "Tracer | None",
 ) -> ASGIApp:
     """What a request passes on its way to its route, the last one first. A layer that is off is not there."""
     guard = partial(Guard, keys=keys, public_metrics=settings.public_metrics)
@@ -157,7 +171,7 @@ def _layers(
         app = Prefixed(app, settings.root_path)
     if settings.trusted_proxy:
         app = from_proxies(app, settings.trusted_proxy)
-    app = Observed(app, metrics=metrics, models=models)
+    app = Observed(app, metrics=metrics, models=models, tracer=tracer)
     # Outside of all, since browsers want its headers on errors too. It answers by itself what browsers ask beforehand.
     return cross_origin(app, settings.cors_origin) if settings.cors_origin else app
 

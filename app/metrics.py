@@ -3,19 +3,32 @@
 No label ever holds anything that a client wrote: routes are templates, methods are those of HTTP.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
+from weakref import WeakSet
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 
-from app.board import Board
+from app.answers import Answers, AnswerTallies
+from app.board import WORKER_RESTARTS, Board
+from app.contract import Classifier
 from app.errors import AppError, ClientGone, DeadlineExceeded, row_of
-from app.jobs import STAGES, Job
-from app.tallies import Combine, Snapshot, Tallies
+from app.gpu import GpuGauges
+from app.jobs import READ, RESPOND, STAGES, Job
+from app.tallies import Combine, Family, Snapshot, Tallies
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+LAG = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
 TEXTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 TOKENS = (16, 64, 256, 1024, 4096, 16_384, 65_536)
+
+CAUSES = ("overload", "deadline", "disconnect", "failure")
+"""Why texts get no answer."""
+
+STATUSES = ("200", "500", "503", "504")
+FAILURES = ("compute_error", "text_too_long")
+"""Series that are there from the start: a rate cannot see the first event of one that begins with it."""
 
 PROCESS: dict[str, tuple[str, Combine]] = {
     "process_resident_memory_bytes": ("Resident memory of all processes.", sum),
@@ -31,10 +44,14 @@ class Metrics:
 
     Args:
         board: where other processes of the same server leave theirs, if there are any.
+
+    Attributes:
+        gpus: the GPUs that models compute on.
     """
 
     def __init__(self, board: Board | None = None) -> None:
         self._board = board
+        self.gpus: set[str] = set()
         self._tallies = tallies = Tallies()
         self._requests = tallies.counter("sluice_http_requests", "Requests answered.", "method", "route", "status")
         self._seconds = tallies.histogram(
@@ -58,7 +75,9 @@ class Metrics:
         self.dropped = tallies.counter("sluice_texts_dropped", "Texts without an answer, by cause.", "model", "cause")
         self.stage_seconds = tallies.histogram(
             "sluice_stage_seconds",
-            "Where a request's time goes: waiting for a tokeniser, tokenising, waiting for the device, on the device.",
+            "Where a request's time goes. read: until its body is read and it is admitted (at once or not at all, so "
+            "there is no wait for a permit); wait: for a tokeniser; tokenise; queue: for the device; compute: on the "
+            "device; respond: writing and sending the answer. Streams are not in read and respond.",
             "model",
             "stage",
             bounds=SECONDS,
@@ -78,8 +97,17 @@ class Metrics:
         self.cache_hits = tallies.counter("sluice_cache_hits", "Texts whose answer was remembered.", "model")
         self.cache_misses = tallies.counter("sluice_cache_misses", "Texts that had to be computed.", "model")
         self.restarts = tallies.counter("sluice_restarts", "Device threads replaced.", "model")
+        self.answers = AnswerTallies(tallies)
+        self._answers: WeakSet[Answers] = WeakSet()
         self.queue_texts = tallies.gauge("sluice_queue_texts", "Texts under way.", "model")
         self.queue_tokens = tallies.gauge("sluice_queue_tokens", "Tokens under way.", "model")
+        self._queue_limit = tallies.gauge(
+            "sluice_queue_texts_limit",
+            "Texts that may be under way for each model, over all workers (max_queue_texts); more get 503.",
+        )
+        self._deadline = tallies.gauge(
+            "sluice_deadline_seconds", "Time that a request may take (deadline_ms), else it gets 504.", combine=max
+        )
         self._ready = tallies.gauge("sluice_ready", "1 if the server takes traffic.", combine=min)
         self._models = tallies.gauge(
             "sluice_model_info", "1 for each loaded version.", "model", "version", "device", "dtype", combine=max
@@ -102,9 +130,27 @@ class Metrics:
             "outcome",
         )
         tallies.gauge("sluice_workers", "Processes that answer.").of().watch = lambda: 1.0
+        # Counted by the process that replaces them, see app.workers.
+        tallies.counter(
+            WORKER_RESTARTS,
+            "Worker processes that died and were replaced; what they had in flight was lost. If the log has no cause, "
+            "look for the kernel's out-of-memory killer.",
+        ).of()
+        self.lag = tallies.histogram(
+            "sluice_event_loop_lag_seconds",
+            "How late the event loop is, looked at ten times a second. If often more than 10 ms, something computes on "
+            "it, or the process gets no processor.",
+            bounds=LAG,
+        ).of()
+        self.gpu = GpuGauges(tallies)
         self._cpu_seconds = tallies.counter("process_cpu_seconds", "Processor time of all processes.").of()
         self._process = {name: tallies.gauge(name, text, combine=how).of() for name, (text, how) in PROCESS.items()}
         self._process_source = ProcessCollector(registry=CollectorRegistry())
+
+    @property
+    def families(self) -> Sequence[Family[Any]]:
+        """All that can be scraped: names, kinds, descriptions, labels."""
+        return self._tallies.families
 
     def for_model(self, name: str, version: str = "") -> "ModelMetrics":
         """The metrics of one version of a model."""
@@ -115,14 +161,33 @@ class Metrics:
         self._requests.of(method, route, str(status)).inc()
         self._seconds.of(route).observe(seconds)
 
+    def expect(self, route: str) -> None:
+        """Begins the series of a route to which texts are posted."""
+        self._seconds.of(route)
+        for status in STATUSES:
+            self._requests.of("POST", route, status)
+
+    def tell_limits(self, *, deadline_s: float, max_queue_texts: int) -> None:
+        """Notes the settings that other figures are read against."""
+        self._deadline.of().watch = lambda: deadline_s
+        self._queue_limit.of().watch = lambda: max_queue_texts
+
+    def surrounded(self, model: str, job: Job, started: float, ended: float) -> None:
+        """A request that became `job` was answered: when it began and ended, in seconds of `time.monotonic`."""
+        self.stage_seconds.of(model, READ).observe(job.admitted_at - started)
+        if job.answered:
+            self.stage_seconds.of(model, RESPOND).observe(ended - job.finished_at)
+
     def loaded(self, name: str, version: str, device: str, dtype: str, share: float) -> None:
         """Notes a version that is loaded, and the share of requests that it answers."""
+        if device != "cpu":
+            self.gpus.add(device)
         self._models.of(name, version, device, dtype).watch = lambda: 1.0
         self._shares.of(name, version).watch = partial(float, share)
 
     def unloaded(self, name: str) -> None:
         """Forgets which versions of a model are loaded; what they have counted stays."""
-        for family in (self._models, self._shares, self.queue_texts, self.queue_tokens):
+        for family in (self._models, self._shares, self.queue_texts, self.queue_tokens, self.answers.drift):
             family.forget(name)
 
     def watch_queue(self, name: str, texts: Callable[[], int], tokens: Callable[[], int]) -> None:
@@ -138,6 +203,12 @@ class Metrics:
         """What became of copies that a shadow got."""
         self._shadow.of(name, version, outcome).inc(num_texts)
 
+    def watch_answers(self, model: str, classifier: Classifier) -> Answers:
+        """Counts what the answers of a model look like."""
+        answers = Answers(self.answers, model, classifier)
+        self._answers.add(answers)
+        return answers
+
     def watch_ready(self, ready: Callable[[], bool]) -> None:
         """Asks `ready` at each scrape."""
         self._ready.of().watch = ready
@@ -145,6 +216,8 @@ class Metrics:
     def snapshot(self) -> Snapshot:
         """All values now; takes a fraction of a millisecond. Call it on the event loop."""
         self._note_process()
+        for answers in self._answers:
+            answers.count()
         return self._tallies.snapshot()
 
     def share(self, snapshot: Snapshot) -> None:
@@ -174,6 +247,13 @@ class ModelMetrics:
         self._texts = metrics.texts.of(name)
         self._tokens = metrics.tokens.of(name)
         self._truncated = metrics.truncated.of(name)
+        self._answers: Answers | None = None
+        for cause in CAUSES:
+            metrics.dropped.of(name, cause)
+        for type_ in FAILURES:
+            metrics.failed.of(name, type_)
+        for stage in (READ, RESPOND):
+            metrics.stage_seconds.of(name, stage)
         self._stages = [metrics.stage_seconds.of(name, stage) for stage in STAGES]
         self._batch_texts = metrics.batch_texts.of(name)
         self._batch_tokens = metrics.batch_tokens.of(name)
@@ -184,6 +264,10 @@ class ModelMetrics:
         self._restarts = metrics.restarts.of(name)
         self._version_requests = metrics.version_requests.of(name, version)
         self._version_texts = metrics.version_texts.of(name, version)
+
+    def watch_answers(self, classifier: Classifier) -> None:
+        """Counts what the answers look like."""
+        self._answers = self._metrics.watch_answers(self._name, classifier)
 
     def computed(self, *, texts: int, tokens: int, padded_tokens: int, seconds: float) -> None:
         """A batch came back from the device."""
@@ -215,6 +299,8 @@ class ModelMetrics:
         self._truncated.inc(sum(encoded is not None and encoded.truncated for encoded in job.encoded))
         for stage, seconds in zip(self._stages, job.stages_s(), strict=True):
             stage.observe(seconds)
+        if self._answers is not None:
+            self._answers.note(job.outcomes, job.encoded)
         for outcome in job.outcomes:
             if isinstance(outcome, AppError):
                 self.failed(outcome)
@@ -224,7 +310,7 @@ class ModelMetrics:
         self._metrics.failed.of(self._name, row_of(error).code).inc()
 
     def dropped(self, cause: str, num_texts: int) -> None:
-        """Texts got no answer: `overload`, `deadline`, `disconnect` or `failure`."""
+        """Texts got no answer; `cause` is one of `CAUSES`."""
         self._metrics.dropped.of(self._name, cause).inc(num_texts)
 
     def restarted(self) -> None:

@@ -11,14 +11,20 @@ import re
 import secrets
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import AppError, HeadersTooLarge, NotReady, response_in_form
+from app.jobs import Job
 from app.keyring import Account
 from app.metrics import Metrics
 from app.models import Models
 from app.routing import route_path, template
+from app.tracing import Parent
+
+if TYPE_CHECKING:
+    from app.otel import Tracer
 
 logger = logging.getLogger("app.request")
 
@@ -48,6 +54,7 @@ class RequestRecord:
     texts: int | None = None
     tokens: int | None = None
     account: Account | None = None
+    job: Job | None = None
 
     @classmethod
     def of(cls, scope: Scope) -> "RequestRecord":
@@ -67,10 +74,12 @@ class Observed:
     Args:
         app: everything.
         metrics, models: see there.
+        tracer: told of what is posted and of what belongs to a caller's trace; if there is one.
     """
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, models: Models) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, models: Models, tracer: "Tracer | None" = None) -> None:
         self.app = app
+        self._tracer = tracer
         self._metrics = metrics
         self._models = models
         # Drawn once and counted on: a system call for each request costs more than all else here.
@@ -79,7 +88,7 @@ class Observed:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one request."""
-        started = time.perf_counter()
+        started = time.monotonic()
         request_id = self._request_id(scope)
         record = scope[_SCOPE_KEY] = RequestRecord()
         status = 0
@@ -112,7 +121,7 @@ class Observed:
                 raise  # too late for another answer: the server must cut the connection
             await self._fail(error, scope, receive, observed_send)
         finally:
-            self._note(scope, record, request_id, status, time.perf_counter() - started)
+            self._note(scope, record, request_id, status, started, time.monotonic())
 
     async def _fail(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
         await response_in_form(route_path(scope), error)(scope, receive, send)
@@ -124,28 +133,54 @@ class Observed:
                 return bytes(value)
         return f"{self._id_prefix}-{next(self._ids)}".encode()
 
-    def _note(self, scope: Scope, record: RequestRecord, request_id: bytes, status: int, seconds: float) -> None:
+    def _note(
+        self, scope: Scope, record: RequestRecord, request_id: bytes, status: int, started: float, ended: float
+    ) -> None:
         method = scope["method"] if scope["method"] in METHODS else "other"
         # Never the path itself: people put text into URLs.
         route = template(scope)
-        self._metrics.request(method, route, status, seconds)
+        self._metrics.request(method, route, status, ended - started)
+        if record.job is not None and record.model is not None:
+            self._metrics.surrounded(record.model, record.job, started, ended)
         key = None
         if record.account is not None:
             key = record.account.key.name
             self._metrics.key_requests.of(key, str(status)).inc()
         client = scope.get("client")
+        parent = Parent.of(scope)
+        trace_id = None if parent is None else parent.trace_id
+        if self._tracer is not None and (method == "POST" or parent is not None):
+            attributes = _attributes(method, route, status, request_id, record)
+            trace_id = self._tracer.record(
+                parent, f"{method} {route}", attributes, record.job, failed=status >= 500, started=started, ended=ended
+            )
         logger.info(
             "request",
-            extra={
+            extra=({} if trace_id is None else {"trace_id": trace_id})
+            | {
                 "request_id": request_id.decode(),
                 "client": client[0] if client else None,
                 "key": key,
                 "method": method,
                 "route": route,
                 "status": status,
-                "ms": round(seconds * 1000, 2),
+                "ms": round((ended - started) * 1000, 2),
                 "model": record.model,
                 "texts": record.texts,
                 "tokens": record.tokens,
             },
         )
+
+
+def _attributes(method: str, route: str, status: int, request_id: bytes, record: RequestRecord) -> dict[str, str | int]:
+    """What a trace says of a request: what its line in the log says."""
+    found: dict[str, str | int | None] = {
+        "http.request.method": method,
+        "http.route": route,
+        "http.response.status_code": status or None,
+        "sluice.request_id": request_id.decode(),
+        "sluice.model": record.model,
+        "sluice.texts": record.texts,
+        "sluice.tokens": record.tokens,
+    }
+    return {name: value for name, value in found.items() if value is not None}

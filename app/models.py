@@ -232,6 +232,7 @@ class Models:
                 return served
         # Copies are not requests: what a shadow does is told by its answers alone.
         metrics = (Metrics() if shadow else self._metrics).for_model(name, classifier.version)
+        metrics.watch_answers(classifier)
         limits = self._settings.batch_limits
         batcher = Batcher(
             classifier,

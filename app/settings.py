@@ -10,6 +10,7 @@ import resource
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, DirectoryPath, Field, ValidationError, field_validator, model_validator
 
@@ -20,6 +21,9 @@ from app.plans import Plan, Plans, Source, Trial, parse_trials
 
 ENV_PREFIX = "SLUICE_"
 SHIPPED_CHECKPOINT = Path(__file__).resolve().parent.parent / "checkpoints" / "sentiment"
+
+TRACES_PATH = "/v1/traces"
+"""Where a collector takes them. Source: OTLP specification, OTLP/HTTP request."""
 
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -219,6 +223,15 @@ class Settings(BaseModel):
         str,
         Field(description="Prefix (/classifier) under which a proxy shows the server, whether it cuts it off or not."),
     ] = ""
+    otel_endpoint: Annotated[
+        str | None,
+        Field(
+            description="Collector to which traces are sent, by OTLP over HTTP, such as http://collector:4318 (then "
+            "/v1/traces is added); none are sent without it. Needs the packages of the extra `otel`. "
+            "OTEL_EXPORTER_OTLP_ENDPOINT sets it too, and the SDK's other variables hold: OTEL_SERVICE_NAME, "
+            "OTEL_TRACES_SAMPLER, OTEL_EXPORTER_OTLP_HEADERS."
+        ),
+    ] = None
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Field(description="Least severe message that is logged.")
     ] = "info"
@@ -292,6 +305,18 @@ class Settings(BaseModel):
             raise ValueError("must be auto, cpu, cuda or cuda:N")
         return device
 
+    @field_validator("otel_endpoint")
+    @classmethod
+    def _full_endpoint(cls, endpoint: str | None) -> str | None:
+        if endpoint is None:
+            return None
+        parts = urlsplit(endpoint)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be the URL of a collector, such as http://collector:4318")
+        if parts.username is not None:
+            raise ValueError("must hold no secret; OTEL_EXPORTER_OTLP_HEADERS is for those")
+        return endpoint if parts.path.strip("/") else f"{endpoint.rstrip('/')}{TRACES_PATH}"
+
     @model_validator(mode="after")
     def _without_contradiction(self) -> Self:
         for small, large, consequence in (
@@ -343,7 +368,7 @@ class Settings(BaseModel):
         Raises:
             SettingsError: one sentence that says which setting is wrong and why.
         """
-        values: dict[str, str] = {}
+        values = _of_opentelemetry(environ)
         for name, value in environ.items():
             if not name.startswith(ENV_PREFIX) or name == _TRAINING or _KUBERNETES.match(name):
                 continue
@@ -374,6 +399,15 @@ def flag_name(field: str) -> str:
     '--max-texts'
     """
     return "--" + field.replace("_", "-")
+
+
+def _of_opentelemetry(environ: Mapping[str, str]) -> dict[str, str]:
+    """The endpoint as OpenTelemetry's own variables set it: the first to a base, the second to the whole URL."""
+    if environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        return {}
+    base = environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").rstrip("/")
+    endpoint = environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or (base and f"{base}{TRACES_PATH}")
+    return {"otel_endpoint": endpoint} if endpoint else {}
 
 
 def _sentence(error: Any) -> str:

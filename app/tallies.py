@@ -46,13 +46,19 @@ class Histogram:
 
     def __init__(self, bounds: Sequence[float]) -> None:
         self._bounds = bounds
-        self._counts = [0] * (len(bounds) + 1)
+        self._counts = [0.0] * (len(bounds) + 1)
         self._sum = 0.0
 
     def observe(self, value: float) -> None:
         """Counts a value."""
         self._counts[bisect_left(self._bounds, value)] += 1
         self._sum += value
+
+    def add(self, counts: Iterable[float], total: float) -> None:
+        """Adds many values at once: how many fell into each bucket, the last one without a bound, and their sum."""
+        for place, count in enumerate(counts):
+            self._counts[place] += count
+        self._sum += total
 
     def read(self) -> Values:
         """For a snapshot."""
@@ -135,6 +141,11 @@ class Tallies:
 
     def __init__(self) -> None:
         self._families: list[Family[Any]] = []
+
+    @property
+    def families(self) -> Sequence[Family[Any]]:
+        """All, in the order in which they were made."""
+        return self._families
 
     def counter(self, name: str, help: str, *labels: str) -> Family[Counter]:
         """A family of counters."""

@@ -20,7 +20,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from types import FrameType
 
-from app.board import Board
+from app.board import Board, tell_restarts
 from app.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -54,6 +54,7 @@ class Supervisor:
         self._loaded = self._context.Array("b", settings.workers, lock=False)
         self._workers: dict[int, _Worker] = {}
         self._leaving = False
+        self._restarts = 0
 
     def run(self) -> int:
         """Until a signal comes, or a worker says that none can ever work.
@@ -102,6 +103,8 @@ class Supervisor:
             return code or 1
         if time.monotonic() - worker.started >= RESTART_DELAY_S:
             logger.error("a worker died and is replaced", extra={"worker": index, "code": code})
+            self._restarts += 1
+            tell_restarts(folder, self._restarts)
             self._start(index, folder, replaces=True)
         return 0
 

@@ -11,7 +11,7 @@
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,6 +28,7 @@ from model.config import FORMAT_VERSION, CheckpointConfig
 from model.errors import CheckpointDamaged, CheckpointIncompatible
 from model.folder import DIGESTS, as_json, parse_json, read_folder, version_of, write_folder
 from model.network import LstmClassifier
+from model.profile import Reference, reference_in
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -59,6 +60,11 @@ class Checkpoint:
     card: str
     version: str = ""
 
+    @property
+    def reference(self) -> Reference | None:
+        """What its answers to held-out texts look like, if `metrics` says so."""
+        return reference_in(self.metrics)
+
     def build_network(self) -> LstmClassifier:
         """The network with these weights, in float32 and evaluation mode."""
         network = LstmClassifier(self.config.architecture, len(self.config.labels))
@@ -88,12 +94,23 @@ def load_checkpoint(directory: Path) -> Checkpoint:
     tokenizer = parse_tokenizer(directory / TOKENIZER, contents[TOKENIZER])
     weights = parse_weights(directory / WEIGHTS, contents[WEIGHTS])
     metrics = parse_json(directory / METRICS, contents[METRICS])
+    check_reference(directory / METRICS, metrics, config.labels)
     check_tokenizer(directory / TOKENIZER, tokenizer, config.architecture.vocab_size)
     with torch.device("meta"):
         wanted = LstmClassifier(config.architecture, len(config.labels)).state_dict()
     check_weights(directory / WEIGHTS, weights, wanted)
     card = contents[CARD].decode("utf-8", "replace")
     return Checkpoint(config, weights, tokenizer, metrics, card, version_of(contents[DIGESTS]))
+
+
+def replace_metrics(directory: Path, metrics: Mapping[str, Any]) -> str:
+    """Writes another `metrics.json` into a folder, whose other files stay byte for byte; returns the new version.
+
+    Raises:
+        CheckpointError: the folder is not whole.
+    """
+    contents = read_folder(directory, FILES)
+    return write_folder(directory, {name: contents[name] for name in FILES} | {METRICS: as_json(metrics)})
 
 
 def _contents(checkpoint: Checkpoint) -> dict[str, bytes]:
@@ -128,9 +145,7 @@ def parse_config(path: Path, content: bytes, kind: type[Config]) -> Config:
     try:
         return kind.model_validate_json(content)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise CheckpointDamaged(path, f"{where}: {first['msg']}" if where else first["msg"]) from None
+        raise CheckpointDamaged(path, _first_fault(error)) from None
 
 
 def parse_tokenizer(path: Path, content: bytes) -> Tokenizer:
@@ -155,6 +170,20 @@ def parse_weights(path: Path, content: bytes) -> dict[str, Tensor]:
         return load_tensors(content)
     except SafetensorError as error:
         raise CheckpointDamaged(path, f"is not a safetensors file: {error}") from None
+
+
+def check_reference(path: Path, metrics: Mapping[str, Any], labels: Sequence[str]) -> None:
+    """Refuses a reference that is none, or one of another model.
+
+    Raises:
+        CheckpointDamaged, CheckpointIncompatible: says why.
+    """
+    try:
+        reference = reference_in(metrics)
+    except ValidationError as error:
+        raise CheckpointDamaged(path, _first_fault(error, "reference")) from None
+    if reference is not None and sorted(reference.labels) != sorted(labels):
+        raise CheckpointIncompatible(path, f"reference: has other labels than {CONFIG}")
 
 
 def check_tokenizer(path: Path, tokenizer: Tokenizer, vocab_size: int) -> None:
@@ -184,3 +213,9 @@ def check_weights(path: Path, weights: Mapping[str, Tensor], wanted: Mapping[str
             raise CheckpointIncompatible(path, cause)
         if not tensor.is_floating_point() or not bool(torch.isfinite(tensor).all()):
             raise CheckpointDamaged(path, f"{name} has values that are not finite numbers")
+
+
+def _first_fault(error: ValidationError, *parents: str) -> str:
+    first = error.errors(include_input=False, include_url=False)[0]
+    where = ".".join((*parents, *(str(part) for part in first["loc"])))
+    return f"{where}: {first['msg']}" if where else str(first["msg"])

@@ -19,6 +19,7 @@ from model.device import resolve_device
 from model.engine import Engine, unfit
 from model.errors import ConfigError
 from model.network import LstmClassifier
+from model.profile import Profile, Profiler, Reference
 from model.text import Encoded, TextEncoder
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -43,6 +44,7 @@ class Classifier:
         max_tokens: longer texts are cut, and say so.
         thresholds: of a multi-label model, the probability from which each label is given; None is 1/2 for all.
         metrics: what `metrics.json` of the checkpoint says.
+        reference: what the answers to held-out texts look like; None if the checkpoint does not say.
         device, dtype: where and in which number format it computes.
         pads: whether a batch costs its longest text for each of its texts.
     """
@@ -59,10 +61,14 @@ class Classifier:
         self.max_tokens = config.max_tokens
         self.thresholds: tuple[float, ...] | None = config.thresholds
         self.metrics: Mapping[str, Any] = checkpoint.metrics
+        self.reference: Reference | None = checkpoint.reference
         self._device = resolve_device(device)
         self.device = str(self._device)
         self._temperature = config.temperature
         self._encoder = TextEncoder(checkpoint.tokenizer, max_tokens=config.max_tokens)
+        self._profiler = Profiler(
+            checkpoint.tokenizer, task=config.task, num_labels=len(config.labels), thresholds=config.thresholds
+        )
         network = checkpoint.build_network().requires_grad_(False)
         engine = _build_engine(network, self._device, threads) if dtype in ("auto", INT8) else None
         if engine is None and dtype == INT8:
@@ -120,6 +126,10 @@ class Classifier:
         exponentials = np.exp(scaled - scaled.max(axis=1, keepdims=True))
         probabilities: Probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
         return probabilities
+
+    def profile(self, batch: Sequence[Encoded], probabilities_BC: Probabilities) -> Profile:
+        """What these texts, at least one, and their answers look like. Safe to call from several threads."""
+        return self._profiler.profile(batch, probabilities_BC)
 
     def predict(self, texts: Sequence[str], *, max_batch_tokens: int = 8192) -> Probabilities:
         """Probabilities [len(texts), len(labels)] of any number of texts, batched by length."""

@@ -42,7 +42,7 @@ class TestLock:
 
     def test_answers_pyproject(self, name: str) -> None:
         """`make lock` was run after the last change of pyproject.toml."""
-        extras = {"core": [], "training": ["training", "distill"], "dev": ["training", "distill", "dev"]}[name]
+        extras = {"core": [], "training": ["training", "distill"], "dev": ["training", "distill", "otel", "dev"]}[name]
         project = PYPROJECT["project"]
         wanted = [
             *project["dependencies"],

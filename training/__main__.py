@@ -9,6 +9,7 @@ from training.cli.evaluate import evaluate
 from training.cli.group import Commands
 from training.cli.mix import mix
 from training.cli.pretrain import pretrain
+from training.cli.reference import reference
 from training.cli.settings import recipes, settings
 from training.cli.teach import teach
 from training.cli.train import train
@@ -25,7 +26,9 @@ def main() -> None:
     """
 
 
-for command in (train, evaluate, distill, pretrain, teach, mix, contrast, compare, tune, recipes, settings):
+COMMANDS = (train, evaluate, reference, distill, pretrain, teach, mix, contrast, compare, tune, recipes, settings)
+
+for command in COMMANDS:
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from model.checkpoint import Checkpoint, save_checkpoint
 from model.classifier import Classifier
 from model.config import CheckpointConfig
 from model.network import LstmClassifier
+from model.profile import Reference
 from training.calibrate import fit_temperature, fit_thresholds, probabilities
 from training.card import write_card
 from training.config import flatten
@@ -25,6 +26,7 @@ from training.loop import Trainer
 from training.pretraining.folder import Pretrained
 from training.provenance import code_version, describe_machine, library_versions
 from training.record import Calibration, Effort, Record, TeacherRecord
+from training.reference import reference_of, source
 from training.request import Request
 from training.sanity import result_warnings
 from training.start import record_start
@@ -58,10 +60,17 @@ def publish(finished: Finished, output: Path, *, scratch: Path, device: str) -> 
     raw = bare_checkpoint(finished)
     calibrated = calibrate(raw, reload(raw, scratch, device), corpus)
     classifier = reload(calibrated, scratch, device)
-    evaluations = {role: evaluate(classifier, dataset).evaluation for role, dataset in corpus.held_out.items()}
+    results = {role: evaluate(classifier, dataset) for role, dataset in corpus.held_out.items()}
+    evaluations = {role: result.evaluation for role, result in results.items()}
     calibration = compare(calibrated, evaluations["validation"], corpus)
     training_accuracy = accuracy_of_sample(classifier, finished)
-    record = make_record(finished, evaluations, calibration, training_accuracy, name=output.name)
+    reference = reference_of(
+        classifier,
+        corpus.validation.texts,
+        results["validation"].probabilities_NC,
+        [source(corpus.files["validation"])],
+    )
+    record = make_record(finished, evaluations, calibration, training_accuracy, reference, name=output.name)
     save_checkpoint(
         output, dataclasses.replace(calibrated, metrics=record.model_dump(mode="json"), card=write_card(record))
     )
@@ -135,6 +144,7 @@ def make_record(
     evaluations: dict[str, Evaluation],
     calibration: Calibration,
     training_accuracy: float,
+    reference: Reference,
     *,
     name: str,
 ) -> Record:
@@ -169,6 +179,7 @@ def make_record(
         libraries=library_versions(),
         teachers=finished.teachers,
         start=record_start(finished.start),
+        reference=reference,
     )
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from model.config import Frozen, Task
+from model.profile import Reference
 from training.corpus import DataFile
 from training.evaluate import Evaluation
 
@@ -94,6 +95,7 @@ class Record(Frozen):
         warnings: what a person should know before trusting a score.
         teachers: whose logits it was trained towards; none if towards labels.
         start: where embedding and recurrent layers began; None is at random.
+        reference: what the answers to the validation texts look like; a server compares its traffic with it.
     """
 
     name: str
@@ -117,3 +119,4 @@ class Record(Frozen):
     libraries: dict[str, str]
     teachers: tuple[TeacherRecord, ...] = ()
     start: StartRecord | None = None
+    reference: Reference | None = None

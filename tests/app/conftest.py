@@ -16,6 +16,7 @@ from fastapi import FastAPI
 
 from app.main import create_app
 from app.settings import Settings
+from model.profile import BOUNDS, Profile, Reference
 from model.text import Encoded
 
 POISON = "poison"
@@ -39,6 +40,7 @@ class FakeClassifier:
     version = "0123456789ab"
     max_tokens = 16
     metrics: Mapping[str, Any] = {"test": {"accuracy": 0.875}}
+    reference: Reference | None = None
     device = "cpu"
     dtype = "float32"
     pads = True
@@ -80,6 +82,16 @@ class FakeClassifier:
         positive = np.array([self.positive_of(encoded) for encoded in batch], dtype=np.float32)
         shares = np.array([1 / n for n in range(2, len(self.labels))], dtype=np.float32)
         return np.column_stack([1 - positive, positive, np.outer(positive, shares)]).astype(np.float32)
+
+    def profile(self, batch: Sequence[Encoded], rows: npt.NDArray[np.float32]) -> Profile:
+        """No word is unknown."""
+        values = {"confidence": rows.max(axis=1), "length": np.array([len(encoded.ids) for encoded in batch])}
+        values["unknown"] = np.zeros(len(batch))
+        places = {aspect: np.searchsorted(BOUNDS[aspect], found) for aspect, found in values.items()}
+        counts = {aspect: np.bincount(found, minlength=len(BOUNDS[aspect]) + 1) for aspect, found in places.items()}
+        counts["label"] = np.bincount(rows.argmax(axis=1), minlength=len(self.labels) + 1)
+        sums = {aspect: float(found.sum()) for aspect, found in values.items()}
+        return Profile(len(batch), {aspect: found.astype(np.float64) for aspect, found in counts.items()}, sums)
 
     def positive_of(self, encoded: Encoded) -> float:
         return float(encoded.ids.mean()) / 10_000 if encoded.num_tokens else 0.25

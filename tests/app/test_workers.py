@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx2
 
-from app.board import Board
+from app.board import Board, tell_restarts
 from tests.app.test_server import ROOT, process, wait_ready
 
 
@@ -35,8 +35,12 @@ def _predict(url: str) -> int:
     return status
 
 
+def _text(url: str) -> str:
+    return httpx2.get(f"{url}/metrics", timeout=30).text
+
+
 def _value(url: str, name: str) -> float:
-    found = re.search(rf"^{re.escape(name)} (\S+)$", httpx2.get(f"{url}/metrics", timeout=30).text, re.MULTILINE)
+    found = re.search(rf"^{re.escape(name)} (\S+)$", _text(url), re.MULTILINE)
     assert found is not None
     return float(found[1])
 
@@ -49,7 +53,9 @@ def test_workers_share_the_work_and_one_that_dies_is_replaced(tiny_checkpoint: P
         assert len(first) == 2
         assert [_predict(url) for _ in range(20)] == [200] * 20
         texts = 'sluice_texts_total{model="tiny"}'
-        _until(lambda: _value(url, texts) == 20)  # what another worker counted is a second old
+        requests = 'sluice_http_requests_total{method="POST",route="/predict",status="200"}'
+        _until(lambda: _value(url, requests) == 20)  # what another worker counted is a second old
+        assert _value(url, texts) == 20
         assert _value(url, "sluice_workers") == 2
 
         victim = min(first)
@@ -60,6 +66,14 @@ def test_workers_share_the_work_and_one_that_dies_is_replaced(tiny_checkpoint: P
         assert [_predict(url) for _ in range(20)] == [200] * 20
         _until(lambda: _value(url, texts) == 40)
         _until(lambda: _value(url, "sluice_workers") == 2)
+        assert _value(url, "sluice_worker_restarts_total") == 1
+        # Whichever worker answered, and whether it is still there: each request is in each figure once.
+        assert _value(url, requests) == 40
+        for stage in ("read", "compute", "respond"):
+            assert _value(url, f'sluice_stage_seconds_count{{model="tiny",stage="{stage}"}}') == 40
+        assert _value(url, 'sluice_text_tokens_sum{model="tiny"}') == _value(url, 'sluice_tokens_total{model="tiny"}')
+        given = re.findall(r"^sluice_predictions_total\{.*\} (\S+)$", _text(url), re.MULTILINE)
+        assert sum(map(float, given)) == 40
 
         server.send_signal(signal.SIGTERM)
         assert server.wait(30) == 0
@@ -96,6 +110,15 @@ def test_the_counts_of_the_dead_remain_and_their_gauges_do_not(tmp_path: Path) -
         assert [set(snapshot) for snapshot in board.others()] == [{"eggs", "awake"}]
         other.kill()
     assert json.loads(json.dumps(board.others())) == [{"eggs": [[[], [3]]]}]
+
+
+def test_the_parent_tells_how_many_it_has_replaced(tmp_path: Path) -> None:
+    tell_restarts(tmp_path / "gone", 1)  # as where nothing can be written: that is no reason to fall
+    tell_restarts(tmp_path, 1)
+    tell_restarts(tmp_path, 2)
+    parent = tmp_path / f"{os.getpid()}.json"
+    parent.rename(tmp_path / "1.json")  # so that it is another process's
+    assert json.dumps(Board(tmp_path, [1], 0).others()) == '[{"sluice_worker_restarts": [[[], [2.0]]]}]'
 
 
 def test_ready_once_all_have_loaded(tmp_path: Path) -> None:

@@ -1,0 +1,47 @@
+"""`python -m training reference`."""
+
+from pathlib import Path
+
+import click
+
+from training.cli.options import DEVICE, FILE, THREADS, limit_threads
+
+
+@click.command()
+@click.argument("checkpoint", type=FILE)
+@click.argument("files", type=FILE, nargs=-1, required=True)
+@click.option("--text-column", default="text", show_default=True, help="Column of the texts; no other is read.")
+@click.option(
+    "--data-root",
+    type=FILE,
+    envvar="SLUICE_DATA",
+    default="data",
+    show_default=True,
+    show_envvar=True,
+    help="A file below it is recorded by its path from there, any other by its name alone.",
+)
+@DEVICE
+@THREADS
+def reference(
+    checkpoint: Path, files: tuple[Path, ...], text_column: str, data_root: Path, device: str, threads: int | None
+) -> None:
+    r"""Writes into CHECKPOINT what its answers to the texts of FILES look like.
+
+    A server counts what its own answers look like and tells in the metric sluice_drift how far the two have parted. The
+    texts should be like those that the model was trained on, but not among them: the validation file, or a thousand
+    texts of production that somebody has looked at. `train` and `distill` do this with their validation texts.
+
+    Kept are counts: of labels, of the highest probability, of tokens, and of the share of tokens that are pieces of a
+    character. No text is. Only metrics.json and SHA256SUMS are written again. The version changes, for it is the digest
+    of the whole folder; scores do not.
+
+    \b
+    python -m training reference runs/reviews validation.csv
+    """
+    from training.reference import add_reference
+
+    limit_threads(threads)
+    made, version = add_reference(checkpoint, files, text_column=text_column, data_root=data_root, device=device)
+    click.echo(f"{checkpoint}: reference of {made.texts:,} texts; the version is now {version}")
+    for label, count in made.labels.items():
+        click.echo(f"{label:<20} {count / made.texts:.4f}")
