@@ -108,6 +108,7 @@ class Supervisor:
 
     def _leave(self, number: signal.Signals) -> None:
         self._leaving = True
+        self._sock.close()  # the workers have it too; when they stop accepting, nobody is to hold connections in it
         for worker in self._workers.values():
             if worker.process.pid is not None and worker.process.exitcode is None:
                 os.kill(worker.process.pid, number)
