@@ -51,8 +51,9 @@ def is_right(number: int, entry: dict[str, Any], expected: Sequence[dict[str, An
     if entry.get("line") != number:
         return False
     if number % BROKEN_EVERY == 0:
-        return entry.get("error", {}).get("type") == "invalid_json"
-    return "error" not in entry and bool(difference(expected[number % len(expected)], entry) <= TOLERANCE)
+        error: dict[str, Any] = entry.get("error", {})
+        return error.get("type") == "invalid_json"
+    return "error" not in entry and difference(expected[number % len(expected)], entry) <= TOLERANCE
 
 
 def ask_alone(port: int, texts: Sequence[str]) -> list[dict[str, Any]]:

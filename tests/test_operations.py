@@ -10,7 +10,7 @@ import pytest
 import yaml
 from pydantic_core import PydanticUndefined
 
-from app.errors import TABLE
+from app.errors import TABLE, Row
 from app.metrics import Metrics
 from app.settings import Settings, env_name
 
@@ -71,12 +71,14 @@ def log_fields() -> set[str]:
     fields = set(FORMATTER)
     for path in (ROOT / "app").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            named = (
-                (isinstance(node, ast.keyword) and node.arg == "extra")
-                or (isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "extra")
-            )
-            if named and isinstance(node.value, ast.Dict):  # type: ignore[union-attr]
-                fields |= {str(key.value) for key in node.value.keys if isinstance(key, ast.Constant)}  # type: ignore[union-attr]
+            match node:
+                case ast.keyword(arg="extra", value=ast.Dict(keys=keys)):
+                    pass
+                case ast.Assign(targets=[ast.Name(id="extra")], value=ast.Dict(keys=keys)):
+                    pass
+                case _:
+                    continue
+            fields |= {str(key.value) for key in keys if isinstance(key, ast.Constant)}
     return fields
 
 
@@ -87,8 +89,9 @@ def log_fields() -> set[str]:
 )
 def test_each_has_its_row_and_each_row_is_of_one(section: str, wanted: Callable[[], set[str]]) -> None:
     named, there = set(table(section)), wanted()
-    assert not there - named, f"docs/operations.md, section {section}, lacks a row for: {', '.join(there - named)}"
-    assert not named - there, f"docs/operations.md, section {section}, tells of what is gone: {', '.join(named - there)}"
+    missing, stale = (", ".join(sorted(names)) for names in (there - named, named - there))
+    assert not missing, f"docs/operations.md, section {section}, lacks a row for: {missing}"
+    assert not stale, f"docs/operations.md, section {section}, tells of what is gone: {stale}"
 
 
 @pytest.mark.parametrize("field", Settings.model_fields)
@@ -102,12 +105,11 @@ def test_a_default_is_that_of_the_code(field: str) -> None:
 
 
 @pytest.mark.parametrize("row", {row.code: row for row in TABLE.values()}.values(), ids=lambda row: row.code)
-def test_a_status_is_that_of_the_code(row: object) -> None:
-    code, status = getattr(row, "code"), getattr(row, "status")  # noqa: B009
-    assert table("Errors")[code][0] == str(status)
+def test_a_status_is_that_of_the_code(row: Row) -> None:
+    assert table("Errors")[row.code][0] == str(row.status)
 
 
-def test_a_missing_row_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_row_would_be_seen() -> None:
     with pytest.raises(AssertionError, match="section Errors, lacks a row for: new_error"):
         test_each_has_its_row_and_each_row_is_of_one("Errors", lambda: errors() | {"new_error"})
     with pytest.raises(AssertionError, match="section Log, tells of what is gone: ms"):
