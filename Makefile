@@ -35,7 +35,7 @@ training := $(VENV)/.training
 dev := $(VENV)/.dev
 audit := build/audit/.done
 
-.PHONY: help setup engine serve test train bench guard soak fmt lint types check coverage container-test audit sbom hooks lock clean
+.PHONY: help setup engine serve test clients train bench guard soak fmt lint types check coverage container-test audit sbom hooks lock clean
 
 help: ## this list
 	@echo 'Targets:'
@@ -53,6 +53,8 @@ serve: $(core) engine ## the server with the shipped checkpoint, on port 8000
 
 test: $(dev) engine ## the whole suite
 	@$(python) -m pytest $(ARGS)
+
+clients: build/clients/.stamp ## fetch the clients that are tested but not among the requirements: huggingface.js and the OpenAPI generator
 
 train: $(training) ## a checkpoint by RECIPE, from TRAIN=FILE or from the recipe's own files below SLUICE_DATA
 	@exec $(python) -m training train --recipe $(RECIPE) $(if $(TRAIN),--train $(TRAIN)) $(if $(VALIDATION),--validation $(VALIDATION)) \
@@ -143,6 +145,15 @@ $(dev): requirements/dev.txt | $(python)
 $(audit): | $(python)
 	@$(python) -m venv build/audit
 	@build/audit/bin/python -m pip install --disable-pip-version-check --quiet 'pip-audit>=2.10,<3' 'cyclonedx-python-lib[json-validation]>=11.12,<12'
+	@touch $@
+
+# Apart from the environment: the generator holds packages back that others need newer, and the other one is Node's.
+build/clients/.stamp: tests/clients/requirements.txt tests/clients/package.json | $(python)
+	@$(python) -m venv build/clients
+	@build/clients/bin/python -m pip install --disable-pip-version-check --quiet -r tests/clients/requirements.txt
+	@cp tests/clients/package.json build/clients/
+	@if command -v npm >/dev/null; then cd build/clients && npm install --silent --no-audit --no-fund; \
+	else echo 'NOT FETCHED: huggingface.js needs npm' >&2; fi
 	@touch $@
 
 # --- the locks ---------------------------------------------------------------------------------------------------------

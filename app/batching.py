@@ -27,6 +27,7 @@ from app.forming import BatchQueue
 from app.isolate import by_halves
 from app.jobs import Item, Job
 from app.metrics import ModelMetrics
+from model.text import Encoded
 
 logger = logging.getLogger(__name__)
 
@@ -212,7 +213,7 @@ class Batcher:
     def _encode(self, job: Job, chunk: Sequence[int], count_tokens: Callable[[int], None]) -> list[Item]:
         if job.started_at == job.admitted_at:
             job.started_at = time.monotonic()
-        results = by_halves(self._classifier.encode, [job.texts[index] for index in chunk])
+        results = by_halves(self._encode_texts, [job.texts[index] for index in chunk])
         items = []
         for index, result in zip(chunk, results, strict=True):
             if isinstance(result, Exception):
@@ -223,6 +224,14 @@ class Batcher:
         job.encoded_at = time.monotonic()
         count_tokens(sum(item.num_tokens for item in items))
         return items
+
+    def _encode_texts(self, texts: Sequence[str]) -> list[Encoded]:
+        try:
+            return self._classifier.encode(texts)
+        except (Exception, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as panic:  # one of Rust's, which means no more than that these texts cannot be read
+            raise RuntimeError("the tokeniser panicked") from panic
 
     # On the device thread.
 

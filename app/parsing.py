@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Generic, TypeVar
 
 import msgspec
@@ -55,12 +54,8 @@ class Parser(Generic[T]):
             InvalidRequest: it is JSON of another shape; says at which field.
         """
         try:
-            return self._decode(body)
+            return self._read(body)
         except msgspec.ValidationError as error:
-            if _WHOLE_FLOAT.match(str(error)):
-                # 2.0 is an integer in JSON Schema. The lax decoder would take "2" as well, but there it is a float.
-                with suppress(msgspec.ValidationError):
-                    return self._decode_lax(body)
             raise InvalidRequest(_sentence(str(error), self._fields)) from None
         except UnicodeDecodeError:
             raise InvalidJson(_where_utf8_breaks(body)) from None
@@ -69,6 +64,15 @@ class Parser(Generic[T]):
             if repaired != body:
                 return self.parse(repaired)
             raise InvalidJson(_syntax(str(error), body)) from None
+
+    def _read(self, body: bytes) -> T:
+        try:
+            return self._decode(body)
+        except msgspec.ValidationError as error:
+            if not _WHOLE_FLOAT.match(str(error)):
+                raise
+        # 2.0 is an integer in JSON Schema. The lax decoder would take "2" as well, but there it is a float.
+        return self._decode_lax(body)
 
 
 parse_predict = Parser(PredictRequest).parse

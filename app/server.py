@@ -32,6 +32,9 @@ CALL_WRONG = 2
 TICKS_PER_SWEEP = 10
 """Ticks, ten a second, after which the connections are looked at."""
 
+LAST_WORDS_S = 0.2
+"""Time, once no more connections are accepted, for the requests of those that were to arrive."""
+
 TICKS_PER_SHARE = 10
 """Ticks, ten a second, after which a worker's tallies are left for the others."""
 
@@ -119,6 +122,16 @@ class Server(uvicorn.Server):
             if counter % TICKS_PER_SHARE == 0:
                 self._metrics.share(self._metrics.snapshot())
         return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accepts nothing more, then answers what is there and leaves.
+
+        uvicorn would cut those connections at once whose request it has not read yet.
+        """
+        for listening in (*self.servers, *(sockets or ())):
+            listening.close()
+        await asyncio.sleep(LAST_WORDS_S)
+        await super().shutdown(sockets)
 
 
 def run(app: FastAPI, settings: Settings, sock: socket.socket, *, parent: int | None = None) -> None:

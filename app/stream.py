@@ -112,7 +112,7 @@ class Stream:
             AppError: it gets no answer at all; says why.
         """
         refuse_compressed(scope)
-        name, top_k = _query(scope)
+        name, top_k = query_of(scope)
         model = self._models.get(name)
         record = RequestRecord.of(scope)
         record.model, record.texts, record.tokens = model.name, 0, 0
@@ -250,7 +250,7 @@ def _line(line: bytes | None) -> StreamLine | AppError:
         return error
 
 
-def _query(scope: Scope) -> tuple[str | None, int | None]:
+def query_of(scope: Scope) -> tuple[str | None, int | None]:
     """`model` and `top_k` of the query."""
     values = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
     top_k = values.get("top_k")

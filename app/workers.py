@@ -113,6 +113,7 @@ class Supervisor:
 
     def _leave(self, number: signal.Signals) -> None:
         self._leaving = True
+        self._sock.close()  # the workers have it too; when they stop accepting, nobody is to hold connections in it
         self._send(number)
 
     def _send(self, number: signal.Signals) -> None:

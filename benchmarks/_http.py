@@ -7,20 +7,17 @@ import asyncio
 import json
 import math
 import time
-from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import cast
 
 OK = 200
 LOST = 0
 """Status of a request whose connection broke."""
 
-MAX_CONNECTIONS = 4096
-TICK_S = 0.0005
-DRAIN_S = 15.0
-"""How long answers may come after the last request of an open loop: more than the server's default deadline."""
+Seen = Callable[[bytes, int, bytes], None]
+"""Told of each answer: the request, the status and the body."""
 
 
 def render(texts: Sequence[str], path: str = "/predict", **fields: object) -> bytes:
@@ -125,9 +122,13 @@ class Connection(asyncio.Protocol):
                 return
             self._end = head + 4 + content_length(bytes(received[:head]))
         if len(received) >= self._end and self._answer is not None:
-            status, body = int(received[9:12]), bytes(received[received.find(b"\r\n\r\n") + 4 : self._end])
+            body_start = received.find(b"\r\n\r\n") + 4
+            closes = b"\r\nconnection: close\r\n" in received[:body_start].lower()
+            status, body = int(received[9:12]), bytes(received[body_start : self._end])
             del received[: self._end]
             self._end = None
+            if closes:
+                self.close()
             if not self._answer.done():
                 self._answer.set_result((status, body))
 
@@ -159,22 +160,34 @@ async def connect(port: int) -> Connection:
     return connection
 
 
+def unseen(_request: bytes, _status: int, _body: bytes) -> None:
+    """Looks at no answer."""
+
+
 async def closed_loop(
-    port: int, requests: Sequence[bytes], *, connections: int, seconds: float, warm_up_s: float = 0.0
+    port: int,
+    requests: Sequence[bytes],
+    *,
+    connections: int,
+    seconds: float,
+    warm_up_s: float = 0.0,
+    seen: Seen = unseen,
 ) -> Tally:
     """Each connection sends the next request when it has its answer; counts what ends after `warm_up_s`."""
     tally = Tally()
     begin = time.perf_counter() + warm_up_s
     end = begin + seconds
-    rest = _cycle(requests)
+    rest = cycle(requests)
 
     async def one() -> None:
         connection = await connect(port)
         while (due := time.perf_counter()) < end:
             if not connection.open:
                 connection = await connect(port)
-            status, _ = await connection.ask(next(rest))
+            request = next(rest)
+            status, body = await connection.ask(request)
             now = time.perf_counter()
+            seen(request, status, body)
             tally.sent += 1
             if begin <= now < end:
                 tally.add(status, now - due)
@@ -185,85 +198,19 @@ async def closed_loop(
     return tally
 
 
-class OpenLoop:
-    """Sends requests at a fixed rate, whether or not earlier ones were answered.
+async def every(port: int, requests: Sequence[bytes], seen: Seen, *, connections: int = 8) -> None:
+    """Sends each request once."""
+    rest = iter(requests)
 
-    A request that finds no idle connection opens one, up to `MAX_CONNECTIONS`; then it waits here. Its time is counted
-    from when it was due, so that a generator that falls behind cannot make the server look better.
-    """
+    async def one() -> None:
+        connection = await connect(port)
+        for request in rest:
+            seen(request, *await connection.ask(request))
+        connection.close()
 
-    def __init__(self, port: int, requests: Sequence[bytes], *, per_second: float, seconds: float) -> None:
-        self._port, self._rest = port, _cycle(requests)
-        self._interval, self._num = 1 / per_second, int(per_second * seconds)
-        self._idle: list[Connection] = []
-        self._waiting: deque[tuple[bytes, float]] = deque()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._num_open = 0
-        self._end = math.inf
-        self.tally = Tally()
-        self.drained = Tally()
-        self.unanswered = 0
-
-    async def run(self) -> Tally:
-        """The answers that came while requests were sent; `drained` has those after that.
-
-        What has no answer after `DRAIN_S` more is given up, and counted in `unanswered`.
-        """
-        begin, number = time.perf_counter(), 0
-        while number < self._num:
-            # All that is due, at each tick: a timer for each request costs more than sending it.
-            while number < self._num and (due := begin + number * self._interval) <= time.perf_counter():
-                self.unanswered += 1
-                self._send(next(self._rest), due)
-                number += 1
-            await asyncio.sleep(TICK_S)
-        self._end = time.perf_counter()
-        self.tally.seconds = self._end - begin
-        while self.unanswered and time.perf_counter() < self._end + DRAIN_S:  # noqa: ASYNC110 - it also ends by time
-            await asyncio.sleep(TICK_S)
-        for connection in self._idle:
-            connection.close()
-        return self.tally
-
-    def _send(self, request: bytes, due: float) -> None:
-        while self._idle:
-            if (connection := self._idle.pop()).open:
-                self._ask(connection, request, due)
-                return
-            self._num_open -= 1
-        if self._num_open < MAX_CONNECTIONS:
-            self._num_open += 1
-            task = asyncio.create_task(self._connect(request, due))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        else:
-            self._waiting.append((request, due))
-
-    async def _connect(self, request: bytes, due: float) -> None:
-        try:
-            connection = await connect(self._port)
-        except OSError:
-            self._num_open -= 1
-            self._count(LOST, due)
-        else:
-            self._ask(connection, request, due)
-
-    def _ask(self, connection: Connection, request: bytes, due: float) -> None:
-        self.tally.sent += time.perf_counter() < self._end
-        connection.ask(request).add_done_callback(partial(self._answered, connection, due))
-
-    def _answered(self, connection: Connection, due: float, answer: "asyncio.Future[tuple[int, bytes]]") -> None:
-        self._count(answer.result()[0], due)
-        self._idle.append(connection)
-        if self._waiting:
-            self._send(*self._waiting.popleft())
-
-    def _count(self, status: int, due: float) -> None:
-        now = time.perf_counter()
-        self.unanswered -= 1
-        (self.tally if now < self._end else self.drained).add(status, now - due)
+    await asyncio.gather(*(one() for _ in range(connections)))
 
 
-def _cycle(requests: Sequence[bytes]) -> Iterator[bytes]:
+def cycle(requests: Sequence[bytes]) -> Iterator[bytes]:
     while True:
         yield from requests

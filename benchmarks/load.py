@@ -30,7 +30,8 @@ import click
 import uvloop
 from rich.console import Console
 
-from benchmarks._http import DRAIN_S, OK, OpenLoop, Tally, chunks, connect, percentile, render
+from benchmarks._http import OK, Tally, chunks, connect, percentile, render
+from benchmarks._open_loop import DRAIN_S, OpenLoop
 from benchmarks._packed import SHIPPED
 from benchmarks._ratios import growth
 from benchmarks._server import running_server

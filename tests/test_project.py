@@ -133,7 +133,7 @@ def test_ci_runs_what_a_contributor_runs() -> None:
     script = ROOT / ".ci" / "run"
     assert os.access(script, os.X_OK)
     called = re.findall(r"^ *make ([a-z-]+)$", script.read_text("utf-8"), re.MULTILINE)
-    assert called[0] == "check"
+    assert called[:2] == ["clients", "check"]  # else the tests of some clients skip
     assert set(called) <= TARGETS
 
 

@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -19,42 +17,8 @@ from app.server import Server, listen
 from app.stream import LinePrediction, StreamLine
 from app.tensors import InferRequest, InferResponse
 from app.vllm import ClassifyRequest, ClassifyResponse
+from benchmarks.schema import run_schemathesis
 from tests.app.conftest import FakeClassifier, make_settings
-
-SCHEMATHESIS = """
-hooks = "hooks.py"
-
-# A client that gives the server one millisecond earns its 504.
-[checks.not_a_server_error]
-expected-statuses = ["2xx", "3xx", "4xx", 504]
-
-# No schema can say that a shape must fit its data, nor which function a model has.
-[[operations]]
-include-operation-id = ["infer", "infer_version"]
-checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 404, 504]
-
-[[operations]]
-include-operation-id = ["text_classification", "invocations"]
-checks.positive_data_acceptance.expected-statuses = ["2xx", 422, 504]
-
-# A wrong line has its error in the answer.
-[[operations]]
-include-operation-id = ["predict_stream"]
-checks.negative_data_rejection.expected-statuses = ["2xx", "4xx", "5xx"]
-"""
-
-
-HOOKS = """
-import schemathesis
-
-schemathesis.serializer.alias("application/x-ndjson", "text/plain")
-
-
-@schemathesis.hook
-def filter_case(context, case):
-    # A header that is not in the document is no reason to refuse a request: proxies add some.
-    return not any("unknown-property" in name.lower() for name in case.headers or ())
-"""
 
 
 def app_with_fake() -> FastAPI:
@@ -157,12 +121,8 @@ def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
     thread.start()
     try:
-        url = f"http://127.0.0.1:{sock.getsockname()[1]}/openapi.json"
-        (tmp_path / "schemathesis.toml").write_text(SCHEMATHESIS)
-        (tmp_path / "hooks.py").write_text(HOOKS)
-        options = "--checks all --seed 20 --max-examples 25 --max-time 20 --generation-database none --no-color"
-        command = [sys.executable, "-m", "schemathesis.cli", "run", url, *options.split(), "--wait-for-schema", "10"]
-        run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False)
+        url = f"http://127.0.0.1:{sock.getsockname()[1]}"
+        run = run_schemathesis(url, tmp_path, seed=20, max_examples=25, max_s=20)
     finally:
         server.should_exit = True
         thread.join()

@@ -21,6 +21,8 @@ from app.parsing import parse_predict, read_body, timeout_s
         (b'{"inputs": "a\xff"}', "The body is not valid UTF-8 (byte 13)."),
         (b'{"inputs": "\xed\xa0\x80"}', "The body is not valid UTF-8 (byte 12)."),
         (b'{"inputs": "\\ud800", "top_k": NaN}', "JSON is malformed: invalid character (byte 30)."),
+        (b'{"top_k": 2.0, "inputs": "\xff"}', "The body is not valid UTF-8 (byte 26)."),
+        (b'{"top_k": 2.0, "inputs": "a"', "The JSON ends too early (byte 28)."),
     ],
 )
 def test_what_is_not_json_is_located(body: bytes, detail: str) -> None:
@@ -40,6 +42,7 @@ def test_what_is_not_json_is_located(body: bytes, detail: str) -> None:
         ('{"inputs": [["a", "b"]]}', "Expected `str`, got `array` - at `$.inputs[0]`."),
         ('{"inputs": "a", "top_k": 0}', "Expected `int` >= 1 - at `$.top_k`."),
         ('{"inputs": "a", "top_k": 1.5}', "Expected `int | null`, got `float` - at `$.top_k`."),
+        ('{"top_k": 2.0, "inputs": 3}', "Expected `str | array`, got `int` - at `$.inputs`."),
         ('{"inputs": "a", "top_k": "2"}', "Expected `int | null`, got `str` - at `$.top_k`."),
         ('{"inputs": "a", "top_k": true}', "Expected `int | null`, got `bool` - at `$.top_k`."),
         ('{"inputs": "a", "parameters": {}}', "Object contains unknown field `parameters`."),
@@ -78,6 +81,7 @@ def test_lone_surrogates_become_replacement_characters(written: bytes, read: str
 
 def test_whole_number_written_as_a_float_is_a_whole_number() -> None:
     assert parse_predict(b'{"inputs": "a", "top_k": 2.0}').top_k == 2
+    assert parse_predict(rb'{"top_k": 2.0, "inputs": "\ud800"}').inputs == "\ufffd"
 
 
 @settings(max_examples=50, deadline=None)

@@ -16,7 +16,7 @@ import pytest
 from model.checkpoint import save_checkpoint
 from tests.app.test_admin import admin_headers
 from tests.app.test_server import process, wait_ready
-from tests.app.test_workers import _pids, _until, _value
+from tests.app.test_workers import _value, pids, wait_until
 from tests.conftest import make_checkpoint
 
 
@@ -51,14 +51,14 @@ def test_no_request_fails_while_a_signal_exchanges_the_model(tmp_path: Path) -> 
 
         thread = threading.Thread(target=ask, daemon=True)
         thread.start()
-        _until(lambda: bool(answers))
+        wait_until(lambda: bool(answers))
         for seed in (1, 2):
             versions.append(save_checkpoint(folder, make_checkpoint(seed=seed)))
             server.send_signal(signal.SIGHUP)
-            _until(lambda: bool(answers) and answers[-1][1] == versions[-1])
+            wait_until(lambda: bool(answers) and answers[-1][1] == versions[-1])
         shutil.rmtree(folder)
         server.send_signal(signal.SIGHUP)
-        _until(lambda: httpx2.get(f"{url}/models/tiny").json()["last_failure"] is not None)
+        wait_until(lambda: httpx2.get(f"{url}/models/tiny").json()["last_failure"] is not None)
         time.sleep(0.1)
         done.set()
         thread.join()
@@ -102,7 +102,7 @@ def test_all_workers_follow_a_new_one_too_and_a_full_disk_stops_nobody(
         wait_ready(url)
         version = save_checkpoint(folder, make_checkpoint(seed=2))
         server.send_signal(signal.SIGHUP)
-        _until(_all_answer(url, version))
+        wait_until(_all_answer(url, version))
 
         # Two changes, one right after the other: whichever worker gets the second one knows of the first.
         one = httpx2.put(f"{url}/admin/models/other", json={"path": "tiny"}, headers=admin_headers(), timeout=30)
@@ -113,14 +113,14 @@ def test_all_workers_follow_a_new_one_too_and_a_full_disk_stops_nobody(
             timeout=30,
         )
         assert (one.status_code, two.status_code) == (200, 200)
-        _until(_all_answer(url, second, "other"))
-        before = _pids(server)
+        wait_until(_all_answer(url, second, "other"))
+        before = pids(server)
         os.kill(min(before), signal.SIGKILL)
-        _until(lambda: len(_pids(server) - {min(before)}) == 2)
+        wait_until(lambda: len(pids(server) - {min(before)}) == 2)
         assert _all_answer(url, second, "other")()
 
         (board,) = temporary.glob("sluice-*")
-        for pid in _pids(server):
+        for pid in pids(server):
             _fill_disk(board, pid, str(pid))
             _fill_disk(board, pid, "plans")
         told = httpx2.delete(f"{url}/admin/models/other", headers=admin_headers(), timeout=30)
@@ -131,11 +131,11 @@ def test_all_workers_follow_a_new_one_too_and_a_full_disk_stops_nobody(
         assert _all_answer(url, second, "other")()
         version = save_checkpoint(folder, make_checkpoint(seed=3))
         server.send_signal(signal.SIGHUP)
-        _until(_all_answer(url, version))
+        wait_until(_all_answer(url, version))
         time.sleep(2.2)  # more than two attempts to leave the tallies
         assert _value(url, "sluice_ready") == 1
         full = [line for line in _messages(log) if line["message"].startswith("the other workers cannot be told this")]
         assert [line["cause"] for line in full] == ["No space left on device"] * 2  # one a worker
-        os.kill(min(_pids(server)), signal.SIGKILL)  # which its parent survives
-        _until(lambda: len(_pids(server)) == 2)
+        os.kill(min(pids(server)), signal.SIGKILL)  # which its parent survives
+        wait_until(lambda: len(pids(server)) == 2)
         assert server.poll() is None

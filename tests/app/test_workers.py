@@ -16,13 +16,13 @@ from app.board import Board, tell_restarts
 from tests.app.test_server import ROOT, process, wait_ready
 
 
-def _pids(server: subprocess.Popen[bytes]) -> set[int]:
+def pids(server: subprocess.Popen[bytes]) -> set[int]:
     children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
     commands = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
     return {pid for pid, command in commands.items() if b"spawn_main" in command}
 
 
-def _until(condition: Callable[[], bool]) -> None:
+def wait_until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline
@@ -49,23 +49,23 @@ def test_workers_share_the_work_and_one_that_dies_is_replaced(tiny_checkpoint: P
     arguments = ("--model", f"tiny={tiny_checkpoint}", "--workers", "2", "--drain-delay-s", "0")
     with process(tmp_path / "log", *arguments) as (server, url):
         wait_ready(url)
-        first = _pids(server)
+        first = pids(server)
         assert len(first) == 2
         assert [_predict(url) for _ in range(20)] == [200] * 20
         texts = 'sluice_texts_total{model="tiny"}'
         requests = 'sluice_http_requests_total{method="POST",route="/predict",status="200"}'
-        _until(lambda: _value(url, requests) == 20)  # what another worker counted is a second old
+        wait_until(lambda: _value(url, requests) == 20)  # what another worker counted is a second old
         assert _value(url, texts) == 20
         assert _value(url, "sluice_workers") == 2
 
         victim = min(first)
         os.kill(victim, signal.SIGKILL)
-        _until(lambda: len(_pids(server) - {victim}) == 2)
-        assert _pids(server) - first
+        wait_until(lambda: len(pids(server) - {victim}) == 2)
+        assert pids(server) - first
         # The new one takes connections only when it is warm: none is refused.
         assert [_predict(url) for _ in range(20)] == [200] * 20
-        _until(lambda: _value(url, texts) == 40)
-        _until(lambda: _value(url, "sluice_workers") == 2)
+        wait_until(lambda: _value(url, texts) == 40)
+        wait_until(lambda: _value(url, "sluice_workers") == 2)
         assert _value(url, "sluice_worker_restarts_total") == 1
         # Whichever worker answered, and whether it is still there: each request is in each figure once.
         assert _value(url, requests) == 40
@@ -90,10 +90,10 @@ def test_a_checkpoint_that_cannot_be_loaded_ends_all(tmp_path: Path) -> None:
 def test_workers_leave_when_their_parent_is_gone(tiny_checkpoint: Path, tmp_path: Path) -> None:
     with process(tmp_path / "log", "--model", str(tiny_checkpoint), "--workers", "2") as (server, url):
         wait_ready(url)
-        workers = _pids(server)
+        workers = pids(server)
         server.kill()
         server.wait()
-        _until(lambda: not any(_runs(pid) for pid in workers))
+        wait_until(lambda: not any(_runs(pid) for pid in workers))
 
 
 def _runs(pid: int) -> bool:
@@ -132,8 +132,8 @@ def test_ready_once_all_have_loaded(tmp_path: Path) -> None:
 
 def test_workers_leave_when_their_parent_went_before_they_had_begun(tiny_checkpoint: Path, tmp_path: Path) -> None:
     with process(tmp_path / "log", "--model", str(tiny_checkpoint), "--workers", "2") as (server, _):
-        _until(lambda: len(_pids(server)) == 2)
-        workers = _pids(server)
+        wait_until(lambda: len(pids(server)) == 2)
+        workers = pids(server)
         server.kill()
         server.wait()
-        _until(lambda: not any(_runs(pid) for pid in workers))
+        wait_until(lambda: not any(_runs(pid) for pid in workers))

@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 import pytest
 import uvloop
 
-from benchmarks._http import LOST, OK, Connection, OpenLoop, Tally, chunks, closed_loop, connect, content_length, render
+from benchmarks._http import LOST, OK, Connection, Tally, chunks, closed_loop, connect, content_length, render
+from benchmarks._open_loop import OpenLoop
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 REFUSED = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n"

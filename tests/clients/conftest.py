@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.test_server import process, wait_ready
+from tests.app.test_server import ROOT, process, wait_ready
+
+FETCHED = ROOT / "build" / "clients"
+"""What `make clients` made: a virtual environment, and Node's packages."""
 
 
 @pytest.fixture(scope="session")

@@ -3,22 +3,21 @@
 import importlib
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
+from tests.clients.conftest import FETCHED
+
 
 @pytest.fixture(scope="module")
 def generated(address: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that holds the package `sluice_client`."""
-    generator = shutil.which("openapi-python-client") or shutil.which(
-        "openapi-python-client", path=str(Path(sys.executable).parent)
-    )
+    generator = shutil.which("openapi-python-client", path=FETCHED / "bin")
     if generator is None:
-        pytest.skip("no openapi-python-client here")
+        pytest.skip("no openapi-python-client here: `make clients`")
     pytest.importorskip("attrs")
     folder = tmp_path_factory.mktemp("generated")
     (folder / "config.yaml").write_text("package_name_override: sluice_client\npost_hooks: []\n")

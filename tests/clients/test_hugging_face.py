@@ -10,6 +10,8 @@ import pytest
 from huggingface_hub import InferenceClient
 from huggingface_hub.errors import HfHubHTTPError
 
+from tests.clients.conftest import FETCHED
+
 TEXT = "a good and charming film"
 
 
@@ -48,13 +50,9 @@ console.log(JSON.stringify(answer));
 
 
 def test_hugging_face_js(address: str, tmp_path: Path) -> None:
-    """Runs where Node and the package are: `npm install -g @huggingface/inference`."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        pytest.skip("no Node here")
-    modules = subprocess.run([npm, "root", "-g"], capture_output=True, text=True, check=True).stdout.strip()
-    if not (Path(modules) / "@huggingface" / "inference").is_dir():
-        pytest.skip("no @huggingface/inference here")
+    node, modules = shutil.which("node"), FETCHED / "node_modules"
+    if node is None or not (modules / "@huggingface" / "inference").is_dir():
+        pytest.skip("no Node or no @huggingface/inference here: `make clients`")
     (tmp_path / "node_modules").symlink_to(modules)
     script = tmp_path / "classify.mjs"
     script.write_text(SCRIPT)
