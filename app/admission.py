@@ -2,6 +2,7 @@
 
 import math
 import threading
+import time
 
 from app.errors import Overloaded
 
@@ -50,6 +51,7 @@ class Admission:
         self._max_tokens = max_tokens
         self._computed_tokens = 0.0
         self._computing_s = 0.0
+        self._promised_until = 0.0
 
     def admit(self, texts: int, tokens: int, timeout_s: float) -> Permit:
         """Room for one request, all or nothing.
@@ -65,7 +67,7 @@ class Admission:
             full = self._is_full(texts, tokens, 1.0)
             if self.texts and (full or wait_s > timeout_s):
                 reason = "The queue has no room for this request" if full else "The answer would come too late"
-                raise Overloaded(f"{reason}; try again later.", max(1, min(math.ceil(wait_s), MAX_RETRY_AFTER_S)))
+                raise Overloaded(f"{reason}; try again later.", self._appointment_s(texts, wait_s))
             self.texts += texts
             self.tokens += tokens
         return Permit(self, texts, tokens)
@@ -84,6 +86,17 @@ class Admission:
 
     def _is_full(self, texts: int, tokens: int, share: float) -> bool:
         return self.texts + texts > share * self._max_texts or self.tokens + tokens > share * self._max_tokens
+
+    def _appointment_s(self, texts: int, wait_s: float) -> int:
+        """Seconds after which to come back: behind what is under way, and behind those told so before.
+
+        Told the same time, all who were refused would come at once, and most of them in vain.
+        """
+        now = time.monotonic()
+        appointment = min(max(self._promised_until, now + wait_s), now + MAX_RETRY_AFTER_S)
+        # As if its texts were as long as those under way; their tokens are not counted yet.
+        self._promised_until = appointment + wait_s * texts / self.texts
+        return max(1, min(math.ceil(appointment - now), MAX_RETRY_AFTER_S))
 
     def _wait_s(self) -> float:
         """Seconds until what is under way now is done, at the measured rate; 0 before anything was measured."""

@@ -120,7 +120,8 @@ class Connection(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._doing: tuple[Phase, object] | None = None
+        self._doing: Phase | None = None
+        self._subject: object = None
         self._since = 0.0
         self._progress: _Progress | None = None
         self._useless_bytes = 0
@@ -145,21 +146,21 @@ class Connection(HttpToolsProtocol):
 
     def look(self, now: float) -> None:
         """What it is doing, and whether that takes too long."""
-        doing = self._phase()
-        if doing != self._doing:
-            self._doing, self._since = doing, now
-        elif now - self._since > self.server_state.bounds_s[doing[0]]:
-            self._cut(doing[0])
+        doing, subject = self._phase()
+        if doing is not self._doing or subject is not self._subject:
+            self._doing, self._subject, self._since = doing, subject, now
+        elif now - self._since > self.server_state.bounds_s[doing]:
+            self._cut(doing)
 
     def _phase(self) -> tuple[Phase, object]:
-        """With the object that changes when the same thing begins anew."""
+        """With the object that is another one when the same thing begins anew."""
         cycle = self.cycle
         if self.transport.is_closing():
             return Phase.CLOSING, None
         if self.scope is None:
             return Phase.SILENT, None
         if cycle is None or cycle.scope is not self.scope:
-            return Phase.HEADERS, id(self.scope)
+            return Phase.HEADERS, self.scope
         if cycle.response_complete:
             return Phase.IDLE, cycle
         if cycle.more_body and not cycle.response_started:

@@ -64,3 +64,16 @@ def test_retry_after_is_bounded() -> None:
     with pytest.raises(Overloaded) as refused:
         admission.admit(1, 1, 1e9)
     assert refused.value.retry_after_s == MAX_RETRY_AFTER_S
+
+
+def test_those_who_are_refused_are_told_to_come_one_after_another() -> None:
+    admission = Admission(max_texts=10, max_tokens=10_000)
+    admission.computed(1000, 1.0)
+    admission.admit(10, 4000, 1)  # 4 s of work: a text takes 0.4 s
+    told = []
+    for _ in range(200):
+        with pytest.raises(Overloaded) as refused:
+            admission.admit(5, 1, 60)
+        told.append(refused.value.retry_after_s)
+    assert told[:4] == [4, 6, 8, 10]
+    assert told[-1] == MAX_RETRY_AFTER_S
