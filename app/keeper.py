@@ -103,7 +103,7 @@ class Keeper:
         self._loading_thread.shutdown(wait=False)
 
     def reload(self) -> None:
-        """Begins to exchange what lies in its folder in another version than is served. For a signal."""
+        """Begins to exchange what lies in its folder in another version than is served; call it on the event loop."""
         logger.info("reloading")
         self._spawn(self._reload(insist=True))
 

@@ -1,6 +1,5 @@
 """The process around the application: its socket, its signals, its leaving."""
 
-import asyncio
 import os
 import signal
 import socket
@@ -90,18 +89,7 @@ class Server(uvicorn.Server):
         self._drain_delay_s = settings.drain_delay_s
         self._leave_at = float("inf")
         self._parent = parent
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """uvicorn's; from here on a SIGHUP reloads, one that came before too."""
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._keeper.reload)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
-        await super().startup(sockets)
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """uvicorn's; nothing is reloaded any more."""
-        asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        await super().shutdown(sockets)
+        self._reload = False
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The first signal drains, Ctrl-C without the delay; a second one ends the process at once."""
@@ -110,12 +98,19 @@ class Server(uvicorn.Server):
         for handled in (signal.SIGINT, signal.SIGTERM):
             signal.signal(handled, signal.SIG_DFL)
 
+    def handle_reload(self, _sig: int, _frame: FrameType | None) -> None:
+        """Lets the next tick reload the models."""
+        self._reload = True
+
     async def on_tick(self, counter: int) -> bool:
-        """Ten times a second: is it time to leave?"""
+        """Ten times a second: is it time to leave, or to reload?"""
         if self._models.failure is not None or time.monotonic() >= self._leave_at:
             self.should_exit = True
         if counter % TICKS_PER_SWEEP == 0:
             await self._door.sweep()
+        if self._reload:
+            self._reload = False
+            self._keeper.reload()
         if self._parent is not None:
             if not self._models.live or os.getppid() != self._parent:
                 self.should_exit = True
@@ -137,10 +132,15 @@ class Server(uvicorn.Server):
 def run(app: FastAPI, settings: Settings, sock: socket.socket, *, parent: int | None = None) -> None:
     """Serves until a signal comes or loading fails; what is in flight is finished within the drain timeout.
 
+    A SIGHUP reloads the models, one that was held back too.
+
     Raises:
         Exception: whatever made a model fail to load.
     """
-    Server(app, settings, parent=parent).run(sockets=[sock])
+    server = Server(app, settings, parent=parent)
+    signal.signal(signal.SIGHUP, server.handle_reload)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+    server.run(sockets=[sock])
     failure: Exception | None = app.state.models.failure
     if failure is not None:
         raise failure
