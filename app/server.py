@@ -1,5 +1,6 @@
 """The process around the application: its socket, its signals, its leaving."""
 
+import asyncio
 import os
 import signal
 import socket

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
+from benchmarks._memory import MEGABYTE
 from benchmarks.reload import Result, scores_of
-from benchmarks.soak import MEGABYTE
 
 
 def _result(memory: tuple[int, ...] = (100, 100, 100)) -> Result:
