@@ -1,7 +1,7 @@
 """`/admin`: which checkpoints are served, changed while they are.
 
-The routes exist only where the setting `admin` is on. Who may use them is not decided here: the layer of API keys
-stands in front of all routes and asks for a key with the role `admin`. Without such keys keep them from the network.
+The routes exist only where the setting `admin` is on. Who may use them is not decided here: `app.guard`
+stands in front of all routes and asks for a key of the role `admin`.
 """
 
 import asyncio

@@ -329,6 +329,8 @@ class Settings(BaseModel):
                 raise ValueError(
                     f"{small} ({getattr(self, small)}) is more than {large} ({getattr(self, large)}): {consequence}"
                 )
+        if self.admin and not self.api_keys and self.api_keys_file is None:
+            raise ValueError("admin needs api_keys or api_keys_file: /admin answers keys of the role admin only")
         for name in [*self.canary, *self.shadow]:
             if name not in self.model:
                 raise ValueError(f"there is no model {name} that a second version could stand beside")

@@ -12,14 +12,14 @@ import pytest
 from app.main import create_app
 from model.checkpoint import save_checkpoint
 from tests.app.conftest import make_settings, running, until
+from tests.app.test_keys import made
 from tests.conftest import make_checkpoint
 
 pytestmark = pytest.mark.anyio
 
 
-def admin_headers() -> dict[str, str]:
-    """What a request of an administrator has besides."""
-    return {}
+HEADERS, KEY = made("ops", roles="predict,admin")
+"""Of an administrator."""
 
 
 @pytest.fixture(scope="session")
@@ -43,10 +43,10 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 async def client(checkpoints: Path) -> AsyncIterator[httpx2.AsyncClient]:
     model = {"tiny": checkpoints / "first"}
-    app = create_app(make_settings(model=model, admin=True, models_folder=checkpoints, dtype="float32"))
+    app = create_app(make_settings(model=model, admin=True, models_folder=checkpoints, api_keys=KEY, dtype="float32"))
     async with running(app) as client:
         await until(lambda: app.state.models.ready)
-        client.headers.update(admin_headers())
+        client.headers.update(HEADERS)
         yield client
 
 
@@ -158,23 +158,24 @@ async def test_a_refusal_says_which_file_and_not_where_it_lies(client: httpx2.As
 
 async def test_without_a_folder_only_what_the_command_line_named(checkpoints: Path) -> None:
     model = {"tiny": checkpoints / "first"}
-    app = create_app(make_settings(model=model, admin=True, dtype="float32"))
+    app = create_app(make_settings(model=model, admin=True, api_keys=KEY, dtype="float32"))
     async with running(app) as client:
-        client.headers.update(admin_headers())
+        client.headers.update(HEADERS)
         refused = await client.put("/admin/models/tiny", json={"path": str(checkpoints / "third")})
         named = await client.put("/admin/models/tiny", json={"path": str(checkpoints / "first")})
     assert (refused.status_code, named.status_code) == (403, 200)
 
 
 async def test_there_is_no_admin_unless_it_is_asked_for(checkpoints: Path) -> None:
-    app = create_app(make_settings(model={"tiny": checkpoints / "first"}))
+    app = create_app(make_settings(model={"tiny": checkpoints / "first"}, api_keys=KEY))
     async with running(app) as client:
+        client.headers.update(HEADERS)
         assert (await client.get("/admin/models")).status_code == 404
         assert "/admin/models" not in (await client.get("/openapi.json")).text
 
 
 def test_the_routes_are_documented(checkpoints: Path) -> None:
-    document = create_app(make_settings(model={"tiny": checkpoints / "first"}, admin=True)).openapi()
+    document = create_app(make_settings(model={"tiny": checkpoints / "first"}, admin=True, api_keys=KEY)).openapi()
     admin = {path: operations for path, operations in document["paths"].items() if path.startswith("/admin")}
     assert {(path, method) for path, operations in admin.items() for method in operations} == {
         ("/admin/models", "get"),

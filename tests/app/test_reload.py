@@ -14,7 +14,7 @@ import httpx2
 import pytest
 
 from model.checkpoint import save_checkpoint
-from tests.app.test_admin import admin_headers
+from tests.app.test_admin import HEADERS, KEY
 from tests.app.test_server import process, wait_ready
 from tests.app.test_workers import _value, pids, wait_until
 from tests.conftest import make_checkpoint
@@ -22,7 +22,9 @@ from tests.conftest import make_checkpoint
 
 def _version(url: str, model: str | None = None) -> str | None:
     # A new connection each time: any worker may take it.
-    response = httpx2.post(f"{url}/predict", json={"inputs": "a good film", "model": model}, timeout=30)
+    response = httpx2.post(
+        f"{url}/predict", json={"inputs": "a good film", "model": model}, headers=HEADERS, timeout=30
+    )
     return response.json()["version"] if response.status_code == 200 else None
 
 
@@ -95,6 +97,7 @@ def test_all_workers_follow_a_new_one_too_and_a_full_disk_stops_nobody(
     save_checkpoint(folder, make_checkpoint(seed=0))
     second = save_checkpoint(tmp_path / "models" / "second", make_checkpoint(seed=1))
     arguments = ["--model", f"tiny={folder}", "--workers", "2", "--admin", "--models-folder", str(folder.parent)]
+    arguments += ["--api-keys", KEY, "--public-metrics"]
     with process(log, *arguments) as (server, url):
         for _ in range(5):  # before the workers can heed it: it must end none of them
             server.send_signal(signal.SIGHUP)
@@ -105,11 +108,11 @@ def test_all_workers_follow_a_new_one_too_and_a_full_disk_stops_nobody(
         wait_until(_all_answer(url, version))
 
         # Two changes, one right after the other: whichever worker gets the second one knows of the first.
-        one = httpx2.put(f"{url}/admin/models/other", json={"path": "tiny"}, headers=admin_headers(), timeout=30)
+        one = httpx2.put(f"{url}/admin/models/other", json={"path": "tiny"}, headers=HEADERS, timeout=30)
         two = httpx2.put(
             f"{url}/admin/models/other/candidate",
             json={"path": "second", "share": 1},
-            headers=admin_headers(),
+            headers=HEADERS,
             timeout=30,
         )
         assert (one.status_code, two.status_code) == (200, 200)
@@ -123,7 +126,7 @@ def test_all_workers_follow_a_new_one_too_and_a_full_disk_stops_nobody(
         for pid in pids(server):
             _fill_disk(board, pid, str(pid))
             _fill_disk(board, pid, "plans")
-        told = httpx2.delete(f"{url}/admin/models/other", headers=admin_headers(), timeout=30)
+        told = httpx2.delete(f"{url}/admin/models/other", headers=HEADERS, timeout=30)
         assert told.status_code == 503
         assert told.json()["detail"] == (
             "The other processes of this server cannot be told: No space left on device. Nothing has changed."
