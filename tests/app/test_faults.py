@@ -133,8 +133,13 @@ async def test_clock_that_jumps_moves_no_deadline(
 
 WALL_CLOCK = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "datetime.today", "date.today"}
 
-DATES = {"keeper.py": ["time.time"], "vllm.py": ["time.time"]}
-"""Where a date is meant: since when a version is served or refused, and the `created` of vLLM's answers."""
+DATES = {
+    "keeper.py": ["time.time"],
+    "models.py": ["time.time"],
+    "otel.py": ["time.time_ns"],
+    "vllm.py": ["time.time"],
+}
+"""Where a date is meant: since when a version is served or refused, when a span began, `created` in the form of vLLM."""
 
 
 def wall_clocks(source: str) -> list[str]:
