@@ -139,7 +139,7 @@ DATES = {
     "otel.py": ["time.time_ns"],
     "vllm.py": ["time.time"],
 }
-"""Where a date is meant: since when a version is served or refused, when a span began, `created` in the form of vLLM."""
+"""Where a date is meant: of a version that is served or refused, of a span, `created` in the form of vLLM."""
 
 
 def wall_clocks(source: str) -> list[str]:

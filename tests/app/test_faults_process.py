@@ -23,8 +23,8 @@ from app.server import Server, listen
 from benchmarks._server import Running
 from benchmarks.drain import drain
 from tests.app.conftest import FakeClassifier, make_settings, until
-from tests.app.test_server import ROOT, process, wait_ready
-from tests.app.test_workers import pids, wait_until
+from tests.app.test_server import ROOT, process, wait_ready, wait_until
+from tests.app.test_workers import pids
 
 NUM_CALLERS = 6
 CGROUPS = Path("/sys/fs/cgroup")

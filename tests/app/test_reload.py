@@ -15,8 +15,8 @@ import pytest
 
 from model.checkpoint import save_checkpoint
 from tests.app.test_admin import HEADERS, KEY
-from tests.app.test_server import process, wait_ready
-from tests.app.test_workers import _value, pids, wait_until
+from tests.app.test_server import process, wait_ready, wait_until
+from tests.app.test_workers import _value, pids
 from tests.conftest import make_checkpoint
 
 

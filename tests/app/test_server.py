@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,6 +41,14 @@ def process(log: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[bytes
             yield server, json.loads(log.read_text().splitlines()[0])["url"]
         finally:
             server.kill()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Waits half a minute at most."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def wait_ready(url: str) -> None:
@@ -79,10 +87,11 @@ def test_second_signal_leaves_at_once(tiny_checkpoint: Path, tmp_path: Path) -> 
     with process(tmp_path / "log", "--model", str(tiny_checkpoint), "--drain-delay-s", "60") as (server, url):
         assert httpx2.get(f"{url}/health/live").status_code == 200
         server.send_signal(signal.SIGTERM)
-        time.sleep(0.2)
+        # Two signals that nobody has heeded yet are one.
+        wait_until(lambda: "shutting down" in httpx2.get(f"{url}/health/ready").text)
         assert server.poll() is None
         server.send_signal(signal.SIGTERM)
-        assert server.wait(5) == -signal.SIGTERM
+        assert server.wait(30) == -signal.SIGTERM
 
 
 def test_port_in_use_is_a_sentence() -> None:

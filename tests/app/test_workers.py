@@ -6,27 +6,18 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx2
 
 from app.board import Board, tell_restarts
-from tests.app.test_server import ROOT, process, wait_ready
+from tests.app.test_server import ROOT, process, wait_ready, wait_until
 
 
 def pids(server: subprocess.Popen[bytes]) -> set[int]:
     children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
     commands = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
     return {pid for pid, command in commands.items() if b"spawn_main" in command}
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def _predict(url: str) -> int:
