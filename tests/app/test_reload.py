@@ -87,6 +87,11 @@ def _fill_disk(folder: Path, pid: int, name: str) -> None:
         time.sleep(0.01)
 
 
+def _full(log: Path) -> list[str]:
+    """The causes for which workers could not leave their tallies."""
+    return [m["cause"] for m in _messages(log) if m["message"].startswith("the other workers cannot be told this")]
+
+
 def test_all_workers_follow_a_new_one_too_and_a_full_disk_stops_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,10 +140,10 @@ def test_all_workers_follow_a_new_one_too_and_a_full_disk_stops_nobody(
         version = save_checkpoint(folder, make_checkpoint(seed=3))
         server.send_signal(signal.SIGHUP)
         wait_until(_all_answer(url, version))
-        time.sleep(2.2)  # more than two attempts to leave the tallies
+        wait_until(lambda: len(_full(log)) == 2)
+        time.sleep(1.2)  # more than one attempt later
         assert _value(url, "sluice_ready") == 1
-        full = [line for line in _messages(log) if line["message"].startswith("the other workers cannot be told this")]
-        assert [line["cause"] for line in full] == ["No space left on device"] * 2  # one a worker
+        assert _full(log) == ["No space left on device"] * 2  # one a worker
         os.kill(min(pids(server)), signal.SIGKILL)  # which its parent survives
         wait_until(lambda: len(pids(server)) == 2)
         assert server.poll() is None
