@@ -75,7 +75,7 @@ class Batcher:
     Attributes:
         admission: texts and tokens under way.
         restarts: how often the device thread died and was replaced.
-        mirror: told of each job that is taken, if there is one.
+        mirror: told of each job that is taken and of its texts, if there is one.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Batcher:
     ) -> None:
         self.admission = Admission(max_texts=limits.max_queue_texts, max_tokens=limits.max_queue_tokens)
         self.restarts = 0
-        self.mirror: Callable[[Job], None] | None = None
+        self.mirror: Callable[[Job, Sequence[str]], None] | None = None
         self._classifier = classifier
         self._limits = limits
         self._metrics = metrics
@@ -153,7 +153,8 @@ class Batcher:
         """
         if self.state not in ("running", "restarting"):
             raise NotReady(f"The model is {self.state}.", retry_after_s=5)
-        missing, known = self._cache.recall(texts)
+        digests = self._cache.digests(texts)
+        missing, known = self._cache.recall(digests) if digests else (list(range(len(texts))), [])
         self._metrics.recalled(hits=len(known), misses=len(missing))
         estimates = self._estimates([texts[index] for index in missing])
         try:
@@ -161,11 +162,11 @@ class Batcher:
         except Overloaded:
             self._metrics.dropped("overload", len(texts))
             raise
-        job = Job(texts, timeout_s)
+        job = Job(texts, timeout_s, digests)
         self._jobs.add(job)
         job.done.add_done_callback(lambda _: self._finish(job, permit.release))
         if self.mirror is not None:
-            self.mirror(job)
+            self.mirror(job, texts)
         for index, answer in known:
             job.encoded[index] = answer.encoded
             job.settle(index, answer.probabilities)
@@ -213,7 +214,7 @@ class Batcher:
     def _encode(self, job: Job, chunk: Sequence[int], count_tokens: Callable[[int], None]) -> list[Item]:
         if job.started_at == job.admitted_at:
             job.started_at = time.monotonic()
-        results = by_halves(self._encode_texts, [job.texts[index] for index in chunk])
+        results = by_halves(self._encode_texts, [job.take(index) for index in chunk])
         items = []
         for index, result in zip(chunk, results, strict=True):
             if isinstance(result, Exception):
@@ -282,9 +283,9 @@ class Batcher:
         self._metrics.computed(texts=len(batch), tokens=tokens, padded_tokens=padded, seconds=seconds)
         pairs = list(zip(batch, results, strict=True))
         self._cache.keep(
-            (item.job.texts[item.index], Answer(result, item.encoded))
+            (item.job.digests[item.index], Answer(result, item.encoded))
             for item, result in pairs
-            if not isinstance(result, Exception)
+            if item.job.digests and not isinstance(result, Exception)
         )
         for item, result in pairs:
             item.job.settle(item.index, self._failure("compute", result) if isinstance(result, Exception) else result)

@@ -35,13 +35,14 @@ class ResultCache:
     def __len__(self) -> int:
         return len(self._answers)
 
-    def recall(self, texts: Sequence[str]) -> tuple[list[int], list[tuple[int, Answer]]]:
+    def digests(self, texts: Sequence[str]) -> list[bytes]:
+        """What the texts are remembered by; nothing if none is remembered."""
+        return [_digest(text) for text in texts] if self._max_texts else []
+
+    def recall(self, digests: Sequence[bytes]) -> tuple[list[int], list[tuple[int, Answer]]]:
         """Indexes of the texts that have to be computed, and the answers to the others by index."""
-        if not self._max_texts:
-            return list(range(len(texts))), []
         missing, known = [], []
-        for index, text in enumerate(texts):
-            digest = _digest(text)
+        for index, digest in enumerate(digests):
             answer = self._answers.get(digest)
             if answer is None:
                 missing.append(index)
@@ -50,12 +51,9 @@ class ResultCache:
                 known.append((index, answer))
         return missing, known
 
-    def keep(self, answers: Iterable[tuple[str, Answer]]) -> None:
-        """Remembers these, and forgets those that were not asked for longest."""
-        if not self._max_texts:
-            return
-        for text, answer in answers:
-            self._answers[_digest(text)] = answer
+    def keep(self, answers: Iterable[tuple[bytes, Answer]]) -> None:
+        """Remembers these, by digest, and forgets those that were not asked for longest."""
+        self._answers.update(answers)
         while len(self._answers) > self._max_texts:
             self._answers.popitem(last=False)
 

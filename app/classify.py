@@ -43,26 +43,23 @@ class Classified:
 
     Attributes:
         model: whose answers they are.
-        texts: as they came.
         job: the distinct ones that are not too long.
-        max_chars: what is too long.
+        places: of each text as it came, where it is in the job, or why it is not.
     """
 
     model: ServedModel
-    texts: Sequence[str]
     job: Job
-    max_chars: int
+    places: Sequence[int | TextTooLong]
 
     def each(self, answer: Callable[[Probabilities, Encoded], T], failure: Callable[[Exception], T]) -> list[T]:
         """One value a text, in order; equal texts share theirs."""
-        job = self.job
-        values: dict[str, T] = {}
-        for text, outcome, encoded in zip(job.texts, job.outcomes, job.encoded, strict=True):
+        values: dict[int, T] = {}
+        for index, (outcome, encoded) in enumerate(zip(self.job.outcomes, self.job.encoded, strict=True)):
             if isinstance(outcome, Exception):
-                values[text] = failure(outcome)
+                values[index] = failure(outcome)
             elif outcome is not None and encoded is not None:
-                values[text] = answer(outcome, encoded)
-        return [values[text] if text in values else failure(self._too_long(text)) for text in self.texts]
+                values[index] = answer(outcome, encoded)
+        return [values[place] if isinstance(place, int) else failure(place) for place in self.places]
 
     @property
     def outcomes(self) -> list[Outcome]:
@@ -82,11 +79,8 @@ class Classified:
             values.append(answer(*outcome))
         return values
 
-    def _too_long(self, text: str) -> TextTooLong:
-        return TextTooLong(f"The text has {len(text)} characters; the limit is {self.max_chars}.")
-
     def _placed(self, error: Exception, index: int) -> Exception:
-        if len(self.texts) == 1 or not isinstance(error, AppError):
+        if len(self.places) == 1 or not isinstance(error, AppError):
             return error
         return type(error)(f"{error} It is text {index} of the request, counted from 0.")
 
@@ -105,20 +99,25 @@ def begin(model: ServedModel, texts: Sequence[str], timeout_s: float, max_chars:
     Raises:
         Overloaded, NotReady: the model does not take them now.
     """
-    distinct = dict.fromkeys(texts)
-    short = [text for text in distinct if len(text) <= max_chars]
-    classified = Classified(model, texts, model.batcher.submit(short, timeout_s), max_chars)
-    if len(short) < len(distinct):
-        for text in texts:
-            if len(text) > max_chars:
-                model.metrics.failed(classified._too_long(text))
+    distinct: dict[str, int] = {}
+    places = [
+        distinct.setdefault(text, len(distinct))
+        if len(text) <= max_chars
+        else TextTooLong(f"The text has {len(text)} characters; the limit is {max_chars}.")
+        for text in texts
+    ]
+    classified = Classified(model, model.batcher.submit(list(distinct), timeout_s), places)
+    for place in places:
+        if isinstance(place, TextTooLong):
+            model.metrics.failed(place)
     return classified
 
 
-async def classify(
-    model: ServedModel, settings: Settings, scope: Scope, receive: Receive, texts: Sequence[str]
-) -> Classified:
-    """All the steps, for a request whose body has been read.
+def classify(model: ServedModel, settings: Settings, scope: Scope, texts: Sequence[str]) -> Classified:
+    """Sends the texts of a request whose body has been read on their way; await `finished`.
+
+    Call it from a function that ends: whoever still holds the body or the texts while the answers are awaited holds
+    megabytes, for each request that waits.
 
     Raises:
         AppError: the request gets no answer; says why.
@@ -131,14 +130,23 @@ async def classify(
     record.job = classified.job
     if record.account is not None:
         record.account.classified(len(texts))
+    return classified
+
+
+async def finished(classified: Classified, scope: Scope, receive: Receive) -> Classified:
+    """Waits for all answers.
+
+    Raises:
+        AppError: there is none; says why.
+    """
     await _finish(classified.job, receive)
-    record.tokens = classified.job.num_tokens
+    RequestRecord.of(scope).tokens = classified.job.num_tokens
     return classified
 
 
 async def built(models: Models, classified: Classified, build: Callable[[], T]) -> T:
     """What `build` makes of the outcomes; it runs in a thread where it would hold up the event loop."""
-    if len(classified.texts) * len(classified.model.classifier.labels) > INLINE_SCORES:
+    if len(classified.places) * len(classified.model.classifier.labels) > INLINE_SCORES:
         return await asyncio.get_running_loop().run_in_executor(models.tokenisers, build)
     return build()
 

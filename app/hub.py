@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from app.classify import answer, built, classify, texts_of
+from app.classify import Classified, answer, built, classify, finished, texts_of
 from app.errors import InvalidRequest
 from app.models import Models, ServedModel
 from app.parsing import Parser, read_body
@@ -69,17 +69,21 @@ class Hub:
         Raises:
             AppError: it gets no answer; says why.
         """
-        call = _parse(await read_body(scope, receive, self._settings.max_body_bytes))
-        parameters = call.parameters or HubParameters()
-        model = self._models.get(None)
-        _check_function(model, parameters.function_to_apply)
-        classified = await classify(model, self._settings, scope, receive, texts_of(call.inputs))
+        begun, top_k = self._begin(scope, await read_body(scope, receive, self._settings.max_body_bytes))
+        classified = await finished(begun, scope, receive)
+        labels = classified.model.classifier.labels
 
         def build() -> bytes:
-            labels, top_k = model.classifier.labels, parameters.top_k
             return _encode(classified.all(lambda row, encoded: prediction(labels, row, encoded, top_k).scores))
 
         await answer(send, classified, await built(self._models, classified, build))
+
+    def _begin(self, scope: Scope, body: bytes) -> tuple[Classified, int | None]:
+        call = _parse(body)
+        parameters = call.parameters or HubParameters()
+        model = self._models.get(None)
+        _check_function(model, parameters.function_to_apply)
+        return classify(model, self._settings, scope, texts_of(call.inputs)), parameters.top_k
 
 
 def _check_function(model: ServedModel, wanted: str | None) -> None:

@@ -25,14 +25,18 @@ class Job:
     Attributes:
         done: resolves when every text has an outcome, or raises why the request got none. Cancelling it (what
             happens when the task that awaits it is cancelled) abandons the job.
+        num_texts: of the job.
+        digests: of the texts, if answers are remembered; else empty.
         encoded: each text's tokens, None until it is tokenised.
         outcomes: each text's probabilities, or the exception that befell it alone.
         num_tokens: of all texts, after truncation; complete when the job is done.
     """
 
-    def __init__(self, texts: Sequence[str], timeout_s: float) -> None:
+    def __init__(self, texts: Sequence[str], timeout_s: float, digests: Sequence[bytes] = ()) -> None:
         loop = asyncio.get_running_loop()
-        self.texts = texts
+        self._texts = list(texts)
+        self.num_texts = len(texts)
+        self.digests = digests
         self.encoded: list[Encoded | None] = [None] * len(texts)
         self.outcomes: list[Probabilities | Exception | None] = [None] * len(texts)
         self.done: asyncio.Future[None] = loop.create_future()
@@ -42,6 +46,11 @@ class Job:
         self.done.add_done_callback(lambda _: timer.cancel())
         if not texts:
             self.done.set_result(None)
+
+    def take(self, index: int) -> str:
+        """A text, once: the job does not keep what may be megabytes while its few numbers wait for the device."""
+        text, self._texts[index] = self._texts[index], ""
+        return text
 
     @property
     def alive(self) -> bool:

@@ -284,17 +284,17 @@ class ModelMetrics:
     def finished(self, job: Job) -> None:
         """A job ended, well or badly."""
         if job.done.cancelled():
-            self.dropped("disconnect", len(job.texts))
+            self.dropped("disconnect", job.num_texts)
         elif error := job.done.exception():
             causes = {DeadlineExceeded: "deadline", ClientGone: "disconnect"}
-            self.dropped(causes.get(type(error), "failure"), len(job.texts))
+            self.dropped(causes.get(type(error), "failure"), job.num_texts)
         else:
             self._answered(job)
 
     def _answered(self, job: Job) -> None:
-        self._texts.inc(len(job.texts))
+        self._texts.inc(job.num_texts)
         self._version_requests.inc()
-        self._version_texts.inc(len(job.texts))
+        self._version_texts.inc(job.num_texts)
         self._tokens.inc(job.num_tokens)
         self._truncated.inc(sum(encoded is not None and encoded.truncated for encoded in job.encoded))
         for stage, seconds in zip(self._stages, job.stages_s(), strict=True):

@@ -5,7 +5,7 @@ A FastAPI route with pydantic models costs about 100 µs a request more than thi
 
 from starlette.types import Receive, Scope, Send
 
-from app.classify import answer, built, classify, texts_of
+from app.classify import Classified, answer, built, classify, finished, texts_of
 from app.contract import Probabilities
 from app.models import Models
 from app.parsing import parse_predict, read_body
@@ -33,12 +33,10 @@ class Predict:
         Raises:
             AppError: it gets no answer, or none of its texts does; says why.
         """
-        body = await read_body(scope, receive, self._settings.max_body_bytes)
-        call = parse_predict(body)
-        model = self._models.get(call.model)
-        classified = await classify(model, self._settings, scope, receive, texts_of(call.inputs))
-
-        labels, top_k = model.classifier.labels, call.top_k
+        begun, top_k = self._begin(scope, await read_body(scope, receive, self._settings.max_body_bytes))
+        classified = await finished(begun, scope, receive)
+        model = classified.model
+        labels = model.classifier.labels
 
         def entry(row: Probabilities, encoded: Encoded) -> Entry:
             return prediction(labels, row, encoded, top_k)
@@ -47,3 +45,8 @@ class Predict:
             return predict_body(model, classified.each(entry, failed))
 
         await answer(send, classified, await built(self._models, classified, build))
+
+    def _begin(self, scope: Scope, body: bytes) -> tuple[Classified, int | None]:
+        call = parse_predict(body)
+        model = self._models.get(call.model)
+        return classify(model, self._settings, scope, texts_of(call.inputs)), call.top_k

@@ -19,6 +19,7 @@ from app.connections import Connection, Door, raise_descriptor_limit
 from app.errors import SettingsError
 from app.keeper import Keeper
 from app.main import create_app
+from app.memory import return_large
 from app.metrics import Metrics
 from app.models import Models
 from app.settings import Settings
@@ -138,6 +139,7 @@ def run(app: FastAPI, settings: Settings, sock: socket.socket, *, parent: int | 
     Raises:
         Exception: whatever made a model fail to load.
     """
+    return_large()
     server = Server(app, settings, parent=parent)
     signal.signal(signal.SIGHUP, server.handle_reload)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})

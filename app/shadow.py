@@ -5,7 +5,7 @@ way, computes them in small batches and takes none while the other is busy. What
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from app.batching import Batcher, BatchLimits
 from app.contract import Classifier
@@ -56,18 +56,19 @@ class Shadow:
         self._timeout_s = timeout_s
         self._busy_texts = busy_texts
 
-    def __call__(self, job: Job) -> None:
+    def __call__(self, job: Job, texts: Sequence[str]) -> None:
         """Takes note of a job that has begun."""
         if random.random() < self._share:  # noqa: S311  # which requests are copied is no secret
-            job.done.add_done_callback(lambda _: self._copy(job))
+            copied = list(texts[:MAX_TEXTS])
+            job.done.add_done_callback(lambda _: self._copy(job, copied))
 
-    def _copy(self, job: Job) -> None:
+    def _copy(self, job: Job, texts: Sequence[str]) -> None:
         if job.done.cancelled() or job.done.exception():
             return
-        texts = job.texts[: max(0, MAX_TEXTS - self._candidate.admission.texts)]
+        texts = texts[: max(0, MAX_TEXTS - self._candidate.admission.texts)]
         if self._primary.admission.texts >= self._busy_texts:
             texts = texts[:0]
-        self._count(DROPPED, len(job.texts) - len(texts))
+        self._count(DROPPED, job.num_texts - len(texts))
         if not texts:
             return
         try:
@@ -79,7 +80,7 @@ class Shadow:
 
     def _compare(self, job: Job, copy: Job) -> None:
         if copy.done.cancelled() or copy.done.exception():
-            self._count(FAILED, len(copy.texts))
+            self._count(FAILED, copy.num_texts)
             return
         for answer, other in zip(job.outcomes, copy.outcomes, strict=False):
             if isinstance(answer, Exception) or answer is None:

@@ -210,7 +210,7 @@ class _Flow:
             await group.classified.job.done
         except AppError as error:
             return [error] * len(group.lines)
-        self.record.texts = (self.record.texts or 0) + len(group.classified.texts)
+        self.record.texts = (self.record.texts or 0) + len(group.classified.places)
         self.record.tokens = (self.record.tokens or 0) + group.classified.job.num_tokens
         return group.classified.outcomes
 

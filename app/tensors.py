@@ -94,7 +94,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def read_request(body: bytes, json_bytes: int | None) -> tuple[InferRequest, list[str]]:
-    """The request and its texts.
+    """The request, which no longer holds them, and its texts.
 
     Args:
         body: all of it.
@@ -116,6 +116,7 @@ def read_request(body: bytes, json_bytes: int | None) -> tuple[InferRequest, lis
         if rest:
             raise InvalidRequest("Bytes follow the JSON, but the input has no `binary_data_size`.")
         texts = _json_texts(tensor)
+        tensor.data = None
     else:
         if tensor.data is not None:
             raise InvalidRequest("The input has both `data` and `binary_data_size`.")

@@ -15,14 +15,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from app import VERSION
-from app.classify import answer, built, classify
+from app.classify import Classified, answer, built, classify, finished
 from app.errors import V2_PREFIX, AppError, InvalidRequest, NotReady, v2_error_response
 from app.models import Models, ServedModel
 from app.openapi import problem_responses
 from app.parsing import read_body
 from app.routing import NamedRoute
 from app.settings import Settings
-from app.tensors import INPUT, read_request, write_response
+from app.tensors import INPUT, InferRequest, read_request, write_response
 
 LENGTH_HEADER = "Inference-Header-Content-Length"
 _LENGTH_HEADER = LENGTH_HEADER.lower().encode()
@@ -159,11 +159,9 @@ class Infer:
             await v2_error_response(error)(scope, receive, send)
 
     async def _infer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope["path_params"]
-        body = await read_body(scope, receive, self._settings.max_body_bytes)
-        request, texts = read_request(body, _json_bytes(scope))
-        model = self._models.get(path["name"], path.get("version"))
-        classified = await classify(model, self._settings, scope, receive, texts)
+        begun, request = self._begin(scope, await read_body(scope, receive, self._settings.max_body_bytes))
+        classified = await finished(begun, scope, receive)
+        model = classified.model
         labels, version = model.classifier.labels, model.classifier.version
 
         def build() -> tuple[bytes, int | None]:
@@ -178,6 +176,12 @@ class Infer:
                 (_LENGTH_HEADER, str(json_bytes).encode()),
             ]
         await answer(send, classified, answer_body, headers)
+
+    def _begin(self, scope: Scope, body: bytes) -> tuple[Classified, InferRequest]:
+        path = scope["path_params"]
+        request, texts = read_request(body, _json_bytes(scope))
+        model = self._models.get(path["name"], path.get("version"))
+        return classify(model, self._settings, scope, texts), request
 
 
 def _json_bytes(scope: Scope) -> int | None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from app.classify import answer, built, classify, texts_of
+from app.classify import Classified, answer, built, classify, finished, texts_of
 from app.contract import Probabilities
 from app.errors import InvalidRequest
 from app.models import Models
@@ -87,11 +87,9 @@ class VllmClassify:
         Raises:
             AppError: it gets no answer; says why.
         """
-        call = _parse(await read_body(scope, receive, self._settings.max_body_bytes))
-        if call.use_activation is False:
-            raise InvalidRequest("The answer is probabilities: `use_activation` cannot be false.")
-        model = self._models.get(call.model)
-        classified = await classify(model, self._settings, scope, receive, texts_of(call.input))
+        begun = self._begin(scope, await read_body(scope, receive, self._settings.max_body_bytes))
+        classified = await finished(begun, scope, receive)
+        model = classified.model
         labels = model.classifier.labels
 
         def entry(row: Probabilities, encoded: Encoded) -> tuple[str, list[float], int]:
@@ -106,3 +104,9 @@ class VllmClassify:
             return _encode(ClassifyResponse(name, "list", int(time.time()), model.name, data, usage))
 
         await answer(send, classified, await built(self._models, classified, build))
+
+    def _begin(self, scope: Scope, body: bytes) -> Classified:
+        call = _parse(body)
+        if call.use_activation is False:
+            raise InvalidRequest("The answer is probabilities: `use_activation` cannot be false.")
+        return classify(self._models.get(call.model), self._settings, scope, texts_of(call.input))

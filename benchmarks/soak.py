@@ -5,11 +5,13 @@
 Asks for each text alone, then sends English, Chinese and emoji of 1 to 5,000 characters, up to 64 texts a request. Each
 minute begins with a few seconds of as many requests as the server answers, which tell how fast it is now that others
 share its machine; the rest of the minute is at 80% of that. Every answer is compared with those given alone, and the
-resident memory of the server's processes is read all the while.
+resident memory of the server's processes is read all the while. The warm-up, a quarter of the time and at most a
+minute, is at twice what it answers: a full queue has then taken the memory that it takes, as it would later, whenever
+a neighbour slows the machine.
 
-Fails if an answer is wrong or lost, or if memory grows: after a warm-up of a quarter of the time and at most a minute,
-the middle of the last third may exceed that of the first by 2%; of a run shorter than five minutes, in which noise
-weighs more, by 5% and 10 MB. Requests that the server refuses with 503 or 504 are counted; they are neither.
+Fails if an answer is wrong or lost, or if memory grows: after the warm-up, the middle of the last third may exceed that
+of the first by 2%; of a run shorter than five minutes, in which noise weighs more, by 5% and 10 MB. Requests that the
+server refuses with 503 or 504 are counted; they are neither.
 """
 
 import asyncio
@@ -41,7 +43,7 @@ NUM_REQUESTS = 300
 CONNECTIONS = 16
 """That find out what the server can."""
 
-BUSY = 0.8
+BUSY, WARM_UP_LOAD = 0.8, 2.0
 """Of saturation."""
 
 REFUSALS = (503, 504)
@@ -144,28 +146,30 @@ async def ask_alone(port: int, requests: Sequence[Sequence[str]]) -> Judge:
 
 
 async def soak(port: int, pid: int, judge: Judge, seconds: float) -> tuple[list[Tally], list[int]]:
-    """What came back at 80% of saturation in each round, and the memory after the warm-up."""
+    """What came back at 80% of saturation in each round, and the memory meanwhile; both without the warm-up."""
     samples: list[int] = []
-    began = time.monotonic()
-    warm_at = began + min(WARM_UP * seconds, MAX_WARM_UP_S)
+    requests = list(judge.expected)
+
+    async def load(share: float, whole: float) -> Tally:
+        full_s = SATURATION_SHARE * whole
+        full = await closed_loop(port, requests, connections=CONNECTIONS, seconds=full_s, seen=judge.see)
+        rate = share * max(1.0, full.rate)
+        loop = OpenLoop(port, requests, per_second=rate, seconds=whole - full_s, seen=judge.see)
+        tally = await loop.run()
+        judge.statuses[LOST] += loop.unanswered
+        return tally
 
     async def watch() -> None:
         while True:
-            if time.monotonic() >= warm_at:
-                samples.append(await asyncio.to_thread(resident, pid))
+            samples.append(await asyncio.to_thread(resident, pid))
             await asyncio.sleep(INTERVAL_S)
 
+    ends = time.monotonic() + seconds
+    await load(WARM_UP_LOAD, min(WARM_UP * seconds, MAX_WARM_UP_S))
     watching = asyncio.create_task(watch())
     rounds = []
-    requests = list(judge.expected)
-    while (left := began + seconds - time.monotonic()) > 1:
-        whole = min(ROUND_S, left)
-        full_s = SATURATION_SHARE * whole
-        full = await closed_loop(port, requests, connections=CONNECTIONS, seconds=full_s, seen=judge.see)
-        rate = BUSY * max(1.0, full.rate)
-        loop = OpenLoop(port, requests, per_second=rate, seconds=whole - full_s, seen=judge.see)
-        rounds.append(await loop.run())
-        judge.statuses[LOST] += loop.unanswered
+    while (left := ends - time.monotonic()) > 1:
+        rounds.append(await load(BUSY, min(ROUND_S, left)))
     watching.cancel()
     with suppress(asyncio.CancelledError):
         await watching

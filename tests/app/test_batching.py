@@ -47,7 +47,7 @@ async def hold(batcher: Batcher, classifier: FakeClassifier) -> Job:
 
 def positives(job: Job) -> list[float]:
     rows = [outcome for outcome in job.outcomes if isinstance(outcome, np.ndarray)]
-    assert len(rows) == len(job.texts)
+    assert len(rows) == job.num_texts
     return [round(float(row[1]), 6) for row in rows]
 
 

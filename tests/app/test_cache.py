@@ -18,10 +18,11 @@ def _answer(value: float) -> Answer:
 
 def test_those_asked_last_are_remembered() -> None:
     cache = ResultCache(2)
-    cache.keep([("a", _answer(1)), ("b", _answer(2))])
-    assert cache.recall(["a"])[0] == []
-    cache.keep([("c", _answer(3))])
-    missing, known = cache.recall(["a", "b", "c", "\ud800"])
+    a, b, c, broken = cache.digests(["a", "b", "c", "\ud800"])
+    cache.keep([(a, _answer(1)), (b, _answer(2))])
+    assert cache.recall([a])[0] == []
+    cache.keep([(c, _answer(3))])
+    missing, known = cache.recall([a, b, c, broken])
     assert missing == [1, 3]
     assert [(index, float(answer.probabilities[0])) for index, answer in known] == [(0, 1.0), (2, 3.0)]
     assert len(cache) == 2
@@ -29,9 +30,7 @@ def test_those_asked_last_are_remembered() -> None:
 
 def test_none_are_kept_by_default() -> None:
     cache = ResultCache(0)
-    cache.keep([("a", _answer(1))])
-    assert cache.recall(["a", "b"]) == ([0, 1], [])
-    assert len(cache) == 0
+    assert cache.digests(["a", "b"]) == []
 
 
 async def test_a_text_that_comes_again_is_not_computed_again(classifier: FakeClassifier) -> None:
