@@ -43,7 +43,9 @@ POD = DEPLOYMENT["spec"]["template"]["spec"]
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("name", [name for name, found in MANIFESTS.items() if found["kind"] not in CUSTOM])
 def test_each_manifest_has_the_form_that_kubernetes_takes(name: str, version: str) -> None:
-    kubernetes_validate.validate(MANIFESTS[name], version, strict=True)
+    document = MANIFESTS[name]
+    assert document["apiVersion"]
+    kubernetes_validate.validate(document, version, strict=True)  # raises if a field is wrong, missing or unknown
 
 
 def test_a_wrong_field_would_be_seen() -> None:

@@ -17,6 +17,16 @@ UNLABELED = click.option(
     multiple=True,
     help="Texts without labels, for the terms semi.virtual_adversarial and semi.entropy. Repeatable.",
 )
+DATA_ROOT = click.option(
+    "--data-root",
+    type=FILE,
+    envvar="SLUICE_DATA",
+    default="data",
+    show_default=True,
+    show_envvar=True,
+    help="Folder of the data: where the files that a recipe or TOML file names are looked for, and from which "
+    "the paths that are recorded begin.",
+)
 THREADS = click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: as PyTorch chooses]")
 
 
@@ -38,15 +48,7 @@ def data_options(command: Any, *, test: bool = True) -> Any:
             "--label-column",
             help="Column of the labels: text, numbers or booleans; lists make it multi-label.  [default: label]",
         ),
-        click.option(
-            "--data-root",
-            type=FILE,
-            envvar="SLUICE_DATA",
-            default="data",
-            show_default=True,
-            show_envvar=True,
-            help="Folder where the files that a recipe or TOML file names are looked for.",
-        ),
+        DATA_ROOT,
     ]
     for option in reversed(options):
         command = option(command)

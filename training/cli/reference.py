@@ -4,22 +4,14 @@ from pathlib import Path
 
 import click
 
-from training.cli.options import DEVICE, FILE, THREADS, limit_threads
+from training.cli.options import DATA_ROOT, DEVICE, FILE, THREADS, limit_threads
 
 
 @click.command()
 @click.argument("checkpoint", type=FILE)
 @click.argument("files", type=FILE, nargs=-1, required=True)
 @click.option("--text-column", default="text", show_default=True, help="Column of the texts; no other is read.")
-@click.option(
-    "--data-root",
-    type=FILE,
-    envvar="SLUICE_DATA",
-    default="data",
-    show_default=True,
-    show_envvar=True,
-    help="A file below it is recorded by its path from there, any other by its name alone.",
-)
+@DATA_ROOT
 @DEVICE
 @THREADS
 def reference(
