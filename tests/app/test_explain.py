@@ -45,6 +45,13 @@ def runs(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
 
 
+def system_knows(pid: int) -> tuple[str, list[str]]:
+    """How soon it goes when memory runs out, and its open files."""
+    folder = Path(f"/proc/{pid}")
+    files = [str(link.readlink()) for link in (folder / "fd").iterdir()]
+    return (folder / "oom_score_adj").read_text().strip(), files
+
+
 async def explain(client: httpx2.AsyncClient, inputs: object, **fields: object) -> httpx2.Response:
     return await client.post("/explain", json={"inputs": inputs, **fields}, timeout=30)
 
@@ -219,9 +226,9 @@ async def test_process_has_the_lowest_priority_and_no_file_of_the_server() -> No
         pid = pid_of(client)
         assert os.getpriority(os.PRIO_PROCESS, pid) == 19
         assert os.sched_getscheduler(pid) == os.SCHED_IDLE
-        assert Path(f"/proc/{pid}/oom_score_adj").read_text() == "1000\n"
-        targets = [os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()]
-    assert len({target for target in targets if target.startswith("socket:")}) == 1
+        oom_score, files = system_knows(pid)
+    assert oom_score == "1000"
+    assert len({file for file in files if file.startswith("socket:")}) == 1
 
 
 async def test_killed_process_fails_its_waiters_and_is_replaced() -> None:
@@ -304,7 +311,14 @@ async def test_who_leaves_takes_what_was_not_begun_along() -> None:
         explained = 'sluice_explain_seconds_count{model="sentiment"}'
         app = app_of(client)
         sent = asyncio.Event()
-        scope = {"type": "http", "method": "POST", "path": "/explain", "root_path": "", "headers": [], "client": None}
+        scope: dict[str, Any] = {
+            "type": "http",
+            "method": "POST",
+            "path": "/explain",
+            "root_path": "",
+            "headers": [],
+            "client": None,
+        }
         messages = [{"type": "http.request", "body": b'{"inputs": ["slow", "a", "b"]}'}]
         answers: list[Any] = []
 
