@@ -31,6 +31,7 @@ from app.models import Models
 from app.openapi import DESCRIPTION, openapi_of
 from app.openapi_forms import STRUCTS, form_paths
 from app.openapi_keys import require_keys
+from app.pages import PAGE_PATH, PageFiles
 from app.parsing import PLAIN_FIELD
 from app.plans import Plan, Source
 from app.predict import predict_route
@@ -144,6 +145,7 @@ def create_app(
         app.include_router(admin_routes(models, keeper, settings))
     # FastAPI's own page loads its scripts from another host; these come from the package.
     app.router.routes.append(NamedMount(ASSETS_PATH, StaticFiles(packages=[("fastapi_offline", "static")])))
+    app.router.routes.append(NamedMount(PAGE_PATH, PageFiles()))
 
     def secured(document: dict[str, Any]) -> None:
         if keys:
