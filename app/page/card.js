@@ -49,7 +49,7 @@ function measured(metrics) {
   });
   const table = el("table", {}, el("thead", {}, el("tr", {}, head)), el("tbody", {}, rows));
   const label = t("measured");
-  return [el("h3", {}, label), el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label }, table)];
+  return [el("h3", {}, label), el("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": label }, table)];
 }
 
 /** Asks whether the server is ready and shows it, in the bar and beside the card. */

@@ -9,6 +9,8 @@ import { bar } from "./pane.js";
 const PAGE_ROWS = 50;
 const FAILED = -1;
 const NOT_YET = -2;
+/** Characters of a text that are shown: two lines, and a browser needs seconds to break a line of a million. */
+const SHOWN_CHARS = 400;
 /** Lines of one part of the download: the page stays awake between parts. */
 const PART_LINES = 5000;
 
@@ -110,7 +112,7 @@ export class Results {
       "tr",
       {},
       el("td", { class: "number" }, whole(number + 1)),
-      el("td", { class: "text" }, el("div", { class: "clamp" }, this.textOf(number))),
+      el("td", { class: "text" }, el("div", { class: "clamp" }, this.textOf(number).slice(0, SHOWN_CHARS))),
       el("td", { title: this.errors.get(number) }, label),
       el("td", { class: "number" }, score),
     );
