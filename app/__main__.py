@@ -1,25 +1,31 @@
-"""`python -m app`: the command line of the server."""
+"""`python -m app`: the command line of the server, and of explanations."""
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 from pydantic_core import PydanticUndefined
 
 from app import log
+from app.cpus import available_cpus
+from app.explain_queue import Wanted
+from app.explain_terminal import explained, lines_of
 from app.keys import new_key, read_keys
 from app.main import create_app
-from app.server import exit_codes, hold_reloads, listen, run, work
+from app.server import CALL_WRONG, exit_codes, hold_reloads, listen, run, work
 from app.settings import Settings, env_name, flag_name
 from app.tracing import check_installed
 from app.workers import Supervisor
+from model.explanation import Unexplained
 
 logger = logging.getLogger(__name__)
 
 
-@click.group(help="Sluice: serve text classifiers over HTTP.")
+@click.group(help="Sluice: serve text classifiers over HTTP, and explain what they say.")
 def cli() -> None:
     """The commands."""
 
@@ -95,6 +101,50 @@ def key(name: str, roles: tuple[str, ...], rate: str | None, burst: str | None) 
         secret, made = new_key(name, [f"{option}={value}" for option, value in options.items() if value])
         click.echo(f"The key, for its owner: {secret}", err=True)
         click.echo(made.line())
+
+
+def _units(_context: click.Context, _option: click.Parameter, value: str) -> list[int]:
+    try:
+        return [int(unit) for unit in value.split(",") if unit.strip()]
+    except ValueError:
+        raise click.BadParameter("give whole numbers with commas between, such as 3,17") from None
+
+
+@cli.command()
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("texts", nargs=-1)
+@click.option("--label", metavar="LABEL", help="What to explain; by default each text's most probable label.")
+@click.option("--gates", is_flag=True, help="Also show the gates of each layer and direction.")
+@click.option("--units", default="", metavar="N,N,…", callback=_units, help="And those of these units, up to 8.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a text and line, as POST /explain has it.")
+@click.option("--threads", type=click.IntRange(min=1), default=available_cpus, help="Default: all processors.")
+def explain(
+    checkpoint: Path,
+    texts: tuple[str, ...],
+    label: str | None,
+    gates: bool,
+    units: list[int],
+    as_json: bool,
+    threads: int,
+) -> None:
+    """Tell what each word of TEXTS does to the label that CHECKPOINT gives; without TEXTS, of each line of the input.
+
+    The first number of a word is its share of the log-odds by integrated gradients, with a bar to the right if it
+    speaks for the label; the second is what the log-odds lose without the word. Then come the scores of the sentences.
+    Code 2: the call or the checkpoint was wrong, or a text could not be explained.
+    """
+    lines: Iterable[str] = texts or click.get_text_stream("stdin", "utf-8", errors="replace")
+    wanted = Wanted(label=label, gates=gates or bool(units), units=units)
+    whole = True
+    with exit_codes():
+        for text, found in explained(
+            checkpoint, (line.rstrip("\n") for line in lines if line.strip()), wanted, threads
+        ):
+            whole = whole and not isinstance(found, Unexplained)
+            shown = [msgspec.json.encode(found).decode()] if as_json else [*lines_of(text, found), ""]
+            click.echo("\n".join(shown))
+    if not whole:
+        raise SystemExit(CALL_WRONG)
 
 
 if __name__ == "__main__":

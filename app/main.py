@@ -20,6 +20,8 @@ from app.admin import admin_routes
 from app.board import Board
 from app.contract import Classifier
 from app.errors import AppError, InvalidRequest, handle_error, problem_response
+from app.explain import explain_route
+from app.explain_queue import Explanations
 from app.guard import Guard
 from app.hub import hub_routes
 from app.keeper import Keeper
@@ -29,7 +31,10 @@ from app.metrics import Metrics
 from app.middleware import Observed
 from app.models import Models
 from app.openapi import DESCRIPTION, openapi_of
-from app.openapi_forms import STRUCTS, form_paths
+from app.openapi_explain import STRUCTS as EXPLANATIONS
+from app.openapi_explain import describe_explanations, explain_paths
+from app.openapi_forms import STRUCTS as FORMS
+from app.openapi_forms import form_paths
 from app.openapi_keys import require_keys
 from app.pages import PAGE_PATH, PageFiles
 from app.parsing import PLAIN_FIELD
@@ -95,6 +100,7 @@ def create_app(
     metrics.tell_limits(deadline_s=settings.deadline_ms / 1000, max_queue_texts=settings.max_queue_texts)
     models = Models(plans, settings, metrics, board)
     keeper = Keeper(models, plans, loader, settings, metrics, board)
+    explanations = Explanations(models, keeper, settings, metrics)
     keys = Keyring(settings.api_keys, settings.api_keys_file, metrics, board)
 
     @asynccontextmanager
@@ -106,6 +112,7 @@ def create_app(
         yield
         for task in watching:
             task.cancel()
+        await explanations.close()
         await keeper.stop()
         await models.stop()
         if tracer is not None:
@@ -116,6 +123,7 @@ def create_app(
         stream_route(models, settings),
         *hub_routes(models, settings),
         *vllm_routes(models, settings),
+        *([] if settings.no_explain else [explain_route(models, explanations, settings)]),
     ]
     inferring = infer_routes(models, settings)
     for route in (*direct, *inferring):
@@ -138,6 +146,7 @@ def create_app(
     app.state.models = models
     app.state.keeper = keeper
     app.state.metrics = metrics
+    app.state.explanations = explanations
     app.router.routes.extend([*direct, *inferring])
     app.include_router(v2_router(models))
     app.include_router(api_routes(models, metrics, settings))
@@ -147,12 +156,22 @@ def create_app(
     app.router.routes.append(NamedMount(ASSETS_PATH, StaticFiles(packages=[("fastapi_offline", "static")])))
     app.router.routes.append(NamedMount(PAGE_PATH, PageFiles()))
 
-    def secured(document: dict[str, Any]) -> None:
+    app.openapi = _document_of(app, settings, keys)  # type: ignore[method-assign]
+    return app
+
+
+def _document_of(app: FastAPI, settings: Settings, keys: Keyring) -> Callable[[], dict[str, Any]]:
+    """The OpenAPI document of what there is with these settings."""
+    paths: dict[str, Any] = {} if settings.no_explain else explain_paths(settings)
+    structs = FORMS if settings.no_explain else (*FORMS, *EXPLANATIONS)
+
+    def complete(document: dict[str, Any]) -> None:
+        if not settings.no_explain:
+            describe_explanations(document, settings)
         if keys:
             require_keys(document, public_metrics=settings.public_metrics)
 
-    app.openapi = openapi_of(app, settings, form_paths(settings), STRUCTS, secured)  # type: ignore[method-assign]
-    return app
+    return openapi_of(app, settings, paths | form_paths(settings), structs, complete)
 
 
 def _layers(

@@ -14,6 +14,7 @@ from app.answers import Answers, AnswerTallies
 from app.board import WORKER_RESTARTS, Board
 from app.contract import Classifier
 from app.errors import AppError, ClientGone, DeadlineExceeded, row_of
+from app.explain_tallies import ExplainTallies
 from app.gpu import GpuGauges
 from app.jobs import READ, RESPOND, STAGES, Job
 from app.tallies import Combine, Family, Snapshot, Tallies
@@ -47,6 +48,7 @@ class Metrics:
 
     Attributes:
         gpus: the GPUs that models compute on.
+        explain: of explanations.
     """
 
     def __init__(self, board: Board | None = None) -> None:
@@ -97,6 +99,7 @@ class Metrics:
         self.cache_hits = tallies.counter("sluice_cache_hits", "Texts whose answer was remembered.", "model")
         self.cache_misses = tallies.counter("sluice_cache_misses", "Texts that had to be computed.", "model")
         self.restarts = tallies.counter("sluice_restarts", "Device threads replaced.", "model")
+        self.explain = ExplainTallies(tallies)
         self.answers = AnswerTallies(tallies)
         self._answers: WeakSet[Answers] = WeakSet()
         self.queue_texts = tallies.gauge("sluice_queue_texts", "Texts under way.", "model")

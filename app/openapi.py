@@ -90,12 +90,12 @@ def problem_responses(*errors: Exception) -> dict[int | str, dict[str, Any]]:
     return responses
 
 
-def timeout_parameter(settings: Settings) -> dict[str, Any]:
+def timeout_parameter(deadline_ms: int) -> dict[str, Any]:
     """The header with which a client shortens its deadline."""
     return {
         "name": TIMEOUT_HEADER,
         "in": "header",
-        "description": f"Give up after so many milliseconds; at most the server's {settings.deadline_ms}.",
+        "description": f"Give up after so many milliseconds; at most the server's {deadline_ms}.",
         "schema": {"type": "integer", "minimum": 1, "maximum": 999_999_999},
     }
 
@@ -143,7 +143,7 @@ def _predict(settings: Settings) -> dict[str, Any]:
         "itself gets an `error` in its place. The body is read as JSON whatever its Content-Type.",
         "operationId": "predict",
         "parameters": [
-            timeout_parameter(settings),
+            timeout_parameter(settings.deadline_ms),
             {
                 "name": "X-Request-Id",
                 "in": "header",

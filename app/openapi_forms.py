@@ -122,7 +122,7 @@ def _hub(path: str, settings: Settings) -> dict[str, Any]:
         "description": "By the default model. The answer is a list of labels for each text, most probable first, in a "
         "list even for one text. There is no place for an error of one text: it fails the request.",
         "operationId": "invocations" if path != "/" else "text_classification",
-        "parameters": [timeout_parameter(settings)],
+        "parameters": [timeout_parameter(settings.deadline_ms)],
         "requestBody": {"required": True, "content": _json(_ref("HubRequest"), request)},
         "responses": {
             "200": {
@@ -146,7 +146,7 @@ def _vllm(path: str, settings: Settings) -> dict[str, Any]:
         "description": "Fields that vLLM's clients send and that are not listed have no effect. There is no place for "
         "an error of one text: it fails the request.",
         "operationId": "classify_v1" if path.startswith("/v1") else "classify",
-        "parameters": [timeout_parameter(settings)],
+        "parameters": [timeout_parameter(settings.deadline_ms)],
         "requestBody": {"required": True, "content": _json(_ref("ClassifyRequest"), request)},
         "responses": {
             "200": {
@@ -215,7 +215,7 @@ def _v2(path: str, settings: Settings) -> dict[str, Any]:
         "parameters": [
             *({"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names),
             {"name": LENGTH_HEADER, "in": "header", **length, "schema": {"type": "integer", "minimum": 0}},
-            timeout_parameter(settings),
+            timeout_parameter(settings.deadline_ms),
         ],
         "requestBody": {"required": True, "content": _json(_ref("InferRequest"), request) | binary},
         "responses": {

@@ -194,6 +194,34 @@ class Settings(BaseModel):
         ),
     ] = Field(default_factory=_most_connections)
 
+    no_explain: Annotated[
+        bool, Field(description="Whether there is no POST /explain, and never a process that explains.")
+    ] = False
+    explain_threads: Annotated[
+        int,
+        Field(ge=1, description="Threads of that process, which has the lowest priority; one for each worker."),
+    ] = 1
+    explain_max_texts: Annotated[int, Field(ge=1, description="Most texts in one request for explanations.")] = 16
+    explain_max_tokens: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="Longest text that is explained; a longer one gets an error in its place. What it costs grows "
+            "with the square of its length.",
+        ),
+    ] = 512
+    explain_queue_texts: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="Most texts under way to be explained; more are refused with 503, and so are more than 128 "
+            "tokens for each of them.",
+        ),
+    ] = 64
+    explain_deadline_ms: Annotated[
+        int, Field(ge=1, description="The same as deadline_ms for explanations: to the answer, else 504.")
+    ] = 30_000
+
     api_keys: Annotated[
         str,
         Field(
@@ -324,6 +352,7 @@ class Settings(BaseModel):
             ("max_batch_texts", "max_queue_texts", "a full batch could never be waiting"),
             ("max_batch_tokens", "max_queue_tokens", "a full batch could never be waiting"),
             ("max_chars", "max_body_bytes", "the longest text could never arrive"),
+            ("explain_max_texts", "explain_queue_texts", "a full request could only be served by an idle server"),
         ):
             if getattr(self, small) > getattr(self, large):
                 raise ValueError(

@@ -32,6 +32,11 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 404, 504]
 include-operation-id = ["text_classification", "invocations"]
 checks.positive_data_acceptance.expected-statuses = ["2xx", 422, 504]
 
+# Nor which labels and units.
+[[operations]]
+include-operation-id = ["explain"]
+checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 422, 504]
+
 # A wrong line has its error in the answer.
 [[operations]]
 include-operation-id = ["predict_stream"]

@@ -1,4 +1,5 @@
 import json
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,13 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+import app.explain_process
+from app.classify import texts_of
+from app.explain import ExplainRequest, ExplainResponse
 from app.hub import HubRequest
 from app.main import create_app
 from app.openapi import EXAMPLE_REQUESTS, EXAMPLE_RESPONSES
+from app.openapi_explain import EXAMPLES as EXPLAIN_EXAMPLES
 from app.openapi_forms import EXAMPLE_LINES, EXAMPLES
 from app.schemas import FailedPrediction, LabelScore, Prediction, PredictRequest, PredictResponse
 from app.server import Server, listen
@@ -18,6 +23,7 @@ from app.stream import LinePrediction, StreamLine
 from app.tensors import InferRequest, InferResponse
 from app.vllm import ClassifyRequest, ClassifyResponse
 from benchmarks.schema import run_schemathesis
+from model.explanation import Explanation, Unexplained
 from tests.app.conftest import FakeClassifier, make_settings
 
 
@@ -29,6 +35,7 @@ def test_every_route_and_every_error_is_documented() -> None:
     document = app_with_fake().openapi()
     assert list(document["paths"]) == [
         "/predict",
+        "/explain",
         "/predict/stream",
         "/",
         "/invocations",
@@ -106,17 +113,30 @@ def test_example_lines_are_what_the_stream_reads_and_writes() -> None:
     assert second == answered[1]
 
 
+@pytest.mark.parametrize("name", EXPLAIN_EXAMPLES)
+def test_examples_of_explanations_are_what_is_read_and_written(name: str) -> None:
+    request, answer = EXPLAIN_EXAMPLES[name]
+    asked = msgspec.convert(request, ExplainRequest)
+    entries = msgspec.convert(answer, ExplainResponse).explanations
+    assert len(entries) == len(texts_of(asked.inputs))
+    for entry in entries:
+        kind = Unexplained if "error" in entry else Explanation
+        assert msgspec.to_builtins(msgspec.convert(entry, kind)) == entry
+
+
 def test_document_carries_the_limits() -> None:
-    document = create_app(make_settings(max_texts=3), {"sentiment": FakeClassifier()}).openapi()
-    inputs = document["components"]["schemas"]["PredictRequest"]["properties"]["inputs"]
-    assert inputs["anyOf"][1]["maxItems"] == 3
+    settings = make_settings(max_texts=3, explain_max_texts=2)
+    schemas = create_app(settings, {"sentiment": FakeClassifier()}).openapi()["components"]["schemas"]
+    for name, most in (("PredictRequest", 3), ("ExplainRequest", 2)):
+        assert schemas[name]["properties"]["inputs"]["anyOf"][1]["maxItems"] == most
+    assert schemas["LabelScore"]["properties"]["score"]["maximum"] == 1  # not the one of model.explanation
 
 
-def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
+def test_schemathesis_finds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every check, generated right and wrong requests, examples, boundary values and sequences of calls."""
+    monkeypatch.setattr(app.explain_process, "COMMAND", (sys.executable, "-m", "tests.app.explain_fake"))
     settings = make_settings(port=0, max_texts=64)
-    app = create_app(settings, {"sentiment": FakeClassifier()})
-    server = Server(app, settings)
+    server = Server(create_app(settings, {"sentiment": FakeClassifier()}), settings)
     sock = listen(settings)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
     thread.start()
