@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -133,7 +134,7 @@ def explain(
     speaks for the label; the second is what the log-odds lose without the word. Then come the scores of the sentences.
     Code 2: the call or the checkpoint was wrong, or a text could not be explained.
     """
-    lines: Iterable[str] = texts or click.get_text_stream("stdin", "utf-8", errors="replace")
+    lines: Iterable[str] = texts or (line.decode("utf-8", "replace") for line in sys.stdin.buffer)
     wanted = Wanted(label=label, gates=gates or bool(units), units=units)
     whole = True
     with exit_codes():

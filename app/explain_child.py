@@ -88,7 +88,8 @@ class Answers:
         try:
             return self._explained(explainer, ask)
         except InputError as error:
-            return Reply("call", detail=str(error)), b""
+            detail = str(error)
+            return Reply("call", detail=f"{detail[0].upper()}{detail[1:]}."), b""
         except Exception as error:
             # Whoever made the exception knew the text, and might quote it: its class and places are all that is told.
             logger.error(

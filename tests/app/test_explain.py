@@ -120,7 +120,7 @@ async def test_one_entry_a_text_and_only_what_was_asked_for(classifier: FakeClas
     [
         (b'{"inputs": 3}', 422, "invalid_request", "Expected `str | array`, got `int` - at `$.inputs`."),
         (b'{"inputs": "a", "label": "CANARY"}', 422, "invalid_request", "The model has no such label; "),
-        (b'{"inputs": "a", "units": [4]}', 422, "invalid_request", "a unit is from 0 to 3"),
+        (b'{"inputs": "a", "units": [4]}', 422, "invalid_request", "A unit is from 0 to 3."),
         (b'{"inputs": "a", "units": [-1]}', 422, "invalid_request", "Expected `int` >= 0 - at `$.units[0]`."),
         (b'{"inputs": "a", "units": [1,1,1,1,1,1,1,1,1]}', 422, "invalid_request", "Expected `array` of length <= 8"),
         (b'{"inputs": "a", "gates": "yes"}', 422, "invalid_request", "Expected `bool`, got `str` - at `$.gates`."),
