@@ -21,7 +21,7 @@ OPEN = frozenset(
 )
 """Answered without a key: orchestrators have none, and the page on which a person enters one must come first."""
 
-OPEN_BELOW = "/docs/assets/"
+OPEN_BELOW = ("/docs/assets/", "/page/")
 ADMIN_PATH = "/admin"
 
 

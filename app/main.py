@@ -36,6 +36,7 @@ from app.openapi_explain import describe_explanations, explain_paths
 from app.openapi_forms import STRUCTS as FORMS
 from app.openapi_forms import form_paths
 from app.openapi_keys import require_keys
+from app.pages import PAGE_PATH, PageFiles
 from app.parsing import PLAIN_FIELD
 from app.plans import Plan, Source
 from app.predict import predict_route
@@ -153,6 +154,7 @@ def create_app(
         app.include_router(admin_routes(models, keeper, settings))
     # FastAPI's own page loads its scripts from another host; these come from the package.
     app.router.routes.append(NamedMount(ASSETS_PATH, StaticFiles(packages=[("fastapi_offline", "static")])))
+    app.router.routes.append(NamedMount(PAGE_PATH, PageFiles()))
 
     app.openapi = _document_of(app, settings, keys)  # type: ignore[method-assign]
     return app

@@ -1,4 +1,4 @@
-"""The routes that answer from memory: health, models, metrics and the documentation page.
+"""The routes that answer from memory: health, models, metrics and the two pages.
 
 None of them waits for the device or for a lock that computing holds.
 """
@@ -15,7 +15,7 @@ from app.errors import NotReady, UnknownModel
 from app.metrics import Metrics
 from app.models import Models, ServedModel
 from app.openapi import problem_responses
-from app.pages import page
+from app.pages import home_page, page, wants_page
 from app.schemas import Health, Limits, ModelCard, ModelList, Refused, VersionCard
 from app.settings import Settings
 
@@ -76,12 +76,16 @@ def api_routes(models: Models, metrics: Metrics, settings: Settings) -> APIRoute
             swagger_js_url=f"{root}{ASSETS_PATH}/swagger-ui-bundle.js",
             swagger_css_url=f"{root}{ASSETS_PATH}/swagger-ui.css",
             swagger_favicon_url=f"{root}{ASSETS_PATH}/favicon.png",
+            swagger_ui_parameters={"validatorUrl": None},  # else it asks a host of Swagger's for a badge
         )
         return page(bytes(swagger.body).decode())
 
     @router.get("/", include_in_schema=False)
-    async def home(request: Request) -> RedirectResponse:
-        return RedirectResponse(f"{request.scope.get('root_path', '')}/docs")
+    async def home(request: Request) -> Response:
+        root = request.scope.get("root_path", "")
+        if wants_page(request.headers.get("accept", "")):
+            return home_page(root)
+        return RedirectResponse(f"{root}/docs", headers={"vary": "Accept"})
 
     return router
 

@@ -70,4 +70,6 @@ class Prefixed:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Passes the request on."""
         scope["root_path"] = self._prefix
+        if scope["path"] == self._prefix:  # the prefix without a slash: the page, as people type it
+            scope["path"] += "/"
         return self.app(scope, receive, send)

@@ -1,0 +1,236 @@
+"""The view of a file: what is dropped or chosen, scored through the real stream, and given back."""
+
+import ast
+import csv
+import io
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from playwright.sync_api import Page, Route, expect
+
+from tests.page.conftest import Visit
+
+NUM_ROWS = 3000
+WORDS = ["good", "bad", "film", "not", "dull", "好看", "难看", "的", "电影", "never", "warm", '"so-called"', "a,b", "c\nd"]
+
+
+def rows_of(count: int) -> list[dict[str, str]]:
+    draw = random.Random(5)
+    return [{"id": str(n), "review": " ".join(draw.choices(WORDS, k=8)), "stars": str(n % 5)} for n in range(count)]
+
+
+def csv_of(rows: list[dict[str, str]], delimiter: str = ",") -> str:
+    output = io.StringIO()
+    writer = csv.DictWriter(output, list(rows[0]), delimiter=delimiter)
+    writer.writeheader()
+    writer.writerows(rows)
+    return output.getvalue()
+
+
+def choose(page: Page, name: str, content: bytes) -> None:
+    with page.expect_file_chooser() as waiting:
+        page.click("#file-choose")
+    waiting.value.set_files({"name": name, "mimeType": "text/csv", "buffer": content})
+
+
+def drop(page: Page, name: str, content: str) -> None:
+    transfer = page.evaluate_handle(
+        "([name, content]) => { const all = new DataTransfer(); all.items.add(new File([content], name)); return all; }",
+        [name, content],
+    )
+    page.dispatch_event("#drop", "dragover", {"dataTransfer": transfer})
+    expect(page.locator("#drop")).to_have_class("panel drop over")
+    page.dispatch_event("#drop", "drop", {"dataTransfer": transfer})
+
+
+def predicted(address: str, texts: list[str]) -> list[dict[str, Any]]:
+    answers = [
+        httpx2.post(f"{address}/predict", json={"inputs": texts[start : start + 1000]}, timeout=60).json()["predictions"]
+        for start in range(0, len(texts), 1000)
+    ]
+    return [entry for answer in answers for entry in answer]
+
+
+def download(page: Page) -> bytes:
+    with page.expect_download() as waiting:
+        page.click("#file-download")
+    return Path(waiting.value.path()).read_bytes()
+
+
+def test_thousands_of_rows_there_and_back(visit: Visit, address: str, tmp_path: Path) -> None:
+    page = visit.open("/#file", wait="#file-choose")
+    visit.check_access()
+    rows = rows_of(NUM_ROWS)
+    drop(page, "reviews.csv", csv_of(rows))
+    expect(page.locator("#file-state")).to_have_text("reviews.csv: 3,001 rows, UTF-8")
+    assert page.locator("#file-column").evaluate("(node) => node.selectedOptions[0].textContent") == "review"
+    page.click("#file-start")
+    expect(page.locator("#file-done")).to_contain_text("3,000 rows in", timeout=60_000)
+    expect(page.locator("#file-done")).to_contain_text("0 failed")
+    # The download: every row as it was, in its order, with the scores that /predict gives.
+    content = download(page).decode()
+    found = list(csv.DictReader(io.StringIO(content, newline="")))
+    assert [{name: row[name] for name in rows[0]} for row in found] == rows
+    expected = predicted(address, [row["review"] for row in rows])
+    for row, entry in zip(found, expected, strict=True):
+        scores = {score["label"]: score["score"] for score in entry["scores"]}
+        assert row["error"] == ""
+        assert all(abs(float(row[f"probability_{label}"]) - score) < 0.02 for label, score in scores.items())
+        assert abs(float(row["predicted_score"]) - max(scores.values())) < 0.02
+    # The shares, and the rows of one label page by page.
+    num_positive = sum(row["predicted_label"] == "positive" for row in found)
+    share = page.locator("#file-shares li", has_text="positive").locator(".number")
+    expect(share).to_contain_text(f"{num_positive:,} · {num_positive / NUM_ROWS:.1%}")
+    expect(page.locator("#file-table tbody tr")).to_have_count(50)
+    expect(page.locator("#file-page")).to_have_text("1 of 60")
+    page.click("#file-next")
+    expect(page.locator("#file-table tbody tr td").first).to_have_text("51")
+    page.click("#file-back")
+    expect(page.locator("#file-back")).to_be_disabled()
+    page.select_option("#file-filter", label="positive")
+    numbers = [n for n, row in enumerate(found, 1) if row["predicted_label"] == "positive"][:50]
+    shown = page.locator("#file-table tbody tr td:first-child").all_inner_texts()
+    assert [int(number.replace(",", "")) for number in shown] == numbers
+    visit.shoot("file")
+    visit.check_access()
+    # The call that is shown for it.
+    page.locator('input[name="code"][value="python"]').check()
+    (tmp_path / "reviews.csv").write_text(csv_of(rows[:5]), "utf-8", newline="")
+    code = page.locator("#code").inner_text()
+    run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    labels = [ast.literal_eval(line)["label"] for line in run.stdout.splitlines()]
+    assert labels == [row["predicted_label"] for row in found[:5]]
+    page.locator('input[name="code"][value="curl"]').check()
+    (tmp_path / "lines.jsonl").write_text("".join(json.dumps({"inputs": row["review"]}) + "\n" for row in rows[:5]))
+    code = page.locator("#code").inner_text()
+    run = subprocess.run(["bash", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert [json.loads(line)["label"] for line in run.stdout.splitlines()] == labels
+
+
+def test_other_kinds_of_files_columns_and_texts_that_fail(visit: Visit) -> None:
+    page = visit.open("/#file", wait="#file-choose")
+    choose(page, "a.tsv", "id\t内容\n1\t很好看的电影\n2\t难看\n".encode("gb18030"))
+    expect(page.locator("#file-state")).to_have_text("a.tsv: 3 rows, GB18030")
+    expect(page.locator("#file-column option")).to_have_text(["id", "内容"])
+    expect(page.locator("#file-column")).to_have_value("1")
+    page.uncheck("#file-header")
+    expect(page.locator("#file-column option")).to_have_text(["Column 1", "Column 2"])
+    page.select_option("#file-column", "1")
+    page.click("#file-start")
+    expect(page.locator("#file-done")).to_contain_text("3 rows in")
+    assert download(page).decode("utf-8-sig").splitlines()[1].startswith("id\t内容\t")
+    # One text a line; one of them is longer than the server takes.
+    choose(page, "lines.txt", b"first, with a comma\r\n\r\n" + b"x" * 1_200_000 + b"\nlast")
+    expect(page.locator("#file-state")).to_have_text("lines.txt: 3 rows, UTF-8")
+    expect(page.locator("#file-header")).to_be_hidden()
+    page.click("#file-start")
+    expect(page.locator("#file-done")).to_contain_text("3 rows in")
+    expect(page.locator("#file-done")).to_contain_text("1 failed")
+    page.select_option("#file-filter", label="failed")
+    expect(page.locator("#file-table tbody td").first).to_have_text("2")
+    choose(page, "empty.csv", b"\n\n")
+    expect(page.locator("#file-state")).to_have_text("There is no row in empty.csv.")
+
+
+def test_a_busy_server_is_waited_for_and_cancel_ends_it(visit: Visit) -> None:
+    visit.expected.append("503")
+    refusals = [503, 503]
+    held: list[Route] = []
+
+    def handle(route: Route) -> None:
+        lines = (route.request.post_data or "").splitlines()
+        if refusals:
+            route.fulfill(status=refusals.pop(), headers={"Retry-After": "0.1"}, json={"detail": "busy"})
+        elif len(lines) > 1 and "overload" not in asked:
+            # Lines that find no room have their own error in an answer with status 200.
+            asked.append("overload")
+            busy = {"error": {"type": "overloaded", "detail": "no room"}}
+            route.fulfill(body="".join(json.dumps({"line": n} | busy) + "\n" for n in range(1, len(lines) + 1)))
+        elif "hold" in asked:
+            held.append(route)
+        else:
+            route.fallback()
+
+    asked: list[str] = []
+    page = visit.page
+    page.route("**/predict/stream*", handle)
+    visit.open("/#file", wait="#file-choose")
+    choose(page, "a.csv", csv_of(rows_of(2500)).encode())
+    page.click("#file-start")
+    expect(page.locator("#file-done")).to_contain_text("2,500 rows in", timeout=60_000)
+    expect(page.locator("#file-done")).to_contain_text("0 failed")
+    assert not refusals
+    asked.append("hold")
+    page.click("#file-start")
+    expect(page.locator("#file-progress")).to_be_visible()
+    page.click("#file-cancel")
+    expect(page.locator("#file-done")).to_have_text("Cancelled after 0 rows.")
+    expect(page.locator("#file-start")).to_be_visible()
+    assert 1 <= len(held) <= 3
+
+
+# --- the parser, against Python's ---
+
+
+def random_field(draw: random.Random) -> str:
+    return "".join(draw.choices(["a", "好", '"', ",", ";", "\n", "\r\n", "\r", " ", "\t", "😀"], k=draw.randrange(6)))
+
+
+def test_the_parser_reads_what_python_writes(visit: Visit) -> None:
+    draw = random.Random(0)
+    cases = []
+    for _ in range(300):
+        rows = [[random_field(draw) for _ in range(draw.randrange(1, 4))] for _ in range(draw.randrange(5))]
+        # Python quotes a return within a field only if its lines end in one.
+        delimiter, (ending, quoting) = draw.choice(",;\t"), draw.choice([("\r\n", 0), ("\r\n", 1), ("\n", 1), ("\r", 1)])
+        output = io.StringIO(newline="")
+        csv.writer(output, delimiter=delimiter, lineterminator=ending, quoting=quoting).writerows(rows)
+        text = output.getvalue()
+        text = text if draw.random() < 0.5 else text.removesuffix(ending)
+        cuts = sorted(draw.randrange(len(text) + 1) for _ in range(3))
+        pieces = [text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+        cases.append({"pieces": pieces, "delimiter": delimiter, "rows": rows})
+    visit.open("/#file", wait="#file-choose")
+    found = visit.page.evaluate(
+        """async (cases) => {
+          const { CsvParser } = await import("/page/csv.js");
+          return cases.map(({ pieces, delimiter }) => {
+            const parser = new CsvParser(delimiter);
+            return [...pieces.flatMap((piece) => parser.feed(piece)), ...parser.end()];
+          });
+        }""",
+        cases,
+    )
+    assert found == [case["rows"] for case in cases]
+
+
+def test_what_is_not_quite_csv(visit: Visit) -> None:
+    visit.open("/#file", wait="#file-choose")
+    found = visit.page.evaluate(
+        """async () => {
+          const { CsvParser, csvLine, delimiterOf } = await import("/page/csv.js");
+          const read = (text, delimiter = ",") => {
+            const parser = new CsvParser(delimiter);
+            return [...parser.feed(text), ...parser.end()];
+          };
+          return {
+            after: read('"a"b,c"d"'), open: read('"a,\\nb'), blank: read("a\\n\\n\\r\\n,\\n"), lines: read('"a,b\\tc', null),
+            line: csvLine(["a", 'b"c', "d,e", "f\\ng", 1], ","),
+            delimiters: [["a.csv", '"x;y;z",b'], ["a.csv", "a;b,c;d"], ["a.csv", "a"], ["a.tsv", "a,b"], ["a.txt", "a,b"]]
+              .map((one) => delimiterOf(...one)),
+          };
+        }"""
+    )
+    assert found == {
+        "after": [["ab", 'c"d"']],
+        "open": [["a,\nb"]],
+        "blank": [["a"], ["", ""]],
+        "lines": [['"a,b\tc']],
+        "line": 'a,"b""c","d,e","f\ng",1\r\n',
+        "delimiters": [",", ";", ",", "\t", None],
+    }
