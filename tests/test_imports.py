@@ -23,6 +23,7 @@ MODEL_ORDER = (
     "profile",
     "batch",
     "ngrams",
+    "encoder",
     "network",
     "build",
     "engine",
