@@ -15,6 +15,9 @@ from torch import Tensor, nn
 State = tuple[Tensor, Tensor]
 """Hidden state h and cell state c, each [B, H]."""
 
+Trace = dict[str, Tensor]
+"""What a cell computes in a step, by name, each [B, H]; the names differ between cells, `hidden` is always there."""
+
 
 def num_parameters(input_size: int, hidden_size: int, *, biases: int = 1) -> int:
     """Parameters of one layer in one direction: 4·(h² + h·d + h) with one bias a gate.
@@ -63,11 +66,18 @@ class LstmCell(nn.Module):
 
     def forward(self, x_BD: Tensor, state: State) -> State:
         """Returns (h_t, c_t), each [B, H], from one input step and the state before it."""
+        trace = self.trace(x_BD, state)
+        return trace["hidden"], trace["cell"]
+
+    def trace(self, x_BD: Tensor, state: State) -> Trace:
+        """The same with the gates: `input`, `forget`, `candidate`, `output`, `cell` and `hidden`."""
         h_BH, c_BH = state
         gates_B4H = x_BD @ self.weight_ih.T + h_BH @ self.weight_hh.T + self.bias
         i_BH, f_BH, g_BH, o_BH = gates_B4H.chunk(4, dim=1)
-        c_BH = torch.sigmoid(f_BH) * c_BH + torch.sigmoid(i_BH) * torch.tanh(g_BH)
-        return torch.sigmoid(o_BH) * torch.tanh(c_BH), c_BH
+        i_BH, f_BH, g_BH, o_BH = torch.sigmoid(i_BH), torch.sigmoid(f_BH), torch.tanh(g_BH), torch.sigmoid(o_BH)
+        c_BH = f_BH * c_BH + i_BH * g_BH
+        h_BH = o_BH * torch.tanh(c_BH)
+        return {"input": i_BH, "forget": f_BH, "candidate": g_BH, "output": o_BH, "cell": c_BH, "hidden": h_BH}
 
 
 class LstmLayer(nn.Module):

@@ -7,14 +7,17 @@ Gates are stacked in the rows of `weight_ih`, W, [gates * H, D], of `weight_hh`,
 Shape suffixes: B batch, D input width, H hidden units.
 """
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
-from model.cell import LstmCell, State
+from model.cell import LstmCell, State, Trace
 from model.config import Cell
 
 
-class GatedCell(nn.Module):
+class GatedCell(nn.Module, ABC):
     """The weights that all have, drawn as `LstmCell` draws them."""
 
     def __init__(self, num_gates: int, input_size: int, hidden_size: int) -> None:
@@ -23,6 +26,15 @@ class GatedCell(nn.Module):
         self.weight_ih = nn.Parameter(torch.empty(rows, input_size).uniform_(-bound, bound))
         self.weight_hh = nn.Parameter(torch.empty(rows, hidden_size).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.empty(rows).uniform_(-bound, bound))
+
+    def forward(self, x_BD: Tensor, state: State) -> State:
+        """Returns (h_t, c_t), each [B, H]; c as given by a cell without a cell state."""
+        trace = self.trace(x_BD, state)
+        return trace["hidden"], trace.get("cell", state[1])
+
+    @abstractmethod
+    def trace(self, x_BD: Tensor, state: State) -> Trace:
+        """Everything that one step computes."""
 
 
 class RnnCell(GatedCell):
@@ -39,10 +51,9 @@ class RnnCell(GatedCell):
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(1, input_size, hidden_size)
 
-    def forward(self, x_BD: Tensor, state: State) -> State:
-        """Returns (h_t, c as given)."""
-        h_BH, c_BH = state
-        return torch.tanh(x_BD @ self.weight_ih.T + h_BH @ self.weight_hh.T + self.bias), c_BH
+    def trace(self, x_BD: Tensor, state: State) -> Trace:
+        """`hidden` alone."""
+        return {"hidden": torch.tanh(x_BD @ self.weight_ih.T + state[0] @ self.weight_hh.T + self.bias)}
 
 
 class GruCell(GatedCell):
@@ -62,14 +73,14 @@ class GruCell(GatedCell):
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(3, input_size, hidden_size)
 
-    def forward(self, x_BD: Tensor, state: State) -> State:
-        """Returns (h_t, c as given)."""
-        h_BH, c_BH = state
+    def trace(self, x_BD: Tensor, state: State) -> Trace:
+        """`reset`, `update`, `candidate` and `hidden`."""
+        h_BH = state[0]
         xr_BH, xz_BH, xn_BH = (x_BD @ self.weight_ih.T + self.bias).chunk(3, dim=1)
         hr_BH, hz_BH, hn_BH = (h_BH @ self.weight_hh.T).chunk(3, dim=1)
         r_BH, z_BH = torch.sigmoid(xr_BH + hr_BH), torch.sigmoid(xz_BH + hz_BH)
         n_BH = torch.tanh(xn_BH + r_BH * hn_BH)
-        return (1 - z_BH) * n_BH + z_BH * h_BH, c_BH
+        return {"reset": r_BH, "update": z_BH, "candidate": n_BH, "hidden": (1 - z_BH) * n_BH + z_BH * h_BH}
 
 
 class PeepholeCell(GatedCell):
@@ -91,14 +102,16 @@ class PeepholeCell(GatedCell):
         super().__init__(4, input_size, hidden_size)
         self.peephole = nn.Parameter(torch.empty(3 * hidden_size).uniform_(-1, 1) * hidden_size**-0.5)
 
-    def forward(self, x_BD: Tensor, state: State) -> State:
-        """Returns (h_t, c_t)."""
+    def trace(self, x_BD: Tensor, state: State) -> Trace:
+        """As `LstmCell.trace`."""
         h_BH, c_BH = state
         p_i, p_f, p_o = self.peephole.chunk(3)
         i_BH, f_BH, g_BH, o_BH = (x_BD @ self.weight_ih.T + h_BH @ self.weight_hh.T + self.bias).chunk(4, dim=1)
-        input_BH, forget_BH = torch.sigmoid(i_BH + p_i * c_BH), torch.sigmoid(f_BH + p_f * c_BH)
-        c_BH = forget_BH * c_BH + input_BH * torch.tanh(g_BH)
-        return torch.sigmoid(o_BH + p_o * c_BH) * torch.tanh(c_BH), c_BH
+        i_BH, f_BH, g_BH = torch.sigmoid(i_BH + p_i * c_BH), torch.sigmoid(f_BH + p_f * c_BH), torch.tanh(g_BH)
+        c_BH = f_BH * c_BH + i_BH * g_BH
+        o_BH = torch.sigmoid(o_BH + p_o * c_BH)
+        h_BH = o_BH * torch.tanh(c_BH)
+        return {"input": i_BH, "forget": f_BH, "candidate": g_BH, "output": o_BH, "cell": c_BH, "hidden": h_BH}
 
 
 class LayerNormCell(GatedCell):
@@ -124,20 +137,22 @@ class LayerNormCell(GatedCell):
         self.gain_c = nn.Parameter(torch.ones(hidden_size))
         self.bias_c = nn.Parameter(torch.zeros(hidden_size))
 
-    def forward(self, x_BD: Tensor, state: State) -> State:
-        """Returns (h_t, c_t)."""
+    def trace(self, x_BD: Tensor, state: State) -> Trace:
+        """As `LstmCell.trace`; `cell` is c_t before it is normalised."""
         h_BH, c_BH = state
         from_x = normalise(x_BD @ self.weight_ih.T) * self.gain_ih
         from_h = normalise(h_BH @ self.weight_hh.T) * self.gain_hh
         i_BH, f_BH, g_BH, o_BH = (from_x + from_h + self.bias).chunk(4, dim=1)
-        c_BH = torch.sigmoid(f_BH) * c_BH + torch.sigmoid(i_BH) * torch.tanh(g_BH)
-        return torch.sigmoid(o_BH) * torch.tanh(normalise(c_BH) * self.gain_c + self.bias_c), c_BH
+        i_BH, f_BH, g_BH, o_BH = torch.sigmoid(i_BH), torch.sigmoid(f_BH), torch.tanh(g_BH), torch.sigmoid(o_BH)
+        c_BH = f_BH * c_BH + i_BH * g_BH
+        h_BH = o_BH * torch.tanh(normalise(c_BH) * self.gain_c + self.bias_c)
+        return {"input": i_BH, "forget": f_BH, "candidate": g_BH, "output": o_BH, "cell": c_BH, "hidden": h_BH}
 
 
 EPSILON = 1e-5
 """Added to the variance, as in `torch.nn.LayerNorm`: the first hidden state is zero and has none."""
 
-CELLS: dict[Cell, type[nn.Module]] = {
+CELLS: dict[Cell, Callable[[int, int], LstmCell | GatedCell]] = {
     "lstm": LstmCell,
     "gru": GruCell,
     "rnn": RnnCell,

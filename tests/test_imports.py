@@ -30,6 +30,12 @@ MODEL_ORDER = (
     "folder",
     "checkpoint",
     "classifier",
+    "explanation",
+    "offsets",
+    "sentences",
+    "gates",
+    "attribution",
+    "explain",
     "__init__",
 )
 """The files of `model/`: each imports only files to its left. A new file gets its place here and in the design note."""

@@ -1,0 +1,116 @@
+"""Where in the text, as it was sent, each token stands."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from model.batch import Ids
+from model.text import CHARS_PER_TOKEN, replace_surrogates
+
+Span = tuple[int, int]
+"""Start and end in code points of the text as it was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aligned:
+    """A text as token ids (those of `model.text.TextEncoder`) and where they come from.
+
+    Attributes:
+        ids: int32, one a token.
+        spans: one a token; neither starts nor ends go down. Tokens that share a character, such as the bytes of an
+            emoji, all have it whole. Only white space lies between spans.
+        words: ranges of tokens, in order, that together hold every token once. Words are the pieces of `model.text`:
+            a word, a number, a run of punctuation or symbols, a Chinese character; "don't" is "do" and "n't". Pieces
+            made of one character, as "1", "/" and "2" of "½", are one word.
+        truncated: whether the end of the text was cut off.
+    """
+
+    ids: Ids
+    spans: list[Span]
+    words: list[range]
+    truncated: bool
+
+    @property
+    def end(self) -> int:
+        """Where in the text reading ended."""
+        return self.spans[-1][1] if self.spans else 0
+
+
+class Aligner:
+    """Tokenises with offsets. Safe to call from several threads."""
+
+    def __init__(self, tokenizer: Tokenizer, *, max_tokens: int) -> None:
+        self._tokenizer = tokenizer
+        self._max_tokens = max_tokens
+
+    def align(self, text: str) -> Aligned:
+        """Never fails on any string."""
+        cleaned = replace_surrogates(text)
+        stripped = cleaned.strip()
+        read = stripped[: self._max_tokens * CHARS_PER_TOKEN]
+        encoding = self._tokenizer.encode(read, add_special_tokens=False)
+        margin = len(cleaned) - len(cleaned.lstrip())
+        places = _places(text, len(cleaned))
+        limit = self._max_tokens
+        found = [(places[margin + start], places[margin + end]) for start, end in encoding.offsets]
+        spans = _without_holes(text, found, places[margin + len(read)])[:limit]
+        pieces = [-1 if piece is None else piece for piece in encoding.word_ids[:limit]]
+        return Aligned(
+            ids=np.array(encoding.ids[:limit], dtype=np.int32),
+            spans=spans,
+            words=list(_words(pieces, spans)),
+            truncated=len(read) < len(stripped) or len(encoding.ids) > limit,
+        )
+
+
+def _places(text: str, num_cleaned: int) -> range | list[int]:
+    """Where in `text` each of its cleaned characters begins, and where the last ends.
+
+    A surrogate pair sent as two code points is one cleaned character.
+    """
+    if num_cleaned == len(text):
+        return range(len(text) + 1)
+    places, place = [], 0
+    while place < len(text):
+        places.append(place)
+        paired = "\ud800" <= text[place] <= "\udbff" and "\udc00" <= text[place + 1 : place + 2] <= "\udfff"
+        place += 2 if paired else 1
+    return [*places, len(text)]
+
+
+def _without_holes(text: str, spans: list[Span], end: int) -> list[Span]:
+    """Gives each character before `end` that no token has, unless it is white space, to the token beside it.
+
+    Such are combining marks, which normalisation makes one with the letter before them: the token has the letter only.
+    """
+    result: list[Span] = []
+    last_end = 0
+    for start, stop in [*spans, (end, end)]:
+        solid = text[last_end:start].split()
+        if solid and result and not text[last_end].isspace():
+            _grow(result, last_end + len(solid[0]))
+        elif solid:
+            start = last_end + text[last_end:start].rfind(solid[-1])
+        last_end = max(stop, last_end)
+        result.append((max(start, result[-1][0] if result else 0), last_end))
+    return result[:-1]
+
+
+def _grow(spans: list[Span], grown: int) -> None:
+    """Moves the end of the last span, and of those before it that end there too."""
+    end = spans[-1][1]
+    for i in range(len(spans) - 1, -1, -1):
+        if spans[i][1] != end:
+            return
+        spans[i] = (spans[i][0], grown)
+
+
+def _words(pieces: list[int], spans: list[Span]) -> Iterator[range]:
+    """Runs of tokens of one piece; pieces that share a character stay together."""
+    first = 0
+    for i in range(1, len(pieces) + 1):
+        if i == len(pieces) or (pieces[i] != pieces[i - 1] and spans[i][0] >= spans[i - 1][1]):
+            yield range(first, i)
+            first = i
