@@ -24,23 +24,19 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Architecture(Frozen):
-    """The shape of the network; two equal values build networks with equal parameters.
+class EncoderShape(Frozen):
+    """The shape of what turns time steps into one vector, `model.encoder.Encoder`.
 
     Attributes:
-        vocab_size: V, rows of the embedding.
-        embedding_dim: E, width of the embedding.
+        embedding_dim: E, width of a time step: of a token's vector, or the numbers that a series has at a time.
         hidden_size: H, units per layer and direction.
-        num_layers: stacked recurrent layers, 1 to 3; 0 pools the embedded text itself, a bag of words.
-        bidirectional: whether each layer also reads the text backwards.
-        pooling: how the states over time become one vector; see `model.network`.
+        num_layers: stacked recurrent layers, 1 to 3; 0 pools the time steps themselves, a bag of words.
+        bidirectional: whether each layer also reads backwards.
+        pooling: how the states over time become one vector; see `model.encoder`.
         cell: what the recurrent layers are made of.
-        conv_width: tokens that a convolution in front of the recurrent layers sees at once, odd; 0 is none.
-        ngram_buckets: rows of a linear model over hashed n-grams beside the recurrent layers; 0 is none.
-        ngram_order: longest n-gram, in tokens.
+        conv_width: steps that a convolution in front of the recurrent layers sees at once, odd; 0 is none.
     """
 
-    vocab_size: Annotated[int, Field(ge=1)]
     embedding_dim: Annotated[int, Field(ge=1, le=4096)]
     hidden_size: Annotated[int, Field(ge=1, le=4096)]
     num_layers: Annotated[int, Field(ge=0, le=3)] = 1
@@ -48,8 +44,6 @@ class Architecture(Frozen):
     pooling: Pooling = "max_mean_last"
     cell: Cell = "lstm"
     conv_width: Annotated[int, Field(ge=0, le=31)] = 0
-    ngram_buckets: Annotated[int, Field(ge=0, le=2**24)] = 0
-    ngram_order: Annotated[int, Field(ge=1, le=5)] = 2
 
     @field_validator("conv_width")
     @classmethod
@@ -72,6 +66,20 @@ class Architecture(Frozen):
     def pooled_size(self) -> int:
         """Width of the vector that the head reads."""
         return self.state_size * (3 if self.pooling == "max_mean_last" else 1)
+
+
+class Architecture(EncoderShape):
+    """The shape of the network; two equal values build networks with equal parameters.
+
+    Attributes:
+        vocab_size: V, rows of the embedding.
+        ngram_buckets: rows of a linear model over hashed n-grams beside the recurrent layers; 0 is none.
+        ngram_order: longest n-gram, in tokens.
+    """
+
+    vocab_size: Annotated[int, Field(ge=1)]
+    ngram_buckets: Annotated[int, Field(ge=0, le=2**24)] = 0
+    ngram_order: Annotated[int, Field(ge=1, le=5)] = 2
 
 
 class CheckpointConfig(Frozen):

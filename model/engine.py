@@ -47,7 +47,7 @@ MIN_ROWS = 24
 """Rows that a thread gets at least: a block of `engine.cpp`."""
 
 POOLS = {"max": (0,), "mean": (1,), "last": (2,), "max_mean_last": (0, 1, 2)}
-"""Which of the three states that the library gives, as `model.network.POOLS` orders them."""
+"""Which of the three states that the library gives, as `model.encoder.POOLS` orders them."""
 
 Floats = npt.NDArray[np.float32]
 

@@ -23,6 +23,7 @@ MODEL_ORDER = (
     "profile",
     "batch",
     "ngrams",
+    "encoder",
     "network",
     "build",
     "engine",
@@ -43,9 +44,10 @@ FORBIDDEN = {
     "app": {"training", "tests", "benchmarks", "torch"},
     "model": {"app", "training", "tests", "benchmarks", "fastapi", "starlette", "uvicorn"},
     "training": {"app", "tests", "benchmarks", "fastapi", "starlette", "uvicorn"},
+    "examples": {"app", "training", "tests", "benchmarks", "fastapi", "starlette", "uvicorn"},
 }
 
-LOCK_OF = {"app": "core", "model": "core", "training": "training"}
+LOCK_OF = {"app": "core", "model": "core", "training": "training", "examples": "training"}
 """What is installed where a package runs; a test environment has more, and would hide a missing requirement."""
 
 

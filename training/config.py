@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from model.config import Architecture, Frozen
-from model.network import Dropouts
+from model.encoder import Dropouts
 from training.errors import UsageError
 from training.imitation import DistillConfig
 from training.loop import LoopConfig

@@ -1,6 +1,7 @@
 """Figures for a person to read, on a terminal or in a log."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich import box
 from rich.console import Console
@@ -9,6 +10,7 @@ from rich.text import Text
 
 from training.evaluate import Evaluation, Mistake
 from training.metrics import Scores
+from training.neighbours import Neighbour
 
 SHORT_TEXT = 160
 """Characters of a text shown in a list of mistakes."""
@@ -84,6 +86,19 @@ def print_mistakes(console: Console, mistakes: Sequence[Mistake]) -> None:
     console.print(table)
 
 
+def print_neighbours(
+    console: Console, path: Path, mistakes: Sequence[Mistake], found: Sequence[list[Neighbour]]
+) -> None:
+    """What each mistake was nearest to in the training file at `path`, the texts shortened."""
+    table = _table(console, "row", "cosine", "true", "text", "found at", title=f"Nearest training texts, of {path}")
+    for mistake, neighbours in zip(mistakes, found, strict=True):
+        for neighbour in neighbours:
+            labels = ", ".join(neighbour.labels) or "(none)"
+            text = shorten(neighbour.text)
+            table.add_row(f"{mistake.row}", f"{neighbour.similarity:.3f}", Text(labels), Text(text), f"{neighbour.row}")
+    console.print(table)
+
+
 def shorten(text: str, limit: int = SHORT_TEXT) -> str:
     r"""One line of at most `limit` characters.
 
@@ -112,7 +127,11 @@ def _confusion_table(console: Console, scores: Scores) -> Table:
 
 
 def _table(console: Console, first: str, *others: str, title: str | None = None) -> Table:
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD if console.is_terminal else box.ASCII2)
+    table = Table(
+        title=None if title is None else Text(title),
+        title_justify="left",
+        box=box.SIMPLE_HEAD if console.is_terminal else box.ASCII2,
+    )
     table.add_column(Text(first), overflow="fold")
     for name in others:
         wide = name in ("text", "predicted", "true")

@@ -12,7 +12,8 @@ from model.batch import Batch, pad
 from model.cell import LstmLayer
 from model.cells import CELLS
 from model.config import Architecture, Cell, Pooling
-from model.network import Dropouts, LstmClassifier
+from model.encoder import Dropouts
+from model.network import LstmClassifier
 
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 CELL_NAMES: tuple[Cell, ...] = get_args(Cell)
@@ -254,7 +255,7 @@ def test_word_dropout_drops_a_word_wherever_it_stands() -> None:
 
 
 def test_locked_dropout_is_the_same_at_each_step() -> None:
-    from model.network import locked_dropout
+    from model.encoder import locked_dropout
 
     torch.manual_seed(0)
     dropped = locked_dropout(torch.ones(7, 3, 10), 0.5, training=True)

@@ -10,7 +10,8 @@ from torch import Tensor
 import training.objective
 from model.batch import pad
 from model.config import Architecture, Task
-from model.network import Dropouts, LstmClassifier
+from model.encoder import Dropouts
+from model.network import LstmClassifier
 from training.adversarial import EmbeddedTexts, adversarial_loss, of_norm, virtual_adversarial_loss
 from training.imitation import divergence
 

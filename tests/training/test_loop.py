@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from model.config import Architecture
-from model.network import Dropouts, LstmClassifier
+from model.encoder import Dropouts
+from model.network import LstmClassifier
 from training.loop import Examples, LoopConfig, Trainer
 from training.steps import Progress
 

@@ -87,6 +87,22 @@ def test_evaluate_prints_what_metrics_json_says(trained: tuple[Path, Result], re
         assert f"{name:<12} {scores[key]:.4f}" in result.output
 
 
+def test_evaluate_shows_the_training_texts_nearest_to_a_mistake(
+    trained: tuple[Path, Result], reviews: Path, tmp_path: Path
+) -> None:
+    head, asked, *others = (reviews / "train.csv").read_text(encoding="utf-8").splitlines()
+    text, _, label = asked.partition(",")
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text(f"{head}\n{text},{'bad' if label == 'good' else 'good'}\n", encoding="utf-8")
+    (tmp_path / "other.csv").write_text("\n".join([head, *others[:39], asked]) + "\n", encoding="utf-8")
+    result = call("evaluate", trained[0], wrong, "--neighbours", tmp_path / "other.csv")
+    assert result.exit_code == 0, result.output
+    table = result.output.partition("Nearest training texts")[2]
+    shown = [[cell.strip() for cell in line.strip("| ").split("|")] for line in table.splitlines() if " | " in line]
+    assert shown[1] == ["1", "1.000", label, text, "row 40 (line 41)"]
+    assert len(shown) == 1 + 3
+
+
 def test_the_card_says_what_metrics_json_says(trained: tuple[Path, Result]) -> None:
     card, metrics = (trained[0] / "README.md").read_text(encoding="utf-8"), metrics_of(trained[0])
     scores = metrics["evaluations"]["test"]["scores"]
@@ -226,6 +242,8 @@ def test_wrong_calls_are_told_in_a_sentence(trained: tuple[Path, Result], review
         (("train", "--train", reviews / "train.csv", "--output", trained[0]), "--overwrite replaces it"),
         (("evaluate", tmp_path / "none", reviews / "test.csv"), "there is no such folder"),
         (("evaluate", trained[0], reviews / "lists.jsonl"), "has lists of labels"),
+        (("evaluate", trained[0], reviews / "test.csv", "--neighbours", tmp_path / "no.csv"), "no.csv: does not exist"),
+        (("evaluate", trained[0], reviews / "test.csv", "--neighbours", reviews, "--worst", 0), "at least 1"),
         (("recipes", "none"), "no recipe 'none'"),
     ):
         result = call(*arguments)

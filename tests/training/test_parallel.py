@@ -11,7 +11,8 @@ from torch import nn
 
 from model.config import Architecture
 from model.device import fastest_dtype
-from model.network import Dropouts, LstmClassifier
+from model.encoder import Dropouts
+from model.network import LstmClassifier
 from tests.training.pair import run_pair
 from training.errors import RunError, UsageError
 from training.loop import Examples, LoopConfig, Trainer

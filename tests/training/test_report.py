@@ -1,11 +1,14 @@
 import io
+from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 
+from training.errors import Row
 from training.evaluate import Evaluation, Mistake
 from training.metrics import Uncalibrated, one_hot, score
-from training.report import print_evaluation, print_mistakes, shorten
+from training.neighbours import Neighbour
+from training.report import print_evaluation, print_mistakes, print_neighbours, shorten
 
 
 def evaluation(labels: tuple[str, ...] = ("no", "[red]yes")) -> Evaluation:
@@ -58,6 +61,20 @@ def test_texts_are_shown_as_they_are_but_short() -> None:
     assert "(none)" in text
     assert "[bold]so long x x" in text
     assert text.count("x") < 200
+
+
+def test_neighbours_stand_beside_the_row_that_they_are_near_to() -> None:
+    mistakes = [Mistake(row, 1.0, ("no",), ("yes",), "text") for row in (4, 9)]
+    near = Neighbour(0.98765, Row(1203, line=1204), ("[red]yes",), "[bold]like\nit")
+    far = Neighbour(-0.5, Row(7), (), "other")
+    lines = printed(print_neighbours, Path("[b]train.csv"), mistakes, [[near, far], [far]]).splitlines()
+    assert lines[0].strip() == "Nearest training texts, of [b]train.csv"
+    cells = [[cell.strip() for cell in line.strip("| ").split("|")] for line in lines if " | " in line][1:]
+    assert cells == [
+        ["4", "0.988", "[red]yes", "[bold]like it", "row 1203 (line 1204)"],
+        ["4", "-0.500", "(none)", "other", "row 7"],
+        ["9", "-0.500", "(none)", "other", "row 7"],
+    ]
 
 
 def test_shorten() -> None:

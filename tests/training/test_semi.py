@@ -15,7 +15,8 @@ import training.train
 from model.batch import pad
 from model.checkpoint import load_checkpoint
 from model.config import Architecture, Task
-from model.network import Dropouts, LstmClassifier
+from model.encoder import Dropouts
+from model.network import LstmClassifier
 from tests.training.conftest import TINY, draw_rows
 from tests.training.test_loop import CONFIG, CPU, _accuracy, _examples
 from tests.training.test_main import StopAfter

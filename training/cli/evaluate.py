@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from training.cli.options import DEVICE, FILE, THREADS, limit_threads
+from training.errors import UsageError
 
 
 @click.command()
@@ -15,6 +16,12 @@ from training.cli.options import DEVICE, FILE, THREADS, limit_threads
 @click.option(
     "--worst", type=click.IntRange(min=0), default=10, show_default=True, metavar="N", help="Show the N worst mistakes."
 )
+@click.option(
+    "--neighbours",
+    "neighbours_file",
+    type=FILE,
+    help="The labelled texts that it was trained on: shows the three nearest of them to each of the worst mistakes.",
+)
 @click.option("--json", "json_file", type=FILE, help="Write all figures to this file, in the form of metrics.json.")
 @DEVICE
 @THREADS
@@ -24,6 +31,7 @@ def evaluate(
     text_column: str,
     label_column: str,
     worst: int,
+    neighbours_file: Path | None,
     json_file: Path | None,
     device: str,
     threads: int | None,
@@ -37,21 +45,35 @@ def evaluate(
     AURC is the area under the risk-coverage curve; "cover at 1%" the share of answers, the surest ones, that can be
     given with at most 1% of them wrong; "acc. at 90%" the accuracy of the surest 90%. The file that --json writes holds
     the curve.
+
+    --neighbours reads a file with the same columns as FILE. Near is what has nearly the same vector in front of the
+    head; a cosine of 1 is most often the text itself.
     """
+    from model.checkpoint import load_checkpoint
     from model.classifier import Classifier
     from training.data import read_dataset
     from training.evaluate import evaluate as run_evaluation
     from training.evaluate import worst_mistakes
-    from training.report import make_console, print_evaluation, print_mistakes
+    from training.neighbours import Vectors, nearest
+    from training.report import make_console, print_evaluation, print_mistakes, print_neighbours
 
     limit_threads(threads)
     classifier = Classifier.load(checkpoint, device=device)
     dataset = read_dataset(file, text_column=text_column, label_column=label_column)
+    trained = None  # read before anything is computed: what is wrong with it is told at once
+    if neighbours_file is not None:
+        if not worst:
+            raise UsageError("--neighbours is about the worst mistakes; --worst must be at least 1")
+        trained = read_dataset(neighbours_file, text_column=text_column, label_column=label_column)
     result = run_evaluation(classifier, dataset)
     console = make_console()
     console.print(f"{checkpoint} (version {classifier.version}) on {file}", markup=False)
     print_evaluation(console, result.evaluation)
     if worst and (mistakes := worst_mistakes(result, dataset, classifier, worst)):
         print_mistakes(console, mistakes)
+        if trained is not None:
+            vectors = Vectors(load_checkpoint(checkpoint), device=device)
+            found = nearest(vectors, [mistake.text for mistake in mistakes], trained)
+            print_neighbours(console, trained.path, mistakes, found)
     if json_file is not None:
         json_file.write_text(result.evaluation.model_dump_json(indent=2) + "\n", encoding="utf-8")

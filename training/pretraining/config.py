@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from model.config import Architecture, Cell, Frozen
-from model.network import Dropouts, Rate
+from model.encoder import Dropouts, Rate
 from training.tokenizer import TokenizerConfig
 
 
@@ -42,7 +42,7 @@ class LanguageDropouts(Frozen):
     Source of the defaults: those of AWD-LSTM for some ten million tokens, a tenth and less; a small set wants more.
 
     Attributes:
-        word, token, embedding, between, recurrent: see `model.network.Dropouts`.
+        word, token, embedding, between, recurrent: see `model.encoder.Dropouts`.
         output: elements of the top layer's states, the same ones at each time step (Merity et al. 2018, section 4.2).
     """
 

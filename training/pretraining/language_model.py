@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from model.config import Architecture
-from model.network import LstmClassifier, locked_dropout, reverse, reverse_order
+from model.encoder import locked_dropout, reverse, reverse_order
+from model.network import LstmClassifier
 from training.pretraining.config import LanguageDropouts, LanguageLoop
 from training.pretraining.softmax import drawing_chances, full_cross_entropy, sampled_cross_entropy
 
