@@ -21,7 +21,8 @@ from app.models import Models
 from app.openapi import problem_responses
 from app.parsing import Parser, read_body
 from app.plans import Plan, Source
-from app.settings import MODEL_NAME, Settings
+from app.settings import Settings
+from app.values import MODEL_NAME
 
 MAX_BODY_BYTES = 64 * 1024
 

@@ -4,30 +4,22 @@ A field here is at the same time a flag of `python -m app serve` and an environm
 `--max-texts` and `SLUICE_MAX_TEXTS`. A flag wins over the environment.
 """
 
-import ipaddress
 import re
 import resource
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, DirectoryPath, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, DirectoryPath, Field, ValidationError, model_validator
 
 from app.batching import BatchLimits
 from app.cpus import available_cpus
 from app.errors import SettingsError
-from app.plans import Plan, Plans, Source, Trial, parse_trials
+from app.plans import Plan, Plans, Source
+from app.values import TRACES_PATH, DeviceName, Endpoint, ModelPaths, Networks, Origins, PathPrefix, Trials
 
 ENV_PREFIX = "SLUICE_"
 SHIPPED_CHECKPOINT = Path(__file__).resolve().parent.parent / "checkpoints" / "sentiment"
-
-TRACES_PATH = "/v1/traces"
-"""Where a collector takes them. Source: OTLP specification, OTLP/HTTP request."""
-
-MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-
-_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-fA-F:]+\](:[0-9]{1,5})?")
 
 _TRAINING = "SLUICE_DATA"
 """Where `python -m training` finds data: people set it for both."""
@@ -56,7 +48,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: Annotated[
-        dict[str, Path],
+        ModelPaths,
         Field(
             description="Checkpoint folder to serve, as NAME=PATH or just PATH (named after the folder). Repeat the "
             "flag, or separate by commas in the variable. The first is the default of requests that name none."
@@ -65,14 +57,14 @@ class Settings(BaseModel):
     host: Annotated[str, Field(description="Address to listen on; 0.0.0.0 for every network.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="Port to listen on; 0 takes a free one.")] = 8000
     canary: Annotated[
-        dict[str, Trial],
+        Trials,
         Field(
             description="Second version of a model, as NAME=PATH@SHARE: answers that share of the requests, 0 to 1. "
             "Separate several by commas."
         ),
     ] = {}
     shadow: Annotated[
-        dict[str, Trial],
+        Trials,
         Field(
             description="Second version of a model, as NAME=PATH@SHARE: gets a copy of the texts of that share of the "
             "requests; nobody waits for its answers, and metrics count those that differ."
@@ -93,7 +85,7 @@ class Settings(BaseModel):
         ),
     ] = None
     device: Annotated[
-        str,
+        DeviceName,
         Field(description="Where to compute: auto (CUDA if there is one), cpu, cuda or cuda:N."),
     ] = "auto"
     dtype: Annotated[
@@ -238,21 +230,21 @@ class Settings(BaseModel):
         Field(description="With API keys, answer /metrics without one too; else it needs one of the role metrics."),
     ] = False
     cors_origin: Annotated[
-        tuple[str, ...],
+        Origins,
         Field(description="Origin (https://example.org) whose pages may ask this server; repeat the flag. * for all."),
     ] = ()
     trusted_proxy: Annotated[
-        tuple[str, ...],
+        Networks,
         Field(
             description="Address or network (10.0.0.0/8) of a proxy whose X-Forwarded-For is believed; repeat the flag."
         ),
     ] = ()
     root_path: Annotated[
-        str,
+        PathPrefix,
         Field(description="Prefix (/classifier) under which a proxy shows the server, whether it cuts it off or not."),
     ] = ""
     otel_endpoint: Annotated[
-        str | None,
+        Endpoint | None,
         Field(
             description="Collector to which traces are sent, by OTLP over HTTP, such as http://collector:4318 (then "
             "/v1/traces is added); none are sent without it. Needs the packages of the extra `otel`. "
@@ -263,87 +255,6 @@ class Settings(BaseModel):
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Field(description="Least severe message that is logged.")
     ] = "info"
-
-    @field_validator("model", mode="before")
-    @classmethod
-    def _parse_models(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        models: dict[str, str] = {}
-        for part in filter(None, (part.strip() for part in value.split(","))):
-            name, separator, path = part.partition("=")
-            if not separator:
-                name, path = Path(part).resolve().name, part
-            if name in models:
-                raise ValueError(f"the name {name} is given twice")
-            models[name] = path
-        return models
-
-    @field_validator("model")
-    @classmethod
-    def _valid_names(cls, models: dict[str, Path]) -> dict[str, Path]:
-        if not models:
-            raise ValueError("there must be at least one model")
-        for name in models:
-            if not MODEL_NAME.fullmatch(name):
-                raise ValueError(f"{name!r} cannot name a model; use letters, digits, dot, dash and underscore")
-        return models
-
-    @field_validator("cors_origin", "trusted_proxy", mode="before")
-    @classmethod
-    def _parse_list(cls, value: Any) -> Any:
-        return tuple(filter(None, (part.strip() for part in value.split(",")))) if isinstance(value, str) else value
-
-    @field_validator("cors_origin")
-    @classmethod
-    def _valid_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
-        for origin in origins:
-            if origin != "*" and not _ORIGIN.fullmatch(origin):
-                raise ValueError(f"{origin!r} is not an origin such as https://example.org, without a path")
-        if "*" in origins and len(origins) > 1:
-            raise ValueError("* stands for every origin, and others are named beside it")
-        return origins
-
-    @field_validator("trusted_proxy")
-    @classmethod
-    def _valid_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
-        for network in networks:
-            try:
-                ipaddress.ip_network(network)
-            except ValueError as error:
-                raise ValueError(f"not an address or a network: {error}") from None
-        return networks
-
-    @field_validator("root_path")
-    @classmethod
-    def _valid_prefix(cls, prefix: str) -> str:
-        if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", prefix):
-            raise ValueError("must begin with a slash and not end with one, such as /classifier")
-        return prefix
-
-    @field_validator("canary", "shadow", mode="before")
-    @classmethod
-    def _parse_trials(cls, value: Any) -> Any:
-        return parse_trials(value) if isinstance(value, str) else value
-
-    @field_validator("device")
-    @classmethod
-    def _known_device(cls, device: str) -> str:
-        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
-            raise ValueError("must be auto, cpu, cuda or cuda:N")
-        return device
-
-    @field_validator("otel_endpoint")
-    @classmethod
-    def _full_endpoint(cls, endpoint: str | None) -> str | None:
-        if endpoint is None:
-            return None
-        parts = urlsplit(endpoint)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("must be the URL of a collector, such as http://collector:4318")
-        if parts.username is not None:
-            raise ValueError("must hold no secret; OTEL_EXPORTER_OTLP_HEADERS is for those")
-        return endpoint if parts.path.strip("/") else f"{endpoint.rstrip('/')}{TRACES_PATH}"
 
     @model_validator(mode="after")
     def _without_contradiction(self) -> Self:
