@@ -25,7 +25,7 @@ from app.rendering import failed
 from app.settings import Settings
 
 IDLE_S = 300.0
-"""The process ends when nobody has asked it anything for so long: it holds some 350 MB."""
+"""The process ends when nobody has asked it anything for so long: it holds 330 to 450 MB."""
 
 TYPICAL_TOKENS = 128
 """Of a text, as estimated; so many for each text that may be under way."""

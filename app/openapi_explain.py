@@ -24,8 +24,91 @@ STRUCTS = (ExplainRequest, ExplainResponse)
 
 _ANSWER = {"model": "sentiment", "version": "e3e5ac599d0d"}
 
-EXAMPLES: dict[str, tuple[Any, Any]] = {}
-"""A request and its answer, by what it shows."""
+_NEGATIVE = [{"label": "negative", "score": 0.998006}, {"label": "positive", "score": 0.001994}]
+_PARTS = [
+    {"text": "Not", "start": 0, "end": 3, "score": 5.023415, "occlusion": 9.971919},
+    {"text": "good", "start": 4, "end": 8, "score": 0.980724, "occlusion": 4.154697},
+    {"text": ".", "start": 8, "end": 9, "score": 0.518187, "occlusion": 0.023921},
+]
+_TOTALS = {"value": 6.215503, "baseline": -0.304987, "gap": 0.000282, "steps": 16}
+_ENTRY = {"label": "negative", "score": 0.998006, "scores": _NEGATIVE, "tokens": 3, "truncated": False}
+_BARE = [{name: part[name] for name in ("text", "start", "end", "score")} for part in _PARTS]
+
+_GATES = [
+    {
+        "layer": 0,
+        "direction": "forward",
+        "mean": {
+            "forget": [0.635733, 0.661963, 0.589332],
+            "input": [0.540817, 0.343765, 0.235325],
+            "output": [0.484526, 0.434229, 0.314643],
+            "candidate": [-0.067822, 0.03172, -0.071874],
+            "cell": [-0.042428, -0.000583, -0.020031],
+            "hidden": [-0.033777, 0.00587, -0.005554],
+        },
+        "units": [
+            {
+                "unit": 17,
+                "forget": [0.684553, 0.68724, 0.682588],
+                "input": [0.48884, 0.479108, 0.440492],
+                "output": [0.423716, 0.70638, 0.680073],
+                "candidate": [0.307966, 0.03301, -0.460838],
+                "cell": [0.150546, 0.119277, -0.121579],
+                "hidden": [0.063311, 0.083857, -0.082277],
+            }
+        ],
+    },
+    {
+        "layer": 0,
+        "direction": "backward",
+        "mean": {
+            "forget": [0.566483, 0.695474, 0.648567],
+            "input": [0.574543, 0.441991, 0.343472],
+            "output": [0.503371, 0.426955, 0.39001],
+            "candidate": [0.0392, -0.07286, 0.034566],
+            "cell": [0.051641, -0.031643, 0.013401],
+            "hidden": [0.030826, -0.01409, 0.004545],
+        },
+        "units": [
+            {
+                "unit": 17,
+                "forget": [0.601491, 0.743214, 0.691224],
+                "input": [0.751958, 0.183048, 0.504421],
+                "output": [0.593741, 0.367467, 0.526884],
+                "candidate": [-0.894703, 0.389548, 0.424785],
+                "cell": [-0.534103, 0.230555, 0.214271],
+                "hidden": [-0.290049, 0.083251, 0.111199],
+            }
+        ],
+    },
+]
+
+EXAMPLES: dict[str, tuple[Any, Any]] = {
+    "one": (
+        {"inputs": "Not good."},
+        _ANSWER
+        | {
+            "explanations": [
+                _ENTRY
+                | {
+                    "attribution": _TOTALS | {"tokens": _PARTS, "words": _PARTS},
+                    "sentences": [{"text": "Not good.", "start": 0, "end": 9, "label": "negative", "score": 0.998006}],
+                }
+            ]
+        },
+    ),
+    "gates": (
+        {"inputs": ["Not good."], "occlusion": False, "sentences": False, "units": [17]},
+        _ANSWER
+        | {"explanations": [_ENTRY | {"attribution": _TOTALS | {"tokens": _BARE, "words": _BARE}, "gates": _GATES}]},
+    ),
+}
+"""A request and what the shipped checkpoint answers, by what it shows."""
+
+FAILED = {
+    "error": {"type": "text_too_long", "detail": "The text has 600 tokens; one of more than 512 is not explained."}
+}
+"""What stands in the place of a text that is not explained."""
 
 
 def explain_paths(settings: Settings) -> dict[str, Any]:
@@ -70,7 +153,8 @@ def _explain(settings: Settings) -> dict[str, Any]:
                 "content": {
                     "application/json": {
                         "schema": {"$ref": REF.format(name="ExplainResponse")},
-                        "examples": {name: {"value": answer} for name, (_, answer) in EXAMPLES.items()},
+                        "examples": {name: {"value": answer} for name, (_, answer) in EXAMPLES.items()}
+                        | {"failed": {"value": _ANSWER | {"explanations": [FAILED]}}},
                     }
                 },
             }

@@ -74,7 +74,7 @@ def test_none_outlives_its_server(tiny_checkpoint: Path, tmp_path: Path, number:
         assert explain(url).status_code == 200
         (child,) = children(server.pid)
         if number == signal.SIGINT:
-            os.kill(child, number)  # as in a terminal, where both get it
+            os.kill(child, number)  # it is the server's to end, which may have requests to finish
             assert explain(url).status_code == 200
             assert children(server.pid) == {child}
         server.send_signal(number)
