@@ -54,7 +54,7 @@ serve: $(core) engine ## the server with the shipped checkpoint, on port 8000
 test: $(dev) engine ## the whole suite
 	@$(python) -m pytest $(ARGS)
 
-clients: build/clients/.stamp ## fetch the clients that are tested but not among the requirements: huggingface.js and the OpenAPI generator
+clients: build/clients/.stamp ## fetch what tests need and the locks lack: huggingface.js, the OpenAPI generator, axe-core
 
 train: $(training) ## a checkpoint by RECIPE, from TRAIN=FILE or from the recipe's own files below SLUICE_DATA
 	@exec $(python) -m training train --recipe $(RECIPE) $(if $(TRAIN),--train $(TRAIN)) $(if $(VALIDATION),--validation $(VALIDATION)) \
@@ -153,7 +153,7 @@ build/clients/.stamp: tests/clients/requirements.txt tests/clients/package.json 
 	@build/clients/bin/python -m pip install --disable-pip-version-check --quiet -r tests/clients/requirements.txt
 	@cp tests/clients/package.json build/clients/
 	@if command -v npm >/dev/null; then cd build/clients && npm install --silent --no-audit --no-fund; \
-	else echo 'NOT FETCHED: huggingface.js needs npm' >&2; fi
+	else echo 'NOT FETCHED: huggingface.js and axe-core need npm' >&2; fi
 	@touch $@
 
 # --- the locks ---------------------------------------------------------------------------------------------------------

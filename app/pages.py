@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from functools import cache
 from pathlib import Path
 
 from starlette.responses import FileResponse, HTMLResponse, Response
@@ -32,7 +33,7 @@ def home_page(root_path: str) -> HTMLResponse:
     Args:
         root_path: prefix under which a proxy shows the server. Without one the page's addresses are relative.
     """
-    html = (_FOLDER / "index.html").read_text("utf-8").replace(_ROOT, f"{root_path}/" if root_path else "./")
+    html = _markup().replace(_ROOT, f"{root_path}/" if root_path else "./")
     scripts = "script-src 'self'; require-trusted-types-for 'script'; trusted-types 'none'"
     answer = _shown(html, f"{scripts}; style-src 'self'")
     answer.headers["vary"] = "Accept"
@@ -50,7 +51,7 @@ def wants_page(accept: str) -> bool:
 
 
 class PageFiles(StaticFiles):
-    """The files below `app/page`. Browsers ask each time whether one is new, so that those of two versions never mix."""
+    """The files below `app/page`. Browsers ask each time whether one is new: those of two versions never mix."""
 
     def __init__(self) -> None:
         super().__init__(directory=_FOLDER)
@@ -61,6 +62,11 @@ class PageFiles(StaticFiles):
         if isinstance(answer, FileResponse) or answer.status_code == 304:
             answer.headers["cache-control"] = "no-cache"
         return answer
+
+
+@cache
+def _markup() -> str:
+    return (_FOLDER / "index.html").read_text("utf-8")
 
 
 def _shown(html: str, policy: str) -> HTMLResponse:

@@ -67,6 +67,13 @@ def api_routes(models: Models, metrics: Metrics, settings: Settings) -> APIRoute
         text = await asyncio.to_thread(metrics.render, metrics.snapshot())
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
+    _add_pages(router)
+    return router
+
+
+def _add_pages(router: APIRouter) -> None:
+    """What people see."""
+
     @router.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> HTMLResponse:
         root = request.scope.get("root_path", "")
@@ -86,8 +93,6 @@ def api_routes(models: Models, metrics: Metrics, settings: Settings) -> APIRoute
         if wants_page(request.headers.get("accept", "")):
             return home_page(root)
         return RedirectResponse(f"{root}/docs", headers={"vary": "Accept"})
-
-    return router
 
 
 def _troubles(models: Models) -> str:

@@ -77,8 +77,8 @@ export function showStrongest(table, text, pieces) {
 
 /** How far the pieces add up: baseline, value and what is left unexplained. */
 export function sumOf(attribution) {
-  const values = { base: signed(attribution.baseline), value: signed(attribution.value), gap: percent(attribution.gap, 2) };
-  return t("sum", values);
+  const { baseline, value, gap } = attribution;
+  return t("sum", { base: signed(baseline), value: signed(value), gap: percent(gap, 2) });
 }
 
 /** The sentences, each with its label. */

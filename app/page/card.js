@@ -2,38 +2,52 @@
 
 import { ask, keyWanted } from "./api.js";
 import { byId, el } from "./dom.js";
-import { percent, t, whole } from "./i18n.js";
+import { percent, t, when, whole } from "./i18n.js";
 
 /** The card of one model, or a sentence if it cannot be had. */
 export async function showCard(name) {
   const node = byId("card");
   if (name === null) {
-    node.replaceChildren(el("h2", {}, t("viewModel")), el("p", { class: "note" }, keyWanted.get() ? t("keyWhy") : t("noModel")));
+    sayInstead(node, t("viewModel"), keyWanted.get() ? t("keyWhy") : t("noModel"));
     return;
   }
   try {
     const card = await (await ask(`models/${encodeURIComponent(name)}`)).json();
     node.replaceChildren(...cardOf(card));
   } catch (error) {
-    node.replaceChildren(el("h2", {}, name), el("p", { class: "note" }, error.message || t("unreachable")));
+    sayInstead(node, name, error.message || t("unreachable"));
   }
 }
 
+function sayInstead(node, title, words) {
+  node.replaceChildren(el("h2", {}, title), el("p", { class: "note" }, words));
+}
+
 function cardOf(card) {
-  const { limits } = card;
   const facts = [
     ["version", el("code", {}, card.version)],
     ["stateOf", card.state],
     ["task", t(card.task)],
     ["labels", card.labels.join(", ")],
     ["device", `${card.device}, ${card.dtype}`],
-    ["limits", t("limitsText", { tokens: whole(limits.max_tokens), chars: whole(limits.max_chars), texts: whole(limits.max_texts), ms: whole(limits.deadline_ms) })],
-    ["versions", card.versions.map((one) => el("span", { class: "line" }, t("versionText", { ...one, share: percent(one.share, 0) })))],
+    ["limits", limitsOf(card.limits)],
+    ["versions", card.versions.map(versionOf)],
     ...(card.last_failure ? [["lastFailure", card.last_failure.detail]] : []),
   ];
   const list = el("dl", {}, facts.map(([name, value]) => [el("dt", {}, t(name)), el("dd", {}, value)]));
-  const raw = el("details", {}, el("summary", {}, t("raw")), el("pre", { tabindex: 0 }, JSON.stringify(card.metrics, null, 2)));
+  const metrics = JSON.stringify(card.metrics, null, 2);
+  const raw = el("details", {}, el("summary", {}, t("raw")), el("pre", { tabindex: 0 }, metrics));
   return [el("h2", {}, card.name), list, ...measured(card.metrics), raw];
+}
+
+function limitsOf({ max_tokens, max_chars, max_texts, deadline_ms }) {
+  const values = { tokens: max_tokens, chars: max_chars, texts: max_texts, ms: deadline_ms };
+  return t("limitsText", Object.fromEntries(Object.entries(values).map(([name, value]) => [name, whole(value)])));
+}
+
+function versionOf(one) {
+  const words = t("versionText", { ...one, share: percent(one.share, 0), since: when(one.since) });
+  return el("span", { class: "line" }, words);
 }
 
 /** The test scores as `training` writes them; a checkpoint from elsewhere may have others, or none. */
@@ -41,7 +55,8 @@ function measured(metrics) {
   const sets = Object.entries(metrics.evaluations ?? {}).filter(([, one]) => typeof one?.scores?.macro_f1 === "number");
   if (!sets.length) return [];
   const share = (value) => (typeof value === "number" ? percent(value) : "–");
-  const head = ["set", "rows", "accuracy", "interval", "f1", "calibration"].map((name) => el("th", { scope: "col" }, t(name)));
+  const names = ["set", "rows", "accuracy", "interval", "f1", "calibration"];
+  const head = names.map((name, at) => el("th", { scope: "col", class: at ? "number" : null }, t(name)));
   const rows = sets.map(([name, { scores }]) => {
     const interval = scores.accuracy_interval?.map((end) => share(end)).join(" – ") ?? "–";
     const cells = [whole(scores.rows ?? 0), share(scores.accuracy), interval, share(scores.macro_f1), share(scores.ece)];

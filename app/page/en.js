@@ -57,7 +57,7 @@ export const en = {
   occlusion: "Left out",
   sentences: "Sentences, each by itself",
   gates: "Gates over the tokens",
-  gatesHint: "Means over all units, and the chosen unit. → reads forward, ← backward. Below: the unit's memory, its cell state.",
+  gatesHint: "Means over all units, and the chosen unit. → reads forward, ← backward. Each row is tinted between its own lowest and highest value. Below the table: what the unit remembers.",
   gate: "Gate",
   unit: "Unit",
   all: "All",

@@ -90,7 +90,8 @@ export class Explained {
       if (error.status === 422 && this.found) this.message = ["explainFailed", { why: error.message }];
       else {
         this.found = null;
-        this.message = OFF.has(error.status) ? ["explainOff"] : ["explainFailed", { why: error.message || t("unreachable") }];
+        const why = error.message || t("unreachable");
+        this.message = OFF.has(error.status) ? ["explainOff"] : ["explainFailed", { why }];
       }
     }
     this.render();

@@ -25,7 +25,10 @@ export class FileView {
     byId("file-choose").addEventListener("click", () => byId("file-input").click());
     byId("file-input").addEventListener("change", (event) => this.take(event.target.files[0]));
     this.listenToDrops(byId("drop"));
-    byId("file-header").addEventListener("change", () => this.showColumns());
+    byId("file-header").addEventListener("change", () => {
+      this.showColumns();
+      this.say(this.words);
+    });
     byId("file-column").addEventListener("change", onChange);
     byId("file-setup").addEventListener("submit", (event) => {
       event.preventDefault();
@@ -77,12 +80,13 @@ export class FileView {
       return;
     }
     this.read = read;
-    this.say(() => t("fileRead", { name, n: whole(rows.length), encoding }));
+    this.say(() => t("fileRead", { name, n: whole(rows.length - (this.header ? 1 : 0)), encoding }));
     byId("file-header").checked = delimiter !== null && rows.length > 1;
     byId("file-header").parentElement.hidden = delimiter === null;
     byId("file-setup").hidden = false;
     byId("file-progress-row").hidden = true;
     this.showColumns();
+    this.say(this.words); // the header is known now
   }
 
   get header() {

@@ -1,19 +1,23 @@
 /** The gates over the tokens: a heat map that is a table, and below it the line of one unit's cell state. */
 
 import { el, setVars, svg } from "./dom.js";
-import { t } from "./i18n.js";
+import { plain, t } from "./i18n.js";
 
 const QUANTITIES = ["forget", "input", "output", "reset", "update", "candidate", "cell", "hidden"];
 
 /** What these gates have: those of an LSTM are others than those of a GRU. */
 export const quantitiesOf = (gates) => QUANTITIES.filter((name) => gates[0].mean[name]);
 
+/** Those that may be negative; gates lie between 0 and 1. */
+const SIGNED = new Set(["candidate", "cell", "hidden"]);
+
 const ARROWS = { forward: "→", backward: "←" };
-const HEAD_PX = 116;
+const HEAD_PX = 124;
 const LAYERED_HEAD_PX = 160;
 const TOKEN_PX = 56;
 const HEIGHT_PX = 150;
 const MARGIN_PX = 14;
+const TICK_PX = 12;
 
 /** Shows the table. `gate` is one of the quantities or `all`; `unit` the number of the chosen unit. */
 export function showHeat(table, tokens, gates, gate, unit) {
@@ -42,17 +46,19 @@ function rowsOf(layer, gates, gate, unit) {
   });
   if (!chosen) return rows;
   const ofUnit = gate === "all" ? [memoryOf(chosen)] : [gate];
-  const label = (name) => `${place} ${t("unitRow", { n: unit })}${gate === "all" ? `, ${t(name)}` : ""}`;
-  return [...rows, ...ofUnit.map((name) => ({ label: label(name), title: `${label(name)}, ${title}`, name, values: chosen[name] }))];
+  const label = (name) => `${place} ${t("unitRow", { n: unit })}${gate === "all" ? ` ${t(name)}` : ""}`;
+  const unitRow = (name) => ({ label: label(name), title: `${label(name)}, ${title}`, name, values: chosen[name] });
+  return [...rows, ...ofUnit.map(unitRow)];
 }
 
 function rowOf({ label, title, name, values, first }) {
-  // Gates lie between 0 and 1, the candidate and the hidden state between -1 and 1; the cell state has no bound.
-  const most = name === "cell" ? Math.max(1, ...values.map(Math.abs)) : 1;
-  const cells = values.map((value) => {
-    const share = Math.min(1, Math.abs(value) / most);
-    const node = el("td", { class: value < 0 ? "below" : "above" }, value.toFixed(2).replace("-", "−"));
-    setVars(node, { "--share": share.toFixed(3) });
+  // Means over hundreds of units move little: a row is tinted by its own range, or nothing would be seen of it.
+  const sizes = values.map(Math.abs);
+  const least = SIGNED.has(name) ? 0 : Math.min(...sizes);
+  const range = Math.max(...sizes) - least || 1;
+  const cells = values.map((value, at) => {
+    const node = el("td", { class: value < 0 ? "below" : "above" }, plain(value));
+    setVars(node, { "--share": ((sizes[at] - least) / range).toFixed(3) });
     return node;
   });
   return el("tr", { class: first ? "first" : null }, el("th", { scope: "row", title }, label), cells);
@@ -78,11 +84,11 @@ export function showLine(node, tokens, gates, unit) {
   const width = left + tokens.length * TOKEN_PX;
   const y = (value) => MARGIN_PX + ((high - value) / span) * (HEIGHT_PX - 2 * MARGIN_PX);
   const x = (at) => left + (at + 0.5) * TOKEN_PX;
-  const label = t("lineLabel", { n: unit, tokens: tokens.length, low: low.toFixed(2), high: high.toFixed(2) });
+  const label = t("lineLabel", { n: unit, tokens: tokens.length, low: plain(low), high: plain(high) });
   const drawing = svg("svg", { role: "img", "aria-label": label, width, height: HEIGHT_PX, class: "line" });
   drawing.append(svg("line", { class: "zero", x1: left, x2: width, y1: y(0), y2: y(0) }));
-  for (const value of new Set([low, 0, high])) {
-    drawing.append(svg("text", { class: "tick", x: left - 8, y: y(value) + 4, "text-anchor": "end" }, value.toFixed(2).replace("-", "−")));
+  for (const value of [0, low, high].filter((one, at) => !at || Math.abs(y(one) - y(0)) > TICK_PX)) {
+    drawing.append(svg("text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, plain(value)));
   }
   for (const one of series) {
     const points = one.values.map((value, at) => `${x(at)},${y(value)}`).join(" ");

@@ -39,8 +39,17 @@ export function percent(share, digits = 1) {
   return `${(shown * 100).toFixed(digits)}%`;
 }
 
+/** 2.10 or −0.31; what is nearly 0 has no sign. */
+export function plain(value) {
+  const text = Math.abs(value).toFixed(2);
+  return value < 0 && Number(text) ? `−${text}` : text;
+}
+
 /** +2.10 or −0.31. */
 export function signed(value) {
-  const text = Math.abs(value).toFixed(2);
-  return Number(text) === 0 ? "0.00" : `${value < 0 ? "−" : "+"}${text}`;
+  const text = plain(value);
+  return value > 0 && Number(text) ? `+${text}` : text;
 }
+
+/** A time in the reader's own zone. */
+export const when = (time) => new Date(time).toLocaleString(language.get() === "zh" ? "zh-CN" : "en-GB");

@@ -39,7 +39,7 @@ function showView() {
 
 function compare(on) {
   byId("compare").setAttribute("aria-pressed", String(on));
-  byId("compare").textContent = t(on ? "single" : "compare");
+  byId("compare").dataset.t = on ? "single" : "compare";
   byId("panes").classList.toggle("two", on);
   panes[1].node.hidden = !on;
   panes[0].part("title").dataset.t = on ? "firstText" : "yourText";
@@ -95,7 +95,8 @@ async function loadModels() {
     const answer = await (await ask("models")).json();
     keyWanted.set(false);
     const names = answer.models.map((one) => one.name);
-    const now = names.includes(model.get()) ? model.get() : (names.find((name) => name === answer.default) ?? names[0] ?? null);
+    const known = [model.get(), answer.default, names[0]];
+    const now = known.find((name) => names.includes(name)) ?? null;
     fill(byId("model-name"), names.map((name) => [name, name]), now);
     model.set(now);
   } catch {
@@ -150,7 +151,7 @@ function speak() {
 }
 
 byId("panes").append(...panes.map((pane) => pane.node));
-panes[0].node.querySelector(".foot").append(byId("compare"));
+panes[0].node.querySelector(".writing").append(byId("compare"));
 byId("compare").addEventListener("click", () => {
   const on = !comparing();
   compare(on);
@@ -169,8 +170,14 @@ byId("key-panel").addEventListener("submit", (event) => {
 });
 byId("key-forget").addEventListener("click", () => useKey(null));
 byId("key-forget").hidden = apiKey.get() === null;
-keyWanted.on((wanted) => wanted && showKey(true));
-for (const radio of document.querySelectorAll('input[name="route"], input[name="code"]')) radio.addEventListener("change", showCode);
+const offerKey = () => (byId("key-button").hidden = !keyWanted.get() && apiKey.get() === null);
+apiKey.on(offerKey);
+keyWanted.on((wanted) => {
+  offerKey();
+  if (wanted) showKey(true);
+});
+offerKey();
+for (const radio of byId("call").querySelectorAll("input")) radio.addEventListener("change", showCode);
 byId("copy").addEventListener("click", copy);
 window.addEventListener("hashchange", showView);
 // A file dropped beside the zone would replace the page.

@@ -6,6 +6,7 @@ import { fill } from "./explained.js";
 import { percent, t, whole } from "./i18n.js";
 import { bar } from "./pane.js";
 
+const COLUMNS = [["row", "number"], ["text", null], ["label", null], ["score", "number"]];
 const PAGE_ROWS = 50;
 const FAILED = -1;
 const NOT_YET = -2;
@@ -16,7 +17,7 @@ const PART_LINES = 5000;
 
 /** The scores of the rows of one file. */
 export class Results {
-  /** @param {object} table `rows`, `header` (names or null), `column` of the texts, `delimiter`, `marked`: see `readFile`. */
+  /** @param {object} table `rows`, `header` (names or null), `column` of the texts; the rest as of `readFile`. */
   constructor(table) {
     this.table = table;
     this.labels = [];
@@ -87,7 +88,7 @@ export class Results {
     const pages = Math.max(1, Math.ceil(numbers.length / PAGE_ROWS));
     this.page = Math.min(this.page, pages - 1);
     const shown = numbers.slice(this.page * PAGE_ROWS, (this.page + 1) * PAGE_ROWS);
-    const head = ["row", "text", "label", "score"].map((name) => el("th", { scope: "col" }, t(name)));
+    const head = COLUMNS.map(([name, kind]) => el("th", { scope: "col", class: kind }, t(name)));
     const rows = Array.from(shown, (number) => this.row(number));
     byId("file-table").replaceChildren(el("thead", {}, el("tr", {}, head)), el("tbody", {}, rows));
     byId("file-page").textContent = t("pageOf", { page: whole(this.page + 1), pages: whole(pages) });

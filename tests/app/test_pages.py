@@ -125,7 +125,9 @@ OF_THE_SERVER = {"single_label", "multi_label"}
 def test_nothing_makes_markup_or_asks_elsewhere() -> None:
     for path in FOLDER.iterdir():
         text = path.read_text("utf-8")
-        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", text), path
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", text), (
+            path
+        )
         hosts = set(re.findall(r"(?:https?:)?//([\w.-]+\.\w+)", text)) - {"www.w3.org"}
         assert not hosts, path
         assert len(text.splitlines()) < 250, path

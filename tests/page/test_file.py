@@ -16,7 +16,22 @@ from playwright.sync_api import Page, Route, expect
 from tests.page.conftest import Visit
 
 NUM_ROWS = 3000
-WORDS = ["good", "bad", "film", "not", "dull", "好看", "难看", "的", "电影", "never", "warm", '"so-called"', "a,b", "c\nd"]
+WORDS = [
+    "good",
+    "bad",
+    "film",
+    "not",
+    "dull",
+    "好看",
+    "难看",
+    "的",
+    "电影",
+    "never",
+    "warm",
+    '"so-called"',
+    "a,b",
+    "c\nd",
+]
 
 
 def rows_of(count: int) -> list[dict[str, str]]:
@@ -40,7 +55,11 @@ def choose(page: Page, name: str, content: bytes) -> None:
 
 def drop(page: Page, name: str, content: str) -> None:
     transfer = page.evaluate_handle(
-        "([name, content]) => { const all = new DataTransfer(); all.items.add(new File([content], name)); return all; }",
+        """([name, content]) => {
+          const all = new DataTransfer();
+          all.items.add(new File([content], name));
+          return all;
+        }""",
         [name, content],
     )
     page.dispatch_event("#drop", "dragover", {"dataTransfer": transfer})
@@ -50,7 +69,9 @@ def drop(page: Page, name: str, content: str) -> None:
 
 def predicted(address: str, texts: list[str]) -> list[dict[str, Any]]:
     answers = [
-        httpx2.post(f"{address}/predict", json={"inputs": texts[start : start + 1000]}, timeout=60).json()["predictions"]
+        httpx2.post(f"{address}/predict", json={"inputs": texts[start : start + 1000]}, timeout=60).json()[
+            "predictions"
+        ]
         for start in range(0, len(texts), 1000)
     ]
     return [entry for answer in answers for entry in answer]
@@ -67,7 +88,7 @@ def test_thousands_of_rows_there_and_back(visit: Visit, address: str, tmp_path: 
     visit.check_access()
     rows = rows_of(NUM_ROWS)
     drop(page, "reviews.csv", csv_of(rows))
-    expect(page.locator("#file-state")).to_have_text("reviews.csv: 3,001 rows, UTF-8")
+    expect(page.locator("#file-state")).to_have_text("reviews.csv: 3,000 rows, UTF-8")
     assert page.locator("#file-column").evaluate("(node) => node.selectedOptions[0].textContent") == "review"
     page.click("#file-start")
     expect(page.locator("#file-done")).to_contain_text("3,000 rows in", timeout=60_000)
@@ -115,7 +136,7 @@ def test_thousands_of_rows_there_and_back(visit: Visit, address: str, tmp_path: 
 def test_other_kinds_of_files_columns_and_texts_that_fail(visit: Visit) -> None:
     page = visit.open("/#file", wait="#file-choose")
     choose(page, "a.tsv", "id\t内容\n1\t很好看的电影\n2\t难看\n".encode("gb18030"))
-    expect(page.locator("#file-state")).to_have_text("a.tsv: 3 rows, GB18030")
+    expect(page.locator("#file-state")).to_have_text("a.tsv: 2 rows, GB18030")
     expect(page.locator("#file-column option")).to_have_text(["id", "内容"])
     expect(page.locator("#file-column")).to_have_value("1")
     page.uncheck("#file-header")
@@ -187,7 +208,10 @@ def test_the_parser_reads_what_python_writes(visit: Visit) -> None:
     for _ in range(300):
         rows = [[random_field(draw) for _ in range(draw.randrange(1, 4))] for _ in range(draw.randrange(5))]
         # Python quotes a return within a field only if its lines end in one.
-        delimiter, (ending, quoting) = draw.choice(",;\t"), draw.choice([("\r\n", 0), ("\r\n", 1), ("\n", 1), ("\r", 1)])
+        delimiter, (ending, quoting) = (
+            draw.choice(",;\t"),
+            draw.choice([("\r\n", 0), ("\r\n", 1), ("\n", 1), ("\r", 1)]),
+        )
         output = io.StringIO(newline="")
         csv.writer(output, delimiter=delimiter, lineterminator=ending, quoting=quoting).writerows(rows)
         text = output.getvalue()
@@ -219,10 +243,18 @@ def test_what_is_not_quite_csv(visit: Visit) -> None:
             return [...parser.feed(text), ...parser.end()];
           };
           return {
-            after: read('"a"b,c"d"'), open: read('"a,\\nb'), blank: read("a\\n\\n\\r\\n,\\n"), lines: read('"a,b\\tc', null),
+            after: read('"a"b,c"d"'),
+            open: read('"a,\\nb'),
+            blank: read("a\\n\\n\\r\\n,\\n"),
+            lines: read('"a,b\\tc', null),
             line: csvLine(["a", 'b"c', "d,e", "f\\ng", 1], ","),
-            delimiters: [["a.csv", '"x;y;z",b'], ["a.csv", "a;b,c;d"], ["a.csv", "a"], ["a.tsv", "a,b"], ["a.txt", "a,b"]]
-              .map((one) => delimiterOf(...one)),
+            delimiters: [
+              delimiterOf("a.csv", '"x;y;z",b'),
+              delimiterOf("a.csv", "a;b,c;d"),
+              delimiterOf("a.csv", "a"),
+              delimiterOf("a.tsv", "a,b"),
+              delimiterOf("a.txt", "a,b"),
+            ],
           };
         }"""
     )

@@ -15,6 +15,9 @@ from playwright.sync_api import Page, expect
 
 from tests.page.conftest import SCREENSHOTS, Visit, Visiting, png_size
 
+SHOWN = "(node) => [...node.childNodes].map((one) => (one.firstChild ?? one).textContent).join('')"
+"""The text that a person reads, without the values below its words."""
+
 MARKUP = "<img src=x onerror=\"document.title='run'\"><b>bold</b> & good"
 
 
@@ -116,8 +119,7 @@ def test_text_is_never_markup(visit: Visit) -> None:
     assert page.title() == "Sluice"
     assert page.locator("main img, main b").count() == 0
     expect(page.locator("#code")).to_contain_text("<img src=x")
-    reading = part(page, "reading").locator("xpath=.")
-    assert reading.evaluate("(node) => [...node.childNodes].map((n) => n.firstChild?.textContent ?? n.textContent).join('')") == MARKUP
+    assert part(page, "reading").evaluate(SHOWN) == MARKUP
 
 
 def test_two_texts_side_by_side_and_two_models(visit: Visit, address: str) -> None:
@@ -136,7 +138,9 @@ def test_two_texts_side_by_side_and_two_models(visit: Visit, address: str) -> No
     page.select_option("#model-name", "tiny")
     for pane, text in enumerate(("A wonderful film.", "难看的电影")):
         score = predicted(address, text, "tiny")["scores"][0]
-        expect(part(page, "bars", pane).locator("li").first).to_have_text(f"{score['label']}{score['score'] * 100:.2f}%")
+        expect(part(page, "bars", pane).locator("li").first).to_have_text(
+            f"{score['label']}{score['score'] * 100:.2f}%"
+        )
     expect(page.locator("#code")).to_contain_text('"model":"tiny"')
     page.click("#compare")
     expect(page.locator(".pane").nth(1)).to_be_hidden()
@@ -245,7 +249,18 @@ def test_by_keyboard_alone(visit: Visit) -> None:
         page.keyboard.press("Tab")
         name = "document.activeElement.id || document.activeElement.dataset.part || document.activeElement.name || ''"
         reached.add(page.evaluate(f"() => {name}"))
-    assert {"compare", "explained", "values", "gate", "unit", "route", "code", "copy", "model-name", "language"} <= reached
+    assert {
+        "compare",
+        "explained",
+        "values",
+        "gate",
+        "unit",
+        "route",
+        "code",
+        "copy",
+        "model-name",
+        "language",
+    } <= reached
 
 
 def test_in_chinese_on_a_phone_in_the_dark(visiting: Visiting) -> None:
@@ -276,6 +291,35 @@ def test_axe_finds_nothing_on_a_desktop(visiting: Visiting, scheme: str) -> None
     visit.check_access()
     page.locator("summary").first.click()
     page.click("#compare")
-    page.click("#key-button")
     expect(part(page, "heat", 1)).to_be_visible()
     visit.check_access()
+
+
+def test_the_real_explanations(visiting: Visiting, address: str) -> None:
+    visit = visiting(fake=False)
+    page = visit.open()
+    text = "This is not a good film 😀. 难看的电影！"
+    body = {"inputs": text, "gates": True, "units": [3]}
+    (expected,) = httpx2.post(f"{address}/explain", json=body, timeout=60).json()["explanations"]
+    write(page, text)
+    expect(part(page, "reading")).to_contain_text("难", timeout=60_000)
+    shown = [float(value.replace("−", "-")) for value in part(page, "reading").locator(".value").all_inner_texts()]
+    assert shown == pytest.approx([word["score"] for word in expected["attribution"]["words"]], abs=0.02)
+    expect(page.locator(".sentences li")).to_have_count(2)
+    part(page, "unit").fill("3")
+    part(page, "unit").press("Enter")
+    part(page, "gate").select_option("cell")
+    rows = part(page, "heat").locator("tbody tr")
+    expect(rows.nth(1).locator("th")).to_have_text("→ unit 3", timeout=60_000)
+    cells = [float(value.replace("−", "-")) for value in rows.nth(1).locator("td").all_inner_texts()]
+    assert cells == pytest.approx(expected["gates"][0]["units"][0]["cell"], abs=0.02)
+    part(page, "gate").select_option("all")
+    page.locator("summary").first.click()
+    visit.shoot("explained")
+    visit.check_access()
+    page.locator("input[value=tokens]").first.check()
+    assert part(page, "reading").evaluate(SHOWN) == text, "bytes of an emoji are one piece"
+    visit.expected.append("422")
+    part(page, "unit").fill("9999")
+    part(page, "unit").press("Enter")
+    expect(part(page, "explaining")).to_contain_text("No explanation: ", timeout=60_000)

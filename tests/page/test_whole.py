@@ -1,4 +1,4 @@
-"""The page around its views: model, health, key, prefix; the page of the documentation; and that nothing was left out."""
+"""The page around its views: model, health, key and prefix; the documentation; and that nothing was left out."""
 
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -98,7 +98,9 @@ def test_the_documentation_runs_under_its_policy(visiting: Visiting, guarded: tu
     page.locator("#operations-classification-predict .opblock-summary-control").click()
     page.locator("#operations-classification-predict").get_by_role("button", name="Try it out").click()
     page.locator("#operations-classification-predict").get_by_role("button", name="Execute").click()
-    expect(page.locator("#operations-classification-predict .live-responses-table tbody .response-col_status")).to_contain_text("200")
+    expect(
+        page.locator("#operations-classification-predict .live-responses-table tbody .response-col_status")
+    ).to_contain_text("200")
     visit.shoot("docs")
 
 
