@@ -33,6 +33,7 @@ MODEL_ORDER = (
     "offsets",
     "sentences",
     "gates",
+    "log_odds",
     "attribution",
     "explain",
     "__init__",
