@@ -20,21 +20,13 @@ import click
 import numpy as np
 import numpy.typing as npt
 
-from model.attribution import (
-    TOLERANCE,
-    Floats,
-    Labels,
-    LogOdds,
-    integrate,
-    integrated_gradients,
-    occlusions,
-    shares,
-)
+from model.attribution import TOLERANCE, integrate, integrated_gradients, shares
 from model.batch import Ids
 from model.checkpoint import load_checkpoint
 from model.classifier import set_num_threads
 from model.device import resolve_device
 from model.explain import STEPS
+from model.log_odds import Floats, Labels, LogOdds, occlusions
 from model.text import TextEncoder
 from training.data import read_dataset
 

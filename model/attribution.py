@@ -1,10 +1,6 @@
-"""Which tokens speak for a label, and how much: integrated gradients, and leaving tokens out.
+"""Which tokens speak for a label, and how much: integrated gradients of F, the log-odds of `model.log_odds`.
 
-What is explained is F, the log-odds of a label by its calibrated probability p: F = log(p / (1 - p)). With z the logits
-over the temperature it is z_c of a multi-label network, and z_c - log(sum of exp z_k over the others) else.
-
-The path leads from no text to the text in a straight line: with α from 0 to 1, every embedding is scaled by α, and the
-logits of the n-grams too. Token t gets
+Along the path of `LogOdds`, with α from 0 to 1, token t gets
 
     e_t · ∫ ∂F(α)/∂x_t dα  +  its part of  g_b · ∫ ∂F(α)/∂z dα  of each n-gram b that it stands in
 
@@ -16,27 +12,19 @@ The integral is a sum over equal steps at their midpoints: F is smooth but for k
 a rule of higher order gains nothing there (measured on SST-2: Gauss-Legendre is no better with as many gradients). What
 each step should add up to is known, F at its end less F at its beginning: where the sum misses, steps are made finer.
 
-Shape suffixes: T time steps, B batch, E embedding, C labels, N texts, J gradients: each text once a step, P places.
+Shape suffixes: T time steps, B batch, E embedding, C labels, N texts, J each text once a step, P places of n-grams.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from torch import Tensor
 
-from model.batch import Ids, pad, plan_batches
-from model.config import CheckpointConfig
-from model.network import LstmClassifier
+from model.batch import Ids, plan_batches
+from model.log_odds import LENGTH_STEP, MAX_BATCH_TOKENS, Floats, Labels, LogOdds
 from model.ngrams import NgramBag, buckets_of
-
-Floats = npt.NDArray[np.float64]
-Labels = npt.NDArray[np.int64]
-"""The label explained of each text, as its place among the labels."""
 
 TOLERANCE = 0.01
 """A text whose gap is larger is done again with finer steps."""
@@ -50,12 +38,6 @@ MOST_TIMES = 64
 SMALLEST_DIFFERENCE = 1e-3
 """A gap is a share of F(1) - F(0), or of this where that is less: rounding has moved F by 1e-5."""
 
-MAX_BATCH_TOKENS = 4096
-"""Padded tokens computed at once; with their gradients they take about 100 MB in a network of 256 units."""
-
-LENGTH_STEP = 8
-"""Rows are padded to a multiple of this many tokens, as in `model.classifier`."""
-
 
 @dataclass(frozen=True, slots=True)
 class Attributed:
@@ -64,7 +46,7 @@ class Attributed:
     Attributes:
         scores: one a token.
         value, baseline: F of the text and of none, F(1) and F(0).
-        gap: |sum of the scores - (value - baseline)| / |value - baseline|.
+        gap: |sum of the scores - (value - baseline)| / |value - baseline|; see `SMALLEST_DIFFERENCE`.
         steps: gradients that were computed.
     """
 
@@ -73,84 +55,6 @@ class Attributed:
     baseline: float
     gap: float
     steps: int
-
-
-class LogOdds:
-    """F of a network.
-
-    Args:
-        network: in float32; no gradient flows to its weights from now on.
-        config: of its checkpoint.
-        device: where it is.
-    """
-
-    def __init__(self, network: LstmClassifier, config: CheckpointConfig, device: torch.device) -> None:
-        self.network = network.eval().requires_grad_(False).to(device)
-        network.layers.train()  # cuDNN has no backward pass for layers in evaluation; nothing is dropped all the same.
-        self._temperature = config.temperature
-        self._multi_label = config.task == "multi_label"
-        self._device = device
-
-    def logits(self, rows: Sequence[Ids], scales_N: Floats | None = None) -> Floats:
-        """Logits [N, C] over the temperature, at the point `scales_N` (α) of each text's path; by default at its end."""
-        found = np.zeros((len(rows), self.network.head.out_features))
-        scales_N = np.ones(len(rows)) if scales_N is None else scales_N
-        lengths_N = np.array([len(row) for row in rows], dtype=np.int64)
-        for batch in plan_batches(lengths_N, max_tokens=MAX_BATCH_TOKENS, max_rows=MAX_BATCH_TOKENS):
-            with torch.inference_mode():
-                x_TBE, bag_BC, lengths_B = self._embed([rows[i] for i in batch])
-                scales_B1 = self._on_device(scales_N[batch]).float().unsqueeze(1)
-                logits_BC = self.network.from_embedded(x_TBE * scales_B1, lengths_B) + bag_BC * scales_B1
-                found[batch] = (logits_BC / self._temperature).cpu().numpy()
-        return found
-
-    def probabilities(self, logits_NC: Floats) -> Floats:
-        """Calibrated probabilities [..., C], as those of `model.classifier.Classifier`."""
-        logits = torch.from_numpy(logits_NC)
-        return (logits.sigmoid() if self._multi_label else logits.softmax(-1)).numpy()
-
-    def of_logits(self, logits_BC: Tensor, labels_B: Tensor) -> Tensor:
-        """F [B] of logits over the temperature."""
-        chosen_B1 = labels_B.unsqueeze(1)
-        value_B = logits_BC.gather(1, chosen_B1).squeeze(1)
-        if self._multi_label:
-            return value_B
-        return value_B - logits_BC.scatter(1, chosen_B1, float("-inf")).logsumexp(1)
-
-    def values(self, rows: Sequence[Ids], labels_N: Labels, scales_N: Floats | None = None) -> Floats:
-        """F [N] at the point `scales_N` (α) of each text's path; by default F(1)."""
-        logits_NC = torch.from_numpy(self.logits(rows, scales_N))
-        return self.of_logits(logits_NC, torch.from_numpy(labels_N)).numpy()
-
-    def gradients(self, rows: Sequence[Ids], labels_B: Labels, scales_B: Floats) -> tuple[Tensor, Tensor, Tensor]:
-        """What moves F at one point, α of `scales_B`, of each row's path.
-
-        Returns:
-            The embedded text [T, B, E], not scaled; the gradient of F by its scaled copy [T, B, E]; and that by the
-            logits [B, C].
-        """
-        with torch.no_grad():
-            x_TBE, bag_BC, lengths_B = self._embed(rows)
-            scales_B1 = self._on_device(scales_B).float().unsqueeze(1)
-            scaled_TBE = x_TBE * scales_B1
-        scaled_TBE.requires_grad_()
-        # The n-grams' logits are a constant here: F's gradient by them is that by all logits.
-        logits_BC = self.network.from_embedded(scaled_TBE, lengths_B) + bag_BC * scales_B1
-        value = self.of_logits(logits_BC / self._temperature, self._on_device(labels_B)).sum()
-        by_x_TBE, by_logits_BC = torch.autograd.grad(value, [scaled_TBE, logits_BC])
-        return x_TBE, by_x_TBE, by_logits_BC
-
-    def _embed(self, rows: Sequence[Ids]) -> tuple[Tensor, Tensor, Tensor]:
-        """Embedded texts [T, B, E], the logits of their n-grams [B, C] and their lengths [B]."""
-        longest = max((len(row) for row in rows), default=0)
-        padded = pad(rows, num_steps=-(-longest // LENGTH_STEP) * LENGTH_STEP).to(self._device)
-        x_TBE = self.network.embed(padded.ids_TB)
-        if self.network.ngrams is None:
-            return x_TBE, x_TBE.new_zeros(len(rows), self.network.head.out_features), padded.lengths_B
-        return x_TBE, self.network.ngrams(padded.ids_TB, padded.lengths_B), padded.lengths_B
-
-    def _on_device(self, values: npt.NDArray[Any]) -> Tensor:
-        return torch.from_numpy(values).to(self._device)
 
 
 def integrated_gradients(odds: LogOdds, rows: Sequence[Ids], labels_N: Labels, *, steps: int) -> list[Attributed]:
@@ -260,10 +164,3 @@ def shares(bag: NgramBag | None, ids: Ids, by_logits_C: Floats) -> Floats:
             scores[offset : offset + places] += parts_P[:places] / order
         parts_P = parts_P[places:]
     return scores
-
-
-def occlusions(odds: LogOdds, ids: Ids, parts: Sequence[range], label: int) -> Floats:
-    """F of a text less F of the same without each of some runs of its tokens, [len(parts)]."""
-    rows = [ids, *(np.concatenate([ids[: part.start], ids[part.stop :]]) for part in parts)]
-    values = odds.values(rows, np.full(len(rows), label, dtype=np.int64))
-    return np.asarray(values[0] - values[1:])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.attribution import Attributed, Floats, LogOdds, integrated_gradients, occlusions
+from model.attribution import Attributed, integrated_gradients
 from model.checkpoint import Checkpoint
 from model.classifier import set_num_threads
 from model.device import resolve_device
@@ -25,6 +25,7 @@ from model.explanation import (
     cost,
 )
 from model.gates import TracedLayer, trace
+from model.log_odds import Floats, LogOdds, occlusions
 from model.offsets import Aligned, Aligner
 from model.sentences import split_sentences
 

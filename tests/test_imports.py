@@ -34,6 +34,7 @@ MODEL_ORDER = (
     "offsets",
     "sentences",
     "gates",
+    "log_odds",
     "attribution",
     "explain",
     "__init__",

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from benchmarks.faithfulness import measure, rank_correlation
-from model.attribution import Floats, Labels
 from model.batch import Ids
+from model.log_odds import Floats, Labels
 
 ROW: Ids = np.array([0, 0, 1, 0], dtype=np.int32)
 

@@ -6,46 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from model.attribution import (
-    MOST_TIMES,
-    TOLERANCE,
-    LogOdds,
-    gap_of,
-    integrate,
-    integrated_gradients,
-    occlusions,
-    refine,
-    shares,
-)
-from model.batch import Ids, pad
-from model.config import Architecture, CheckpointConfig, Task
-from model.network import LstmClassifier
+from model.attribution import MOST_TIMES, TOLERANCE, gap_of, integrate, integrated_gradients, refine, shares
+from model.batch import pad
+from model.config import Task
 from model.ngrams import NgramBag, buckets_of
 from model.recurrent import LAYERS
-
-LENGTHS = (6, 0, 1, 11, 2)
-
-
-def _odds(task: Task = "single_label", num_labels: int = 3, spread: float = 0.5, **shape: Any) -> LogOdds:
-    torch.manual_seed(0)
-    values: dict[str, Any] = {"vocab_size": 20, "embedding_dim": 5, "hidden_size": 4} | shape
-    architecture = Architecture(**values)
-    network = LstmClassifier(architecture, num_labels).requires_grad_(False)
-    for parameter in network.parameters():
-        parameter.copy_(torch.randn_like(parameter) * spread)
-    labels = tuple("abcde"[:num_labels])
-    config = CheckpointConfig(task=task, labels=labels, max_tokens=50, temperature=1.7, architecture=architecture)
-    return LogOdds(network, config, torch.device("cpu"))
-
-
-def _rows(*lengths: int) -> list[Ids]:
-    rng = np.random.default_rng(0)
-    return [rng.integers(0, 20, length).astype(np.int32) for length in lengths]
-
-
-def _labels(rows: list[Ids], label: int = 1) -> np.ndarray:
-    return np.full(len(rows), label, dtype=np.int64)
-
+from tests.model.random_odds import LENGTHS, all_of, random_odds, random_rows
 
 VARIANTS: list[dict[str, Any]] = [
     *({"cell": cell} for cell in LAYERS),
@@ -62,8 +28,8 @@ VARIANTS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("task", ["single_label", "multi_label"])
 @pytest.mark.parametrize("shape", VARIANTS, ids=str)
 def test_attributions_add_up(shape: dict[str, Any], task: Task) -> None:
-    odds, rows = _odds(task, **shape), _rows(*LENGTHS)
-    found = integrated_gradients(odds, rows, _labels(rows), steps=16)
+    odds, rows = random_odds(task, **shape), random_rows(*LENGTHS)
+    found = integrated_gradients(odds, rows, all_of(rows), steps=16)
     assert [len(text.scores) for text in found] == list(LENGTHS)
     for text in found:
         assert text.gap <= TOLERANCE
@@ -71,41 +37,24 @@ def test_attributions_add_up(shape: dict[str, Any], task: Task) -> None:
     assert found[1].value == found[1].baseline
 
 
-@pytest.mark.parametrize("task", ["single_label", "multi_label"])
-def test_the_target_is_the_log_odds_of_the_calibrated_probability(task: Task) -> None:
-    odds, rows = _odds(task, ngram_buckets=16), _rows(*LENGTHS)
-    batch = pad(rows)
-    logits = (odds.network(batch.ids_TB, batch.lengths_B).detach().numpy() / 1.7).astype(float)
-    p = np.exp(logits)[:, 2]
-    p = p / (1 + p) if task == "multi_label" else p / np.exp(logits).sum(1)
-    np.testing.assert_allclose(odds.values(rows, _labels(rows, 2)), np.log(p / (1 - p)), atol=1e-5)
-    np.testing.assert_allclose(odds.probabilities(odds.logits(rows))[:, 2], p, atol=1e-6)
-
-
-def test_log_odds_do_not_overflow_where_a_probability_is_one() -> None:
-    odds = _odds()
-    value = odds.of_logits(torch.tensor([[200.0, -200.0, -300.0]]), torch.tensor([0]))
-    assert value.item() == pytest.approx(400.0)
-
-
 def test_the_baseline_is_a_text_as_long_of_zeros_without_ngrams() -> None:
-    odds, (row,) = _odds(ngram_buckets=16), _rows(7)
+    odds, (row,) = random_odds(ngram_buckets=16), random_rows(7)
     logits = odds.network.from_embedded(torch.zeros(7, 1, 5), torch.tensor([7])) / 1.7
-    (found,) = integrated_gradients(odds, [row], _labels([row]), steps=4)
+    (found,) = integrated_gradients(odds, [row], all_of([row]), steps=4)
     assert found.baseline == pytest.approx(odds.of_logits(logits, torch.tensor([1])).item(), abs=1e-5)
 
 
 def test_of_a_linear_network_each_token_has_its_own_product() -> None:
     """The mean of embeddings and a linear head: F is linear, so a token has e_t · w / (T · temperature)."""
-    odds, (row,) = _odds("multi_label", num_layers=0, pooling="mean"), _rows(6)
-    (scores,) = integrate(odds, [row], _labels([row]), 1)
+    odds, (row,) = random_odds("multi_label", num_layers=0, pooling="mean"), random_rows(6)
+    (scores,) = integrate(odds, [row], all_of([row]), 1)
     by_hand = (odds.network.embedding[row.tolist()] @ odds.network.head.weight[1]) / 6 / 1.7
     np.testing.assert_allclose(scores, by_hand.numpy(), atol=1e-6)
 
 
 def test_it_is_the_integral_along_the_path() -> None:
     """By differences of F itself, not by its gradient: each token's embedding moved a little at each of many steps."""
-    odds, (row,) = _odds(pooling="mean"), _rows(4)
+    odds, (row,) = random_odds(pooling="mean"), random_rows(4)
     network = odds.network.double()
     x_T1E, lengths = network.embedding[row.tolist()].unsqueeze(1), torch.tensor([4])
     steps, moved = 64, 1e-4
@@ -121,7 +70,7 @@ def test_it_is_the_integral_along_the_path() -> None:
             bump[t] = x_T1E[t] * moved
             by_hand[t] += (value(at + bump) - value(at - bump)) / (2 * moved) / steps
     network.float()
-    (scores,) = integrate(odds, [row], _labels([row]), steps)
+    (scores,) = integrate(odds, [row], all_of([row]), steps)
     np.testing.assert_allclose(scores, by_hand, atol=1e-4)
 
 
@@ -156,46 +105,37 @@ def test_ngrams_of_one_bucket_are_one() -> None:
 
 def test_steps_are_made_finer_where_they_miss() -> None:
     """Normalised sums change over a thousandth of the path and hardly behind it: equal steps would need a thousand."""
-    odds, (row,) = _odds(cell="layernorm"), _rows(6)
-    difference = odds.values([row], _labels([row]))[0] - odds.values([row], _labels([row]), np.zeros(1))[0]
-    (equal,) = integrate(odds, [row], _labels([row]), 64)
+    odds, (row,) = random_odds(cell="layernorm"), random_rows(6)
+    difference = odds.values([row], all_of([row]))[0] - odds.values([row], all_of([row]), np.zeros(1))[0]
+    (equal,) = integrate(odds, [row], all_of([row]), 64)
     scores, gradients = refine(odds, row, 1, 4, difference)
     assert gap_of(equal, difference) > 0.2
     assert gap_of(scores, difference) <= TOLERANCE
     assert 4 < gradients <= 4 * MOST_TIMES
-    (fine,) = integrate(odds, [row], _labels([row]), 1 << 14)
+    (fine,) = integrate(odds, [row], all_of([row]), 1 << 14)
     np.testing.assert_allclose(scores, fine, atol=0.03 * np.abs(fine).sum())
 
 
 def test_the_work_on_a_gap_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("model.attribution.TOLERANCE", 0.0)
-    odds, (row,) = _odds(), _rows(6)
-    (found,) = integrated_gradients(odds, [row], _labels([row]), steps=2)
+    odds, (row,) = random_odds(), random_rows(6)
+    (found,) = integrated_gradients(odds, [row], all_of([row]), steps=2)
     assert 128 <= found.steps < 512
     assert found.gap < 0.01
 
 
 def test_a_text_s_attribution_does_not_depend_on_its_neighbours() -> None:
-    odds, rows = _odds(ngram_buckets=16), _rows(*LENGTHS, 30)
-    together = integrated_gradients(odds, rows, _labels(rows), steps=8)
+    odds, rows = random_odds(ngram_buckets=16), random_rows(*LENGTHS, 30)
+    together = integrated_gradients(odds, rows, all_of(rows), steps=8)
     for row, text in zip(rows, together, strict=True):
-        (alone,) = integrated_gradients(odds, [row], _labels([row]), steps=8)
+        (alone,) = integrated_gradients(odds, [row], all_of([row]), steps=8)
         np.testing.assert_allclose(alone.scores, text.scores, atol=1e-5)
-    assert integrated_gradients(odds, [], _labels([]), steps=8) == []
+    assert integrated_gradients(odds, [], all_of([]), steps=8) == []
 
 
 def test_many_batches_give_what_one_gives(monkeypatch: pytest.MonkeyPatch) -> None:
-    odds, rows = _odds(), _rows(6, 9, 2)
-    one = integrate(odds, rows, _labels(rows), 8)
+    odds, rows = random_odds(), random_rows(6, 9, 2)
+    one = integrate(odds, rows, all_of(rows), 8)
     monkeypatch.setattr("model.attribution.MAX_BATCH_TOKENS", 20)
-    for scores, expected in zip(integrate(odds, rows, _labels(rows), 8), one, strict=True):
+    for scores, expected in zip(integrate(odds, rows, all_of(rows), 8), one, strict=True):
         np.testing.assert_allclose(scores, expected, atol=1e-6)
-
-
-def test_occlusion_is_the_log_odds_less_those_without_the_part() -> None:
-    odds, (row,) = _odds(ngram_buckets=16), _rows(4)
-    found = occlusions(odds, row, [range(1), range(1, 3), range(4)], 2)
-    rests = [row[1:], row[[0, 3]], row[:0]]
-    expected = [odds.values([row], _labels([row], 2))[0] - odds.values([rest], _labels([rest], 2))[0] for rest in rests]
-    np.testing.assert_allclose(found, expected, atol=1e-5)
-    assert occlusions(odds, row[:0], [], 0).shape == (0,)
