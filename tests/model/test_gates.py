@@ -12,9 +12,10 @@ from model.batch import Ids, pad
 from model.checkpoint import load_checkpoint
 from model.classifier import Classifier
 from model.config import Architecture
+from model.encoder import reverse, reverse_order
 from model.engine import unfit
 from model.gates import TracedLayer, trace
-from model.network import LstmClassifier, reverse, reverse_order
+from model.network import LstmClassifier
 from model.recurrent import LAYERS
 from model.text import Encoded, TextEncoder
 

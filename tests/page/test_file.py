@@ -8,7 +8,7 @@ import random
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx2
 from playwright.sync_api import Page, Route, expect
@@ -202,6 +202,10 @@ def random_field(draw: random.Random) -> str:
     return "".join(draw.choices(["a", "好", '"', ",", ";", "\n", "\r\n", "\r", " ", "\t", "😀"], k=draw.randrange(6)))
 
 
+STYLES: list[tuple[str, Literal[0, 1]]] = [("\r\n", 0), ("\r\n", 1), ("\n", 1), ("\r", 1)]
+"""Ends of lines, and whether every field is quoted (`csv.QUOTE_ALL`)."""
+
+
 def test_the_parser_reads_what_python_writes(visit: Visit) -> None:
     draw = random.Random(0)
     cases = []
@@ -210,7 +214,7 @@ def test_the_parser_reads_what_python_writes(visit: Visit) -> None:
         # Python quotes a return within a field only if its lines end in one.
         delimiter, (ending, quoting) = (
             draw.choice(",;\t"),
-            draw.choice([("\r\n", 0), ("\r\n", 1), ("\n", 1), ("\r", 1)]),
+            draw.choice(STYLES),
         )
         output = io.StringIO(newline="")
         csv.writer(output, delimiter=delimiter, lineterminator=ending, quoting=quoting).writerows(rows)
