@@ -30,10 +30,11 @@ TOLERANCE = 0.01
 """A text whose gap is larger is done again with finer steps."""
 
 FINER = 4
-"""Parts that a step is cut into; a quarter of the steps, those that miss most, are cut at a time."""
+"""Parts that a step is cut into. Those are cut that miss most: as few as miss half of all that is missing."""
 
-MOST_TIMES = 64
-"""As many gradients as the first steps took, so many times, are the most that are spent on closing a gap."""
+MOST_TIMES = 16
+"""After so many times the gradients of the first steps no step is cut any more. Of a thousand texts of SST-2, 25 need
+finer steps than 16, and at most 132 gradients."""
 
 SMALLEST_DIFFERENCE = 1e-3
 """A gap is a share of F(1) - F(0), or of this where that is less: rounding has moved F by 1e-5."""
@@ -108,8 +109,10 @@ def refine(odds: LogOdds, ids: Ids, label: int, steps: int, difference: float) -
         scores = np.sum([step.scores for step in known], axis=0)
         if gap_of(scores, difference) <= TOLERANCE or gradients >= MOST_TIMES * steps:
             return scores, gradients
-        keep = len(known) - -(-len(known) // FINER)
-        known, worst = known[:keep], known[keep:]
+        half = sum(step.missing for step in known) / 2
+        worst = [known.pop()]
+        while known and sum(step.missing for step in worst) < half:
+            worst.append(known.pop())
         fresh = [part for step in worst for part in _cut(step.begin, step.end)]
 
 
