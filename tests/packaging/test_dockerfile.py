@@ -70,6 +70,7 @@ def test_everything_copied_reaches_the_builder(tmp_path: Path) -> None:
     assert sources
     for source in sources:
         assert (tmp_path / source).exists(), source
+    assert (tmp_path / "app" / "page" / "index.html").is_file(), "what is not code belongs to the server too"
     through = {path.relative_to(tmp_path).parts[0] for path in tmp_path.iterdir()}
     assert through == {source.split("/")[0] for source in sources}
 
