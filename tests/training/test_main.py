@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
@@ -212,6 +213,16 @@ def test_lists_of_labels_train_a_multi_label_model(reviews: Path, tmp_path: Path
     assert "any number of 3 labels" in checkpoint.card
     again = call("evaluate", tmp_path / "m", reviews / "lists.jsonl")
     assert "micro-F1" in again.output
+
+
+def test_a_variant_trains_and_answers_by_its_settings_alone(reviews: Path, tmp_path: Path) -> None:
+    shape = {"cell": "peephole", "num_layers": 2, "conv_width": 3, "pooling": "attention"}
+    settings = [word for key, value in shape.items() for word in ("--set", f"architecture.{key}={value}")]
+    command = ("train", "--train", reviews / "train.csv", "--output", tmp_path / "m", *TINY, *settings)
+    result = call(*command, "--set", "loop.epochs=1")
+    assert result.exit_code == 0, result.output
+    assert shape.items() <= load_checkpoint(tmp_path / "m").config.architecture.model_dump().items()
+    assert np.isfinite(Classifier.load(tmp_path / "m").predict(["a superb film", ""])).all()
 
 
 def test_other_columns_and_numbers_as_labels(tmp_path: Path) -> None:
