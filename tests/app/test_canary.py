@@ -61,7 +61,7 @@ def test_nothing_that_a_client_sends_is_seen_again(tiny_checkpoint: Path, tmp_pa
     assert len(written.splitlines()) > len(seen)
     for where, text in {
         "log": written,
-        "bodies": "\n".join(answer.text for answer in seen),
+        "bodies": "\n".join(answer.text for answer in seen if not _explains(answer)),
         "headers": "\n".join(str(answer.headers) for answer in seen),
         "raw answers": raw,
     }.items():
@@ -70,6 +70,11 @@ def test_nothing_that_a_client_sends_is_seen_again(tiny_checkpoint: Path, tmp_pa
         assert secret not in text, where
         assert key.digest.hex() not in text, where
     assert '"key":"owner"' in written
+
+
+def _explains(answer: httpx2.Response) -> bool:
+    """Whether it shows the sender its own words, which is what it was asked for."""
+    return answer.url.path == "/explain" and answer.status_code == 200
 
 
 def _bodies() -> list[bytes]:
