@@ -244,6 +244,9 @@ def test_by_keyboard_alone(visit: Visit) -> None:
     page.keyboard.type("Dull.")
     page.keyboard.press("Control+Enter")
     expect(part(page, "label")).to_have_text("negative")
+    expect(part(page, "explained-parts")).to_be_visible()
+    expect(part(page, "explained-parts")).not_to_have_class("stale")
+    expect(part(page, "unit")).to_be_visible()
     reached = set()
     for _ in range(60):
         page.keyboard.press("Tab")
