@@ -10,6 +10,7 @@ from training.cli.group import Commands
 from training.cli.mix import mix
 from training.cli.pretrain import pretrain
 from training.cli.reference import reference
+from training.cli.sentences import sentences
 from training.cli.settings import recipes, settings
 from training.cli.teach import teach
 from training.cli.train import train
@@ -26,7 +27,10 @@ def main() -> None:
     """
 
 
-COMMANDS = (train, evaluate, reference, distill, pretrain, teach, mix, contrast, compare, tune, recipes, settings)
+COMMANDS = (
+    *(train, evaluate, reference, distill, pretrain, teach),
+    *(mix, contrast, sentences, compare, tune, recipes, settings),
+)
 
 for command in COMMANDS:
     main.add_command(command)

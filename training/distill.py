@@ -93,11 +93,11 @@ def distill(
     start = read_start(config)
     tokenizer = begin(run, request, corpus, transfer.given, resume=resume, start=start)
     cache = Path(config.distill.cache or run.path / "logits")
-    logits_NC = ask_teachers(teachers, transfer.texts, corpus.labels, config.distill, cache=cache, console=console)
-    if logits_NC is None:
+    answers = ask_teachers(teachers, transfer, corpus, config.distill, cache=cache, console=console)
+    if answers is None:
         return None
     trainer = build_student(
-        config, corpus, transfer, logits_NC, tokenizer,
+        config, corpus, transfer, answers, tokenizer,
         device=where, console=console, start=start, processes=processes,
     )  # fmt: skip
     if resume and run.has_state:
@@ -146,28 +146,64 @@ def begin(
     return tokenizer
 
 
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """To the N texts of a transfer set.
+
+    Attributes:
+        teacher_NC: mean of the teachers' logits; zeros for a text that they were not asked about.
+        truth_NC: labels that the data give, zeros and ones.
+        labelled_N: which texts have those.
+    """
+
+    teacher_NC: Floats
+    truth_NC: Floats
+    labelled_N: npt.NDArray[np.bool_]
+
+
 def ask_teachers(
     teachers: Sequence[Teacher],
-    texts: Sequence[str],
-    labels: Sequence[str],
+    transfer: TransferSet,
+    corpus: Corpus,
     config: DistillConfig,
     *,
     cache: Path,
     console: Console,
-) -> Floats | None:
-    """The mean of the teachers' logits [N, C]; None if Ctrl-C or SIGTERM came first."""
+) -> Answers | None:
+    """What the student is to answer; None if Ctrl-C or SIGTERM came first.
+
+    Nobody asks about a text whose label alone counts (`hard_share` of 1).
+
+    Raises:
+        UsageError: no text is left to ask about, or a label of the teachers does not fit.
+    """
+    truth_NC, labelled_N = known_labels(transfer.texts, corpus)
+    rows = np.flatnonzero(~labelled_N) if config.hard_share == 1 else np.arange(len(transfer.texts))
+    if not len(rows):
+        raise UsageError("distill.hard_share=1 leaves the teacher the texts without labels, and there are none")
     show = LabellingLines(console)
     with StopRequest() as stop:
-        return label(
-            teachers, texts, labels, mapping_of(config), cache=cache, report=show, should_stop=lambda: bool(stop)
+        logits_RC = label(
+            teachers,
+            [transfer.texts[row] for row in rows],
+            corpus.labels,
+            mapping_of(config),
+            cache=cache,
+            report=show,
+            should_stop=lambda: bool(stop),
         )
+    if logits_RC is None:
+        return None
+    teacher_NC = np.zeros_like(truth_NC)
+    teacher_NC[rows] = logits_RC
+    return Answers(teacher_NC, truth_NC, labelled_N)
 
 
 def build_student(
     config: TrainConfig,
     corpus: Corpus,
     transfer: TransferSet,
-    logits_NC: Floats,
+    answers: Answers,
     tokenizer: Tokenizer,
     *,
     device: torch.device,
@@ -175,7 +211,7 @@ def build_student(
     start: Pretrained | None = None,
     processes: Processes = ALONE,
 ) -> Trainer:
-    """A trainer at its first step, towards the teachers' logits; the same weights for the same seed."""
+    """A trainer at its first step, towards those answers; the same weights for the same seed."""
     torch.manual_seed(config.seed)
     network = LstmClassifier(config.architecture.sized(tokenizer.get_vocab_size()), len(corpus.labels), config.dropouts)
     if start is not None:
@@ -183,16 +219,15 @@ def build_student(
     elif (vectors := vectors_path(config.distill)) is not None:
         start_from(vectors, network, tokenizer, transfer.texts, config, console)
     encoder = TextEncoder(tokenizer, max_tokens=config.tokenizer.max_tokens)
-    truth_NC, labelled_N = known_labels(transfer.texts, corpus)
     return Trainer(
         network,
-        Examples([text.ids for text in encoder.encode(transfer.texts)], logits_NC),
+        Examples([text.ids for text in encoder.encode(transfer.texts)], answers.teacher_NC),
         encode_examples(corpus.stopping, corpus, encoder),
         config.loop,
         measure=measure(config.metric, corpus.task),
         seed=config.seed,
         device=device,
-        loss=ImitationLoss(logits_NC, truth_NC, labelled_N, config.distill, corpus.task),
+        loss=ImitationLoss(answers.teacher_NC, answers.truth_NC, answers.labelled_N, config.distill, corpus.task),
         processes=processes,
     )
 

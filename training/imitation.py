@@ -26,7 +26,9 @@ class DistillConfig(Frozen):
         loss: `mse` on logits (Tang et al. 2019, eq. 2) or `kl` between softened probabilities (Hinton et al. 2015,
             section 2, with its factor of the squared temperature).
         temperature: of `kl`.
-        hard_share: share of the loss on the labels of the data, for the texts that have one; the source found 0 best.
+        hard_share: of the loss of a text that has a label, the share of that label; the rest is the teachers', as is
+            all of a text that has none. The source found 0 best where everything is the teacher's to judge; 1 leaves it
+            the texts without labels, and no other is shown to it.
         max_tokens: a Hugging Face teacher reads so many tokens of a text.
         vectors: `teacher` starts from the input embedding of the first teacher if it is a Hugging Face model; or a file
             or folder of vectors; `none` starts at random.
@@ -76,19 +78,19 @@ class ImitationLoss:
         def tensor(array: npt.NDArray[Any]) -> Tensor:
             return torch.from_numpy(array[rows_B]).to(logits_BC.device)
 
-        soft = self._imitation(logits_BC, tensor(self._teacher_NC))
-        share = self._config.hard_share
-        if not share:
-            return soft
+        soft_B = self._imitation(logits_BC, tensor(self._teacher_NC))
+        if not self._config.hard_share:
+            return soft_B.mean()
         hard_B = cross_entropy(logits_BC, tensor(self._truth_NC), self._task)
-        labelled_B = tensor(self._labelled_N).float()
-        return (1 - share) * soft + share * (hard_B * labelled_B).mean()
+        share_B = self._config.hard_share * tensor(self._labelled_N).float()
+        return torch.lerp(soft_B, hard_B, share_B).mean()
 
     def _imitation(self, logits_BC: Tensor, teacher_BC: Tensor) -> Tensor:
+        """Of each text [B]."""
         if self._config.loss == "mse":
-            return F.mse_loss(logits_BC, teacher_BC)
+            return F.mse_loss(logits_BC, teacher_BC, reduction="none").mean(1)
         temperature = self._config.temperature
-        return divergence(teacher_BC / temperature, logits_BC / temperature, self._task).mean() * temperature**2
+        return divergence(teacher_BC / temperature, logits_BC / temperature, self._task) * temperature**2
 
 
 def cross_entropy(logits_BC: Tensor, target_BC: Tensor, task: Task) -> Tensor:

@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from training.errors import RunError
-from training.teacher import Teacher, columns_for, digest_of, student_logits
+from training.teacher import Teacher, check_mapping, columns_for, digest_of, student_logits
 
 SHARD_TEXTS = 4096
 """A broken run loses the work on one shard at most."""
@@ -61,6 +61,7 @@ def label(
         UsageError: the labels of a teacher do not fit.
         RunError: a logit is not finite.
     """
+    check_mapping(teachers, mapping)
     columns = [columns_for(teacher, labels, mapping) for teacher in teachers]
     cache.mkdir(parents=True, exist_ok=True)
     order = np.argsort([len(text) for text in texts], kind="stable")

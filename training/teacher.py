@@ -113,24 +113,38 @@ def columns_for(teacher: Teacher, labels: Sequence[str], mapping: Mapping[str, S
     Args:
         teacher: whose logits.
         labels: of the student.
-        mapping: from labels of the student to the teacher's names for them.
+        mapping: from labels of the student to names for them. Those that this teacher has count: beside it may stand
+            others, with other names.
 
     Raises:
         UsageError: a label has no counterpart, or two have the same.
     """
     places = {name.lower(): place for place, name in enumerate(teacher.labels)}
-    wanted = [mapping.get(label, (label,)) for label in labels]
-    unknown = [name for names in wanted for name in names if name.lower() not in places]
-    if unknown:
+    wanted = [[name for name in mapping.get(label, (label,)) if name.lower() in places] for label in labels]
+    if not all(wanted):
+        label = labels[wanted.index([])]
         raise UsageError(
-            f"teacher {teacher.name} has no label '{unknown[0]}'; it has {', '.join(teacher.labels)}. "
-            "Say which one is meant: --label-map OURS=TEACHERS"
+            f"teacher {teacher.name} has no label '{mapping.get(label, (label,))[0]}'; it has "
+            f"{', '.join(teacher.labels)}. Say which one is meant: --label-map OURS=TEACHERS"
         )
     columns = [[places[name.lower()] for name in names] for names in wanted]
     chosen = [column for group in columns for column in group]
     if len(set(chosen)) < len(chosen):
         raise UsageError(f"one label of teacher {teacher.name} is mapped twice")
     return columns
+
+
+def check_mapping(teachers: Sequence[Teacher], mapping: Mapping[str, Sequence[str]]) -> None:
+    """Each name in `mapping` is that of a label which one of the teachers has.
+
+    Raises:
+        UsageError: none has it, which a misspelt name would otherwise pass for.
+    """
+    known = {name.lower() for teacher in teachers for name in teacher.labels}
+    unknown = [name for names in mapping.values() for name in names if name.lower() not in known]
+    if unknown:
+        there = ", ".join(sorted(known))
+        raise UsageError(f"--label-map …={unknown[0]}: no teacher has that label; there are {there}")
 
 
 def student_logits(logits_NK: Floats, columns: Sequence[Sequence[int]]) -> Floats:

@@ -17,7 +17,7 @@ import pytest
 
 from app.errors import SettingsError
 from app.main import create_app
-from app.server import Server, listen
+from app.server import Server, listen, run
 from tests.app.conftest import FakeClassifier, make_settings, until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,6 +99,20 @@ def test_port_in_use_is_a_sentence() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(SettingsError, match=f"Cannot listen on 127.0.0.1 port {port}: Address already in use"):
             listen(make_settings(port=port))
+
+
+def test_large_blocks_go_back_before_the_first_request(
+    monkeypatch: pytest.MonkeyPatch, classifier: FakeClassifier
+) -> None:
+    happened: list[str] = []
+    monkeypatch.setattr("app.server.return_large", lambda: happened.append("large blocks go back"))
+    monkeypatch.setattr(Server, "run", lambda *_, **__: happened.append("serves"))
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(signal, "pthread_sigmask", lambda *_: None)
+    settings = make_settings(port=0)
+    with listen(settings) as sock:
+        run(create_app(settings, {"sentiment": classifier}), settings, sock)
+    assert happened == ["large blocks go back", "serves"]
 
 
 @pytest.mark.anyio

@@ -126,6 +126,20 @@ def test_a_checkpoint_teaches_and_its_logits_can_be_kept(student: Path, reviews:
     assert str(tmp_path) not in (tmp_path / "b" / "metrics.json").read_text(encoding="utf-8")
 
 
+def test_a_teacher_can_be_left_the_texts_without_labels(
+    teacher: Path, contrary: Path, reviews: Path, tmp_path: Path
+) -> None:
+    # The labels of the training texts are wrong: that they are learned, and the teacher's answers to others, tells who
+    # taught what.
+    (tmp_path / "more.csv").write_text("text\na lovely plot\nawful music\nlovely actors\na dull plot\n")
+    files = ["--teacher", teacher, "--train", contrary, "--unlabeled", tmp_path / "more.csv"]
+    options = ["--set", "distill.hard_share=1", "--set", "distill.loss=kl", "--set", "distill.augment.variants=0"]
+    result = call("distill", *files, "--output", tmp_path / "student", *STUDENT, *options)
+    assert result.exit_code == 0, result.output
+    assert "labelled 4 of 4 texts" in result.output
+    assert metrics_of(tmp_path / "student")["training_accuracy"] >= 0.9
+
+
 def test_a_file_of_vectors_can_be_the_start(student: Path, reviews: Path, tmp_path: Path) -> None:
     (tmp_path / "vectors.txt").write_text("film " + " ".join(["0.5", "1"] * 8), encoding="utf-8")
     files = ["--teacher", student, "--train", reviews / "train.csv", "--vectors", tmp_path / "vectors.txt"]
@@ -142,7 +156,9 @@ def test_wrong_calls_are_told_in_a_sentence(student: Path, teacher: Path, review
         ((*start,), "no teacher; give --teacher FOLDER"),
         ((*start, "--teacher", tmp_path), "not a model's folder"),
         ((*start, "--teacher", student, "--label-map", "good"), "write OURS=TEACHERS"),
-        ((*start, "--teacher", student, "--label-map", "good=fine"), "has no label 'fine'; it has bad, good"),
+        ((*start, "--teacher", student, "--label-map", "good=fine"), "no teacher has that label; there are bad, good"),
+        ((*start, "--teacher", student, "--set", "distill.hard_share=1", "--set", "distill.augment.variants=0"),
+         "the texts without labels, and there are none"),
         ((*start, "--teacher", student, "--unlabeled", tmp_path / "x.csv"), "does not exist"),
         ((*start, "--teacher", teacher, *small, "--set", "distill.augment.variants=0"),
          "say --set architecture.embedding_dim=16"),

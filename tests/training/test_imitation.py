@@ -45,11 +45,13 @@ def test_perfect_imitation_costs_nothing_and_pulls_nowhere(task: Task, loss: str
     assert student.grad.abs().max() < 1e-6
 
 
-def test_the_hard_share_counts_only_texts_with_labels() -> None:
-    soft = float(loss_of(DistillConfig())(STUDENT, ROWS))
-    hard = float(F.cross_entropy(STUDENT[:1], torch.tensor([2]))) / 2  # row 2 is labelled, row 1 is not
-    mixed = loss_of(DistillConfig(hard_share=0.25))(STUDENT, ROWS)
-    assert float(mixed) == pytest.approx(0.75 * soft + 0.25 * hard)
+def test_a_label_takes_its_share_of_the_text_that_has_it() -> None:
+    # Row 2 is labelled, row 1 is not.
+    soft = [float(loss_of(DistillConfig())(STUDENT[[place]], ROWS[[place]])) for place in (0, 1)]
+    hard = float(F.cross_entropy(STUDENT[:1], torch.tensor([2])))
+    for share in (0.25, 1.0):
+        mixed = loss_of(DistillConfig(hard_share=share))(STUDENT, ROWS)
+        assert float(mixed) == pytest.approx(((1 - share) * soft[0] + share * hard + soft[1]) / 2)
 
 
 def test_multi_label_cross_entropy_is_the_mean_over_the_labels() -> None:

@@ -10,7 +10,15 @@ from model.classifier import Classifier
 from tests.training.hugging_face import write_classifier, write_encoder
 from training.errors import UsageError
 from training.evaluate import logits_of
-from training.teacher import HuggingFaceTeacher, SluiceTeacher, columns_for, digest_of, load_teacher, student_logits
+from training.teacher import (
+    HuggingFaceTeacher,
+    SluiceTeacher,
+    check_mapping,
+    columns_for,
+    digest_of,
+    load_teacher,
+    student_logits,
+)
 
 CPU = torch.device("cpu")
 TEXTS = ["good film", "a very very bad film .", "", "not good !", "好", "the " * 100]
@@ -51,6 +59,17 @@ def test_labels_are_matched_by_name_or_as_told(folder: Path, tmp_path: Path) -> 
         columns_for(unnamed, ("good", "bad"), {"bad": ("LABEL_0",)})
     with pytest.raises(UsageError, match="mapped twice"):
         columns_for(unnamed, ("good", "bad"), {"good": ("LABEL_0",), "bad": ("LABEL_0",)})
+
+
+def test_teachers_with_other_names_share_a_mapping(folder: Path, tmp_path: Path) -> None:
+    two = load_teacher(folder, max_tokens=20, device=CPU)
+    three = load_teacher(write_classifier(tmp_path / "x", ("bad", "good", "great")), max_tokens=20, device=CPU)
+    mapping = {"positive": ("positive", "good", "great"), "negative": ("negative", "bad")}
+    check_mapping([two, three], mapping)
+    assert columns_for(two, ("positive", "negative"), mapping) == [[1], [0]]
+    assert columns_for(three, ("positive", "negative"), mapping) == [[1, 2], [0]]
+    with pytest.raises(UsageError, match="…=graet: no teacher has that label; there are bad, good, great"):
+        check_mapping([three], {"positive": ("good", "graet")})
 
 
 def test_one_label_may_be_several_of_the_teachers() -> None:

@@ -1,0 +1,43 @@
+"""`python -m training sentences`."""
+
+from pathlib import Path
+
+import click
+
+from training.cli.options import FILE
+
+
+@click.command()
+@click.argument("files", type=FILE, nargs=-1, required=True)
+@click.option("--output", type=FILE, required=True, help="The Parquet file to write.")
+@click.option("--without", type=FILE, multiple=True, help="A file whose texts are to be left out. Repeatable.")
+@click.option("--min-words", type=click.IntRange(min=1), default=4, show_default=True, help="Marks count.")
+@click.option("--max-words", type=click.IntRange(min=1), default=30, show_default=True)
+@click.option("--limit", type=click.IntRange(min=1), help="Draw so many.  [default: all]")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the draw.")
+@click.option("--text-column", default="text", show_default=True)
+def sentences(
+    files: tuple[Path, ...],
+    output: Path,
+    without: tuple[Path, ...],
+    min_words: int,
+    max_words: int,
+    limit: int | None,
+    seed: int,
+    text_column: str,
+) -> None:
+    r"""Cuts texts into single sentences, each once: for distill --unlabeled.
+
+    A teacher labels short sentences fast, and reviews without labels hold the words that a small labelled set lacks.
+
+    \b
+    python -m training sentences reviews.jsonl --limit 100000 --output sentences.parquet
+    python -m training distill --train train.csv --teacher teacher --unlabeled sentences.parquet --output student
+    """
+    from training.sentences import write_sentences
+
+    cut = write_sentences(
+        files, output, without=without, min_words=min_words, max_words=max_words, limit=limit, seed=seed,
+        text_column=text_column,
+    )  # fmt: skip
+    click.echo(f"wrote {cut.written:,} of {cut.fitting:,} fitting sentences in {cut.texts:,} texts to {output}")
