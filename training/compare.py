@@ -3,20 +3,15 @@
 Everything that is chosen is chosen on validation; the test texts are read once a fit, when nothing is left to choose.
 """
 
-import json
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
-import torch
-from pydantic import ValidationError
 from rich.console import Console
 
-from model.device import resolve_device
 from training.baselines import NBSVM, TFIDF
 from training.calibrate import fit_temperature, fit_thresholds, probabilities
 from training.comparison import Comparison, Outcome, print_table, summarise, write_markdown
@@ -29,10 +24,8 @@ from training.fasttext_package import FASTTEXT
 from training.metrics import Scores, score
 from training.plots import draw_plots
 from training.progress import format_duration
-from training.provenance import code_version, describe_machine, library_versions
-from training.publish import published_settings
 from training.request import Request
-from training.results import goes_on, replace_text
+from training.results import replace_text
 from training.transfer import with_unlabeled
 
 CONTENDERS = {entry.name: entry for entry in (TFIDF, NBSVM, FASTTEXT, *map(contender, (*CHANGES, NGRAMS)))}
@@ -70,8 +63,9 @@ def compare(
     data_root = Path(request.data_root)
     corpus = read_corpus(config.data, seed=config.seed, data_root=data_root)
     corpus = with_unlabeled(corpus, config.semi.unlabeled, text_column=config.data.text_column, data_root=data_root)
-    comparison = describe(request, corpus, budget_s=budget_s, device=device)
-    comparison = begin(comparison, output, resume=resume, overwrite=overwrite)
+    comparison = Comparison.beginning(request, corpus, device=device, budget_s=budget_s)
+    comparison = comparison.going_on(output / RESULTS, resume=resume, overwrite=overwrite)
+    write(comparison, output)
     for warning in corpus.warnings:
         console.print(f"warning: {warning}", markup=False)
     for entry in chosen:
@@ -104,54 +98,6 @@ def choose(only: Sequence[str]) -> list[Contender]:
         if name not in CONTENDERS:
             raise UsageError(f"no method '{name}'; there are {', '.join(CONTENDERS)}")
     return [entry for name, entry in CONTENDERS.items() if not only or name in only]
-
-
-def describe(request: Request, corpus: Corpus, *, budget_s: float | None, device: str) -> Comparison:
-    """A comparison without outcomes."""
-    return Comparison(
-        command=request.command,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        machine=describe_machine(),
-        threads=torch.get_num_threads(),
-        device=str(resolve_device(device)),
-        code=code_version(),
-        libraries=library_versions(),
-        budget_s=budget_s,
-        data=corpus.files,
-        config=json.loads(json.dumps(published_settings(request), default=str)),
-        warnings=corpus.warnings,
-    )
-
-
-def begin(comparison: Comparison, output: Path, *, resume: bool, overwrite: bool) -> Comparison:
-    """Makes the folder; with `resume` takes over what was found there under the same settings.
-
-    Raises:
-        UsageError: there is something that may not be overwritten, or that was made with other settings or texts.
-    """
-    if goes_on(output, RESULTS, kind="comparison", resume=resume, overwrite=overwrite):
-        before = read(output / RESULTS)
-        for name in ("config", "data", "budget_s", "device"):
-            if getattr(before, name) != getattr(comparison, name):
-                raise UsageError(f"{output} was made with other {name}; --overwrite starts anew")
-        commands = "\n".join(dict.fromkeys([*before.command.splitlines(), comparison.command]))
-        found = {"created": before.created, "outcomes": before.outcomes, "command": commands}
-        return comparison.model_copy(update=found)
-    output.mkdir(parents=True, exist_ok=True)
-    write(comparison, output)
-    return comparison
-
-
-def read(path: Path) -> Comparison:
-    """What `write` wrote.
-
-    Raises:
-        UsageError: it is something else.
-    """
-    try:
-        return Comparison.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise UsageError(f"{path}: not a comparison of this version; --overwrite starts anew") from error
 
 
 def write(comparison: Comparison, output: Path) -> None:

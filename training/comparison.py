@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from model.config import Frozen
-from training.corpus import DataFile
 from training.metrics import Scores
 from training.progress import format_duration
+from training.results import Results
 
 
 class Outcome(Frozen):
@@ -41,33 +41,20 @@ class Outcome(Frozen):
     texts_per_s: float
 
 
-class Comparison(Frozen):
+class Comparison(Results):
     """`comparison.json`.
 
     Attributes:
-        command: makes the same again; a line for each call that had a part in it.
-        created: when it began.
-        machine, threads, device: what it ran on.
-        code, libraries: versions.
         budget_s: of one fit; None is no limit.
-        data: the files.
-        config: every setting of the networks by its dotted key.
-        warnings: what is suspicious about the data.
         outcomes: method by method.
         absent: methods that could not take part, and why.
     """
 
-    command: str
-    created: str
-    machine: str
-    threads: int
-    device: str
-    code: dict[str, str | None]
-    libraries: dict[str, str]
+    KIND = "comparison"
+    FOUND = "outcomes"
+    SAME = ("config", "data", "budget_s", "device")
+
     budget_s: float | None
-    data: dict[str, DataFile]
-    config: dict[str, object]
-    warnings: list[str]
     outcomes: tuple[Outcome, ...] = ()
     absent: dict[str, str] = Field(default_factory=dict)
 

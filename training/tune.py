@@ -6,12 +6,10 @@ The settings as given are trained first, in full, so what is found is never wors
 import json
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import ValidationError
 from rich.console import Console
 from tokenizers import Tokenizer
 
@@ -25,10 +23,8 @@ from training.halving import AS_GIVEN, Job, Trial, count_rungs, epochs_on, next_
 from training.interrupt import StopRequest
 from training.metrics import measure
 from training.progress import format_duration, show_progress
-from training.provenance import code_version, describe_machine, library_versions
-from training.publish import published_settings
 from training.request import Request
-from training.results import goes_on, replace_text
+from training.results import replace_text
 from training.space import Space, describe_space, draw
 from training.tokenizer import TokenizerConfig, train_tokenizer
 from training.train import build_trainer, encode_examples
@@ -70,8 +66,17 @@ def tune(
     corpus = with_unlabeled(
         corpus, config.semi.unlabeled, text_column=untested.text_column, data_root=Path(request.data_root)
     )
-    tuning = describe(request, corpus, space, budget_s=budget_s, device=device)
-    tuning = begin(tuning, request.config, output, resume=resume, overwrite=overwrite)
+    tuning = Tuning.beginning(
+        request,
+        corpus,
+        device=device,
+        metric=config.metric,
+        budget_s=budget_s,
+        num_rungs=count_rungs(config.loop.epochs),
+        space=json.loads(json.dumps(describe_space(space))),
+    )
+    tuning = tuning.going_on(output / RESULTS, resume=resume, overwrite=overwrite)
+    write(tuning, request.config, output)
     for warning in corpus.warnings:
         console.print(f"warning: {warning}", markup=False)
     trials = Trials(config, corpus, space, device=resolve_device(device), console=console)
@@ -159,57 +164,6 @@ class Trials:
 def with_settings(config: TrainConfig, settings: dict[str, Any]) -> TrainConfig:
     """The configuration with other values by dotted key."""
     return build_config(config.model_dump(), nest(settings))
-
-
-def describe(request: Request, corpus: Corpus, space: Space, *, budget_s: float, device: str) -> Tuning:
-    """A search without trials."""
-    return Tuning(
-        command=request.command,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        machine=describe_machine(),
-        threads=torch.get_num_threads(),
-        device=str(resolve_device(device)),
-        code=code_version(),
-        libraries=library_versions(),
-        metric=request.config.metric,
-        budget_s=budget_s,
-        num_rungs=count_rungs(request.config.loop.epochs),
-        data=corpus.files,
-        config=json.loads(json.dumps(published_settings(request), default=str)),
-        space=json.loads(json.dumps(describe_space(space))),
-        warnings=corpus.warnings,
-    )
-
-
-def begin(tuning: Tuning, config: TrainConfig, output: Path, *, resume: bool, overwrite: bool) -> Tuning:
-    """Makes the folder; with `resume` takes over what was found there with the same settings. The time may be another.
-
-    Raises:
-        UsageError: there is something that may not be overwritten, or that was made with other settings or texts.
-    """
-    if goes_on(output, RESULTS, kind="search", resume=resume, overwrite=overwrite):
-        before = read(output / RESULTS)
-        for name in ("config", "space", "data", "device"):
-            if getattr(before, name) != getattr(tuning, name):
-                raise UsageError(f"{output} was made with other {name}; --overwrite starts anew")
-        commands = "\n".join(dict.fromkeys([*before.command.splitlines(), tuning.command]))
-        found = {"created": before.created, "trials": before.trials, "command": commands}
-        tuning = tuning.model_copy(update=found)
-    output.mkdir(parents=True, exist_ok=True)
-    write(tuning, config, output)
-    return tuning
-
-
-def read(path: Path) -> Tuning:
-    """What `write` wrote.
-
-    Raises:
-        UsageError: it is something else.
-    """
-    try:
-        return Tuning.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise UsageError(f"{path}: not a search of this version; --overwrite starts anew") from error
 
 
 def write(tuning: Tuning, config: TrainConfig, output: Path) -> None:

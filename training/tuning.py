@@ -3,45 +3,31 @@
 import math
 from typing import Any
 
-from model.config import Frozen
-from training.corpus import DataFile
 from training.halving import AS_GIVEN, Trial, best_of
 from training.metrics import Metric
 from training.progress import format_duration
+from training.results import Results
 
 
-class Tuning(Frozen):
-    """`tuning.json`.
+class Tuning(Results):
+    """`tuning.json`; its command makes the same again as far as it gets in its time.
 
     Attributes:
-        command: makes the same again, as far as it gets in its time; a line for each call that had a part in it.
-        created: when it began.
-        machine, threads, device: what it ran on.
-        code, libraries: versions.
         metric: what a trial is scored by.
         budget_s: seconds for all trials together.
         num_rungs: on how many rungs trials stand; the highest is a training in full.
-        data: the files.
-        config: every setting as given, by its dotted key.
         space: what is searched.
-        warnings: what is suspicious about the data.
         trials: finished ones, in their order.
     """
 
-    command: str
-    created: str
-    machine: str
-    threads: int
-    device: str
-    code: dict[str, str | None]
-    libraries: dict[str, str]
+    KIND = "search"
+    FOUND = "trials"
+    SAME = ("config", "space", "data", "device")
+
     metric: Metric
     budget_s: float
     num_rungs: int
-    data: dict[str, DataFile]
-    config: dict[str, Any]
     space: dict[str, Any]
-    warnings: list[str]
     trials: tuple[Trial, ...] = ()
 
     @property

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from tests.training.conftest import TINY
 from training import compare as compare_module
 from training.__main__ import main
-from training.compare import CONTENDERS, RESULTS, TABLE, choose, read
+from training.compare import CONTENDERS, RESULTS, TABLE, choose
 from training.comparison import HEADINGS, Comparison, summarise
 from training.contender import Contender, Floats, Setting, Unavailable
 from training.errors import UsageError
@@ -41,7 +41,7 @@ def call(reviews: Path, tmp_path: Path) -> list[str | Path]:
 def test_a_table_with_everything(call: list[str | Path], tmp_path: Path) -> None:
     run(*call, "--only", "average", "--seeds", "0,1")
     output = run(*call, "--only", "average,nbsvm", "--seeds", "0,1", "--resume")
-    comparison = read(tmp_path / "out" / RESULTS)
+    comparison = Comparison.read(tmp_path / "out" / RESULTS)
     assert [(o.method, o.seed) for o in comparison.outcomes] == [("nbsvm", None), ("average", 0), ("average", 1)]
     rows = summarise(comparison)
     assert [row.fits for row in rows] == [1, 2]
@@ -101,14 +101,14 @@ def test_without_a_test_file_it_says_so(call: list[str | Path], counting: Counti
     place = call.index("--test")
     run(*call[:place], *call[place + 2 :], "--seeds", "0")
     assert counting.asked
-    assert read(tmp_path / "out" / RESULTS).outcomes[0].test is None
+    assert Comparison.read(tmp_path / "out" / RESULTS).outcomes[0].test is None
     assert "there is no test file" in (tmp_path / "out" / TABLE).read_text(encoding="utf-8")
 
 
 def test_sets_of_labels(reviews: Path, tmp_path: Path) -> None:
     files = ["--train", reviews / "lists.jsonl", "--test", reviews / "lists.jsonl"]
     run("compare", *files, "--only", "tfidf", "--output", tmp_path / "out")
-    (outcome,) = read(tmp_path / "out" / RESULTS).outcomes
+    (outcome,) = Comparison.read(tmp_path / "out" / RESULTS).outcomes
     assert outcome.test is not None
     assert outcome.test.confusion is None
     assert outcome.test.macro_f1 > 0.8
@@ -130,7 +130,7 @@ def test_an_interrupted_comparison_goes_on(
     monkeypatch.setattr(compare_module, "CONTENDERS", {"count": entry})
     run(*call, "--seeds", "0,1", expect=130)
     assert [path.name for path in (tmp_path / "out").glob(".*")] == []
-    before = read(tmp_path / "out" / RESULTS)
+    before = Comparison.read(tmp_path / "out" / RESULTS)
     assert [o.seed for o in before.outcomes] == [0]
     assert "exists; --resume goes on" in run(*call, expect=2)
     assert "contradict" in run(*call, "--resume", "--overwrite", expect=2)
@@ -138,17 +138,19 @@ def test_an_interrupted_comparison_goes_on(
     assert "other budget_s" in run(*call, "--resume", "--budget-s", "5", expect=2)
     run(*call, "--seeds", "0,1", "--resume")
     assert fits == [0, 1, 1]
-    after = read(tmp_path / "out" / RESULTS)
+    after = Comparison.read(tmp_path / "out" / RESULTS)
     assert after.outcomes[0] == before.outcomes[0]
     assert after.created == before.created
     assert after.command == before.command
     run(*call, "--seeds", "2", "--resume")
-    assert [line.partition("--seeds ")[2] for line in read(tmp_path / "out" / RESULTS).command.splitlines()] == [
+    assert [
+        line.partition("--seeds ")[2] for line in Comparison.read(tmp_path / "out" / RESULTS).command.splitlines()
+    ] == [
         "0,1",
         "2",
     ]
     run(*call, "--seeds", "2", "--overwrite")
-    assert [o.seed for o in read(tmp_path / "out" / RESULTS).outcomes] == [2]
+    assert [o.seed for o in Comparison.read(tmp_path / "out" / RESULTS).outcomes] == [2]
 
 
 def test_a_method_that_cannot_take_part_is_named_and_the_others_go_on(
@@ -164,7 +166,7 @@ def test_a_method_that_cannot_take_part_is_named_and_the_others_go_on(
     monkeypatch.setattr(compare_module, "CONTENDERS", {entry.name: entry for entry in entries})
     run(*call)
     assert tries == [0], "one try is enough"
-    comparison = read(tmp_path / "out" / RESULTS)
+    comparison = Comparison.read(tmp_path / "out" / RESULTS)
     assert [o.method for o in comparison.outcomes] == ["count"]
     assert "gone did not take part: its package is not installed." in (tmp_path / "out" / TABLE).read_text("utf-8")
 

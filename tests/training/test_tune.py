@@ -14,7 +14,8 @@ from tests.training.conftest import TINY
 from training.__main__ import main
 from training.config import TrainConfig, build_config, read_toml
 from training.halving import Job, Trial
-from training.tune import BEST, RESULTS, TABLE, Trials, read, with_settings
+from training.tune import BEST, RESULTS, TABLE, Trials, with_settings
+from training.tuning import Tuning
 
 SPACE = """
 [loop]
@@ -92,7 +93,7 @@ def test_what_is_found_trains_to_the_score_it_was_found_with(
     assert "stopped; the same command with --resume goes on" in first.output
     counted(run, 3)
     result = call(*arguments, "--budget-s", 1000, "--resume")
-    tuning = read(output / RESULTS)
+    tuning = Tuning.read(output / RESULTS)
     promoted = max(tuning.trials[1:4], key=lambda trial: trial.score).number
     made = [(trial.number, trial.rung, trial.epochs) for trial in tuning.trials]
     assert made == [(0, 1, 5), (1, 0, 2), (2, 0, 2), (3, 0, 2), (promoted, 1, 5), (4, 0, 2)]
@@ -122,17 +123,17 @@ def test_an_interrupted_search_goes_on_as_if_never_stopped(
     output = tmp_path / "out"
     whole = counted(fake_run, 30)
     call(*arguments, "--budget-s", 1e6)
-    straight = read(output / RESULTS).trials
+    straight = Tuning.read(output / RESULTS).trials
     assert len(straight) == 30
     counted(fake_run, 11)
     call(*arguments, "--budget-s", 1e6, "--overwrite")
     again = counted(fake_run, 19)
     result = call(*arguments, "--budget-s", 1e6, "--resume")
-    assert read(output / RESULTS).trials == straight
+    assert Tuning.read(output / RESULTS).trials == straight
     assert again.jobs == whole.jobs[11:]
     assert max(trial.score for trial in straight if trial.rung == 1) == 0.9
     assert "(as given 0.5000)" in result.output
-    best = read(output / RESULTS).best
+    best = Tuning.read(output / RESULTS).best
     assert best is not None
     config = build_config(read_toml(output / BEST))
     assert config.loop.learning_rate == best.settings["loop.learning_rate"]
@@ -160,7 +161,7 @@ def test_too_little_time_leaves_the_settings_as_given(arguments: list[object], t
     result = call(*arguments, "--budget-s", 1e-3)
     assert result.exit_code == 0, result.output
     assert "not even the training with the settings as given was finished" in result.output
-    assert read(tmp_path / "out" / RESULTS).trials == ()
+    assert Tuning.read(tmp_path / "out" / RESULTS).trials == ()
     assert build_config(read_toml(tmp_path / "out" / BEST)).loop.learning_rate == TrainConfig().loop.learning_rate
 
 
@@ -180,7 +181,7 @@ def test_no_test_file_is_read_but_it_is_kept_for_the_training(
     options = ["--config", tmp_path / "mine.toml", "--data-root", reviews, "--output", tmp_path / "out"]
     result = call("tune", *options, "--budget-s", 100)
     assert result.exit_code == 130, result.output
-    assert set(read(tmp_path / "out" / RESULTS).data) == {"train", "validation"}
+    assert set(Tuning.read(tmp_path / "out" / RESULTS).data) == {"train", "validation"}
     data = build_config(read_toml(tmp_path / "out" / BEST)).data
     assert data.test == str(reviews / "no such file.csv")
     assert data.tests == {"more": str(reviews / "nor this.csv")}
@@ -195,7 +196,7 @@ def test_sets_of_labels_and_the_metric_asked_for(
     files = ["--train", reviews / "lists.jsonl", "--output", tmp_path / "out"]
     result = call("tune", *files, *TINY, "--set", "metric=macro_f1", "--budget-s", 1000)
     assert "validation macro_f1 0." in result.output, result.output
-    tuning = read(tmp_path / "out" / RESULTS)
+    tuning = Tuning.read(tmp_path / "out" / RESULTS)
     assert tuning.metric == "macro_f1"
     assert tuning.trials[0].score > 0.7
 
