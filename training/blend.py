@@ -36,10 +36,12 @@ def with_ngrams(
     balanced = config.loop.class_weights == "balanced"
     texts = (present_NF, truth_NC, present_VF, truth_VC, logits_VC)
     blends = [fit_blend(*texts, order, strength, corpus.task, balanced=balanced) for strength in settings.strengths]
-    best = min(blends, key=lambda blend: blend.loss)
+    best = min(blends, key=lambda blend: blend.shares.loss)
+    shares, each = best.shares, " in the mean over the labels" if corpus.task == "multi_label" else ""
     console.print(
-        f"n-grams of up to {order} tokens beside the network: C {best.strength:g}, shares {best.shares[0]:.2f} and "
-        f"{best.shares[1]:.2f}, loss {mean_loss(logits_VC, truth_VC, corpus.task):.4f} without, {best.loss:.4f} with",
+        f"n-grams of up to {order} tokens beside the network: C {best.strength:g}, shares "
+        f"{shares.network_C.mean():.2f} and {shares.ngrams_C.mean():.2f}{each}, "
+        f"loss {mean_loss(logits_VC, truth_VC, corpus.task):.4f} without, {shares.loss:.4f} with",
         highlight=False,
     )
     return joined(network, best)

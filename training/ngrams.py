@@ -56,6 +56,27 @@ class NgramConfig(Frozen):
 
 
 @dataclass(frozen=True, slots=True)
+class Shares:
+    """What two models count beside each other: `network_C` of one's logits, `ngrams_C` of the other's, and `offset_C`.
+
+    Attributes:
+        network_C, ngrams_C: not negative. One factor for all labels of a single choice; of labels that are a decision
+            each, one for each.
+        offset_C: 0 for a single choice. An SVM's margin says nothing of how rare a label is.
+        loss: of both together on the texts that choose.
+    """
+
+    network_C: Floats
+    ngrams_C: Floats
+    offset_C: Floats
+    loss: float
+
+    def logits(self, network_NC: Floats, linear_NC: Floats) -> Floats:
+        """Of both together [N, C]."""
+        return self.network_C * network_NC + self.ngrams_C * linear_NC + self.offset_C
+
+
+@dataclass(frozen=True, slots=True)
 class Blend:
     """A fitted linear model and what it counts beside the network.
 
@@ -63,16 +84,14 @@ class Blend:
         table_FC, bias_C: its weights.
         order: tokens of its longest n-gram.
         strength: C of the SVM.
-        shares: factors of the logits of network and n-grams.
-        loss: of both together on the texts that choose.
+        shares: of network and n-grams.
     """
 
     table_FC: Floats
     bias_C: Floats
     order: int
     strength: float
-    shares: tuple[float, float]
-    loss: float
+    shares: Shares
 
 
 def count_ngrams(rows: Sequence[Ids], order: int, num_buckets: int) -> csr_matrix:
@@ -126,20 +145,36 @@ def fit_blend(
     weights_CF = np.stack([ratios_F * weights_F for ratios_F, weights_F, _ in columns])
     weights_CF, bias_C = as_two(weights_CF, np.array([bias for _, _, bias in columns]), task)
     linear_VC = present_VF @ weights_CF.T + bias_C
-    shares, loss = best_shares(logits_VC, linear_VC, truth_VC, task)
-    return Blend(weights_CF.T, bias_C, order, strength, shares, loss)
+    shares = best_shares(logits_VC, linear_VC, truth_VC, task)
+    return Blend(weights_CF.T, bias_C, order, strength, shares)
 
 
-def best_shares(
-    network_VC: Floats, linear_VC: Floats, truth_VC: Decisions, task: Task
-) -> tuple[tuple[float, float], float]:
-    """Factors, not negative, of two models' logits whose sum has the least mean loss; and that loss."""
+def best_shares(network_VC: Floats, linear_VC: Floats, truth_VC: Decisions, task: Task) -> Shares:
+    """Those of the least mean loss."""
+    if task == "single_label":
+        return _least_loss(network_VC, linear_VC, truth_VC, task)
+    columns = [slice(place, place + 1) for place in range(truth_VC.shape[1])]
+    each = [_least_loss(network_VC[:, c], linear_VC[:, c], truth_VC[:, c], task) for c in columns]
+    network_C, ngrams_C, offset_C = np.array([(s.network_C[0], s.ngrams_C[0], s.offset_C[0]) for s in each]).T
+    return Shares(network_C, ngrams_C, offset_C, float(np.mean([s.loss for s in each])))
 
-    def loss_of(shares: Floats) -> float:
-        return mean_loss(shares[0] * network_VC + shares[1] * linear_VC, truth_VC, task)
 
-    found = minimize(loss_of, x0=np.array([0.7, 0.7]), method="L-BFGS-B", bounds=[(0.05, 5.0), (0.0, 10.0)])
-    return (float(found.x[0]), float(found.x[1])), float(found.fun)
+def _least_loss(network_VC: Floats, linear_VC: Floats, truth_VC: Decisions, task: Task) -> Shares:
+    """One factor for each model and, where each label is a decision, one offset."""
+    ones_C = np.ones(truth_VC.shape[1])
+
+    def shares(numbers: Floats, loss: float = 0.0) -> Shares:
+        network, ngrams, offset = numbers if len(numbers) == 3 else (*numbers, 0.0)
+        return Shares(network * ones_C, ngrams * ones_C, offset * ones_C, loss)
+
+    def loss_of(numbers: Floats) -> float:
+        return mean_loss(shares(numbers).logits(network_VC, linear_VC), truth_VC, task)
+
+    start, bounds = [0.7, 0.7], [(0.05, 5.0), (0.0, 10.0)]
+    if task == "multi_label":
+        start, bounds = [*start, 0.0], [*bounds, (-10.0, 10.0)]
+    found = minimize(loss_of, x0=np.array(start), method="L-BFGS-B", bounds=bounds)
+    return shares(found.x, float(found.fun))
 
 
 def mean_loss(logits_NC: Floats, truth_NC: Decisions, task: Task) -> float:
@@ -152,11 +187,16 @@ def joined(network: LstmClassifier, blend: Blend) -> LstmClassifier:
     buckets = len(blend.table_FC)
     architecture = network.architecture.model_copy(update={"ngram_buckets": buckets, "ngram_order": blend.order})
     both = LstmClassifier(architecture, network.head.out_features, network.dropouts).to(network.embedding.device)
-    of_network, of_ngrams = blend.shares
+    shares = blend.shares
+
+    def tensor(numbers: Floats) -> torch.Tensor:
+        return torch.as_tensor(numbers, dtype=torch.float32, device=both.head.bias.device)
+
     with torch.no_grad():
         both.load_state_dict(network.state_dict(), strict=False)
-        both.head.weight.mul_(of_network)
-        both.head.bias.mul_(of_network).add_(torch.as_tensor(of_ngrams * blend.bias_C, dtype=torch.float32))
+        both.head.weight.mul_(tensor(shares.network_C)[:, None])
+        both.head.bias.mul_(tensor(shares.network_C))
+        both.head.bias.add_(tensor(shares.ngrams_C * blend.bias_C + shares.offset_C))
         if both.ngrams is not None:
-            both.ngrams.table.copy_(torch.as_tensor(of_ngrams * blend.table_FC, dtype=torch.float32))
+            both.ngrams.table.copy_(tensor(shares.ngrams_C * blend.table_FC))
     return both.eval()
