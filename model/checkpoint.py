@@ -109,8 +109,21 @@ def replace_metrics(directory: Path, metrics: Mapping[str, Any]) -> str:
     Raises:
         CheckpointError: the folder is not whole.
     """
+    return _replace(directory, METRICS, as_json(metrics))
+
+
+def replace_card(directory: Path, card: str) -> str:
+    """Writes another `README.md` into a folder, whose other files stay byte for byte; returns the new version.
+
+    Raises:
+        CheckpointError: the folder is not whole.
+    """
+    return _replace(directory, CARD, card.encode())
+
+
+def _replace(directory: Path, name: str, content: bytes) -> str:
     contents = read_folder(directory, FILES)
-    return write_folder(directory, {name: contents[name] for name in FILES} | {METRICS: as_json(metrics)})
+    return write_folder(directory, {kept: contents[kept] for kept in FILES} | {name: content})
 
 
 def _contents(checkpoint: Checkpoint) -> dict[str, bytes]:

@@ -150,6 +150,14 @@ def table(capabilities: Sequence[Capability]) -> str:
     return "\n".join(lines)
 
 
+def section(card: str, figures: str) -> str:
+    """The card with the table in a section before that on limits, or at its end; an earlier such section goes."""
+    before, heading, after = card.partition("## Limits\n")
+    before = before.partition("## Robustness\n")[0].rstrip()
+    title = "## Robustness\n\nHow often it fails where a person does not, on templates that it was not trained on"
+    return f"{before}\n\n{title}\n(`python -m benchmarks.robustness`).\n\n{figures}\n\n{heading}{after}".rstrip() + "\n"
+
+
 def worst_lines(capabilities: Sequence[Capability]) -> list[str]:
     """The worst failures as lines to read."""
     lines = []

@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,9 +11,19 @@ from click.testing import CliRunner
 
 from benchmarks.robustness.__main__ import main
 from benchmarks.robustness.cases import Case, expand
-from benchmarks.robustness.check import all_cases, judge, positive_column, summarise, table, wilson, worst_lines
+from benchmarks.robustness.check import (
+    all_cases,
+    judge,
+    positive_column,
+    section,
+    summarise,
+    table,
+    wilson,
+    worst_lines,
+)
 from benchmarks.robustness.chinese import OPINIONS, TRADITIONAL, WORDS
 from benchmarks.robustness.noise import MIN_TYPO, add_typos
+from model.checkpoint import load_checkpoint
 
 CASES = all_cases("both")
 
@@ -158,3 +169,21 @@ def test_the_command_measures_a_checkpoint(tiny_checkpoint: Path, tmp_path: Path
     assert f"| zh/polarity | label | 20 | {some['rate']:.1%} |" in result.output
     missing = CliRunner().invoke(main, [str(tmp_path / "nowhere")])
     assert (missing.exit_code, "nowhere" in missing.output) == (2, True)
+
+
+def test_the_card_gets_the_table_once_and_the_checkpoint_stays_whole(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_checkpoint, folder)
+    call = [str(folder), "--language", "zh", "--cases", "2", "--card"]
+    first, second = (CliRunner().invoke(main, call) for _ in range(2))
+    assert (first.exit_code, second.exit_code) == (0, 0), first.output + second.output
+    before, after = load_checkpoint(tiny_checkpoint), load_checkpoint(folder)
+    assert f"the checkpoint is version {after.version} now" in second.output
+    assert after.version != before.version
+    assert after.card.count("## Robustness") == after.card.count("| zh/polarity |") == 1
+    assert after.card.startswith(before.card.partition("## Limits")[0].rstrip())
+
+
+def test_a_card_keeps_what_stands_around_the_table() -> None:
+    assert section("# x\n\n## Limits\n\n- none\n", "| a |").endswith("robustness`).\n\n| a |\n\n## Limits\n\n- none\n")
+    assert section("# x\n", "| a |").endswith("robustness`).\n\n| a |\n")
