@@ -33,8 +33,10 @@ FINER = 4
 """Parts that a step is cut into. Those are cut that miss most: as few as miss half of all that is missing."""
 
 MOST_TIMES = 16
-"""After so many times the gradients of the first steps no step is cut any more. Of a thousand texts of SST-2, 25 need
-finer steps than 16, and at most 132 gradients."""
+MOST_TOKENS = 32_768
+"""After so many times the gradients of the first steps, and as many as have so many tokens together, no step is cut any
+more. Of a thousand texts of SST-2, 34 need finer steps than 16: one, which is all but even, 692 gradients, the others at
+most 168."""
 
 SMALLEST_DIFFERENCE = 1e-3
 """A gap is a share of F(1) - F(0), or of this where that is less: rounding has moved F by 1e-5."""
@@ -102,12 +104,12 @@ def refine(odds: LogOdds, ids: Ids, label: int, steps: int, difference: float) -
     """
     fresh = [(step / steps, (step + 1) / steps) for step in range(steps)]
     known: list[_Step] = []
-    gradients = 0
+    gradients, at_most = 0, max(MOST_TIMES * steps, MOST_TOKENS // max(1, len(ids)))
     while True:
         known = sorted([*known, *_steps(odds, ids, label, fresh)], key=lambda step: step.missing)
         gradients += len(fresh)
         scores = np.sum([step.scores for step in known], axis=0)
-        if gap_of(scores, difference) <= TOLERANCE or gradients >= MOST_TIMES * steps:
+        if gap_of(scores, difference) <= TOLERANCE or gradients >= at_most:
             return scores, gradients
         half = sum(step.missing for step in known) / 2
         worst = [known.pop()]

@@ -104,12 +104,16 @@ def _teachers(record: Record) -> list[str]:
         return []
     roles = list(record.teachers[0].scores)
     metric = record.config["metric"]
-    table = [f"| teacher | {' | '.join(f'{role} {metric}' for role in roles)} | SHA-256 |"]
-    table.append("| --- |" + " --- |" * len(roles) + " --- |")
+    table = [f"| {' | '.join(['teacher', *(f'{role} {metric}' for role in roles), 'SHA-256'])} |"]
+    table.append("|" + " --- |" * (len(roles) + 2))
     for teacher in record.teachers:
-        scores = " | ".join(f"{teacher.scores[role]:.4f}" for role in roles)
-        table.append(f"| {_cell(teacher.name)} | {scores} | `{teacher.digest}` |")
-    return ["## Teachers", "It was trained to give the logits that its teachers give.", "\n".join(table)]
+        scores = [f"{teacher.scores[role]:.4f}" for role in roles]
+        table.append(f"| {' | '.join([_cell(teacher.name), *scores, f'`{teacher.digest}`'])} |")
+    if record.config["distill.hard_share"] == 1:
+        taught = "Labels taught it the texts that have one; of the others it was trained to say what its teachers say."
+    else:
+        taught = "It was trained to give the logits that its teachers give."
+    return ["## Teachers", taught, "\n".join(table)]
 
 
 def _start(record: Record) -> list[str]:

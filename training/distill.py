@@ -268,13 +268,18 @@ def start_from(
 
 
 def score_teachers(teachers: Sequence[Teacher], corpus: Corpus, config: TrainConfig) -> list[TeacherRecord]:
-    """How each teacher does on the held-out texts: what the student is to be set against."""
+    """How each teacher does on the held-out texts: what the student is to be set against.
+
+    A teacher that was not asked about the labelled texts is not asked about others like them either: it may not know
+    their language, and may take longer over them than the whole training.
+    """
     score = measure(config.metric, corpus.task)
+    asked = {} if config.distill.hard_share == 1 else corpus.held_out
     records = []
     for teacher in teachers:
         columns = columns_for(teacher, corpus.labels, mapping_of(config.distill))
         scores = {}
-        for role, dataset in corpus.held_out.items():
+        for role, dataset in asked.items():
             logits_NC = student_logits(teacher.logits(dataset.texts), columns)
             scores[role] = score(logits_NC, encode_labels(dataset, corpus.labels))
         records.append(TeacherRecord(name=teacher.name, digest=teacher.digest, scores=scores))

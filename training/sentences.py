@@ -29,7 +29,7 @@ class Cut:
 
     Attributes:
         texts: read.
-        fitting: different sentences in them of the length asked for, which no file to keep out has.
+        fitting: different sentences in them of the length asked for, which no text to keep out holds.
         written: of those, at most as many as were asked for.
     """
 
@@ -56,7 +56,7 @@ def write_sentences(
     Args:
         files: only the text column is read.
         output: is replaced.
-        without: files whose texts are not to be among the sentences.
+        without: files of texts of which no sentence is taken.
         min_words, max_words: a sentence has as many words, Chinese characters and marks; others are left out.
         limit: how many to draw; None for all, in the order of the files.
         seed: of the draw, whose order is that of the files too.
@@ -66,7 +66,10 @@ def write_sentences(
         DataError: a file is unusable.
         UsageError: no sentence is left.
     """
-    seen = {normalised(text) for path in without for text in read_unlabeled(path, text_column=text_column)}
+    held_out = [text for path in without for text in read_unlabeled(path, text_column=text_column)]
+    # Also single sentences of held-out texts: sets repeat themselves, with labels and without.
+    seen = {normalised(text) for text in held_out}
+    seen |= {normalised(text) for text in sentences(held_out, min_words=min_words, max_words=max_words)}
     texts = [text for path in files for text in read_unlabeled(path, text_column=text_column)]
     found = list(_distinct(sentences(texts, min_words=min_words, max_words=max_words), seen))
     if not found:

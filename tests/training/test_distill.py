@@ -137,7 +137,11 @@ def test_a_teacher_can_be_left_the_texts_without_labels(
     result = call("distill", *files, "--output", tmp_path / "student", *STUDENT, *options)
     assert result.exit_code == 0, result.output
     assert "labelled 4 of 4 texts" in result.output
-    assert metrics_of(tmp_path / "student")["training_accuracy"] >= 0.9
+    metrics, card = metrics_of(tmp_path / "student"), (tmp_path / "student" / "README.md").read_text(encoding="utf-8")
+    assert metrics["training_accuracy"] >= 0.9
+    assert metrics["teachers"][0]["scores"] == {}
+    assert "Labels taught it the texts that have one; of the others" in card
+    assert f"| teacher | SHA-256 |\n| --- | --- |\n| teacher | `{metrics['teachers'][0]['digest']}` |" in card
 
 
 def test_a_file_of_vectors_can_be_the_start(student: Path, reviews: Path, tmp_path: Path) -> None:

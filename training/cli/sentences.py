@@ -10,7 +10,7 @@ from training.cli.options import FILE
 @click.command()
 @click.argument("files", type=FILE, nargs=-1, required=True)
 @click.option("--output", type=FILE, required=True, help="The Parquet file to write.")
-@click.option("--without", type=FILE, multiple=True, help="A file whose texts are to be left out. Repeatable.")
+@click.option("--without", type=FILE, multiple=True, help="A file of texts of which no sentence is taken. Repeatable.")
 @click.option("--min-words", type=click.IntRange(min=1), default=4, show_default=True, help="Marks count.")
 @click.option("--max-words", type=click.IntRange(min=1), default=30, show_default=True)
 @click.option("--limit", type=click.IntRange(min=1), help="Draw so many.  [default: all]")
