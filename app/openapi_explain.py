@@ -22,16 +22,16 @@ from model.explanation import Explanation, Unexplained
 
 STRUCTS = (ExplainRequest, ExplainResponse)
 
-_ANSWER = {"model": "sentiment", "version": "e3e5ac599d0d"}
+_ANSWER = {"model": "sentiment", "version": "a6614bf7bb7b"}
 
-_NEGATIVE = [{"label": "negative", "score": 0.998006}, {"label": "positive", "score": 0.001994}]
+_NEGATIVE = [{"label": "negative", "score": 0.986251}, {"label": "positive", "score": 0.013749}]
 _PARTS = [
-    {"text": "Not", "start": 0, "end": 3, "score": 5.023415, "occlusion": 9.971919},
-    {"text": "good", "start": 4, "end": 8, "score": 0.980724, "occlusion": 4.154697},
-    {"text": ".", "start": 8, "end": 9, "score": 0.518187, "occlusion": 0.023921},
+    {"text": "Not", "start": 0, "end": 3, "score": 4.525506, "occlusion": 8.432417},
+    {"text": "good", "start": 4, "end": 8, "score": -0.277471, "occlusion": 1.915925},
+    {"text": ".", "start": 8, "end": 9, "score": 0.373622, "occlusion": 0.955991},
 ]
-_TOTALS = {"value": 6.215503, "baseline": -0.304987, "gap": 0.000282, "steps": 16}
-_ENTRY = {"label": "negative", "score": 0.998006, "scores": _NEGATIVE, "tokens": 3, "truncated": False}
+_TOTALS = {"value": 4.272974, "baseline": -0.342946, "gap": 0.001243, "steps": 16}
+_ENTRY = {"label": "negative", "score": 0.986251, "scores": _NEGATIVE, "tokens": 3, "truncated": False}
 _BARE = [{name: part[name] for name in ("text", "start", "end", "score")} for part in _PARTS]
 
 _GATES = [
@@ -39,22 +39,22 @@ _GATES = [
         "layer": 0,
         "direction": "forward",
         "mean": {
-            "forget": [0.635733, 0.661963, 0.589332],
-            "input": [0.540817, 0.343765, 0.235325],
-            "output": [0.484526, 0.434229, 0.314643],
-            "candidate": [-0.067822, 0.03172, -0.071874],
-            "cell": [-0.042428, -0.000583, -0.020031],
-            "hidden": [-0.033777, 0.00587, -0.005554],
+            "forget": [0.577456, 0.66711, 0.628302],
+            "input": [0.553219, 0.247931, 0.163073],
+            "output": [0.432447, 0.382429, 0.284178],
+            "candidate": [-0.096625, -0.110697, -0.069139],
+            "cell": [-0.06062, -0.072164, -0.035956],
+            "hidden": [-0.055591, -0.025265, -0.004241],
         },
         "units": [
             {
                 "unit": 17,
-                "forget": [0.684553, 0.68724, 0.682588],
-                "input": [0.48884, 0.479108, 0.440492],
-                "output": [0.423716, 0.70638, 0.680073],
-                "candidate": [0.307966, 0.03301, -0.460838],
-                "cell": [0.150546, 0.119277, -0.121579],
-                "hidden": [0.063311, 0.083857, -0.082277],
+                "forget": [0.679756, 0.884279, 0.526841],
+                "input": [0.583799, 0.141163, 0.079934],
+                "output": [0.554643, 0.229308, 0.079822],
+                "candidate": [-0.540205, 0.246155, -0.584458],
+                "cell": [-0.315371, -0.244128, -0.175335],
+                "hidden": [-0.169341, -0.054894, -0.013854],
             }
         ],
     },
@@ -62,22 +62,22 @@ _GATES = [
         "layer": 0,
         "direction": "backward",
         "mean": {
-            "forget": [0.566483, 0.695474, 0.648567],
-            "input": [0.574543, 0.441991, 0.343472],
-            "output": [0.503371, 0.426955, 0.39001],
-            "candidate": [0.0392, -0.07286, 0.034566],
-            "cell": [0.051641, -0.031643, 0.013401],
-            "hidden": [0.030826, -0.01409, 0.004545],
+            "forget": [0.476269, 0.670834, 0.631953],
+            "input": [0.43798, 0.399978, 0.237083],
+            "output": [0.43908, 0.400764, 0.326394],
+            "candidate": [-0.03989, -0.076187, -0.024133],
+            "cell": [0.011425, -0.062443, -0.011888],
+            "hidden": [0.015092, -0.036769, -0.002379],
         },
         "units": [
             {
                 "unit": 17,
-                "forget": [0.601491, 0.743214, 0.691224],
-                "input": [0.751958, 0.183048, 0.504421],
-                "output": [0.593741, 0.367467, 0.526884],
-                "candidate": [-0.894703, 0.389548, 0.424785],
-                "cell": [-0.534103, 0.230555, 0.214271],
-                "hidden": [-0.290049, 0.083251, 0.111199],
+                "forget": [0.667495, 0.650429, 0.761022],
+                "input": [0.29596, 0.363431, 0.347931],
+                "output": [0.514319, 0.335641, 0.325974],
+                "candidate": [-0.619468, 0.518372, 0.146613],
+                "cell": [-0.03544, 0.221571, 0.051011],
+                "hidden": [-0.01822, 0.073175, 0.016614],
             }
         ],
     },
@@ -92,7 +92,7 @@ EXAMPLES: dict[str, tuple[Any, Any]] = {
                 _ENTRY
                 | {
                     "attribution": _TOTALS | {"tokens": _PARTS, "words": _PARTS},
-                    "sentences": [{"text": "Not good.", "start": 0, "end": 9, "label": "negative", "score": 0.998006}],
+                    "sentences": [{"text": "Not good.", "start": 0, "end": 9, "label": "negative", "score": 0.986251}],
                 }
             ]
         },
