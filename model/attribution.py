@@ -35,8 +35,8 @@ FINER = 4
 MOST_TIMES = 16
 MOST_TOKENS = 32_768
 """After so many times the gradients of the first steps, and as many as have so many tokens together, no step is cut any
-more. Of a thousand texts of SST-2, 34 need finer steps than 16: one, which is all but even, 692 gradients, the others at
-most 168."""
+more. Of a thousand texts of SST-2, 34 need finer steps than 16: one, which is all but even, 692 gradients, the others
+at most 168."""
 
 SMALLEST_DIFFERENCE = 1e-3
 """A gap is a share of F(1) - F(0), or of this where that is less: rounding has moved F by 1e-5."""
