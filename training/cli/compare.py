@@ -37,7 +37,7 @@ def compare(
     threads: int | None,
     **options: Any,
 ) -> None:
-    r"""Sets methods beside each other on the same texts: accuracy, calibration, time, size and speed.
+    """Sets methods beside each other on the same texts: accuracy, calibration, time, size and speed.
 
     Baselines: tfidf (logistic regression), nbsvm, fasttext (if its package is installed), average (of embeddings).
     Networks: rnn, lstm (forward only), bilstm, stacked, gru, peephole, layernorm, cnn (in front), attention, ngrams.

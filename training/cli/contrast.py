@@ -15,7 +15,7 @@ from training.cli.options import FILE
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--output", type=FILE, required=True, help="The Parquet file to write.")
 def contrast(languages: tuple[str, ...], count: int, seed: int, output: Path) -> None:
-    r"""Writes sentences in which small words decide, labelled positive and negative: for mix.
+    """Writes sentences in which small words decide, labelled positive and negative: for mix.
 
     Negation and its scope, double negation, hopes and how they end, then and now, question and answer. Each rule
     gives a sentence and its opposite, so that a model has to read the small words.

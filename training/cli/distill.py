@@ -50,7 +50,7 @@ def distill(
     overwrite: bool,
     **options: Any,
 ) -> None:
-    r"""Trains a classifier to answer as a larger one does.
+    """Trains a classifier to answer as a larger one does.
 
     The teacher labels the training texts, the unlabelled ones and variants of them; the student is trained towards its
     logits. Everything else is as with train: settings, checkpoint, Ctrl-C and --resume.

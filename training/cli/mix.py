@@ -14,7 +14,7 @@ from training.cli.options import FILE
 @click.option("--text-column", default="text", show_default=True)
 @click.option("--label-column", default="label", show_default=True)
 def mix(files: tuple[Path, ...], output: Path, without: tuple[Path, ...], text_column: str, label_column: str) -> None:
-    r"""Makes one training file out of several: each text once, and none that a test file holds.
+    """Makes one training file out of several: each text once, and none that a test file holds.
 
     \b
     python -m training mix a/train.csv b/train.csv --without a/test.csv --without b/test.csv --output mixed.parquet

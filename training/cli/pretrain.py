@@ -29,7 +29,7 @@ from training.cli.options import DEVICE, FILE, THREADS, limit_threads, run_optio
 @DEVICE
 @THREADS
 def pretrain(output: Path, device: str, threads: int | None, resume: bool, overwrite: bool, **options: Any) -> None:
-    r"""Trains the embedding and the LSTM as language models on raw texts, for train --start.
+    """Trains the embedding and the LSTM as language models on raw texts, for train --start.
 
     TEXT are files as train takes them, of which only the column of the texts is read. A forward and a backward model
     learn at once, over the layers that the classifier will use. A bidirectional network can have one layer here: in

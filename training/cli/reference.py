@@ -17,7 +17,7 @@ from training.cli.options import DATA_ROOT, DEVICE, FILE, THREADS, limit_threads
 def reference(
     checkpoint: Path, files: tuple[Path, ...], text_column: str, data_root: Path, device: str, threads: int | None
 ) -> None:
-    r"""Writes into CHECKPOINT what its answers to the texts of FILES look like.
+    """Writes into CHECKPOINT what its answers to the texts of FILES look like.
 
     A server counts what its own answers look like and tells in the metric sluice_drift how far the two have parted. The
     texts should be like those that the model was trained on, but not among them: the validation file, or a thousand

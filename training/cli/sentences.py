@@ -26,7 +26,7 @@ def sentences(
     seed: int,
     text_column: str,
 ) -> None:
-    r"""Cuts texts into single sentences, each once: for distill --unlabeled.
+    """Cuts texts into single sentences, each once: for distill --unlabeled.
 
     A teacher labels short sentences fast, and reviews without labels hold the words that a small labelled set lacks.
 

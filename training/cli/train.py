@@ -27,7 +27,7 @@ from training.cli.runs import carry_out
 @DEVICE
 @THREADS
 def train(output: Path, device: str, threads: int | None, resume: bool, overwrite: bool, **options: Any) -> None:
-    r"""Trains a classifier on a file of labelled texts.
+    """Trains a classifier on a file of labelled texts.
 
     Ctrl-C (or SIGTERM) stops after the current step and leaves a state in OUTPUT.run; the command to go on is printed.
     A state is also saved every five minutes.

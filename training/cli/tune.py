@@ -41,7 +41,7 @@ def tune(
     threads: int | None,
     **options: Any,
 ) -> None:
-    r"""Searches for better settings, within a time and by validation alone.
+    """Searches for better settings, within a time and by validation alone.
 
     The settings as given are trained first and in full. Then others are drawn at random from a space, trained for a
     ninth of the epochs, the best third of them for a third, and the best of those in full (successive halving). There
