@@ -45,7 +45,7 @@ COPY checkpoints checkpoints
 COPY model model
 COPY app app
 # The image is meant to run read-only, so the byte code is made here; it is checked against nothing at start.
-RUN python -m model.build \
+RUN python -m model.engine.build \
     && python -m compileall -q --invalidation-mode unchecked-hash app model
 
 # --- what both images are at run time ---

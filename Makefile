@@ -22,7 +22,7 @@ RECIPE ?= sst2
 #? OUTPUT       folder in which `train` writes the checkpoint
 OUTPUT ?= runs/$(RECIPE)
 #? BENCH        benchmarks of `bench`, by file name without .py (default: all)
-BENCH ?= $(basename $(notdir $(wildcard benchmarks/[a-z]*.py)))
+BENCH ?= $(subst /,.,$(patsubst benchmarks/%.py,%,$(wildcard benchmarks/guard.py benchmarks/engine/[a-z]*.py benchmarks/http/[a-z]*.py benchmarks/faults/[a-z]*.py benchmarks/training/[a-z]*.py)))
 #? ARGS         further arguments for serve, test, train and bench
 ARGS ?=
 
@@ -46,7 +46,7 @@ help: ## this list
 setup: $(dev) engine ## the environment with everything: serving, training, tests and checks
 
 engine: $(core) ## the library that computes on a CPU, if there is a C++ compiler; `serve` and `setup` make it too
-	@test model/libengine.so -nt model/engine.cpp || $(python) -m model.build
+	@test model/engine/libengine.so -nt model/engine/engine.cpp || $(python) -m model.engine.build
 
 serve: $(core) engine ## the server with the shipped checkpoint, on port 8000
 	@exec $(python) -m app serve $(ARGS)
@@ -67,15 +67,16 @@ guard: $(dev) engine ## fail if engine or server has become slow against its ref
 	@$(python) -m benchmarks.guard
 
 soak: $(dev) engine ## fail if the server's memory grows under texts of every length; ARGS='--seconds 600' for longer than a minute
-	@$(python) -m benchmarks.soak $(ARGS)
+	@$(python) -m benchmarks.faults.soak $(ARGS)
 
 fmt: $(dev) ## rewrite the code in the house format
 	@$(python) -m ruff check --fix-only --quiet .
 	@$(python) -m ruff format .
 
-lint: $(dev) ## format, lint rules and the Dockerfile, changing nothing
+lint: $(dev) ## format, lint rules, layers of imports and the Dockerfile, changing nothing
 	@$(python) -m ruff format --check .
 	@$(python) -m ruff check .
+	@PYTHONPATH=. $(VENV)/bin/lint-imports --no-cache --no-logo
 	@$(VENV)/bin/hadolint --failure-threshold info Dockerfile
 
 types: $(dev) ## strict types, tests included

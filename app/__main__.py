@@ -11,17 +11,17 @@ import click
 import msgspec
 from pydantic_core import PydanticUndefined
 
-from app import log
-from app.cpus import available_cpus
-from app.explain_queue import Wanted
-from app.explain_terminal import explained, lines_of
-from app.keys import new_key, read_keys
-from app.main import create_app
-from app.server import CALL_WRONG, exit_codes, hold_reloads, listen, run, work
-from app.settings import Settings, env_name, flag_name
-from app.tracing import check_installed
-from app.workers import Supervisor
-from model.explanation import Unexplained
+from app.auth.keys import new_key, read_keys
+from app.config.settings import Settings, env_name, flag_name
+from app.core import log
+from app.core.cpus import available_cpus
+from app.explain.queue import Wanted
+from app.explain.terminal import explained, lines_of
+from app.main import create_app, work
+from app.process.server import CALL_WRONG, exit_codes, hold_reloads, listen, run
+from app.process.workers import Supervisor
+from app.telemetry.tracing import check_installed
+from model.explain.explanation import Unexplained
 
 logger = logging.getLogger(__name__)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -16,42 +17,44 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import VERSION
-from app.admin import admin_routes
-from app.board import Board
-from app.contract import Classifier
-from app.errors import AppError, InvalidRequest, handle_error, problem_response
-from app.explain import explain_route
-from app.explain_queue import Explanations
-from app.guard import Guard
-from app.hub import hub_routes
-from app.keeper import Keeper
-from app.keyring import Keyring
-from app.loading import Checkpoints, Given, Loader
-from app.metrics import Metrics
-from app.middleware import Observed
-from app.models import Models
-from app.openapi import DESCRIPTION, openapi_of
-from app.openapi_explain import STRUCTS as EXPLANATIONS
-from app.openapi_explain import describe_explanations, explain_paths
-from app.openapi_forms import STRUCTS as FORMS
-from app.openapi_forms import form_paths
-from app.openapi_keys import require_keys
-from app.pages import PAGE_PATH, PageFiles
-from app.parsing import PLAIN_FIELD
-from app.plans import Plan, Source
-from app.predict import predict_route
-from app.reach import cross_origin, from_proxies
-from app.routes import ASSETS_PATH, api_routes
-from app.routing import NamedMount, NamedRoute, Prefixed, ShortWay
-from app.settings import Settings
-from app.stream import stream_route
-from app.tracing import start_tracing
-from app.v2 import infer_routes, v2_router
-from app.vllm import vllm_routes
-from app.watch import watch
+from app.api.admin import admin_routes
+from app.api.huggingface import hub_routes
+from app.api.info import ASSETS_PATH, api_routes
+from app.api.oip import infer_routes, v2_router
+from app.api.openapi import DESCRIPTION, openapi_of
+from app.api.openapi_forms import STRUCTS as FORMS
+from app.api.openapi_forms import form_paths
+from app.api.openapi_keys import require_keys
+from app.api.pages import PAGE_PATH, PageFiles
+from app.api.predict import predict_route
+from app.api.stream import stream_route
+from app.api.vllm import vllm_routes
+from app.auth.accounts import Keyring
+from app.config.settings import Settings
+from app.core import log
+from app.core.classifier import Classifier
+from app.core.errors import AppError, InvalidRequest, handle_error, problem_response
+from app.core.plan import Plan, Source
+from app.core.shared import Board
+from app.deployment.deployer import Keeper
+from app.deployment.loader import Checkpoints, Given, Loader
+from app.deployment.registry import Models
+from app.explain.endpoint import explain_route
+from app.explain.openapi import STRUCTS as EXPLANATIONS
+from app.explain.openapi import describe_explanations, explain_paths
+from app.explain.queue import Explanations
+from app.http.authorize import Guard
+from app.http.body import PLAIN_FIELD
+from app.http.proxies import cross_origin, from_proxies
+from app.http.request_log import Observed
+from app.http.routing import NamedMount, NamedRoute, Prefixed, ShortWay
+from app.process.server import exit_codes, run
+from app.telemetry.event_loop import watch
+from app.telemetry.metrics import Metrics
+from app.telemetry.tracing import start_tracing
 
 if TYPE_CHECKING:
-    from app.otel import Tracer
+    from app.telemetry.otel import Tracer
 
 
 class Application(FastAPI):
@@ -204,3 +207,14 @@ async def _handle_invalid(_request: Request, error: Exception) -> Response:
     first = error.errors()[0]
     where = ".".join(part if PLAIN_FIELD.fullmatch(part) else "?" for part in map(str, first["loc"]))
     return problem_response(InvalidRequest(f"{first['msg']} - at `{where}`."))
+
+
+def work(settings: Settings, sock: socket.socket, board: Board, parent: int, replaces: bool) -> None:
+    """One of several processes behind the socket; see `app.process.workers`."""
+    os.setpgrp()  # Ctrl-C in a terminal reaches the parent, which passes it on
+    log.configure(settings.log_level)
+    with exit_codes():
+        app = create_app(settings, board=board, load_first=replaces)
+        run(app, settings, sock, parent=parent)
+        if not app.state.models.live:
+            raise RuntimeError("a model is broken")

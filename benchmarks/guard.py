@@ -15,14 +15,14 @@ from collections.abc import Sequence
 import click
 import uvloop
 
-from benchmarks._http import OK, Tally, chunks, closed_loop, render
-from benchmarks._packed import SHIPPED, Answer, Packed, in_batches, of_module
-from benchmarks._ratios import Check, Spread
-from benchmarks._server import running_bare, running_server
-from benchmarks._texts import sentences
+from benchmarks.lib.load_generator import OK, Tally, chunks, closed_loop, render
+from benchmarks.lib.packed import SHIPPED, Answer, Packed, in_batches, of_module
+from benchmarks.lib.ratios import Check, Spread
+from benchmarks.lib.server import running_bare, running_server
+from benchmarks.lib.texts import sentences
 from model.checkpoint import load_checkpoint
 from model.classifier import INT8, Classifier, set_num_threads
-from model.engine import unfit
+from model.engine.cpu import unfit
 
 NUM_TEXTS = 512
 ROUNDS = 5

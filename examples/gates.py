@@ -2,9 +2,9 @@
 
     python -m examples.gates ["The food was good." "The food was not good."] [--checkpoint checkpoints/sentiment]
 
-Both texts go through `model.gates.trace`, the LSTM that is written out in `model.cell`. Of the first layer's forward
-direction it shows the mean over units of each gate at each token, and the cell state of the unit that tells the two
-texts apart most at their last token, with its gates.
+Both texts go through `model.explain.gates.trace`, the LSTM that is written out in `model.cell`. Of the first layer's
+forward direction it shows the mean over units of each gate at each token, and the cell state of the unit that tells
+the two texts apart most at their last token, with its gates.
 
 Shape suffixes: T tokens, H hidden units.
 """
@@ -21,8 +21,8 @@ from matplotlib.figure import Figure
 from model.checkpoint import Checkpoint, load_checkpoint
 from model.classifier import Classifier
 from model.errors import ModelError
-from model.gates import trace
-from model.offsets import Aligner
+from model.explain.gates import trace
+from model.explain.offsets import Aligner
 
 Floats = npt.NDArray[np.float32]
 

@@ -1,6 +1,6 @@
 """What the examples share: the library's encoder with a linear layer on top, and a loop that trains it.
 
-The loop is the short one of a tutorial; `training.loop` is the one that trains checkpoints.
+The loop is the short one of a tutorial; `training.fit.trainer` is the one that trains checkpoints.
 
 Shape suffixes: T time steps, N series, B those of a batch, E numbers at a time step, O outputs.
 """

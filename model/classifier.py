@@ -16,7 +16,7 @@ from model.batch import Ids, pad, plan_batches
 from model.checkpoint import Checkpoint, load_checkpoint
 from model.config import Task
 from model.device import resolve_device
-from model.engine import Engine, unfit
+from model.engine.cpu import Engine, unfit
 from model.errors import ConfigError
 from model.network import LstmClassifier
 from model.profile import Profile, Profiler, Reference
@@ -25,7 +25,7 @@ from model.text import Encoded, TextEncoder
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 INT8 = "int8"
-"""By `model.engine`: recurrent products of 8-bit integers."""
+"""By `model.engine.cpu`: recurrent products of 8-bit integers."""
 
 LENGTH_STEP = 8
 """Rows are padded to a multiple of this many tokens: fused kernels keep a compiled form for each new shape, and the
@@ -90,9 +90,9 @@ class Classifier:
         Args:
             directory: the folder.
             device: `auto` (CUDA if there is one), `cpu`, `cuda` or `cuda:N`.
-            dtype: `float32`, `bfloat16`, `int8` (see `model.engine`; CPU only) or `auto`: int8 where it can be had,
+            dtype: `float32`, `bfloat16`, `int8` (see `model.engine.cpu`; CPU only) or `auto`: int8 where it can be had,
                 else float32.
-            threads: cores that share a batch where `model.engine` computes; by default as many as PyTorch uses here.
+            threads: cores that share a batch where `model.engine.cpu` computes; by default as PyTorch uses here.
 
         Raises:
             CheckpointError: the folder cannot be used; says which file and why.

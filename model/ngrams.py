@@ -1,6 +1,6 @@
 """A linear model over the hashed n-grams that a text holds, added to the network's logits: what a bag of words knows.
 
-It is fitted apart from the network (`training.ngrams`), by a method that suits it better than gradient steps do.
+It is fitted apart from the network (`training.linear.ngrams`), by a method that suits it better than gradient steps do.
 
 Source: Cheng et al. 2016, "Wide & Deep Learning", eq. 3 (the sum of the logits); Weinberger et al. 2009 (hashing);
 Wang & Manning 2012 (n-grams that are there or not, not their number); division by the root of how many there are is the

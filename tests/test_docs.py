@@ -11,8 +11,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.__main__ import cli as app_command
+from app.config.settings import Settings, env_name
 from app.main import create_app
-from app.settings import Settings, env_name
 from training.__main__ import main as training_command
 
 ROOT = Path(__file__).parent.parent

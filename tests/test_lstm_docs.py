@@ -14,7 +14,7 @@ from examples.gradients import SETTINGS, build, gradient_norms
 from examples.variants import CHANGES, Row, num_parameters, shape_of
 from model.cell import num_parameters as lstm_parameters
 from model.checkpoint import Checkpoint, load_checkpoint
-from training.config import TrainConfig, flatten
+from training.config.config import TrainConfig, flatten
 
 ROOT = Path(__file__).resolve().parent.parent
 ENGLISH, CHINESE = ((ROOT / "docs" / name).read_text("utf-8") for name in ("lstm.md", "lstm.zh.md"))

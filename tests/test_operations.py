@@ -10,9 +10,9 @@ import pytest
 import yaml
 from pydantic_core import PydanticUndefined
 
-from app.errors import TABLE, Row
-from app.metrics import Metrics
-from app.settings import Settings, env_name
+from app.config.settings import Settings, env_name
+from app.core.errors import TABLE, Row
+from app.telemetry.metrics import Metrics
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT = ROOT / "docs" / "operations.md"

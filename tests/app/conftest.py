@@ -14,8 +14,8 @@ import numpy.typing as npt
 import pytest
 from fastapi import FastAPI
 
+from app.config.settings import Settings
 from app.main import create_app
-from app.settings import Settings
 from model.profile import BOUNDS, Profile, Reference
 from model.text import Encoded
 

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from app.__main__ import cli
-from app.settings import Settings, env_name, flag_name
+from app.config.settings import Settings, env_name, flag_name
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks import guard
-from benchmarks._ratios import Check, Spread
+from benchmarks.lib.ratios import Check, Spread
 
 
 @pytest.fixture(autouse=True)

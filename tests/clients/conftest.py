@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.test_server import ROOT, process, wait_ready
+from tests.app.process.test_server import ROOT, process, wait_ready
 
 FETCHED = ROOT / "build" / "clients"
 """What `make clients` made: a virtual environment, and Node's packages."""

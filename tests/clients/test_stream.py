@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from tests.app.test_server import process, wait_ready
+from tests.app.process.test_server import process, wait_ready
 
 NUM_LINES = 20_000
 

@@ -9,9 +9,9 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from app.config.settings import Settings
 from app.main import create_app
-from app.metrics import Metrics
-from app.settings import Settings
+from app.telemetry.metrics import Metrics
 from tests.app.conftest import FakeClassifier
 from tests.packaging.dockerfile import ROOT, assignments, lineage, read
 

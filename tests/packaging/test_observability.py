@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from app.metrics import Metrics
+from app.telemetry.metrics import Metrics
 from tests.app.conftest import FakeClassifier, serve
 from tests.packaging.dockerfile import ROOT
 

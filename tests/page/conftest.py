@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Route, expect, sync_playwright
 
-from tests.app.test_server import ROOT, process, wait_ready
+from tests.app.process.test_server import ROOT, process, wait_ready
 from tests.page.explaining import explanation
 
 AXE = ROOT / "build" / "clients" / "node_modules" / "axe-core" / "axe.min.js"

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from app import pages
-from app.keys import new_key
+from app.api import pages
+from app.auth.keys import new_key
 from model.checkpoint import load_checkpoint
-from tests.app.test_server import process, wait_ready
+from tests.app.process.test_server import process, wait_ready
 from tests.page.conftest import DRIVEN, HOST, SHIPPED, Visit, Visiting
 
 
@@ -127,6 +127,6 @@ def test_every_element_of_the_page_was_driven() -> None:
     if {module for module, _ in DRIVEN} < modules:
         pytest.skip("only if the tests of the page all run in this process")
     elements = Elements()
-    elements.feed((Path(pages.__file__).parent / "page" / "index.html").read_text("utf-8"))
+    elements.feed((Path(pages.__file__).parents[1] / "page" / "index.html").read_text("utf-8"))
     assert len(elements.names) > 30
     assert sorted(elements.names - {name for _, name in DRIVEN}) == []

@@ -17,13 +17,13 @@ from model.device import fastest_dtype
 from tests.training.conftest import TINY
 from tests.training.test_main import ROOT, call, metrics_of
 from training.__main__ import main
+from training.artifacts.run_folder import RunFolder
 from training.cli.runs import _follow
+from training.config.request import CallOptions, new_request
 from training.errors import RunError, UsageError
+from training.fit.parallel import Processes
 from training.launch import Launch
-from training.parallel import Processes
-from training.request import CallOptions, new_request
-from training.runs import RunFolder
-from training.train import train
+from training.runs.train import train
 
 STARTED = {"TORCHELASTIC_RUN_ID": "none", "RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "2"}
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "training"]

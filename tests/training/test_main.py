@@ -14,12 +14,12 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-import training.train
+import training.runs.train
 from model.checkpoint import load_checkpoint
 from model.classifier import Classifier
 from tests.training.conftest import TINY
 from training.__main__ import main
-from training.runs import RunFolder
+from training.artifacts.run_folder import RunFolder
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -138,7 +138,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(
 ) -> None:
     output = tmp_path / "again" / "reviews"
     files = ["--train", reviews / "train.csv", "--test", reviews / "test.csv", "--seed", 1]
-    monkeypatch.setattr(training.train, "StopRequest", lambda: StopAfter(12))
+    monkeypatch.setattr(training.runs.train, "StopRequest", lambda: StopAfter(12))
     stopped = call("train", *files, "--output", output, *TINY)
     assert stopped.exit_code == 130
     assert f"to go on: python -m training train --output {output} --resume" in stopped.output
@@ -149,7 +149,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(
     other = call("train", *files, "--output", output, *TINY, "--set", "loop.epochs=6", "--resume")
     assert (other.exit_code, "loop.epochs (was 5, now 6)" in other.output) == (2, True)
 
-    monkeypatch.setattr(training.train, "StopRequest", lambda: StopAfter(10**6))
+    monkeypatch.setattr(training.runs.train, "StopRequest", lambda: StopAfter(10**6))
     resumed = call("train", "--output", output, "--resume")
     assert resumed.exit_code == 0, resumed.output
     assert "resumed after" in resumed.output
@@ -166,7 +166,7 @@ def test_resume_begins_what_is_not_there_and_a_changed_file_is_refused(
 ) -> None:
     data = tmp_path / "train.csv"
     data.write_bytes((reviews / "train.csv").read_bytes())
-    monkeypatch.setattr(training.train, "StopRequest", lambda: StopAfter(1))
+    monkeypatch.setattr(training.runs.train, "StopRequest", lambda: StopAfter(1))
     assert call("train", "--train", data, "--output", tmp_path / "m", *TINY, "--resume").exit_code == 130
     with data.open("a", encoding="utf-8") as file:
         file.write("one more,good\n")
@@ -267,7 +267,7 @@ def test_a_full_disk_is_a_failed_run(reviews: Path, tmp_path: Path, monkeypatch:
     def fail(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(training.train, "publish", fail)
+    monkeypatch.setattr(training.runs.train, "publish", fail)
     result = call(
         "train", "--train", reviews / "train.csv", "--output", tmp_path / "m", *TINY, "--set", "loop.epochs=1"
     )
@@ -294,7 +294,7 @@ def test_ctrl_c_outside_the_loop_needs_no_traceback(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training.train, "read_corpus", interrupt)
+    monkeypatch.setattr(training.runs.train, "read_corpus", interrupt)
     result = call("train", "--train", reviews / "train.csv", "--output", tmp_path / "m")
     assert (result.exit_code, "interrupted" in result.output) == (130, True)
 

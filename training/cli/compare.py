@@ -48,9 +48,9 @@ def compare(
     
     python -m training compare --train reviews.csv --test test.csv --budget-s 300 --output comparison
     """
-    from training.compare import compare as run_comparison
-    from training.report import make_console
-    from training.request import CallOptions, new_request
+    from training.config.request import CallOptions, new_request
+    from training.evaluation.report import make_console
+    from training.experiments.compare import compare as run_comparison
 
     limit_threads(threads)
     numbers = _parse_seeds(seeds)

@@ -24,7 +24,7 @@ def contrast(languages: tuple[str, ...], count: int, seed: int, output: Path) ->
     python -m training contrast --language en --language zh --output contrast.parquet
     python -m training mix reviews.csv contrast.parquet --output train.parquet
     """
-    from training.contrast.draw import write_sentences
+    from training.data.contrast.draw import write_sentences
 
     written = write_sentences(list(dict.fromkeys(languages)), output, count=count, seed=seed)
     click.echo(f"wrote {written:,} sentences to {output}")

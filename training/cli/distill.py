@@ -59,7 +59,7 @@ def distill(
     python -m training teach --encoder minilm --train reviews.csv --validation dev.csv --output teacher
     python -m training distill --teacher teacher --train reviews.csv --validation dev.csv --output checkpoints/student
     """
-    from training.distill import distill as run_distillation
+    from training.runs.distill import distill as run_distillation
 
     limit_threads(threads)
     carry_out("distill", run_distillation, output, device, threads, resume=resume, overwrite=overwrite, options=options)

@@ -51,11 +51,11 @@ def evaluate(
     """
     from model.checkpoint import load_checkpoint
     from model.classifier import Classifier
-    from training.data import read_dataset
-    from training.evaluate import evaluate as run_evaluation
-    from training.evaluate import worst_mistakes
-    from training.neighbours import Vectors, nearest
-    from training.report import make_console, print_evaluation, print_mistakes, print_neighbours
+    from training.data.dataset import read_dataset
+    from training.evaluation.evaluate import evaluate as run_evaluation
+    from training.evaluation.evaluate import worst_mistakes
+    from training.evaluation.neighbours import Vectors, nearest
+    from training.evaluation.report import make_console, print_evaluation, print_mistakes, print_neighbours
 
     limit_threads(threads)
     classifier = Classifier.load(checkpoint, device=device)

@@ -19,7 +19,7 @@ def mix(files: tuple[Path, ...], output: Path, without: tuple[Path, ...], text_c
     \b
     python -m training mix a/train.csv b/train.csv --without a/test.csv --without b/test.csv --output mixed.parquet
     """
-    from training.mix import mix as run_mix
+    from training.data.mix import mix as run_mix
 
     reports = run_mix(files, output, without=without, text_column=text_column, label_column=label_column)
     for report in reports:

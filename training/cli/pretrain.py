@@ -42,11 +42,11 @@ def pretrain(output: Path, device: str, threads: int | None, resume: bool, overw
     python -m training pretrain train.csv more.jsonl --without test.csv --output runs/language
     python -m training train --start runs/language --train train.csv --test test.csv --output runs/classifier
     """
-    from training.pretraining.request import PretrainOptions, PretrainRequest, new_request, resumed_request
-    from training.pretraining.run import pretrain as run_pretraining
-    from training.report import make_console
-    from training.request import check_output, resume_command
-    from training.runs import RunFolder
+    from training.artifacts.run_folder import RunFolder
+    from training.config.pretrain_request import PretrainOptions, PretrainRequest, new_request, resumed_request
+    from training.config.request import check_output, resume_command
+    from training.evaluation.report import make_console
+    from training.runs.pretrain import pretrain as run_pretraining
 
     limit_threads(threads)
     call = PretrainOptions(output=output, **options)

@@ -30,7 +30,7 @@ def reference(
     \b
     python -m training reference runs/reviews validation.csv
     """
-    from training.reference import add_reference
+    from training.evaluation.reference import add_reference
 
     limit_threads(threads)
     made, version = add_reference(checkpoint, files, text_column=text_column, data_root=data_root, device=device)

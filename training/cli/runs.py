@@ -10,9 +10,9 @@ import click
 from training.cli.group import INTERRUPTED
 
 if TYPE_CHECKING:
-    from training.parallel import Processes
-    from training.record import Record
-    from training.runs import RunFolder
+    from training.artifacts.record import Record
+    from training.artifacts.run_folder import RunFolder
+    from training.fit.parallel import Processes
 
 
 def carry_out(
@@ -31,11 +31,11 @@ def carry_out(
     Of several processes only the first judges the call and speaks. The others wait until it has begun the run, and
     take it up in silence.
     """
+    from training.artifacts.run_folder import RunFolder
+    from training.config.request import CallOptions, check_output, new_request, resume_command, resumed_request
+    from training.evaluation.report import make_console
+    from training.fit.parallel import joined
     from training.launch import Launch
-    from training.parallel import joined
-    from training.report import make_console
-    from training.request import CallOptions, check_output, new_request, resume_command, resumed_request
-    from training.runs import RunFolder
 
     run = RunFolder(output)
     with joined(Launch.from_env(os.environ), device) as (processes, own_device):
@@ -69,7 +69,7 @@ def _follow(function: Any, run: "RunFolder", output: Path, device: str, processe
 
 
 def _tell_result(record: "Record", output: Path) -> None:
-    from training.report import make_console, print_evaluation
+    from training.evaluation.report import make_console, print_evaluation
 
     console = make_console()
     for role, evaluation in record.evaluations.items():

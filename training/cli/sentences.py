@@ -34,7 +34,7 @@ def sentences(
     python -m training sentences reviews.jsonl --limit 100000 --output sentences.parquet
     python -m training distill --train train.csv --teacher teacher --unlabeled sentences.parquet --output student
     """
-    from training.sentences import write_sentences
+    from training.data.sentences import write_sentences
 
     cut = write_sentences(
         files, output, without=without, min_words=min_words, max_words=max_words, limit=limit, seed=seed,

@@ -7,7 +7,7 @@ import click
 @click.argument("name", required=False)
 def recipes(name: str | None) -> None:
     """Lists the recipes, or shows what one of them needs, takes and reaches."""
-    from training.config import read_recipe, recipe_header, recipe_names
+    from training.config.config import read_recipe, recipe_header, recipe_names
 
     if name is None:
         for known in recipe_names():
@@ -22,8 +22,8 @@ def recipes(name: str | None) -> None:
 @click.option("--pretrain", is_flag=True, help="Those of pretrain.")
 def settings(recipe: str | None, pretrain: bool) -> None:
     """Lists every setting that --set and a TOML file may change, with its value."""
-    from training.config import build_config, flatten, read_recipe
-    from training.pretraining.config import PretrainConfig
+    from training.config.config import build_config, flatten, read_recipe
+    from training.language_model.config import PretrainConfig
 
     config = PretrainConfig() if pretrain else build_config(read_recipe(recipe) if recipe else {})
     for key, value in flatten(config).items():

@@ -19,7 +19,7 @@ from training.cli.options import DEVICE, FILE, THREADS, limit_threads
     "settings",
     multiple=True,
     metavar="KEY=VALUE",
-    help="A setting, for example epochs=3 or batch_rows=32. Repeatable; see training/teach.py.",
+    help="A setting, for example epochs=3 or batch_rows=32. Repeatable; see training/teachers/fine_tune.py.",
 )
 @DEVICE
 @THREADS
@@ -36,9 +36,9 @@ def teach(
 ) -> None:
     """Fine-tunes an encoder of Hugging Face into a teacher for distill."""
     from model.device import resolve_device
-    from training.data import read_dataset
-    from training.report import make_console
-    from training.teach import StepLines, fine_tune, parse_teach_config
+    from training.data.dataset import read_dataset
+    from training.evaluation.report import make_console
+    from training.teachers.fine_tune import StepLines, fine_tune, parse_teach_config
 
     limit_threads(threads)
     config = parse_teach_config(settings)

@@ -37,7 +37,7 @@ def train(output: Path, device: str, threads: int | None, resume: bool, overwrit
     python -m training train --recipe sst2 --seed 1 --output checkpoints/sst2
     python -m training train --train few.csv --unlabeled many.csv --set semi.virtual_adversarial=1 --output runs/few
     """
-    from training.train import train as run_training
+    from training.runs.train import train as run_training
 
     limit_threads(threads)
     carry_out("train", run_training, output, device, threads, resume=resume, overwrite=overwrite, options=options)

@@ -17,7 +17,10 @@ from training.cli.options import DEVICE, FILE, THREADS, UNLABELED, data_options,
 @UNLABELED
 @setting_options
 @click.option(
-    "--space", "space_file", type=FILE, help="What to search, as TOML.  [default: training/space.toml, an example]"
+    "--space",
+    "space_file",
+    type=FILE,
+    help="What to search, as TOML.  [default: training/experiments/space.toml, an example]",
 )
 @click.option(
     "--budget-s",
@@ -55,11 +58,11 @@ def tune(
     python -m training tune --train reviews.csv --budget-s 3600 --output tuned
     python -m training train --config tuned/best.toml --test test.csv --output checkpoints/reviews
     """
-    from training.report import make_console
-    from training.request import PROGRAM, CallOptions, new_request
-    from training.space import DEFAULT_SPACE, read_space, without
-    from training.tune import BEST
-    from training.tune import tune as run_search
+    from training.config.request import PROGRAM, CallOptions, new_request
+    from training.evaluation.report import make_console
+    from training.experiments.space import DEFAULT_SPACE, read_space, without
+    from training.experiments.tune import BEST
+    from training.experiments.tune import tune as run_search
 
     limit_threads(threads)
     space = without(read_space(space_file or DEFAULT_SPACE), options["settings"])

@@ -1,0 +1,1 @@
+"""The routes: every form of request, the stream, administration, pages and the OpenAPI document."""

@@ -1,0 +1,237 @@
+"""`/admin`: which checkpoints are served, changed while they are.
+
+The routes exist only where the setting `admin` is on. Who may use them is not decided here: `app.http.authorize`
+stands in front of all routes and asks for a key of the role `admin`.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api.openapi import problem_responses
+from app.config.settings import Settings
+from app.config.values import MODEL_NAME
+from app.core.errors import CheckpointRefused, Conflict, InvalidRequest, PathRefused, ServiceError, UnknownModel
+from app.core.plan import Plan, Source
+from app.deployment.deployer import Keeper
+from app.deployment.registry import Models
+from app.http.body import Parser, read_body
+
+MAX_BODY_BYTES = 64 * 1024
+
+FOLLOWED = "The other processes of the server (`--workers`) follow within about a second."
+
+T = TypeVar("T")
+
+
+class ServeRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """A checkpoint to serve."""
+
+    path: Annotated[str, msgspec.Meta(description="Of its folder, relative to the setting `models_folder`.")]
+
+
+class TrialRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """A checkpoint to try beside the one that is served."""
+
+    path: Annotated[str, msgspec.Meta(description="Of its folder, relative to the setting `models_folder`.")]
+    share: Annotated[
+        Annotated[float, msgspec.Meta(ge=0, le=1)],
+        msgspec.Meta(description="Of requests: which it answers, or of which it gets a copy."),
+    ]
+    shadow: Annotated[
+        bool, msgspec.Meta(description="Whether it only gets copies, and the other version answers all requests.")
+    ] = False
+
+
+class AdminVersion(BaseModel):
+    """One version and where it comes from."""
+
+    path: str
+    version: str
+
+
+class AdminModel(BaseModel):
+    """What is served under one name."""
+
+    name: str
+    primary: AdminVersion
+    candidate: Annotated[AdminVersion | None, Field(description="On trial beside it.")] = None
+    share: Annotated[float, Field(description="Of requests, that the candidate answers or gets a copy of.")] = 0.0
+    shadow: Annotated[bool, Field(description="Whether the candidate only gets copies.")] = False
+
+
+class Admin:
+    """The endpoints."""
+
+    def __init__(self, models: Models, keeper: Keeper, settings: Settings) -> None:
+        self._models = models
+        self._keeper = keeper
+        self._sources = Sources(settings)
+
+    async def list_models(self) -> list[AdminModel]:
+        """What is served, and from where."""
+        return [_shown(name, plan) for name, plan in self._keeper.plans.items()]
+
+    async def serve(self, name: str, request: Request) -> AdminModel:
+        """Adds a model, or exchanges its checkpoint."""
+        call = await _read(_parse_serve, request)
+        if not MODEL_NAME.fullmatch(name):
+            raise InvalidRequest("A model's name has letters, digits, dot, dash and underscore, at most 64.")
+        source = await asyncio.to_thread(self._sources.of, call.path)
+
+        def change(plan: Plan | None) -> Plan:
+            return Plan(source) if plan is None else msgspec.structs.replace(plan, primary=source)
+
+        return _shown(name, await self._keeper.change(name, change))
+
+    async def try_beside(self, name: str, request: Request) -> AdminModel:
+        """Tries a second version beside the first; its labels must be the same."""
+        call = await _read(_parse_trial, request)
+        source = await asyncio.to_thread(self._sources.of, call.path)
+
+        def change(plan: Plan | None) -> Plan:
+            return msgspec.structs.replace(_known(plan), candidate=source, share=call.share, shadow=call.shadow)
+
+        return _shown(name, await self._keeper.change(name, change))
+
+    async def promote(self, name: str) -> AdminModel:
+        """Lets the candidate take over: it answers all requests."""
+        return _shown(name, await self._keeper.change(name, lambda plan: Plan(_candidate(_known(plan)))))
+
+    async def end_trial(self, name: str) -> AdminModel:
+        """Takes the candidate away: the other version answers all requests."""
+
+        def change(plan: Plan | None) -> Plan:
+            _candidate(_known(plan))
+            return Plan(_known(plan).primary)
+
+        return _shown(name, await self._keeper.change(name, change))
+
+    async def remove(self, name: str) -> Response:
+        """Removes a model, but not the default one. Requests that have begun are answered."""
+
+        def change(plan: Plan | None) -> None:
+            _known(plan)
+            if name == self._models.names[0]:
+                raise Conflict("The default model can be exchanged, but not removed.")
+
+        await self._keeper.change(name, change)
+        return Response(status_code=204)
+
+
+def admin_routes(models: Models, keeper: Keeper, settings: Settings) -> APIRouter:
+    """The routes."""
+    router = APIRouter(prefix="/admin", tags=["admin"])
+    admin = Admin(models, keeper, settings)
+    unknown = UnknownModel("No model has this name; GET /models lists those that there are.")
+    untold = ServiceError("The other processes of this server cannot be told: No space left on device.", 5)
+    invalid = InvalidRequest("Object missing required field `path`.")
+    outside = PathRefused("The path is not one that this server may load.")
+    refused = CheckpointRefused("Nothing has changed: model.safetensors: is not the file that was saved.")
+    alone = Conflict("The model has no candidate.")
+    serving = [invalid, outside, refused, untold]
+    one = "/models/{name}"
+    routes: list[tuple[str, str, Callable[..., Any], str, Sequence[Exception], dict[str, Any]]] = [
+        ("GET", "/models", admin.list_models, "What is served, and from where", (), {}),
+        ("PUT", one, admin.serve, "Add a model or exchange its checkpoint", serving, _body(ServeRequest)),
+        ("DELETE", one, admin.remove, "Remove a model", (unknown, alone, untold), {}),
+        ("PUT", f"{one}/candidate", admin.try_beside, "Try a second version", (unknown, *serving), _body(TrialRequest)),
+        ("DELETE", f"{one}/candidate", admin.end_trial, "End the trial", (unknown, alone, untold), {}),
+        ("POST", f"{one}/promote", admin.promote, "Let the candidate take over", (unknown, alone, untold), {}),
+    ]
+    for method, path, endpoint, summary, errors, extra in routes:
+        router.add_api_route(
+            path,
+            endpoint,
+            methods=[method],
+            summary=summary,
+            description=endpoint.__doc__ if method == "GET" else f"{endpoint.__doc__} {FOLLOWED}",
+            status_code=204 if endpoint == admin.remove else 200,
+            responses=problem_responses(*errors),
+            openapi_extra=extra,
+        )
+    return router
+
+
+class Sources:
+    """Which folders may be loaded: those that the settings name, and those below the folder of models."""
+
+    def __init__(self, settings: Settings) -> None:
+        named = [Path(source.path) for plan in settings.plans.values() for source in plan.sources]
+        self._named = {path.resolve(): path for path in named}
+        self._root = None if settings.models_folder is None else settings.models_folder.resolve()
+
+    def of(self, path: str) -> Source:
+        """The folder of that path, without links, if it may be loaded.
+
+        Raises:
+            PathRefused: it may not. Whether there is anything at the path makes no difference.
+        """
+        try:
+            found = (self._root or Path()).joinpath(path).resolve()
+            if found in self._named:
+                return Source(str(self._named[found]))
+            if self._root is not None and all(_below(part, self._root) for part in [found, *_files(found)]):
+                return Source(str(found))
+        except (OSError, ValueError, RuntimeError):  # no path at all, or links in a circle
+            pass
+        raise PathRefused("The path is not one that this server may load.")
+
+
+def _below(path: Path, root: Path) -> bool:
+    found = path.resolve()
+    return found != root and found.is_relative_to(root)
+
+
+def _files(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []
+
+
+def _known(plan: Plan | None) -> Plan:
+    if plan is None:
+        raise UnknownModel("No model has this name; GET /models lists those that there are.")
+    return plan
+
+
+def _candidate(plan: Plan) -> Source:
+    if plan.candidate is None:
+        raise Conflict("The model has no candidate.")
+    return plan.candidate
+
+
+def _shown(name: str, plan: Plan | None) -> AdminModel:
+    plan = _known(plan)
+    candidate = plan.candidate
+    return AdminModel(
+        name=name,
+        primary=AdminVersion(path=plan.primary.path, version=plan.primary.version),
+        candidate=None if candidate is None else AdminVersion(path=candidate.path, version=candidate.version),
+        share=plan.share,
+        shadow=plan.shadow,
+    )
+
+
+_parse_serve = Parser(ServeRequest).parse
+_parse_trial = Parser(TrialRequest).parse
+
+
+async def _read(parse: Callable[[bytes], T], request: Request) -> T:
+    return parse(await read_body(request.scope, request.receive, MAX_BODY_BYTES))
+
+
+def _body(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """The body of a route that reads it by itself, as FastAPI documents one."""
+    (schema,), definitions = msgspec.json.schema_components([kind], ref_template="{name}")
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": definitions[schema["$ref"]]}},
+        }
+    }

@@ -1,0 +1,138 @@
+"""The routes that answer from memory: health, models, metrics and the two pages.
+
+None of them waits for the device or for a lock that computing holds.
+"""
+
+import asyncio
+from datetime import UTC, datetime
+
+from fastapi import APIRouter
+from fastapi.openapi.docs import get_swagger_ui_html
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from app.api.openapi import problem_responses
+from app.api.pages import home_page, page, wants_page
+from app.api.schemas import Health, Limits, ModelCard, ModelList, Refused, VersionCard
+from app.config.settings import Settings
+from app.core.errors import NotReady, UnknownModel
+from app.deployment.registry import Models, ServedModel
+from app.telemetry.metrics import Metrics
+
+ASSETS_PATH = "/docs/assets"
+
+
+def api_routes(models: Models, metrics: Metrics, settings: Settings) -> APIRouter:
+    """The routes, bound to what they tell about."""
+    router = APIRouter()
+    not_ready = problem_responses(NotReady("The server is not ready: sentiment is loading.", retry_after_s=1))
+
+    @router.get("/models", tags=["models"], summary="List the models", responses=problem_responses())
+    async def list_models() -> ModelList:
+        return ModelList(default=models.names[0], models=[_card(models, name, settings) for name in models.lines])
+
+    unknown = problem_responses(
+        UnknownModel("No model has this name; GET /models lists those that there are."),
+        NotReady("The model is being loaded.", retry_after_s=1),
+    )
+
+    @router.get("/models/{name}", tags=["models"], summary="Describe one model", responses=unknown)
+    async def get_model(name: str) -> ModelCard:
+        return _card(models, name, settings)
+
+    @router.get("/health/live", tags=["health"], summary="Is the process worth keeping?", responses=not_ready)
+    async def live() -> Health:
+        if not models.live:
+            raise NotReady(f"The server is beyond repair: {_troubles(models)}.")
+        return Health(status="live", models=models.states())
+
+    @router.get("/health/ready", tags=["health"], summary="Does it take traffic now?", responses=not_ready)
+    async def ready() -> Health:
+        if not models.ready:
+            reason = "it is shutting down" if models.draining else _troubles(models)
+            raise NotReady(f"The server is not ready: {reason}.", retry_after_s=1)
+        return Health(status="ready", models=models.states())
+
+    router.get("/health", tags=["health"], summary="The same as /health/ready", responses=not_ready)(ready)
+    router.get("/ping", tags=["health"], summary="The same, where SageMaker asks", responses=not_ready)(ready)
+
+    @router.get(
+        "/metrics",
+        tags=["health"],
+        summary="Metrics for Prometheus",
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **problem_responses()},
+    )
+    async def scrape() -> Response:
+        text = await asyncio.to_thread(metrics.render, metrics.snapshot())
+        return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    _add_pages(router)
+    return router
+
+
+def _add_pages(router: APIRouter) -> None:
+    """What people see."""
+
+    @router.get("/docs", include_in_schema=False)
+    async def docs(request: Request) -> HTMLResponse:
+        root = request.scope.get("root_path", "")
+        swagger = get_swagger_ui_html(
+            openapi_url=f"{root}/openapi.json",
+            title="Sluice",
+            swagger_js_url=f"{root}{ASSETS_PATH}/swagger-ui-bundle.js",
+            swagger_css_url=f"{root}{ASSETS_PATH}/swagger-ui.css",
+            swagger_favicon_url=f"{root}{ASSETS_PATH}/favicon.png",
+            swagger_ui_parameters={"validatorUrl": None},  # else it asks a host of Swagger's for a badge
+        )
+        return page(bytes(swagger.body).decode())
+
+    @router.get("/", include_in_schema=False)
+    async def home(request: Request) -> Response:
+        root = request.scope.get("root_path", "")
+        if wants_page(request.headers.get("accept", "")):
+            return home_page(root)
+        return RedirectResponse(f"{root}/docs", headers={"vary": "Accept"})
+
+
+def _troubles(models: Models) -> str:
+    return ", ".join(f"{name} is {state}" for name, state in models.states().items() if state != "running")
+
+
+def _card(models: Models, name: str, settings: Settings) -> ModelCard:
+    line = models.line(name)
+    model, refusal = line.primary, models.refusals.get(name)
+    classifier = model.classifier
+    versions = [_version(model, "primary", 1 - line.share)]
+    if line.candidate is not None:
+        role, share = ("shadow", line.copied) if line.candidate.shadow else ("canary", line.share)
+        versions.append(_version(line.candidate, role, share))
+    return ModelCard(
+        name=model.name,
+        version=classifier.version,
+        versions=[*versions, *(_version(served, "retiring", 0) for served in models.retiring(name))],
+        last_failure=None if refusal is None else Refused(at=_utc(refusal.at), detail=refusal.detail),
+        task=classifier.task,
+        labels=list(classifier.labels),
+        limits=Limits(
+            max_tokens=classifier.max_tokens,
+            max_chars=settings.max_chars,
+            max_texts=settings.max_texts,
+            max_body_bytes=settings.max_body_bytes,
+            deadline_ms=settings.deadline_ms,
+        ),
+        device=classifier.device,
+        dtype=classifier.dtype,
+        state=model.batcher.state,
+        metrics=dict(classifier.metrics),
+    )
+
+
+def _version(served: ServedModel, role: str, share: float) -> VersionCard:
+    return VersionCard(
+        version=served.version, role=role, share=share, since=_utc(served.since), state=served.batcher.state
+    )
+
+
+def _utc(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,47 @@
+"""What the OpenAPI document says of API keys, where the server has some."""
+
+import json
+from typing import Any
+
+from app.api.openapi import REF
+from app.core.errors import PROBLEM_MEDIA_TYPE, Forbidden, RateLimited, Unauthorized, response_in_form, row_of
+from app.http.authorize import role_for
+
+SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "`Authorization: Bearer …`"},
+    "header": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+        "description": "`X-API-Key: …`, which counts first.",
+    },
+}
+
+
+def require_keys(document: dict[str, Any], *, public_metrics: bool) -> None:
+    """Says of each operation whether it needs a key, and how one is refused."""
+    document.setdefault("components", {})["securitySchemes"] = SCHEMES
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            role = role_for(method.upper(), path, public_metrics)
+            operation["security"] = [] if role is None else [{"bearer": []}, {"header": []}]
+            if role is not None:
+                operation["responses"] |= _refusals(path, role)
+
+
+def _refusals(path: str, role: str) -> dict[str, Any]:
+    responses: dict[str, Any] = {}
+    for error in (
+        Unauthorized("This server does not know the key."),
+        Forbidden(f"This needs a key of the role {role}."),
+        RateLimited("The key is over its rate; try again later.", retry_after_s=2),
+    ):
+        made = response_in_form(path, error)
+        schema = "Problem" if made.media_type == PROBLEM_MEDIA_TYPE else "V2Error"
+        content = {"schema": {"$ref": REF.format(name=schema)}, "example": json.loads(bytes(made.body))}
+        responses[str(made.status_code)] = {
+            "description": row_of(error).title,
+            "headers": {name: {"schema": {"type": "string"}} for name in error.headers},
+            "content": {made.media_type: content},
+        }
+    return responses

@@ -1,0 +1,40 @@
+"""From probabilities to the body of an answer."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from app.api.schemas import FailedPrediction, LabelScore, Prediction, PredictResponse, TextError
+from app.core.classifier import Probabilities
+from app.core.errors import describe
+from app.deployment.registry import ServedModel
+from model.text import Encoded
+
+DECIMALS = 6
+"""Digits of a score. Beyond the sixth, float32 itself and the company in a batch decide."""
+
+Entry = Prediction | FailedPrediction
+
+_encoder = msgspec.json.Encoder()
+
+
+def predict_body(model: ServedModel, entries: Sequence[Entry]) -> bytes:
+    """The JSON of `POST /predict`."""
+    return _encoder.encode(PredictResponse(model.name, model.classifier.version, list(entries)))
+
+
+def prediction(labels: Sequence[str], row: Probabilities, encoded: Encoded, top_k: int | None) -> Prediction:
+    """One text's answer: labels by falling probability, equal ones in the checkpoint's order."""
+    scored = sorted(zip(row.tolist(), labels, strict=True), key=_score, reverse=True)
+    scores = [LabelScore(label, round(score, DECIMALS)) for score, label in scored[:top_k]]
+    return Prediction(scores[0].label, scores[0].score, scores, encoded.num_tokens, encoded.truncated)
+
+
+def failed(error: Exception) -> FailedPrediction:
+    """What stands in the place of a text that failed alone."""
+    row, detail = describe(error)
+    return FailedPrediction(TextError(row.code, detail))
+
+
+def _score(pair: tuple[float, str]) -> float:
+    return pair[0]

@@ -1,0 +1,259 @@
+"""`POST /predict/stream`: NDJSON in, NDJSON out, one entry a line in order, in bounded memory however long it is.
+
+    read a piece -> groups of lines -> wait for room, submit -> a few groups under way -> answer the oldest
+
+Nothing is read while enough groups are under way, and none is answered before the client has taken the last answer:
+who reads slowly is read from slowly. A line that fails gets its error and the rest goes on.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Annotated
+from urllib.parse import parse_qsl
+
+import msgspec
+from starlette.types import Message, Receive, Scope, Send
+
+from app.api.endpoint import Classified, Outcome, begin, version_header
+from app.api.ndjson import LineCutter
+from app.api.rendering import failed, prediction
+from app.api.schemas import LabelScore, TextError
+from app.config.settings import Settings
+from app.core.errors import AppError, BodyTooLarge, ClientGone, InvalidRequest
+from app.deployment.registry import Models, ServedModel
+from app.http.body import Parser, refuse_compressed, timeout_s
+from app.http.request_log import RequestRecord
+from app.http.routing import NamedRoute
+
+MAX_LINE_BYTES = 1 << 20
+"""Longest line, far beyond what a model reads. A few groups with one such line each are all that a stream holds."""
+
+GROUP_LINES = 64
+"""Lines that go to the batcher at once, of those that came together: none waits for the next piece of the body."""
+
+GROUPS = 4
+"""Groups under way before the next one is waited for: enough that the device has work while answers are sent."""
+
+QUEUE_SHARE = 0.5
+"""How full the model's queue may be for a stream to go on, so that streams never crowd out single requests."""
+
+ROOM_POLL_S = 0.02
+PATIENCE_S = 30.0
+"""How long a group waits for room before its lines get the error `overloaded`."""
+
+STALL_S = 60.0
+"""How long a client may take none of its answers, or send nothing of its request, before the connection is cut."""
+
+
+class StreamLine(msgspec.Struct, forbid_unknown_fields=True):
+    """One line of the request."""
+
+    inputs: Annotated[str, msgspec.Meta(description="One text.")]
+    top_k: Annotated[
+        Annotated[int, msgspec.Meta(ge=1)] | None,
+        msgspec.Meta(description="Only so many of the best labels; what the query says if absent."),
+    ] = None
+
+
+class LinePrediction(msgspec.Struct, frozen=True):
+    """The answer to one line: an entry of `POST /predict` with the line's number."""
+
+    line: Annotated[int, msgspec.Meta(ge=1, description="Number of the line in the request, from 1.")]
+    label: str
+    score: Annotated[float, msgspec.Meta(ge=0, le=1)]
+    scores: list[LabelScore]
+    tokens: Annotated[int, msgspec.Meta(ge=0)]
+    truncated: bool
+
+
+class LineFailure(msgspec.Struct, frozen=True):
+    """The answer to a line that failed by itself."""
+
+    line: Annotated[int, msgspec.Meta(ge=1, description="Number of the line in the request, from 1.")]
+    error: TextError
+
+
+_parse = Parser(StreamLine).parse
+_encode_lines = msgspec.json.Encoder().encode_lines
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Lines that go to the batcher together.
+
+    Attributes:
+        lines: the number of each, and what it asks or why it asks nothing.
+        classified: the texts of those that ask, or why none of them could be sent on its way.
+    """
+
+    lines: list[tuple[int, StreamLine | AppError]]
+    classified: Classified | AppError
+
+
+def stream_route(models: Models, settings: Settings) -> NamedRoute:
+    """The route of `POST /predict/stream`."""
+    return NamedRoute("/predict/stream", Stream(models, settings), methods=["POST"], include_in_schema=False)
+
+
+class Stream:
+    """The endpoint."""
+
+    def __init__(self, models: Models, settings: Settings) -> None:
+        self._models = models
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one stream.
+
+        Raises:
+            AppError: it gets no answer at all; says why.
+        """
+        refuse_compressed(scope)
+        name, top_k = query_of(scope)
+        model = self._models.get(name)
+        record = RequestRecord.of(scope)
+        record.model, record.texts, record.tokens = model.name, 0, 0
+        deadline_s = timeout_s(scope, self._settings.deadline_ms)
+        flow = _Flow(model, record, top_k, deadline_s, self._settings.max_chars)
+        headers = [(b"content-type", b"application/x-ndjson"), version_header(model)]
+        # All lines are answered by one version, which stays until the last one even if it is replaced meanwhile.
+        with model.batcher.held():
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await flow.run(receive, send)
+
+
+@dataclass(slots=True)
+class _Flow:
+    """One stream: a task that reads and submits, one that answers, and the groups between them."""
+
+    model: ServedModel
+    record: RequestRecord
+    top_k: int | None
+    deadline_s: float
+    max_chars: int
+    under_way: asyncio.Queue[Group | None] = field(default_factory=lambda: asyncio.Queue(GROUPS))
+
+    async def run(self, receive: Receive, send: Send) -> None:
+        """Ends when the last line is answered, or when the client has left; then without an end of the body."""
+        reading = asyncio.create_task(self._read(receive))
+        answering = asyncio.create_task(self._answer(send))
+        try:
+            done, _ = await asyncio.wait((reading, answering), return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        except (ClientGone, TimeoutError):
+            pass  # nobody reads any more; the server cuts the connection since the answer has no end
+        finally:
+            reading.cancel()
+            answering.cancel()
+            await asyncio.gather(reading, answering, return_exceptions=True)
+            self._drop()
+
+    async def _read(self, receive: Receive) -> None:
+        cutter = LineCutter(MAX_LINE_BYTES)
+        number = 0
+        more = True
+        while more:
+            async with asyncio.timeout(STALL_S):
+                message = await _next(receive)
+            more = message.get("more_body", False)
+            for lines in _groups(cutter, message.get("body", b""), last=not more):
+                asked = [(n, _line(line)) for n, line in enumerate(lines, number + 1) if line is None or line.strip()]
+                number += len(lines)
+                if asked:
+                    await self.under_way.put(Group(asked, await self._submit(asked)))
+        await self.under_way.put(None)
+        while True:  # until the client leaves
+            await _next(receive)
+
+    async def _submit(self, lines: list[tuple[int, StreamLine | AppError]]) -> Classified | AppError:
+        texts = [line.inputs for _, line in lines if isinstance(line, StreamLine)]
+        if self.record.account is not None:
+            await self.record.account.pace(len(texts))
+        patient_until = time.monotonic() + PATIENCE_S
+        while texts and not self.model.batcher.has_room(texts, self.deadline_s, QUEUE_SHARE):
+            if time.monotonic() >= patient_until:
+                break
+            await asyncio.sleep(ROOM_POLL_S)
+        try:
+            return begin(self.model, texts, self.deadline_s, self.max_chars)
+        except AppError as error:
+            return error
+
+    async def _answer(self, send: Send) -> None:
+        while (group := await self.under_way.get()) is not None:
+            body = _encode_lines(await self._entries(group))
+            async with asyncio.timeout(STALL_S):
+                await send({"type": "http.response.body", "body": body, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _entries(self, group: Group) -> list[LinePrediction | LineFailure]:
+        outcomes = iter(await self._outcomes(group))
+        entries: list[LinePrediction | LineFailure] = []
+        for number, line in group.lines:
+            outcome = next(outcomes) if isinstance(line, StreamLine) else line
+            if isinstance(outcome, Exception):
+                entries.append(LineFailure(number, failed(outcome).error))
+            else:
+                top_k = line.top_k or self.top_k if isinstance(line, StreamLine) else None
+                p = prediction(self.model.classifier.labels, *outcome, top_k)
+                entries.append(LinePrediction(number, p.label, p.score, p.scores, p.tokens, p.truncated))
+        return entries
+
+    async def _outcomes(self, group: Group) -> list[Outcome]:
+        if isinstance(group.classified, AppError):
+            return [group.classified] * len(group.lines)
+        try:
+            await group.classified.job.done
+        except AppError as error:
+            return [error] * len(group.lines)
+        self.record.texts = (self.record.texts or 0) + len(group.classified.places)
+        self.record.tokens = (self.record.tokens or 0) + group.classified.job.num_tokens
+        return group.classified.outcomes
+
+    def _drop(self) -> None:
+        while not self.under_way.empty():
+            group = self.under_way.get_nowait()
+            if group is not None and isinstance(group.classified, Classified):
+                group.classified.job.fail(ClientGone("The client left before its answer was ready."))
+
+
+async def _next(receive: Receive) -> Message:
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise ClientGone("The client left before its request was complete.")
+    return message
+
+
+def _groups(cutter: LineCutter, piece: bytes, *, last: bool) -> Iterator[list[bytes | None]]:
+    group: list[bytes | None] = []
+    for line in cutter.feed(piece):
+        group.append(line)
+        if len(group) == GROUP_LINES:
+            yield group
+            group = []
+    if last:
+        group.extend(cutter.end())
+    if group:
+        yield group
+
+
+def _line(line: bytes | None) -> StreamLine | AppError:
+    if line is None:
+        return BodyTooLarge(f"The line is longer than {MAX_LINE_BYTES} bytes.")
+    try:
+        return _parse(line)
+    except AppError as error:
+        return error
+
+
+def query_of(scope: Scope) -> tuple[str | None, int | None]:
+    """`model` and `top_k` of the query."""
+    values = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+    top_k = values.get("top_k")
+    if top_k is not None and not re.fullmatch(r"0*[1-9][0-9]{0,8}", top_k):
+        raise InvalidRequest("`top_k` in the query must be a whole number from 1 up.")
+    return values.get("model"), None if top_k is None else int(top_k)

@@ -1,0 +1,311 @@
+"""From the texts of many requests to few calls of the device, without HTTP.
+
+    permit -> tokenise -> queue -> next batch -> device (one thread) -> answers
+
+The event loop hands over and receives; long texts and many are tokenised in a pool of threads, a short one where it
+arrives, since handing it over costs more. Nothing waits for company: a batch is what is there when the device frees up.
+The device thread is supervised: if it dies, those in its hands get an answer and another thread takes over.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from functools import partial
+
+import numpy as np
+
+from app.batching.admission import Admission
+from app.batching.bisect import by_halves
+from app.batching.cache import Answer, ResultCache
+from app.batching.queue import BatchQueue
+from app.config.limits import BatchLimits
+from app.core.classifier import Classifier, Probabilities
+from app.core.errors import ComputeError, NotReady, Overloaded
+from app.core.job import Item, Job
+from app.telemetry.metrics import ModelMetrics
+from model.text import Encoded
+
+logger = logging.getLogger(__name__)
+
+TOKENISE_CHUNK = 64
+"""Texts that one tokeniser thread takes at a time, so that a long request uses several and starts computing early."""
+
+INLINE_CHARS = 512
+"""Characters of a request up to which it is tokenised on the event loop: 20 µs of English, 300 of Chinese or emoji.
+Handing over to a thread costs 100 to 500 µs, and more the busier the interpreter is."""
+
+UNPADDED_TOKENS = 8192
+"""Tokens of a batch where padding is not computed: two dozen texts fill such an engine, more only hold up the others
+(about 16 ms)."""
+
+MAX_RESTARTS = 5
+"""Deaths of the device thread in a row, without a batch computed in between, after which it is given up."""
+
+RESTART_DELAY_S = 0.1
+CLOSE_TIMEOUT_S = 5.0
+DRAIN_POLL_S = 0.05
+
+
+class Batcher:
+    """One classifier and the thread that owns it.
+
+    Args:
+        classifier: what computes; its `score` is called by one thread only.
+        limits: of a batch and of the queue.
+        metrics: told of every batch and every request.
+        tokenisers: threads for `encode`; may be shared with other batchers.
+        cache: of the classifier's answers; none if absent.
+        device: held while computing, so that classifiers which share a device take turns.
+
+    Attributes:
+        admission: texts and tokens under way.
+        restarts: how often the device thread died and was replaced.
+        mirror: told of each job that is taken and of its texts, if there is one.
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        limits: BatchLimits,
+        metrics: ModelMetrics,
+        *,
+        tokenisers: Executor,
+        device: threading.Lock,
+        cache: ResultCache | None = None,
+    ) -> None:
+        self.admission = Admission(max_texts=limits.max_queue_texts, max_tokens=limits.max_queue_tokens)
+        self.restarts = 0
+        self.mirror: Callable[[Job, Sequence[str]], None] | None = None
+        self._classifier = classifier
+        self._limits = limits
+        self._metrics = metrics
+        self._cache = ResultCache(0) if cache is None else cache
+        self._tokenisers = tokenisers
+        self._device = device
+        max_tokens = limits.max_batch_tokens if classifier.pads else min(limits.max_batch_tokens, UNPADDED_TOKENS)
+        self._queue = BatchQueue(max_texts=limits.max_batch_texts, max_tokens=max_tokens, pads=classifier.pads)
+        self._jobs: set[Job] = set()
+        self._holders = 0
+        self._arrived: list[Item] = []
+        self._handing_over = False
+        self._in_hand: list[Item] = []
+        self._in_hand_since = 0.0
+        self._deaths_in_a_row = 0
+        self._state = "stopped"
+        self._thread: threading.Thread | None = None
+
+    @property
+    def state(self) -> str:
+        """What the device thread is doing.
+
+        `running`; `restarting` for a moment after a death; `stuck` while a batch takes far too long; `broken` for good
+        when restarts did not help; `stopped` before `start` and after `close`.
+        """
+        stuck = self._in_hand and time.monotonic() - self._in_hand_since > self._limits.stuck_after_s
+        return "stuck" if stuck and self._state == "running" else self._state
+
+    def start(self) -> None:
+        """Starts the device thread; call on the event loop that will submit."""
+        self._loop = asyncio.get_running_loop()
+        self._start_thread()
+
+    async def close(self) -> None:
+        """Fails what is still under way and waits a bounded time for the device thread."""
+        self._give_up("stopped", NotReady("The server is shutting down."))
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join, CLOSE_TIMEOUT_S)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """For whoever will submit more than once: the batcher is not drained meanwhile."""
+        self._holders += 1
+        try:
+            yield
+        finally:
+            self._holders -= 1
+
+    async def drain(self) -> None:
+        """Waits until nothing is under way and nobody holds the batcher; others must submit no more."""
+        while self._jobs or self._holders:  # noqa: ASYNC110  # an event would cost every job something
+            await asyncio.sleep(DRAIN_POLL_S)
+
+    def submit(self, texts: Sequence[str], timeout_s: float) -> Job:
+        """Sends texts on their way; await the job's `done`, and cancel it when the answer is no longer wanted.
+
+        Raises:
+            Overloaded: there is no room for all of the texts.
+            NotReady: the device thread is given up, stopped or stuck.
+        """
+        if self.state not in ("running", "restarting"):
+            raise NotReady(f"The model is {self.state}.", retry_after_s=5)
+        digests = self._cache.digests(texts)
+        missing, known = self._cache.recall(digests) if digests else (list(range(len(texts))), [])
+        self._metrics.recalled(hits=len(known), misses=len(missing))
+        estimates = self._estimates([texts[index] for index in missing])
+        try:
+            permit = self.admission.admit(len(missing), sum(estimates), timeout_s)
+        except Overloaded:
+            self._metrics.dropped("overload", len(texts))
+            raise
+        job = Job(texts, timeout_s, digests)
+        self._jobs.add(job)
+        job.done.add_done_callback(lambda _: self._finish(job, permit.release))
+        if self.mirror is not None:
+            self.mirror(job, texts)
+        for index, answer in known:
+            job.encoded[index] = answer.encoded
+            job.settle(index, answer.probabilities)
+        if len(missing) <= TOKENISE_CHUNK and sum(len(texts[index]) for index in missing) <= INLINE_CHARS:
+            self._arrived.extend(self._encode(job, missing, partial(permit.replace_tokens, sum(estimates))))
+            if self._arrived and not self._handing_over:
+                self._handing_over = True
+                self._loop.call_soon(self._hand_over)
+            return job
+        for start in range(0, len(missing), TOKENISE_CHUNK):
+            end = start + TOKENISE_CHUNK
+            count_tokens = partial(permit.replace_tokens, sum(estimates[start:end]))
+            self._tokenisers.submit(self._tokenise, job, missing[start:end], count_tokens)
+        return job
+
+    def has_room(self, texts: Sequence[str], timeout_s: float, share: float) -> bool:
+        """Whether `submit` would find room if only that share of the queue existed."""
+        return self.admission.has_room(len(texts), sum(self._estimates(texts)), timeout_s, share)
+
+    def _estimates(self, texts: Sequence[str]) -> list[int]:
+        # A token is at least a byte and mostly several characters: characters are a fair bound until they are counted.
+        return [min(len(text), self._classifier.max_tokens) for text in texts]
+
+    def _finish(self, job: Job, release: Callable[[], None]) -> None:
+        release()
+        self._jobs.discard(job)
+        self._metrics.finished(job)
+
+    def _hand_over(self) -> None:
+        """Queues what this turn of the event loop has read, all at once: waking the device costs more than a text."""
+        items, self._arrived, self._handing_over = self._arrived, [], False
+        self._enqueue(items)
+
+    # On a tokeniser thread, or on the event loop.
+
+    def _tokenise(self, job: Job, chunk: Sequence[int], count_tokens: Callable[[int], None]) -> None:
+        if job.alive:
+            self._enqueue(self._encode(job, chunk, count_tokens))
+
+    def _enqueue(self, items: list[Item]) -> None:
+        if items:
+            self._queue.put(items)
+            self._queue.form_ahead()
+
+    def _encode(self, job: Job, chunk: Sequence[int], count_tokens: Callable[[int], None]) -> list[Item]:
+        if job.started_at == job.admitted_at:
+            job.started_at = time.monotonic()
+        results = by_halves(self._encode_texts, [job.take(index) for index in chunk])
+        items = []
+        for index, result in zip(chunk, results, strict=True):
+            if isinstance(result, Exception):
+                self._post(job.settle, index, self._failure("tokenise", result))
+            else:
+                job.encoded[index] = result
+                items.append(Item(job, index, result))
+        job.encoded_at = time.monotonic()
+        count_tokens(sum(item.num_tokens for item in items))
+        return items
+
+    def _encode_texts(self, texts: Sequence[str]) -> list[Encoded]:
+        try:
+            return self._classifier.encode(texts)
+        except (Exception, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as panic:  # one of Rust's, which means no more than that these texts cannot be read
+            raise RuntimeError("the tokeniser panicked") from panic
+
+    # On the device thread.
+
+    def _start_thread(self) -> None:
+        self._state = "running"
+        # A daemon: a batch that never returns must not keep the process from leaving.
+        self._thread = threading.Thread(target=self._supervised, name="device", daemon=True)
+        self._thread.start()
+
+    def _supervised(self) -> None:
+        try:
+            while batch := self._queue.take():
+                self._compute(batch)
+        except BaseException as error:  # whatever it was, somebody is waiting for an answer
+            self._post(self._died, error)
+
+    def _compute(self, batch: list[Item]) -> None:
+        started = self._in_hand_since = time.monotonic()
+        self._in_hand = batch
+        for item in batch:
+            item.job.taken_at = started
+        if self._queue.full:
+            self._tokenisers.submit(self._queue.form_ahead)
+        with self._device:
+            results = by_halves(self._score, batch)
+        self._in_hand = []
+        self._post(self._deliver, batch, results, time.monotonic() - started)
+
+    def _score(self, batch: Sequence[Item]) -> list[Probabilities]:
+        rows = self._classifier.score([item.encoded for item in batch])
+        if not np.isfinite(rows).all():
+            raise ArithmeticError("a score is not a number")
+        return list(rows)
+
+    # On the event loop.
+
+    def _post(self, callback: Callable[..., None], *arguments: object) -> None:
+        try:
+            self._loop.call_soon_threadsafe(callback, *arguments)
+        except RuntimeError:
+            logger.debug("the event loop is closed; nobody waits for this any more")
+
+    def _deliver(self, batch: list[Item], results: list[Probabilities | Exception], seconds: float) -> None:
+        self._deaths_in_a_row = 0
+        tokens = sum(item.encoded.num_tokens for item in batch)
+        padded = max(item.num_tokens for item in batch) * len(batch) if self._classifier.pads else tokens
+        self.admission.computed(tokens, seconds)
+        self._metrics.computed(texts=len(batch), tokens=tokens, padded_tokens=padded, seconds=seconds)
+        pairs = list(zip(batch, results, strict=True))
+        self._cache.keep(
+            (item.job.digests[item.index], Answer(result, item.encoded))
+            for item, result in pairs
+            if item.job.digests and not isinstance(result, Exception)
+        )
+        for item, result in pairs:
+            item.job.settle(item.index, self._failure("compute", result) if isinstance(result, Exception) else result)
+
+    def _failure(self, stage: str, error: Exception) -> ComputeError:
+        # Text reaches the tokeniser, whose message might quote it; the device sees only numbers.
+        logger.error("a text failed alone", extra={"stage": stage, "cause": type(error).__name__}, exc_info=error)
+        return ComputeError("This text could not be computed. The server's log has the cause.")
+
+    def _died(self, error: BaseException) -> None:
+        logger.critical("the device thread died", exc_info=error)
+        if self._state == "stopped":
+            return
+        self._in_hand = []
+        for job in list(self._jobs):
+            job.fail(NotReady("The worker that computes died and is being replaced.", retry_after_s=1))
+        self._deaths_in_a_row += 1
+        if self._deaths_in_a_row > MAX_RESTARTS:
+            self._give_up("broken", NotReady("The model is broken."))
+            return
+        self._state = "restarting"
+        self._loop.call_later(RESTART_DELAY_S, self._restart)
+
+    def _restart(self) -> None:
+        if self._state == "restarting":
+            self.restarts += 1
+            self._metrics.restarted()
+            self._start_thread()
+
+    def _give_up(self, state: str, error: Exception) -> None:
+        self._state = state
+        self._queue.close()
+        for job in list(self._jobs):
+            job.fail(error)

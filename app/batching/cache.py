@@ -1,0 +1,62 @@
+"""Answers that were given before: an option for traffic that repeats itself."""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from typing import NamedTuple
+
+from app.core.classifier import Probabilities
+from model.text import Encoded
+
+DIGEST_BYTES = 16
+"""2^64 texts would have to be asked before two of them are likely to share a digest."""
+
+
+class Answer(NamedTuple):
+    """What a text came to."""
+
+    probabilities: Probabilities
+    encoded: Encoded
+
+
+class ResultCache:
+    """The answers to the texts asked last, by a digest of the text: it holds no text. For the event loop only.
+
+    It belongs to one classifier, and so to one version of it.
+
+    Args:
+        max_texts: bound of the number of answers; 0 keeps none.
+    """
+
+    def __init__(self, max_texts: int) -> None:
+        self._max_texts = max_texts
+        self._answers: OrderedDict[bytes, Answer] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+    def digests(self, texts: Sequence[str]) -> list[bytes]:
+        """What the texts are remembered by; nothing if none is remembered."""
+        return [_digest(text) for text in texts] if self._max_texts else []
+
+    def recall(self, digests: Sequence[bytes]) -> tuple[list[int], list[tuple[int, Answer]]]:
+        """Indexes of the texts that have to be computed, and the answers to the others by index."""
+        missing, known = [], []
+        for index, digest in enumerate(digests):
+            answer = self._answers.get(digest)
+            if answer is None:
+                missing.append(index)
+            else:
+                self._answers.move_to_end(digest)
+                known.append((index, answer))
+        return missing, known
+
+    def keep(self, answers: Iterable[tuple[bytes, Answer]]) -> None:
+        """Remembers these, by digest, and forgets those that were not asked for longest."""
+        self._answers.update(answers)
+        while len(self._answers) > self._max_texts:
+            self._answers.popitem(last=False)
+
+
+def _digest(text: str) -> bytes:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES).digest()

@@ -1,0 +1,115 @@
+"""The values that settings take: how each is written as one string, and what it must be by itself.
+
+`app.config.settings` says what they are for. Errors are `ValueError`, as pydantic has its validators raise them.
+"""
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator
+
+from app.core.plan import Trial, parse_trials
+
+MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+TRACES_PATH = "/v1/traces"
+"""Where a collector takes them. Source: OTLP specification, OTLP/HTTP request."""
+
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-fA-F:]+\](:[0-9]{1,5})?")
+
+
+def parse_models(value: Any) -> Any:
+    """`NAME=PATH,PATH,…` as a mapping; a path alone is named after its folder.
+
+    >>> parse_models("en=/models/a, /models/zh")
+    {'en': '/models/a', 'zh': '/models/zh'}
+    """
+    if not isinstance(value, str):
+        return value
+    models: dict[str, str] = {}
+    for part in filter(None, (part.strip() for part in value.split(","))):
+        name, separator, path = part.partition("=")
+        if not separator:
+            name, path = Path(part).resolve().name, part
+        if name in models:
+            raise ValueError(f"the name {name} is given twice")
+        models[name] = path
+    return models
+
+
+def _check_names(models: dict[str, Path]) -> dict[str, Path]:
+    if not models:
+        raise ValueError("there must be at least one model")
+    for name in models:
+        if not MODEL_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} cannot name a model; use letters, digits, dot, dash and underscore")
+    return models
+
+
+def parse_list(value: Any) -> Any:
+    """Strings between commas.
+
+    >>> parse_list("a, b,")
+    ('a', 'b')
+    """
+    return tuple(filter(None, (part.strip() for part in value.split(",")))) if isinstance(value, str) else value
+
+
+def _check_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
+    for origin in origins:
+        if origin != "*" and not _ORIGIN.fullmatch(origin):
+            raise ValueError(f"{origin!r} is not an origin such as https://example.org, without a path")
+    if "*" in origins and len(origins) > 1:
+        raise ValueError("* stands for every origin, and others are named beside it")
+    return origins
+
+
+def _check_networks(networks: tuple[str, ...]) -> tuple[str, ...]:
+    for network in networks:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as error:
+            raise ValueError(f"not an address or a network: {error}") from None
+    return networks
+
+
+def _check_prefix(prefix: str) -> str:
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", prefix):
+        raise ValueError("must begin with a slash and not end with one, such as /classifier")
+    return prefix
+
+
+def _check_device(device: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
+        raise ValueError("must be auto, cpu, cuda or cuda:N")
+    return device
+
+
+def traces_url(endpoint: str) -> str:
+    """A collector's URL, with the path for traces if it has none.
+
+    >>> traces_url("http://collector:4318")
+    'http://collector:4318/v1/traces'
+    """
+    parts = urlsplit(endpoint)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be the URL of a collector, such as http://collector:4318")
+    if parts.username is not None:
+        raise ValueError("must hold no secret; OTEL_EXPORTER_OTLP_HEADERS is for those")
+    return endpoint if parts.path.strip("/") else f"{endpoint.rstrip('/')}{TRACES_PATH}"
+
+
+def _trials(value: Any) -> Any:
+    return parse_trials(value) if isinstance(value, str) else value
+
+
+ModelPaths = Annotated[dict[str, Path], BeforeValidator(parse_models), AfterValidator(_check_names)]
+Trials = Annotated[dict[str, Trial], BeforeValidator(_trials)]
+Origins = Annotated[tuple[str, ...], BeforeValidator(parse_list), AfterValidator(_check_origins)]
+Networks = Annotated[tuple[str, ...], BeforeValidator(parse_list), AfterValidator(_check_networks)]
+PathPrefix = Annotated[str, AfterValidator(_check_prefix)]
+DeviceName = Annotated[str, AfterValidator(_check_device)]
+Endpoint = Annotated[str, AfterValidator(traces_url)]

@@ -1,0 +1,1 @@
+"""Errors, jobs and contracts that the whole server shares; nothing here knows HTTP."""

@@ -1,0 +1,115 @@
+"""One request on its way from the door to its answer."""
+
+import asyncio
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from app.core.classifier import Probabilities
+from app.core.errors import DeadlineExceeded
+from model.text import Encoded
+
+STAGES = ("wait", "tokenise", "queue", "compute")
+"""Where a request's time goes: until a tokeniser is free, tokenising, until the device takes it, on the device."""
+
+READ, RESPOND = "read", "respond"
+"""Before that, until its body is read and it is a job; and after it, writing and sending the answer."""
+
+
+class Job:
+    """The texts of one request, their answers as these come in, and the future that ends the wait.
+
+    Only the event loop changes a job. Other threads read `alive` before they spend work on it and stamp the times,
+    which are seconds of `time.monotonic` that metrics and `Server-Timing` are made of.
+
+    Attributes:
+        done: resolves when every text has an outcome, or raises why the request got none. Cancelling it (what
+            happens when the task that awaits it is cancelled) abandons the job.
+        num_texts: of the job.
+        digests: of the texts, if answers are remembered; else empty.
+        encoded: each text's tokens, None until it is tokenised.
+        outcomes: each text's probabilities, or the exception that befell it alone.
+        num_tokens: of all texts, after truncation; complete when the job is done.
+    """
+
+    def __init__(self, texts: Sequence[str], timeout_s: float, digests: Sequence[bytes] = ()) -> None:
+        loop = asyncio.get_running_loop()
+        self._texts = list(texts)
+        self.num_texts = len(texts)
+        self.digests = digests
+        self.encoded: list[Encoded | None] = [None] * len(texts)
+        self.outcomes: list[Probabilities | Exception | None] = [None] * len(texts)
+        self.done: asyncio.Future[None] = loop.create_future()
+        self.admitted_at = self.started_at = self.encoded_at = self.taken_at = self.finished_at = time.monotonic()
+        self._missing = len(texts)
+        timer = loop.call_later(timeout_s, self._expire, timeout_s)
+        self.done.add_done_callback(lambda _: timer.cancel())
+        if not texts:
+            self.done.set_result(None)
+
+    def take(self, index: int) -> str:
+        """A text, once: the job does not keep what may be megabytes while its few numbers wait for the device."""
+        text, self._texts[index] = self._texts[index], ""
+        return text
+
+    @property
+    def alive(self) -> bool:
+        """Whether somebody still waits for the answer."""
+        return not self.done.done()
+
+    @property
+    def answered(self) -> bool:
+        """Whether it ended well: each text has an outcome."""
+        return self.done.done() and not self.done.cancelled() and self.done.exception() is None
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens of the texts that were tokenised."""
+        return sum(encoded.num_tokens for encoded in self.encoded if encoded is not None)
+
+    def settle(self, index: int, outcome: Probabilities | Exception) -> None:
+        """Notes the outcome of one text; the last one ends the wait."""
+        if not self.alive:
+            return
+        self.outcomes[index] = outcome
+        self._missing -= 1
+        if self._missing == 0:
+            self.finished_at = time.monotonic()
+            self.done.set_result(None)
+
+    def fail(self, error: Exception) -> None:
+        """Ends the wait with an error for the whole request, unless it has ended already."""
+        if self.alive:
+            self.done.set_exception(error)
+
+    def _expire(self, timeout_s: float) -> None:
+        self.fail(DeadlineExceeded(f"The answer was not ready within {timeout_s * 1000:.0f} ms."))
+
+    def stages_s(self) -> list[float]:
+        """Seconds that a finished job spent in each of `STAGES`; they add up to the whole."""
+        began, stages = self.admitted_at, []
+        for stamp in (self.started_at, self.encoded_at, self.taken_at, self.finished_at):
+            # A stage that no text reached has a stamp too early: it took no time.
+            ended = max(began, stamp)
+            stages.append(ended - began)
+            began = ended
+        return stages
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One tokenised text of a job, waiting for the device."""
+
+    job: Job
+    index: int
+    encoded: Encoded
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens that the text costs; at least one, since even an empty text takes a row."""
+        return max(1, self.encoded.num_tokens)
+
+
+def live(items: Iterable[Item]) -> list[Item]:
+    """The items that somebody still waits for."""
+    return [item for item in items if item.job.alive]

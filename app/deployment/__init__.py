@@ -1,0 +1,1 @@
+"""Loading, serving, replacing and removing models while requests go on."""

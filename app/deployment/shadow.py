@@ -1,0 +1,92 @@
+"""A second version that gets a copy of requests. Nobody waits for it; how often it disagrees is counted.
+
+It gives way to the version that answers: it takes a copy once the request itself is answered, keeps few texts under
+way, computes them in small batches and takes none while the other is busy. What it does not take is counted too.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+
+from app.batching.batcher import Batcher
+from app.config.limits import BatchLimits
+from app.core.classifier import Classifier
+from app.core.errors import ServiceError
+from app.core.job import Job
+
+MAX_TEXTS = 64
+"""Copies under way; more are dropped."""
+
+BATCH_TEXTS = 8
+"""Copies computed at once. One such batch is what a request may have to wait for: about a millisecond."""
+
+AGREED, DISAGREED, FAILED, DROPPED = "agreed", "disagreed", "failed", "dropped"
+
+Count = Callable[[str, int], None]
+"""Told an outcome, one of the four, and of how many texts it is."""
+
+
+def shadow_limits(classifier: Classifier, stuck_after_s: float) -> BatchLimits:
+    """Of the batches and the queue of a classifier that only gets copies."""
+    return BatchLimits(
+        max_batch_texts=BATCH_TEXTS,
+        max_batch_tokens=classifier.max_tokens,
+        max_queue_texts=MAX_TEXTS,
+        max_queue_tokens=MAX_TEXTS * classifier.max_tokens,
+        stuck_after_s=stuck_after_s,
+    )
+
+
+class Shadow:
+    """Copies jobs of one batcher to another and compares their answers; made for `Batcher.mirror`.
+
+    Args:
+        primary: whose jobs they are. It is busy while it has a batch's worth of texts under way.
+        candidate: that gets the copies; of a model with the same labels.
+        share: of jobs that are copied, 0 to 1.
+        timeout_s: after which a copy is given up.
+        busy_texts: texts under way at the primary from which on nothing is copied.
+    """
+
+    def __init__(
+        self, primary: Batcher, candidate: Batcher, count: Count, *, share: float, timeout_s: float, busy_texts: int
+    ) -> None:
+        self._primary = primary
+        self._candidate = candidate
+        self._count = count
+        self._share = share
+        self._timeout_s = timeout_s
+        self._busy_texts = busy_texts
+
+    def __call__(self, job: Job, texts: Sequence[str]) -> None:
+        """Takes note of a job that has begun."""
+        if random.random() < self._share:  # noqa: S311  # which requests are copied is no secret
+            copied = list(texts[:MAX_TEXTS])
+            job.done.add_done_callback(lambda _: self._copy(job, copied))
+
+    def _copy(self, job: Job, texts: Sequence[str]) -> None:
+        if job.done.cancelled() or job.done.exception():
+            return
+        texts = texts[: max(0, MAX_TEXTS - self._candidate.admission.texts)]
+        if self._primary.admission.texts >= self._busy_texts:
+            texts = texts[:0]
+        self._count(DROPPED, job.num_texts - len(texts))
+        if not texts:
+            return
+        try:
+            copy = self._candidate.submit(texts, self._timeout_s)
+        except ServiceError:
+            self._count(DROPPED, len(texts))
+            return
+        copy.done.add_done_callback(lambda _: self._compare(job, copy))
+
+    def _compare(self, job: Job, copy: Job) -> None:
+        if copy.done.cancelled() or copy.done.exception():
+            self._count(FAILED, copy.num_texts)
+            return
+        for answer, other in zip(job.outcomes, copy.outcomes, strict=False):
+            if isinstance(answer, Exception) or answer is None:
+                continue  # nothing to compare with
+            if isinstance(other, Exception) or other is None:
+                self._count(FAILED, 1)
+            else:
+                self._count(AGREED if answer.argmax() == other.argmax() else DISAGREED, 1)

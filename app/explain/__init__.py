@@ -1,0 +1,1 @@
+"""POST /explain: a queue, and a separate low-priority process that computes explanations."""

@@ -1,0 +1,139 @@
+"""`POST /explain`: why texts get their labels, computed by a process of its own (`app.explain.process`).
+
+`docs/design/0017-looking-inside.md` tells what the answer says; `model.explain.explanation` has it field for field.
+"""
+
+import asyncio
+from typing import Annotated, Any
+
+import msgspec
+from starlette.types import Receive, Scope, Send
+
+from app.api.endpoint import JSON, texts_of, version_header
+from app.config.settings import Settings
+from app.core.errors import ClientGone, DeadlineExceeded, InvalidRequest, TooManyTexts
+from app.deployment.registry import Models
+from app.explain.queue import Explained, Explanations, Wanted
+from app.http.body import Parser, read_body, timeout_s
+from app.http.request_log import RequestRecord
+from app.http.routing import NamedRoute
+
+PATH = "/explain"
+MAX_UNITS = 8
+
+MAX_UNIT = 65_535
+"""No model has so many units."""
+
+
+class ExplainRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Texts to explain."""
+
+    inputs: Annotated[str | list[str], msgspec.Meta(description="One text, or a list of separate texts, never a pair.")]
+    model: Annotated[str | None, msgspec.Meta(description="Name of the model; the server's default if absent.")] = None
+    label: Annotated[
+        str | None, msgspec.Meta(description="What is explained; by default each text's most probable label.")
+    ] = None
+    occlusion: Annotated[
+        bool, msgspec.Meta(description="Whether `attribution` also says what leaving out each token and word does.")
+    ] = True
+    sentences: Annotated[bool, msgspec.Meta(description="Whether each sentence is scored as a text of its own.")] = True
+    gates: Annotated[bool, msgspec.Meta(description="Whether the gates of each layer and direction are told.")] = False
+    units: Annotated[
+        Annotated[list[Annotated[int, msgspec.Meta(ge=0, le=MAX_UNIT)]], msgspec.Meta(max_length=MAX_UNITS)] | None,
+        msgspec.Meta(description="Units, from 0 up, whose gates are told besides the means; they imply `gates`."),
+    ] = None
+
+
+class ExplainResponse(msgspec.Struct, frozen=True):
+    """One entry a text, in the order of the request."""
+
+    model: str
+    version: Annotated[str, msgspec.Meta(description="First 12 hex digits of the checkpoint's digest.")]
+    explanations: Annotated[
+        list[Any],  # Explanation | Unexplained, as JSON
+        msgspec.Meta(
+            extra_json_schema={
+                "items": {
+                    "anyOf": [
+                        {"$ref": "#/components/schemas/Explanation"},
+                        {"$ref": "#/components/schemas/Unexplained"},
+                    ]
+                }
+            }
+        ),
+    ]
+
+
+_parse = Parser(ExplainRequest).parse
+_encode = msgspec.json.Encoder().encode
+
+
+def explain_route(models: Models, explanations: Explanations, settings: Settings) -> NamedRoute:
+    """The route."""
+    return NamedRoute(PATH, Explain(models, explanations, settings), methods=["POST"], include_in_schema=False)
+
+
+class Explain:
+    """The endpoint."""
+
+    def __init__(self, models: Models, explanations: Explanations, settings: Settings) -> None:
+        self._models = models
+        self._explanations = explanations
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request.
+
+        Raises:
+            AppError: it gets no answer; says why.
+        """
+        settings = self._settings
+        call = _parse(await read_body(scope, receive, settings.max_body_bytes))
+        texts, most = texts_of(call.inputs), settings.explain_max_texts
+        if len(texts) > most:
+            raise TooManyTexts(f"The request has {len(texts)} texts; the limit is {most}.")
+        model = self._models.get(call.model)
+        if call.label is not None and call.label not in model.classifier.labels:
+            raise InvalidRequest("The model has no such label; GET /models lists those that it has - at `$.label`.")
+        record = RequestRecord.of(scope)
+        record.model, record.texts = model.name, len(texts)
+        patience_s = timeout_s(scope, settings.explain_deadline_ms)
+        permit = self._explanations.admit(texts, patience_s)
+        try:
+            if record.account is not None:
+                record.account.classified(len(texts))
+            wanted = Wanted(
+                call.label, call.occlusion, call.sentences, call.gates or bool(call.units), call.units or []
+            )
+            explaining = asyncio.ensure_future(self._explanations.explain(model, texts, wanted, permit))
+            explained = await _waited(explaining, receive, patience_s)
+        finally:
+            permit.release()
+        record.tokens = sum(text.tokens for text in explained)
+        body = _encode(ExplainResponse(model.name, model.version, [text.entry for text in explained]))
+        headers = [(b"content-length", str(len(body)).encode()), *JSON, version_header(model)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+async def _waited(
+    explaining: "asyncio.Future[list[Explained]]", receive: Receive, patience_s: float
+) -> list[Explained]:
+    """What it comes to, unless time is up or the client leaves: then it is cancelled."""
+
+    async def left() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    leaving = asyncio.ensure_future(left())
+    try:
+        await asyncio.wait((explaining, leaving), timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+        if explaining.done():
+            return explaining.result()
+        if leaving.done():
+            raise ClientGone("The client left before its answer was ready.")
+        raise DeadlineExceeded(f"The answer was not ready within {patience_s * 1000:.0f} ms.")
+    finally:
+        explaining.cancel()
+        leaving.cancel()
+        await asyncio.gather(explaining, leaving, return_exceptions=True)

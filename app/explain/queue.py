@@ -1,0 +1,187 @@
+"""Requests for explanations, in the order in which they came, on their way to the one process that explains.
+
+    permit -> turn -> process -> answer
+
+A request waits for a turn with each of its texts anew, so that a long one holds up nobody for long. Who leaves
+meanwhile leaves the queue, and nothing is done for them. Room and waits are counted in tokens that are estimated from
+characters: nothing here reads a text.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from app.api.rendering import failed
+from app.batching.admission import Admission, Permit
+from app.config.settings import Settings
+from app.core.errors import InvalidRequest, NotReady, TextTooLong, row_of
+from app.deployment.deployer import Keeper
+from app.deployment.registry import Models, ServedModel
+from app.explain.process import RETRY_AFTER_S, ExplainProcess, died
+from app.explain.wire import Ask, Reply
+from app.telemetry.metrics import Metrics
+
+IDLE_S = 300.0
+"""The process ends when nobody has asked it anything for so long: it holds 330 to 450 MB."""
+
+TYPICAL_TOKENS = 128
+"""Of a text, as estimated; so many for each text that may be under way."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What is to be told of each text; see `model.explain.explainer`."""
+
+    label: str | None = None
+    occlusion: bool = True
+    sentences: bool = True
+    gates: bool = False
+    units: list[int] = []
+
+
+class Explained(msgspec.Struct, frozen=True):
+    """The entry of one text in the answer, as JSON, and how many tokens were explained."""
+
+    entry: msgspec.Raw
+    tokens: int = 0
+
+
+class Explanations:
+    """The queue and the process behind it. For the event loop only.
+
+    Args:
+        models, keeper: what is served, and from which folders.
+        settings, metrics: of the server.
+
+    Attributes:
+        process: that explains.
+        admission: texts under way, and their tokens as estimated.
+    """
+
+    def __init__(self, models: Models, keeper: Keeper, settings: Settings, metrics: Metrics) -> None:
+        self.process = ExplainProcess(
+            threads=settings.explain_threads,
+            stuck_after_s=settings.stuck_after_s,
+            log_level=settings.log_level,
+            lost=metrics.explain.restarts.inc,
+        )
+        texts = settings.explain_queue_texts
+        self.admission = Admission(max_texts=texts, max_tokens=texts * TYPICAL_TOKENS)
+        self._models = models
+        self._keeper = keeper
+        self._settings = settings
+        self._metrics = metrics
+        self._turn = asyncio.Lock()
+        self._tasks: set[asyncio.Task[tuple[Reply, bytes]]] = set()
+        self._idle: asyncio.TimerHandle | None = None
+        self._ending: asyncio.Task[int | None] | None = None
+        metrics.explain.texts.watch = lambda: self.admission.texts
+
+    def admit(self, texts: Sequence[str], timeout_s: float) -> Permit:
+        """Room for one request, to be given back when it is over.
+
+        Raises:
+            Overloaded: there is none, or the answer would come too late.
+        """
+        return self.admission.admit(len(texts), sum(map(self._estimate, texts)), timeout_s)
+
+    async def explain(
+        self, model: ServedModel, texts: Sequence[str], wanted: Wanted, permit: Permit
+    ) -> list[Explained]:
+        """One entry a text, in order. Cancel it when nobody wants the answer any more.
+
+        Args:
+            model: by which version.
+            texts, wanted: see there.
+            permit: of these texts.
+
+        Raises:
+            NotReady: the process died, or cannot explain this version.
+            InvalidRequest: the model has no such unit.
+        """
+        deaths, path = self.process.deaths, self._path(model)
+        found = []
+        for text in texts:
+            found.append(await self._one(model, path, text, wanted, deaths))
+            permit.replace_tokens(self._estimate(text), 0)  # nobody has to wait for it any more
+        return found
+
+    async def close(self) -> None:
+        """Ends the process; whoever still waits is told."""
+        if self._idle is not None:
+            self._idle.cancel()
+        await self.process.close()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _estimate(self, text: str) -> int:
+        return max(1, min(len(text), self._settings.explain_max_tokens))
+
+    def _path(self, model: ServedModel) -> str:
+        """The folder from which the version came."""
+        plan = self._keeper.plans.get(model.name)
+        for source in [] if plan is None else plan.sources:
+            if source.version == model.version:
+                return str(Path(source.path).absolute())
+        raise NotReady("The model is being exchanged.", retry_after_s=1)
+
+    async def _one(self, model: ServedModel, path: str, text: str, wanted: Wanted, deaths: int) -> Explained:
+        most = self._settings.max_chars
+        if len(text) > most:
+            error = TextTooLong(f"The text has {len(text)} characters; the limit is {most}.")
+            self._metrics.failed.of(model.name, row_of(error).code).inc()
+            return Explained(msgspec.Raw(_encode(failed(error))))
+        await self._turn.acquire()
+        if self.process.deaths != deaths:
+            self._turn.release()
+            raise died()
+        task = asyncio.create_task(self._exchange(model, self._ask(model, path, text, wanted)))
+        self._tasks.add(task)
+        task.add_done_callback(self._next)
+        # The answer comes even if nobody waits for it any more, and must be taken before the next question.
+        reply, entry = await asyncio.shield(task)
+        match reply.about:
+            case "call":
+                raise InvalidRequest(reply.detail)
+            case "model":
+                raise NotReady(reply.detail, retry_after_s=RETRY_AFTER_S)
+        return Explained(msgspec.Raw(entry), reply.tokens)
+
+    def _ask(self, model: ServedModel, path: str, text: str, wanted: Wanted) -> Ask:
+        return Ask(
+            path=path,
+            version=model.version,
+            keep=[served.version for line in self._models.lines.values() for served in line.versions],
+            max_tokens=self._settings.explain_max_tokens,
+            text=text,
+            label=wanted.label,
+            occlusion=wanted.occlusion,
+            sentences=wanted.sentences,
+            gates=wanted.gates,
+            units=wanted.units,
+        )
+
+    async def _exchange(self, model: ServedModel, ask: Ask) -> tuple[Reply, bytes]:
+        if self._idle is not None:
+            self._idle.cancel()
+        await self.process.ready()
+        started = time.monotonic()
+        reply, entry = await self.process.ask(ask)
+        seconds = time.monotonic() - started
+        self.admission.computed(self._estimate(ask.text), seconds)
+        self._metrics.explain.seconds.of(model.name).observe(seconds)
+        if reply.error_type:
+            self._metrics.failed.of(model.name, reply.error_type).inc()
+        return reply, entry
+
+    def _next(self, task: "asyncio.Task[tuple[Reply, bytes]]") -> None:
+        self._tasks.discard(task)
+        task.exception()  # seen, even if nobody waits for it any more
+        self._turn.release()
+        self._idle = asyncio.get_running_loop().call_later(IDLE_S, self._end)
+
+    def _end(self) -> None:
+        self._ending = asyncio.create_task(self.process.end())

@@ -1,0 +1,201 @@
+"""What runs in the process that explains: `app.explain.process` starts it, and it ends with whoever did.
+
+It takes what nobody else wants of the processors, and is the first to go when memory runs out: it can be replaced.
+"""
+
+import logging
+import os
+import queue
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+import msgspec
+
+from app.core import log
+from app.core.errors import ComputeError, TextTooLong, row_of
+from app.deployment.loader import cause_of
+from app.explain.wire import Ask, Reply, pack, read
+from model.errors import InputError, ModelError
+from model.explain.explanation import Explanation, Fault, Unexplained
+
+logger = logging.getLogger(__name__)
+
+NICEST = 19
+
+FIRST_TO_GO = "1000"
+"""For the kernel's out-of-memory killer. Source: proc_pid_oom_score_adj(5)."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Explaining(Protocol):
+    """What it needs of `model.explain.explainer.Explainer`, and nothing else."""
+
+    @property
+    def version(self) -> str:
+        """First 12 hex digits of the checkpoint's digest."""
+
+    @property
+    def max_tokens(self) -> int:
+        """A text of more cannot be explained."""
+
+    def num_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Of each text that would be read."""
+
+    def explain(
+        self,
+        texts: Sequence[str],
+        *,
+        label: str | None,
+        occlusion: bool,
+        sentences: bool,
+        gates: bool,
+        units: Sequence[int],
+    ) -> Sequence[Explanation | Unexplained]:
+        """One a text. Raises InputError if there is no such label or unit."""
+
+
+Opened = Callable[[Path], Explaining]
+"""From a folder to what explains by it. Raises ModelError."""
+
+
+class Answers:
+    """Explains one text after another.
+
+    Args:
+        opened: see there.
+    """
+
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
+        self._explainers: dict[str, Explaining] = {}
+
+    def answer(self, ask: Ask) -> tuple[Reply, bytes]:
+        """What becomes of one text; whatever goes wrong is an answer too."""
+        try:
+            explainer = self._explainer(ask)
+        except Exception as error:
+            extra = {"version": ask.version, "cause": cause_of(error)}
+            foreseen = isinstance(error, ModelError)
+            logger.error("a model cannot be explained", extra=extra, exc_info=None if foreseen else error)
+            return Reply("model", detail=f"This version of the model cannot be explained: {cause_of(error)}."), b""
+        try:
+            return self._explained(explainer, ask)
+        except InputError as error:
+            detail = str(error)
+            return Reply("call", detail=f"{detail[0].upper()}{detail[1:]}."), b""
+        except Exception as error:
+            # Whoever made the exception knew the text, and might quote it: its class and places are all that is told.
+            logger.error(
+                "a text failed alone", extra={"stage": "explain", "cause": type(error).__name__}, exc_info=error
+            )
+            return _failed(ComputeError("This text could not be explained. The server's log has the cause."))
+
+    def _explained(self, explainer: Explaining, ask: Ask) -> tuple[Reply, bytes]:
+        most = min(ask.max_tokens, explainer.max_tokens)
+        (num_tokens,) = explainer.num_tokens([ask.text])
+        if num_tokens > most:
+            return _failed(
+                TextTooLong(f"The text has {num_tokens} tokens; one of more than {most} is not explained."), num_tokens
+            )
+        (found,) = explainer.explain(
+            [ask.text],
+            label=ask.label,
+            occlusion=ask.occlusion,
+            sentences=ask.sentences,
+            gates=ask.gates,
+            units=ask.units,
+        )
+        error_type = found.error.type if isinstance(found, Unexplained) else ""
+        return Reply(tokens=num_tokens, error_type=error_type), _encode(found)
+
+    def _explainer(self, ask: Ask) -> Explaining:
+        for version in self._explainers.keys() - {*ask.keep, ask.version}:
+            del self._explainers[version]
+        if ask.version not in self._explainers:
+            explainer = self._opened(Path(ask.path))
+            if explainer.version != ask.version:
+                raise ModelError("its folder holds another one by now; load that, and it is explained")
+            self._explainers[ask.version] = explainer
+        return self._explainers[ask.version]
+
+
+def _failed(error: Exception, tokens: int = 0) -> tuple[Reply, bytes]:
+    code = row_of(error).code
+    return Reply(tokens=tokens, error_type=code), _encode(Unexplained(Fault(code, str(error))))
+
+
+def serve(sock: socket.socket, opened: Opened, leave: Callable[[int], object] = os._exit) -> None:
+    """Answers until the other side is gone, then leaves at once: nobody waits for what it has in hand.
+
+    Args:
+        sock: to whoever asks.
+        opened: see there.
+        leave: ends the process, given an exit code.
+    """
+    asks: queue.SimpleQueue[Ask] = queue.SimpleQueue()
+    with sock.makefile("rb") as file:
+        threading.Thread(target=_listen, args=(file, asks, leave), name="listen", daemon=True).start()
+        answers = Answers(opened)
+        sock.sendall(pack(Reply()))
+        while True:
+            sock.sendall(pack(*answers.answer(asks.get())))
+
+
+def _listen(file: BinaryIO, asks: "queue.SimpleQueue[Ask]", leave: Callable[[int], object]) -> None:
+    with suppress(OSError):
+        while (message := read(file, Ask)) is not None:
+            asks.put(message[0])
+    leave(0)
+
+
+def step_back() -> None:
+    """Lets every other process of the system go first."""
+    # Where the kernel parts the processors among sessions before it looks at what is in them, this one's part should
+    # not be the server's. Source: sched(7), the autogroup feature.
+    with suppress(OSError):
+        os.setsid()
+        Path("/proc/self/autogroup").write_text(str(NICEST))
+    os.nice(NICEST)
+    with suppress(AttributeError, OSError):  # not on Linux, or not allowed
+        # Unlike the nicest of normal ones, such a process gives way the moment that a normal one wants to run, and a
+        # processor that runs nothing else counts as free. Source: sched(7).
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO)
+
+
+def main(arguments: Sequence[str], opened: Opened | None = None) -> None:
+    """Serves on standard input, which is a socket.
+
+    Args:
+        arguments: the number of threads, and the least severe message that is logged.
+        opened: other than by a checkpoint; for tests.
+    """
+    num_threads, log_level = arguments
+    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)  # these are for the server, which may have requests to finish
+    step_back()
+    log.configure(log_level)
+    serve(socket.socket(fileno=os.dup(sys.stdin.fileno())), opened or checkpoints(int(num_threads)))
+
+
+def checkpoints(num_threads: int) -> Opened:
+    """Opens checkpoints."""
+    # Imported here: it brings torch, which tests with another explainer do without.
+    from model.checkpoint import load_checkpoint
+    from model.classifier import set_num_threads
+    from model.explain.explainer import Explainer
+
+    set_num_threads(num_threads)
+    return lambda path: Explainer(load_checkpoint(path), device="cpu", threads=num_threads)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,1 @@
+"""ASGI middleware and request bodies: ids, logs, authorization, routing."""

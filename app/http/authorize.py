@@ -1,0 +1,89 @@
+"""Who may ask for what: the step between what is noted of each request and the way to its route.
+
+What it refuses is answered, logged and counted as any other error.
+"""
+
+from collections.abc import Awaitable
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.auth.accounts import Keyring
+from app.auth.keys import ADMIN, METRICS, PREDICT
+from app.core.errors import Forbidden, Unauthorized
+from app.http.request_log import RequestRecord
+from app.http.routing import route_path
+
+OPEN = frozenset(
+    {
+        *("/health", "/health/live", "/health/ready", "/ping", "/v2/health/live", "/v2/health/ready"),
+        *("/", "/docs", "/openapi.json"),
+    }
+)
+"""Answered without a key: orchestrators have none, and the page on which a person enters one must come first."""
+
+OPEN_BELOW = ("/docs/assets/", "/page/")
+ADMIN_PATH = "/admin"
+
+
+def role_for(method: str, path: str, public_metrics: bool) -> str | None:
+    """The role that a request needs, or None if it needs no key."""
+    if path == ADMIN_PATH or path.startswith(ADMIN_PATH + "/"):
+        return ADMIN
+    if path == "/metrics":
+        return None if public_metrics else METRICS
+    if method in ("GET", "HEAD") and (path in OPEN or path.startswith(OPEN_BELOW)):
+        return None
+    return PREDICT
+
+
+class Guard:
+    """Lets through what may pass.
+
+    Args:
+        app: what it guards.
+        keys: without any, everybody may do everything but administer.
+        public_metrics: whether /metrics needs no key.
+    """
+
+    def __init__(self, app: ASGIApp, keys: Keyring, *, public_metrics: bool) -> None:
+        self.app = app
+        self._keys = keys
+        self._public_metrics = public_metrics
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Passes the request on.
+
+        Raises:
+            Unauthorized: it shows no key that there is.
+            Forbidden: its key has no right to this.
+            RateLimited: its key has used up what it may.
+        """
+        role = role_for(scope["method"], route_path(scope), self._public_metrics)
+        if self._keys and role is not None:
+            self._authorize(scope, role)
+        elif role == ADMIN:
+            raise Forbidden("Administration needs a key of the role admin, and this server has no keys.")
+        return self.app(scope, receive, send)
+
+    def _authorize(self, scope: Scope, role: str) -> None:
+        secret = shown(scope)
+        if secret is None:
+            raise Unauthorized("Send a key as `Authorization: Bearer …` or `X-API-Key: …`.")
+        account = self._keys.find(secret)
+        if account is None:
+            raise Unauthorized("This server does not know the key.")
+        RequestRecord.of(scope).account = account
+        if role not in account.key.roles:
+            raise Forbidden(f"This needs a key of the role {role}.")
+        account.enter()
+
+
+def shown(scope: Scope) -> bytes | None:
+    """The key that a request shows. `X-API-Key` counts first: a proxy may need `Authorization` for itself."""
+    bearer: bytes | None = None
+    for name, value in scope["headers"]:
+        if name == b"x-api-key":
+            return bytes(value)
+        if name == b"authorization" and value[:7].lower() == b"bearer ":
+            bearer = value[7:].strip()
+    return bearer

@@ -1,0 +1,186 @@
+"""What surrounds every request: an id, a line in the log, a count, and an answer to every error.
+
+Plain ASGI. Starlette's `BaseHTTPMiddleware` costs 175 µs a layer and hides clients that leave. It stands outside of all
+that FastAPI wraps around its routes (seven layers, about 20 µs), and of the layers that may refuse a request.
+"""
+
+import asyncio
+import itertools
+import logging
+import re
+import secrets
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.auth.accounts import Account
+from app.core.errors import AppError, HeadersTooLarge, NotReady, response_in_form
+from app.core.job import Job
+from app.deployment.registry import Models
+from app.http.routing import route_path, template
+from app.telemetry.metrics import Metrics
+from app.telemetry.tracing import Parent
+
+if TYPE_CHECKING:
+    from app.telemetry.otel import Tracer
+
+logger = logging.getLogger("app.request")
+
+METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"))
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
+_SCOPE_KEY = "sluice.record"
+_CUT_KEY = "sluice.cut"
+
+MAX_HEADERS = 100
+"""Headers of one request. Clients and the proxies before them send about twenty."""
+
+
+NO_SNIFFING = (b"x-content-type-options", b"nosniff")
+"""No browser takes an answer for something else than it says that it is."""
+
+
+@dataclass(slots=True)
+class RequestRecord:
+    """What becomes known of a request on its way, for its line in the log and those who come after.
+
+    Attributes:
+        account: of the key that it showed, where one was needed.
+    """
+
+    model: str | None = None
+    texts: int | None = None
+    tokens: int | None = None
+    account: Account | None = None
+    job: Job | None = None
+
+    @classmethod
+    def of(cls, scope: Scope) -> "RequestRecord":
+        """The record of the request with this scope."""
+        record: RequestRecord = scope[_SCOPE_KEY]
+        return record
+
+
+def cut_short(scope: Scope, error: AppError) -> None:
+    """Makes `error` what is noted of the request with this scope: its connection has been told so and closed."""
+    scope[_CUT_KEY] = error
+
+
+class Observed:
+    """The outermost layer, and the only one of ours.
+
+    Args:
+        app: everything.
+        metrics, models: see there.
+        tracer: told of what is posted and of what belongs to a caller's trace; if there is one.
+    """
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, models: Models, tracer: "Tracer | None" = None) -> None:
+        self.app = app
+        self._tracer = tracer
+        self._metrics = metrics
+        self._models = models
+        # Drawn once and counted on: a system call for each request costs more than all else here.
+        self._id_prefix = secrets.token_hex(8)
+        self._ids = itertools.count(1)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handles one request."""
+        started = time.monotonic()
+        request_id = self._request_id(scope)
+        record = scope[_SCOPE_KEY] = RequestRecord()
+        status = 0
+
+        async def observed_send(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = [*message.get("headers", ()), (b"x-request-id", request_id), NO_SNIFFING]
+                if self._models.draining:
+                    # Whoever keeps this connection must open its next one elsewhere.
+                    headers.append((b"connection", b"close"))
+                message = {**message, "headers": headers}
+            await send(message)
+
+        try:
+            if len(scope["headers"]) > MAX_HEADERS:
+                raise HeadersTooLarge(f"The request has more than {MAX_HEADERS} headers.")
+            await self.app(scope, receive, observed_send)
+        except AppError as error:
+            await self._fail(scope.get(_CUT_KEY, error), scope, receive, observed_send)
+        except asyncio.CancelledError:
+            # After SIGTERM the server's patience has an end. Whoever still waits hears so.
+            if not status:
+                await self._fail(NotReady("The server is shutting down."), scope, receive, observed_send)
+            raise
+        except Exception as error:
+            logger.exception("unforeseen error", extra={"request_id": request_id.decode()})
+            if status:
+                raise  # too late for another answer: the server must cut the connection
+            await self._fail(error, scope, receive, observed_send)
+        finally:
+            self._note(scope, record, request_id, status, started, time.monotonic())
+
+    async def _fail(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+        await response_in_form(route_path(scope), error)(scope, receive, send)
+
+    def _request_id(self, scope: Scope) -> bytes:
+        """The client's `X-Request-Id` if it is short and harmless, else a new one."""
+        for name, value in scope["headers"]:
+            if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+                return bytes(value)
+        return f"{self._id_prefix}-{next(self._ids)}".encode()
+
+    def _note(
+        self, scope: Scope, record: RequestRecord, request_id: bytes, status: int, started: float, ended: float
+    ) -> None:
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        # Never the path itself: people put text into URLs.
+        route = template(scope)
+        self._metrics.request(method, route, status, ended - started)
+        if record.job is not None and record.model is not None:
+            self._metrics.surrounded(record.model, record.job, started, ended)
+        key = None
+        if record.account is not None:
+            key = record.account.key.name
+            self._metrics.key_requests.of(key, str(status)).inc()
+        client = scope.get("client")
+        parent = Parent.of(scope)
+        trace_id = None if parent is None else parent.trace_id
+        if self._tracer is not None and (method == "POST" or parent is not None):
+            attributes = _attributes(method, route, status, request_id, record)
+            trace_id = self._tracer.record(
+                parent, f"{method} {route}", attributes, record.job, failed=status >= 500, started=started, ended=ended
+            )
+        logger.info(
+            "request",
+            extra=({} if trace_id is None else {"trace_id": trace_id})
+            | {
+                "request_id": request_id.decode(),
+                "client": client[0] if client else None,
+                "key": key,
+                "method": method,
+                "route": route,
+                "status": status,
+                "ms": round((ended - started) * 1000, 2),
+                "model": record.model,
+                "texts": record.texts,
+                "tokens": record.tokens,
+            },
+        )
+
+
+def _attributes(method: str, route: str, status: int, request_id: bytes, record: RequestRecord) -> dict[str, str | int]:
+    """What a trace says of a request: what its line in the log says."""
+    found: dict[str, str | int | None] = {
+        "http.request.method": method,
+        "http.route": route,
+        "http.response.status_code": status or None,
+        "sluice.request_id": request_id.decode(),
+        "sluice.model": record.model,
+        "sluice.texts": record.texts,
+        "sluice.tokens": record.tokens,
+    }
+    return {name: value for name, value in found.items() if value is not None}

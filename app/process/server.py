@@ -1,0 +1,164 @@
+"""The process around the application: its socket, its signals, its leaving."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from app.config.settings import Settings
+from app.core.errors import SettingsError
+from app.core.memory import return_large
+from app.deployment.deployer import Keeper
+from app.deployment.registry import Models
+from app.process.connections import Connection, Door, raise_descriptor_limit
+from app.telemetry.metrics import Metrics
+from model.errors import ModelError
+
+BACKLOG = 2048
+
+RUN_FAILED = 1
+CALL_WRONG = 2
+
+TICKS_PER_SWEEP = 10
+"""Ticks, ten a second, after which the connections are looked at."""
+
+LAST_WORDS_S = 0.2
+"""Time, once no more connections are accepted, for the requests of those that were to arrive."""
+
+TICKS_PER_SHARE = 10
+"""Ticks, ten a second, after which a worker's tallies are left for the others."""
+
+
+def listen(settings: Settings) -> socket.socket:
+    """The socket to serve on, bound before anything slow begins.
+
+    Raises:
+        SettingsError: the address is in use or not ours, or there may not be as many connections as are wanted.
+    """
+    raise_descriptor_limit(settings.max_connections)
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+        raise SettingsError(f"Cannot listen on {settings.host} port {settings.port}: {reason}.") from None
+
+
+class Server(uvicorn.Server):
+    """uvicorn, except that SIGTERM first makes the server unready and lets it serve a moment longer.
+
+    uvicorn stops accepting at once, and a balancer that has not noticed yet gets refused connections. It also leaves
+    when no model could be loaded.
+
+    Args:
+        app: what `create_app` made.
+        settings: of the server.
+        parent: id of the process that replaces this one when it leaves, if there is one: it then also leaves when it
+            is broken, or when that process is gone.
+    """
+
+    def __init__(self, app: FastAPI, settings: Settings, *, parent: int | None = None) -> None:
+        config = uvicorn.Config(
+            app,
+            loop="uvloop",
+            http=Connection,
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            backlog=BACKLOG,
+            timeout_keep_alive=settings.keep_alive_s,
+            timeout_graceful_shutdown=settings.drain_timeout_s,
+        )
+        super().__init__(config)
+        self.server_state = self._door = Door(settings, app.state.metrics)
+        self._models: Models = app.state.models
+        self._keeper: Keeper = app.state.keeper
+        self._metrics: Metrics = app.state.metrics
+        self._drain_delay_s = settings.drain_delay_s
+        self._leave_at = float("inf")
+        self._parent = parent
+        self._reload = False
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first signal drains, Ctrl-C without the delay; a second one ends the process at once."""
+        self._models.draining = True
+        self._leave_at = time.monotonic() + (0.0 if sig == signal.SIGINT else self._drain_delay_s)
+        for handled in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(handled, signal.SIG_DFL)
+
+    def handle_reload(self, _sig: int, _frame: FrameType | None) -> None:
+        """Lets the next tick reload the models."""
+        self._reload = True
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second: is it time to leave, or to reload?"""
+        if self._models.failure is not None or time.monotonic() >= self._leave_at:
+            self.should_exit = True
+        if counter % TICKS_PER_SWEEP == 0:
+            await self._door.sweep()
+        if self._reload:
+            self._reload = False
+            self._keeper.reload()
+        if self._parent is not None:
+            if not self._models.live or os.getppid() != self._parent:
+                self.should_exit = True
+            if counter % TICKS_PER_SHARE == 0:
+                self._metrics.share(self._metrics.snapshot())
+        return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accepts nothing more, then answers what is there and leaves.
+
+        uvicorn would cut those connections at once whose request it has not read yet.
+        """
+        for listening in (*self.servers, *(sockets or ())):
+            listening.close()
+        await asyncio.sleep(LAST_WORDS_S)
+        await super().shutdown(sockets)
+
+
+def run(app: FastAPI, settings: Settings, sock: socket.socket, *, parent: int | None = None) -> None:
+    """Serves until a signal comes or loading fails; what is in flight is finished within the drain timeout.
+
+    A SIGHUP reloads the models, one that was held back too.
+
+    Raises:
+        Exception: whatever made a model fail to load.
+    """
+    return_large()
+    server = Server(app, settings, parent=parent)
+    signal.signal(signal.SIGHUP, server.handle_reload)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+    server.run(sockets=[sock])
+    failure: Exception | None = app.state.models.failure
+    if failure is not None:
+        raise failure
+
+
+def hold_reloads() -> None:
+    """Lets a SIGHUP wait until it can be heeded, in this process and in those that it starts."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+
+
+@contextmanager
+def exit_codes() -> Iterator[None]:
+    """Ends the process with one sentence and the right exit code when something goes wrong inside."""
+    try:
+        yield
+    except (SettingsError, ModelError) as error:
+        sys.stderr.write(f"Error: {error}\n")
+        raise SystemExit(CALL_WRONG) from None
+    except Exception as error:
+        sys.stderr.write(f"Error: {type(error).__name__}: {error}\n")
+        raise SystemExit(RUN_FAILED) from None

@@ -1,0 +1,122 @@
+"""Several processes behind one socket, each with its own models: `serve --workers`.
+
+The parent holds the socket and computes nothing. It starts the workers, replaces those that die, passes signals on, and
+leaves when they have left. Connections go to whichever worker takes them first; one that dies loses only those that it
+had taken. SIGHUP is blocked in the parent (`app.process.server.hold_reloads`), which asks for it, and so in each worker
+until that can heed it: it ends no process that has no handler yet.
+"""
+
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from types import FrameType
+
+from app.config.settings import Settings
+from app.core.shared import Board, tell_restarts
+
+logger = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 0.2
+RESTART_DELAY_S = 1.0
+"""A worker that dies young is replaced no sooner than this after its start."""
+
+Work = Callable[[Settings, socket.socket, Board, int, bool], None]
+"""Serves in a process of its own. Told the parent's id, for it may be gone by then, and whether it replaces another."""
+
+
+@dataclass
+class _Worker:
+    process: SpawnProcess
+    started: float = field(default_factory=time.monotonic)
+
+
+class Supervisor:
+    """The parent.
+
+    Args:
+        work: what a worker does; importable by name. Leaves with exit code 2 if it can never work.
+    """
+
+    def __init__(self, settings: Settings, sock: socket.socket, work: Work) -> None:
+        self._settings = settings
+        self._sock = sock
+        self._work = work
+        self._context = multiprocessing.get_context("spawn")
+        self._loaded = self._context.Array("b", settings.workers, lock=False)
+        self._workers: dict[int, _Worker] = {}
+        self._leaving = False
+        self._restarts = 0
+
+    def run(self) -> int:
+        """Until a signal comes, or a worker says that none can ever work.
+
+        Returns:
+            The exit code: 0, that of such a worker, or 1 if one had to be cut short.
+        """
+        for handled in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(handled, self._pass_on)
+        with tempfile.TemporaryDirectory(prefix="sluice-") as name:
+            folder = Path(name)
+            for index in range(self._settings.workers):
+                self._start(index, folder, replaces=False)
+            code = 0
+            while self._workers:
+                if signal.SIGHUP in signal.sigpending():
+                    signal.sigwait({signal.SIGHUP})
+                    self._send(signal.SIGHUP)
+                wait([worker.process.sentinel for worker in self._workers.values()], timeout=LOOK_EVERY_S)
+                for index, worker in list(self._workers.items()):
+                    if worker.process.exitcode is not None:
+                        code = max(code, self._gone(index, worker, folder))
+            return code
+
+    def _start(self, index: int, folder: Path, *, replaces: bool) -> None:
+        board = Board(folder, self._loaded, index)
+        process = self._context.Process(
+            target=self._work,
+            args=(self._settings, self._sock, board, os.getpid(), replaces),
+            name=f"worker-{index}",
+            daemon=True,  # should this process end by an error, they end too
+        )
+        process.start()
+        self._workers[index] = _Worker(process)
+
+    def _gone(self, index: int, worker: _Worker, folder: Path) -> int:
+        """Replaces a worker, or lets it go; the exit code for the whole."""
+        code = worker.process.exitcode or 0
+        if self._leaving:
+            del self._workers[index]
+            return 1 if code else 0
+        if not self._loaded[index]:
+            # It has never worked: neither will another one.
+            del self._workers[index]
+            self._leave(signal.SIGTERM)
+            return code or 1
+        if time.monotonic() - worker.started >= RESTART_DELAY_S:
+            logger.error("a worker died and is replaced", extra={"worker": index, "code": code})
+            self._restarts += 1
+            tell_restarts(folder, self._restarts)
+            self._start(index, folder, replaces=True)
+        return 0
+
+    def _pass_on(self, number: int, _frame: FrameType | None) -> None:
+        self._leave(signal.Signals(number))
+
+    def _leave(self, number: signal.Signals) -> None:
+        self._leaving = True
+        self._sock.close()  # the workers have it too; when they stop accepting, nobody is to hold connections in it
+        self._send(number)
+
+    def _send(self, number: signal.Signals) -> None:
+        for worker in self._workers.values():
+            if worker.process.pid is not None and worker.process.exitcode is None:
+                os.kill(worker.process.pid, number)

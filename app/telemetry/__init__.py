@@ -1,0 +1,1 @@
+"""Counters, metrics, drift and traces: figures for operators, never client text."""

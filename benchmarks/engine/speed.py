@@ -1,0 +1,219 @@
+"""How fast a checkpoint answers on one core, against other ways to run the same weights.
+
+    python -m benchmarks.engine.speed FILE... [--checkpoint checkpoints/sentiment] [--minilm FOLDER] [--texts 1000]
+
+Texts in, probabilities out, tokenising included, from labelled FILEs such as sst2/test.parquet. The contenders take
+turns on the same texts in the same batches, sorted by length, so that a machine whose speed drifts slows all; each
+ratio is taken round by round, of CPU time. `compute` leaves out the tokenising, which all but MiniLM share.
+
+packed      `torch.nn.LSTM` over packed sequences in float32: what most people serve.
+pytorch     Sluice's own network in float32, used where there is no engine.
+onnx        ONNX Runtime in float32, if it is installed (`pip install onnx onnxruntime`).
+onnx int8   the same with its dynamic quantisation.
+minilm      another model, for scale: a MiniLM-L6 sequence classifier in `transformers`, float32.
+
+Each must give the labels that Sluice's float32 network gives (but MiniLM, which is another model).
+"""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import torch
+from rich.console import Console
+
+from benchmarks.lib.packed import SHIPPED, Answer, Floats, Packed, in_batches, of_module, padded
+from model.checkpoint import load_checkpoint
+from model.classifier import Classifier, set_num_threads
+from model.network import LstmClassifier
+from model.text import Encoded
+from training.data.dataset import read_dataset
+from training.provenance import describe_machine
+
+
+def onnx_model(network: LstmClassifier, path: Path) -> None:
+    """Writes embedding, LSTM, pooling and head as an ONNX graph of time-major ids [T, B] and lengths [B]."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    hidden = network.architecture.hidden_size
+    order = np.r_[0:hidden, 3 * hidden : 4 * hidden, hidden : 3 * hidden]  # ONNX has input, output, forget, cell
+
+    def both(name: str) -> Floats:
+        return np.stack([getattr(network.lstm(0, d), name).detach().numpy()[order] for d in (0, 1)])
+
+    bias = both("bias")
+    constants = {
+        "embedding": network.embedding.detach().numpy(),
+        "w": both("weight_ih"),
+        "r": both("weight_hh"),
+        "b": np.concatenate([bias, np.zeros_like(bias)], axis=1),
+        "head": network.head.weight.detach().numpy().T.copy(),
+        "bias": network.head.bias.detach().numpy(),
+        "low": np.float32(-1e9),
+        "none": np.float32(0),
+        "zero": np.array(0),
+        "axis0": np.array([0]),
+        "axis1": np.array([1]),
+        "axis3": np.array([3]),
+        "flat": np.array([0, -1]),
+        "one": np.array(1),
+    }
+    node = helper.make_node
+    nodes = [
+        node("Gather", ["embedding", "ids"], ["x"]),
+        node("Cast", ["lengths"], ["lengths32"], to=TensorProto.INT32),
+        node("LSTM", ["x", "w", "r", "b", "lengths32"], ["y", "h"], hidden_size=hidden, direction="bidirectional"),
+        node("Shape", ["ids"], ["shape"]),
+        node("Gather", ["shape", "zero"], ["steps"]),
+        node("Range", ["zero", "steps", "one"], ["places"]),
+        node("Unsqueeze", ["places", "axis1"], ["places_T1"]),
+        node("Less", ["places_T1", "lengths"], ["inside_TB"]),
+        node("Unsqueeze", ["inside_TB", "axis1"], ["inside_T1B"]),
+        node("Unsqueeze", ["inside_T1B", "axis3"], ["inside_T1B1"]),
+        node("Where", ["inside_T1B1", "y", "low"], ["y_low"]),
+        node("ReduceMax", ["y_low", "axis0"], ["largest_DBH"], keepdims=0),
+        node("Where", ["inside_T1B1", "y", "none"], ["y_none"]),
+        node("ReduceSum", ["y_none", "axis0"], ["sum_DBH"], keepdims=0),
+        node("Cast", ["lengths"], ["length_float"], to=TensorProto.FLOAT),
+        node("Unsqueeze", ["length_float", "axis1"], ["length_B1"]),
+        node("Div", ["sum_DBH", "length_B1"], ["mean_DBH"]),
+    ]
+    for name in ("largest_DBH", "mean_DBH", "h"):
+        nodes += [
+            node("Transpose", [name], [f"{name}_t"], perm=[1, 0, 2]),
+            node("Reshape", [f"{name}_t", "flat"], [f"{name}_flat"]),
+        ]
+    nodes += [
+        node("Concat", ["largest_DBH_flat", "mean_DBH_flat", "h_flat"], ["pooled"], axis=1),
+        node("Gemm", ["pooled", "head", "bias"], ["logits"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "classifier",
+        [
+            helper.make_tensor_value_info("ids", TensorProto.INT64, ["T", "B"]),
+            helper.make_tensor_value_info("lengths", TensorProto.INT64, ["B"]),
+        ],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["B", len(network.head.bias)])],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+
+
+def of_onnx(path: Path, network: LstmClassifier) -> Callable[[list[Encoded]], Floats]:
+    """A batch through ONNX Runtime on one thread; the n-grams, which it does not have, through PyTorch."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+    def compute(batch: list[Encoded]) -> Floats:
+        ids_BT, lengths_B = padded(batch)
+        feed = {"ids": ids_BT.T.contiguous().numpy(), "lengths": lengths_B.numpy()}
+        logits_BC: Floats = session.run(None, feed)[0]
+        if network.ngrams is not None:
+            with torch.inference_mode():
+                logits_BC = logits_BC + network.ngrams(ids_BT.T, lengths_B).numpy()
+        return logits_BC
+
+    return compute
+
+
+def of_minilm(folder: Path, max_tokens: int) -> Answer:
+    """A Hugging Face sequence classifier, sorted and batched alike."""
+    from training.teachers.teacher import load_hugging_face, predict, token_ids
+
+    model, tokenizer = load_hugging_face(folder, "AutoModelForSequenceClassification")
+    return lambda texts: predict(model, tokenizer, token_ids(tokenizer, texts, max_tokens=max_tokens))
+
+
+def contenders(
+    checkpoint: Path, scratch: Path, minilm: Path | None, minilm_tokens: int, console: Console
+) -> dict[str, Answer]:
+    """Each way to answer, by name; `sluice` is the one that the ratios are of."""
+    fast, exact = (Classifier.load(checkpoint, device="cpu", dtype=dtype) for dtype in ("auto", "float32"))
+    network = load_checkpoint(checkpoint).build_network().requires_grad_(False).eval()
+    console.print(f"sluice computes in {fast.dtype}")
+    found = {
+        "sluice": in_batches(fast, fast.logits),
+        "pytorch": in_batches(exact, exact.logits),
+        "packed": in_batches(exact, of_module(Packed(network).eval())),
+    }
+    try:
+        from onnxruntime.quantization import QuantType, quantize_dynamic
+
+        onnx_model(network, scratch / "float32.onnx")
+        found["onnx"] = in_batches(exact, of_onnx(scratch / "float32.onnx", network))
+        quantize_dynamic(scratch / "float32.onnx", scratch / "int8.onnx", weight_type=QuantType.QInt8)
+        found["onnx int8"] = in_batches(exact, of_onnx(scratch / "int8.onnx", network))
+    except ModuleNotFoundError as error:
+        console.print(f"onnx: left out, {error}")
+    if minilm is not None:
+        found["minilm"] = of_minilm(minilm, minilm_tokens)
+    return found
+
+
+def measure(found: dict[str, Answer], texts: Sequence[str], rounds: int, console: Console) -> None:
+    """Prints rate and ratio of each contender."""
+    reference = found["pytorch"](texts).argmax(1)
+    agreement = {name: float((answer(texts).argmax(1) == reference).mean()) for name, answer in found.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in found}
+    for _ in range(rounds):
+        for name, answer in found.items():
+            began = time.process_time()
+            answer(texts)
+            seconds[name].append(time.process_time() - began)
+    for name, spent in seconds.items():
+        ratios = [theirs / ours for theirs, ours in zip(spent, seconds["sluice"], strict=True)]
+        console.print(
+            f"  {name:<10} {len(texts) / statistics.median(spent):>9,.0f} texts/s of CPU time; sluice is "
+            f"{statistics.median(ratios):6.2f} times as fast ({min(ratios):.2f} to {max(ratios):.2f}); "
+            f"labels agree {agreement[name]:.2%}",
+            highlight=False,
+        )
+
+
+@click.command(help=__doc__)
+@click.argument("files", type=click.Path(path_type=Path), nargs=-1)
+@click.option("--checkpoint", type=click.Path(path_type=Path), default=SHIPPED)
+@click.option("--minilm", type=click.Path(path_type=Path), help="A folder that transformers loads.")
+@click.option("--minilm-tokens", default=256, show_default=True)
+@click.option("--texts", "num_texts", default=1000, show_default=True, help="Of each file, taken evenly.")
+@click.option("--rounds", default=5, show_default=True)
+@click.pass_context
+def main(
+    context: click.Context,
+    files: tuple[Path, ...],
+    checkpoint: Path,
+    minilm: Path | None,
+    minilm_tokens: int,
+    num_texts: int,
+    rounds: int,
+) -> None:
+    """Prints a table for each file."""
+    if not files:
+        click.echo(context.get_help())
+        return
+    set_num_threads(1)
+    console = Console(width=200)
+    console.print(f"{describe_machine()}, one thread, PyTorch {torch.__version__}", highlight=False)
+    with tempfile.TemporaryDirectory() as folder:
+        found = contenders(checkpoint, Path(folder), minilm, minilm_tokens, console)
+        for file in files:
+            texts: list[Any] = read_dataset(file, text_column="text", label_column="label").texts
+            texts = texts[:: max(1, len(texts) // num_texts)][:num_texts]
+            console.print(f"{file}: {len(texts):,} texts", highlight=False)
+            measure(found, texts, rounds, console)
+
+
+if __name__ == "__main__":
+    main()

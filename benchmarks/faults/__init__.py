@@ -1,0 +1,1 @@
+"""Benchmarks under overload, reload, drain and long runs."""

@@ -1,0 +1,1 @@
+"""Load generators, server processes and references that the benchmarks share."""

@@ -1,0 +1,237 @@
+"""The network on a CPU without PyTorch: token ids in, logits out, through a small library of our own (`engine.cpp`).
+
+It answers for the common network, one layer of LSTM, where the library has been built (`python -m
+model.engine.build`) and the processor has AVX-512 with VNNI; everywhere else the network itself
+answers. What makes it fast: the input's part of the gates is looked up and not computed, for there
+are only so many tokens; the weights are laid out once, in the order in which they are used; no
+padding is computed; pooling happens in the same pass.
+
+It is not exact: hidden states and recurrent weights are rounded to 8 bits, looked-up gates to half
+precision. `tests/model/engine/test_cpu.py` bounds what that does to a probability.
+
+Shape suffixes: V vocabulary, E embedding, H hidden units, G = 4 * H, N texts, C labels, S pooled
+states.
+"""
+
+import ctypes
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from model.batch import Ids
+from model.config import Architecture
+from model.engine.build import LIBRARY
+from model.network import LstmClassifier
+
+LANES = 16
+GATES = 4
+H_SCALE = 127
+H_ZERO = 128
+"""See `engine.cpp`."""
+
+GATE_UNITS = -np.log2(np.e) * np.array([1.0, 1.0, 2.0, 1.0])
+"""The library takes gates as powers of two, that of the cell's input twice, all with the other sign."""
+
+MAX_WEIGHT = 127
+ALIGNMENT = 64
+"""Bytes; of a vector."""
+
+TOKENS_AT_ONCE = 1024
+"""Rows of the table that are computed together: bounds the memory that making it takes."""
+
+MIN_ROWS = 24
+"""Rows that a thread gets at least: a block of `engine.cpp`."""
+
+POOLS = {"max": (0,), "mean": (1,), "last": (2,), "max_mean_last": (0, 1, 2)}
+"""Which of the three states that the library gives, as `model.encoder.POOLS` orders them."""
+
+Floats = npt.NDArray[np.float32]
+
+
+@lru_cache(maxsize=1)
+def library() -> ctypes.CDLL | None:
+    """The built library, if there is one and this processor can run it."""
+    if not LIBRARY.is_file():
+        return None
+    try:
+        found = ctypes.CDLL(str(LIBRARY))
+        # One built from another version of engine.cpp would misread what it is given.
+        fits = found.sluice_size_of_model() == ctypes.sizeof(_Model)
+    except (OSError, AttributeError):
+        return None
+    found.sluice_logits.argtypes = [ctypes.c_void_p] * 4 + [ctypes.c_int64] * 2 + [ctypes.c_void_p]
+    found.sluice_logits.restype = None
+    return found if fits and found.sluice_supported() else None
+
+
+def unfit(architecture: Architecture) -> str | None:
+    """Why there can be no engine for this network on this machine; None if there can."""
+    if not LIBRARY.is_file():
+        return "its library has not been built; python -m model.engine.build does it where there is a C++ compiler"
+    if library() is None:
+        return (
+            "the processor has no AVX-512 with VNNI, or the library is of another version: python -m model.engine.build"
+        )
+    kind = architecture.cell == "lstm" and architecture.num_layers == 1 and not architecture.conv_width
+    if not kind or architecture.pooling not in POOLS or architecture.hidden_size % LANES:
+        return f"it is for one layer of LSTM, units in multiples of {LANES}, pooled without attention"
+    return None
+
+
+class Engine:
+    """A network as the library wants it.
+
+    Args:
+        network: for which `unfit` finds nothing; it is not kept.
+        threads: cores that share a batch.
+    """
+
+    def __init__(self, network: LstmClassifier, *, threads: int = 1) -> None:
+        found = library()
+        architecture = network.architecture
+        if found is None or (reason := unfit(architecture)) is not None:
+            raise ValueError(f"no engine: {reason if found else 'no library'}")
+        self._library = found
+        self._num_labels = network.head.out_features
+        self._model, self._arrays = describe(network)
+        self._threads = threads
+        self._pool = ThreadPoolExecutor(threads, "engine") if threads > 1 else None
+
+    def logits(self, rows: Sequence[Ids]) -> Floats:
+        """Logits [N, C] of token ids; a text's do not depend on the others."""
+        num_texts = len(rows)
+        logits_NC = np.empty((num_texts, self._num_labels), dtype=np.float32)
+        if not num_texts:
+            return logits_NC
+        lengths_N = np.fromiter((len(row) for row in rows), dtype=np.int64, count=num_texts)
+        starts = np.zeros(num_texts + 1, dtype=np.int64)
+        lengths_N.cumsum(out=starts[1:])
+        ids = np.ascontiguousarray(np.concatenate(rows), dtype=np.int32)
+        order_N = (-lengths_N).argsort(kind="stable")
+        fixed = (ctypes.addressof(self._model), _address(ids), _address(starts), _address(order_N))
+        answer = _address(logits_NC)
+        if self._pool is None or num_texts < 2 * MIN_ROWS:
+            self._library.sluice_logits(*fixed, 0, num_texts, answer)
+        else:
+            parts = share(lengths_N[order_N], self._threads)
+            list(self._pool.map(lambda part: self._library.sluice_logits(*fixed, *part, answer), parts))
+        return logits_NC
+
+
+class _Layer(ctypes.Structure):
+    """`Direction` of `engine.cpp`."""
+
+    _fields_ = [(name, ctypes.c_void_p) for name in ("table", "weights", "offsets", "scales")]
+
+
+class _Model(ctypes.Structure):
+    """`Model` of `engine.cpp`."""
+
+    _fields_ = [
+        *((name, ctypes.c_int32) for name in ("directions", "hidden", "labels", "num_pools", "ngram_order")),
+        ("pools", ctypes.c_int32 * 3),
+        ("buckets", ctypes.c_int64),
+        ("layers", _Layer * 2),
+        *((name, ctypes.c_void_p) for name in ("head", "bias", "ngrams")),
+    ]
+
+
+def describe(network: LstmClassifier) -> tuple[_Model, list[npt.NDArray[Any]]]:
+    """The network for the library, and the arrays that it points into, which must live as long."""
+    architecture = network.architecture
+    model = _Model(
+        directions=architecture.num_directions,
+        hidden=architecture.hidden_size,
+        labels=network.head.out_features,
+        num_pools=len(POOLS[architecture.pooling]),
+        ngram_order=architecture.ngram_order,
+        pools=POOLS[architecture.pooling],
+        buckets=architecture.ngram_buckets,
+    )
+    arrays: list[npt.NDArray[Any]] = []
+
+    def kept(array: npt.NDArray[Any]) -> int:
+        arrays.append(array)
+        return _address(array)
+
+    embedding_VE = network.embedding.detach().float()
+    for direction in range(architecture.num_directions):
+        layer = network.lstm(0, direction)
+        table = input_table(embedding_VE, layer.weight_ih, layer.bias)
+        packed = pack_recurrent(layer.weight_hh.detach().float().numpy())
+        model.layers[direction] = _Layer(kept(table), *(kept(array) for array in packed))
+    model.head = kept(network.head.weight.detach().float().numpy().copy())
+    model.bias = kept(network.head.bias.detach().float().numpy().copy())
+    if network.ngrams is not None:
+        model.ngrams = kept(network.ngrams.table.detach().float().numpy().copy())
+    return model, arrays
+
+
+def share(lengths_N: npt.NDArray[np.int64], threads: int) -> list[tuple[int, int]]:
+    """Parts of texts, sorted by length, of about the same number of tokens and at least `MIN_ROWS` texts.
+
+    >>> share(np.array([9] * 48), 2)
+    [(0, 24), (24, 48)]
+    """
+    num_texts = len(lengths_N)
+    parts = max(1, min(threads, num_texts // MIN_ROWS))
+    reached = np.cumsum(lengths_N + 1)
+    ends = [int(np.searchsorted(reached, reached[-1] * (part + 1) / parts)) + 1 for part in range(parts - 1)]
+    edges = [0, *ends, num_texts] if num_texts else [0, 0]
+    return [(begin, end) for begin, end in pairwise(edges) if begin < end]
+
+
+def input_table(embedding_VE: torch.Tensor, weight_GE: torch.Tensor, bias_G: torch.Tensor) -> npt.NDArray[np.float16]:
+    """What each token adds to the gates, float16 [V, H / 16, 4, 16]."""
+    hidden = len(bias_G) // GATES
+    units_411 = torch.from_numpy(GATE_UNITS).float().view(GATES, 1, 1)
+    table = aligned_empty((len(embedding_VE), hidden // LANES, GATES, LANES), np.dtype(np.float16))
+    for start in range(0, len(table), TOKENS_AT_ONCE):
+        part_VE = embedding_VE[start : start + TOKENS_AT_ONCE]
+        gates_VG = part_VE @ weight_GE.detach().float().T + bias_G.detach().float()
+        blocks = gates_VG.view(len(part_VE), GATES, hidden // LANES, LANES) * units_411
+        table[start : start + TOKENS_AT_ONCE] = blocks.transpose(1, 2).numpy()
+    return table
+
+
+def pack_recurrent(weight_GH: Floats) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int32], Floats]:
+    """Recurrent weights as integers [H / 16, H / 4, 4, 16, 4]; what their sums begin with, and the factor of each sum.
+
+    Each unit of each gate has a scale of its own: its largest weight is 127. The two last are [H / 16, 4, 16].
+    """
+    hidden = weight_GH.shape[1]
+    steps_G1 = np.maximum(np.abs(weight_GH).max(axis=1, keepdims=True), 1e-30) / MAX_WEIGHT
+    whole_GH = np.rint(weight_GH / steps_G1).astype(np.int8)
+    packed = whole_GH.reshape(GATES, hidden // LANES, LANES, hidden // 4, 4).transpose(1, 3, 0, 2, 4)
+    offsets_G = -H_ZERO * whole_GH.sum(axis=1, dtype=np.int32)
+
+    def by_block(values_G: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return aligned(values_G.reshape(GATES, hidden // LANES, LANES).transpose(1, 0, 2))
+
+    scales_G = steps_G1[:, 0] / H_SCALE * np.repeat(GATE_UNITS, hidden)
+    return aligned(packed), by_block(offsets_G), by_block(scales_G.astype(np.float32))
+
+
+def aligned(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A copy whose first byte lies on a multiple of `ALIGNMENT`."""
+    copy = aligned_empty(array.shape, array.dtype)
+    copy[...] = array
+    return copy
+
+
+def aligned_empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """An array of this shape, not filled, whose first byte lies on a multiple of `ALIGNMENT`."""
+    size = int(np.prod(shape)) * dtype.itemsize
+    room = np.empty(size + ALIGNMENT, dtype=np.uint8)
+    start = -room.ctypes.data % ALIGNMENT
+    return room[start : start + size].view(dtype).reshape(shape)
+
+
+def _address(array: npt.NDArray[Any]) -> int:
+    return array.ctypes.data

@@ -1,0 +1,1 @@
+"""Explanations of predictions: attributions, sentence scores and gate activations."""

@@ -1,0 +1,314 @@
+import asyncio
+import json
+import tracemalloc
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+import pytest
+
+import app.api.stream
+from app.api.stream import GROUP_LINES, GROUPS, MAX_LINE_BYTES
+from tests.app.conftest import POISON, FakeClassifier, app_of, serve, until
+
+pytestmark = pytest.mark.anyio
+
+
+def ndjson(*texts: Any) -> bytes:
+    return b"".join(json.dumps({"inputs": text}).encode() + b"\n" for text in texts)
+
+
+def entries(body: bytes) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in body.splitlines()]
+
+
+class Wire:
+    """One raw ASGI stream: the test decides what arrives when and how fast answers are taken."""
+
+    def __init__(self, client: httpx2.AsyncClient, query: bytes = b"") -> None:
+        self.arriving: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.received = 0
+        self.sent: list[dict[str, Any]] = []
+        self.taking = asyncio.Event()
+        self.taking.set()
+        scope = {"type": "http", "method": "POST", "path": "/predict/stream", "raw_path": b"/predict/stream"}
+        scope |= {"query_string": query, "root_path": "", "http_version": "1.1", "scheme": "http", "headers": []}
+        self.task = asyncio.create_task(app_of(client)(scope, self._receive, self._send))
+
+    async def _receive(self) -> dict[str, Any]:
+        message = await self.arriving.get()
+        self.received += 1
+        return message
+
+    async def _send(self, message: Any) -> None:
+        await self.taking.wait()
+        self.sent.append(message)
+
+    def put(self, body: bytes, *, more: bool = True) -> None:
+        self.arriving.put_nowait({"type": "http.request", "body": body, "more_body": more})
+
+    def leave(self) -> None:
+        self.arriving.put_nowait({"type": "http.disconnect"})
+
+    @property
+    def entries(self) -> list[dict[str, Any]]:
+        return entries(b"".join(message.get("body", b"") for message in self.sent))
+
+
+@asynccontextmanager
+async def wire(
+    classifier: FakeClassifier, query: bytes = b"", **settings: Any
+) -> AsyncIterator[tuple[Wire, httpx2.AsyncClient]]:
+    async with serve(classifier, **settings) as client:
+        stream = Wire(client, query)
+        try:
+            yield stream, client
+        finally:
+            classifier.gate.set()
+            stream.leave()
+            await asyncio.gather(stream.task, return_exceptions=True)
+
+
+async def settled(value: Callable[[], int]) -> int:
+    """The value once it has stopped changing."""
+    while True:
+        before = value()
+        await asyncio.sleep(0.1)
+        if value() == before:
+            return before
+
+
+async def test_a_line_in_an_entry_out_in_order(classifier: FakeClassifier) -> None:
+    texts = [f"text {i % 150}" for i in range(300)]
+    async with serve(classifier) as client:
+        response = await client.post("/predict/stream", content=ndjson(*texts))
+        single = (await client.post("/predict", json={"inputs": texts})).json()["predictions"]
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/x-ndjson"
+    assert entries(response.content) == [{"line": n, **entry} for n, entry in enumerate(single, 1)]
+
+
+async def test_bad_lines_get_errors_and_the_rest_goes_on(classifier: FakeClassifier) -> None:
+    lines = [
+        b'{"inputs": "good"}',
+        b"not json",
+        b"",
+        b'{"inputs": 3}\r',
+        b'{"inputs": "' + b"x" * MAX_LINE_BYTES + b'"}',
+        b'{"inputs": "' + POISON.encode() + b'"}',
+        b'{"inputs": "' + b"x" * 101 + b'"}',
+        b'{"inputs": "\\ud800"}',
+        b'{"inputs": "a\xff"}',
+        b'{"inputs": "a", "my private text": 1}',
+        b'{"inputs": "last without an end"}',
+    ]
+    async with serve(classifier, max_chars=100) as client:
+        response = await client.post("/predict/stream", content=b"\n".join(lines))
+    answers = entries(response.content)
+    assert [(entry["line"], entry.get("error", {}).get("type")) for entry in answers] == [
+        (1, None),
+        (2, "invalid_json"),
+        (4, "invalid_request"),
+        (5, "body_too_large"),
+        (6, "compute_error"),
+        (7, "text_too_long"),
+        (8, None),
+        (9, "invalid_json"),
+        (10, "invalid_request"),
+        (11, None),
+    ]
+    assert b"private" not in response.content
+
+
+@pytest.mark.parametrize(("query", "line", "num"), [("", "", 2), ("?top_k=1", "", 1), ("?top_k=1", ',"top_k":2', 2)])
+async def test_top_k_of_query_and_line(classifier: FakeClassifier, query: str, line: str, num: int) -> None:
+    async with serve(classifier) as client:
+        response = await client.post(f"/predict/stream{query}", content=f'{{"inputs":"a"{line}}}')
+    assert [len(entry["scores"]) for entry in entries(response.content)] == [num]
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "status"),
+    [
+        ("?model=sentiment", {}, 200),
+        ("?model=other", {}, 404),
+        ("?top_k=0", {}, 422),
+        ("?top_k=", {}, 422),
+        ("", {"Content-Encoding": "gzip"}, 415),
+        ("", {"X-Request-Timeout-Ms": "0"}, 422),
+    ],
+)
+async def test_what_is_wrong_from_the_start(
+    classifier: FakeClassifier, query: str, headers: dict[str, str], status: int
+) -> None:
+    async with serve(classifier) as client:
+        response = await client.post(f"/predict/stream{query}", content=ndjson("a"), headers=headers)
+    assert response.status_code == status
+    assert status == 200 or response.headers["content-type"] == "application/problem+json"
+
+
+async def test_empty_stream(classifier: FakeClassifier) -> None:
+    async with serve(classifier) as client:
+        response = await client.post("/predict/stream", content=b"\n\n")
+    assert (response.status_code, response.content) == (200, b"")
+
+
+async def test_each_line_is_answered_while_the_next_is_awaited(classifier: FakeClassifier) -> None:
+    async with wire(classifier) as (stream, _):
+        await until(lambda: len(stream.sent) == 1)  # the head, before anything was asked
+        stream.put(b'{"inputs": "fi')
+        stream.put(b'rst"}\n{"inputs"')
+        await until(lambda: len(stream.entries) == 1)
+        stream.put(b': "second"}', more=False)
+        await until(lambda: len(stream.entries) == 2)
+        await asyncio.wait_for(stream.task, 2)
+    assert stream.sent[-1].get("more_body", False) is False
+
+
+async def test_does_not_read_ahead_of_the_device(classifier: FakeClassifier) -> None:
+    async with wire(classifier) as (stream, _):
+        classifier.gate.clear()
+        for i in range(50):
+            stream.put(ndjson(*(f"{i} {j}" for j in range(GROUP_LINES))))
+        assert await settled(lambda: stream.received) <= GROUPS + 2
+        classifier.gate.set()
+        await until(lambda: len(stream.entries) == 50 * GROUP_LINES)
+
+
+async def test_does_not_read_ahead_of_a_client_that_takes_nothing(classifier: FakeClassifier) -> None:
+    async with wire(classifier) as (stream, _):
+        await until(lambda: len(stream.sent) == 1)
+        stream.taking.clear()
+        for i in range(50):
+            stream.put(ndjson(*(f"{i} {j}" for j in range(GROUP_LINES))))
+        assert await settled(lambda: stream.received) <= GROUPS + 3
+        stream.taking.set()
+        await until(lambda: len(stream.entries) == 50 * GROUP_LINES)
+
+
+async def test_a_client_that_takes_nothing_for_long_is_cut(
+    classifier: FakeClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app.api.stream, "STALL_S", 0.05)
+    async with wire(classifier) as (stream, _):
+        await until(lambda: len(stream.sent) == 1)
+        stream.taking.clear()
+        stream.put(ndjson("a"))
+        await asyncio.wait_for(stream.task, 2)
+    assert len(stream.sent) == 1  # no end: the server cuts the connection
+
+
+async def test_a_client_that_leaves_takes_its_work_along(classifier: FakeClassifier) -> None:
+    async with wire(classifier) as (stream, client):
+        classifier.gate.clear()
+        for i in range(3):
+            stream.put(ndjson(f"text {i}"))
+        await until(classifier.entered.is_set)
+        stream.leave()
+        await asyncio.wait_for(stream.task, 2)
+        classifier.gate.set()
+        metrics = (await client.get("/metrics")).text
+    assert 'sluice_texts_dropped_total{cause="disconnect",model="sentiment"} 3.0' in metrics
+    assert 'sluice_queue_texts{model="sentiment"} 0.0' in metrics
+    assert stream.entries == []
+
+
+async def test_waits_for_room_and_leaves_room_to_others(classifier: FakeClassifier) -> None:
+    async with wire(classifier, max_queue_texts=8, max_texts=4, max_batch_texts=4) as (stream, client):
+        classifier.gate.clear()
+        held = asyncio.create_task(client.post("/predict", json={"inputs": ["a", "b", "c", "d"]}))
+        await until(classifier.entered.is_set)
+        stream.put(ndjson("e", "f"), more=False)
+        await asyncio.sleep(0.1)
+        fitting = asyncio.create_task(client.post("/predict", json={"inputs": ["g", "h", "i", "j"]}))
+        await asyncio.sleep(0.05)
+        assert not fitting.done()  # the stream has left it the second half of the queue
+        classifier.gate.set()
+        await until(lambda: len(stream.entries) == 2)
+        assert (await held).status_code == (await fitting).status_code == 200
+    assert not [entry for entry in stream.entries if "error" in entry]
+
+
+async def test_patience_for_room_has_an_end(classifier: FakeClassifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app.api.stream, "PATIENCE_S", 0.05)
+    async with wire(classifier, max_queue_texts=4, max_texts=4, max_batch_texts=4) as (stream, client):
+        classifier.gate.clear()
+        held = asyncio.create_task(client.post("/predict", json={"inputs": ["a", "b", "c", "d"]}))
+        await until(classifier.entered.is_set)
+        stream.put(ndjson("e", 3, "f"))
+        await until(lambda: len(stream.entries) == 3)
+        classifier.gate.set()
+        assert (await held).status_code == 200
+        stream.put(ndjson("g"), more=False)
+        await until(lambda: len(stream.entries) == 4)
+    assert [entry.get("error", {}).get("type") for entry in stream.entries] == [
+        "overloaded",
+        "invalid_request",
+        "overloaded",
+        None,
+    ]
+
+
+async def test_deadline_is_each_lines(classifier: FakeClassifier) -> None:
+    async with wire(classifier, deadline_ms=50) as (stream, _):
+        classifier.gate.clear()
+        stream.put(ndjson("late"))
+        await until(lambda: len(stream.entries) == 1)
+        classifier.gate.set()
+        await asyncio.sleep(0.1)
+        stream.put(ndjson("in time"), more=False)
+        await until(lambda: len(stream.entries) == 2)
+    assert [entry.get("error", {}).get("type") for entry in stream.entries] == ["deadline_exceeded", None]
+
+
+async def test_an_unforeseen_error_cuts_the_stream(classifier: FakeClassifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    def explode(*_: Any) -> None:
+        raise ValueError
+
+    monkeypatch.setattr(app.api.stream, "begin", explode)
+    async with wire(classifier) as (stream, _):
+        stream.put(ndjson("a"))
+        with pytest.raises(ValueError, match=r"^$"):
+            await stream.task
+    assert len(stream.sent) == 1
+
+
+async def test_memory_does_not_grow_with_the_stream(classifier: FakeClassifier) -> None:
+    """A hundred thousand lines; each piece has a thousand, far more than may be under way."""
+    piece = ndjson(*(f"text {i}" for i in range(1000)))
+    peaks: list[int] = []
+
+    class Counting(Wire):
+        async def _receive(self) -> dict[str, Any]:
+            self.received += 1
+            if self.received > 100:
+                await asyncio.Event().wait()
+            if self.received % 20 == 0:
+                peaks.append(tracemalloc.get_traced_memory()[1])
+                tracemalloc.reset_peak()
+            return {"type": "http.request", "body": piece, "more_body": self.received < 100}
+
+        async def _send(self, message: Any) -> None:
+            self.num_bytes = getattr(self, "num_bytes", 0) + len(message.get("body", b""))
+
+    async with serve(classifier) as client:
+        classifier.batches = classifier.scored = Forgetful()
+        tracemalloc.start()
+        try:
+            stream = Counting(client)
+            await asyncio.wait_for(stream.task, 100)
+        finally:
+            tracemalloc.stop()
+    assert stream.num_bytes > 10_000_000
+    assert max(peaks[2:]) < 1.2 * peaks[1] + 100_000
+
+
+class Forgetful(list[Any]):
+    """Keeps nothing."""
+
+    def append(self, _item: Any) -> None:
+        pass
+
+    def extend(self, _items: Any) -> None:
+        pass

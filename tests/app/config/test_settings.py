@@ -1,0 +1,117 @@
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from app.config.settings import SHIPPED_CHECKPOINT, Settings
+from app.core.errors import SettingsError
+from app.core.plan import Plan, Source
+
+
+def test_defaults_agree_with_one_another() -> None:
+    settings = Settings.from_env({})
+    assert settings.model == {"sentiment": SHIPPED_CHECKPOINT}
+    assert (settings.host, settings.port) == ("127.0.0.1", 8000)
+    # A megabyte of one letter, escaped as JSON may, gets an answer.
+    assert settings.max_chars >= 1024 * 1024
+    assert settings.max_body_bytes >= 6 * 1024 * 1024
+
+
+def test_flags_win_over_the_environment_and_empty_variables_are_not_set() -> None:
+    environ = {"SLUICE_PORT": "1", "SLUICE_MAX_TEXTS": "7", "SLUICE_HOST": "", "PATH": "/bin"}
+    settings = Settings.from_env(environ, {"port": "2"})
+    assert (settings.port, settings.max_texts, settings.host) == (2, 7, "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("value", "models"),
+    [
+        ("a=/x", {"a": Path("/x")}),
+        ("a=/x, b=/y=z", {"a": Path("/x"), "b": Path("/y=z")}),
+        ("/models/tweets-v2", {"tweets-v2": Path("/models/tweets-v2")}),
+    ],
+)
+def test_models_by_name_path_or_folder(value: str, models: dict[str, Path]) -> None:
+    settings = Settings.from_env({"SLUICE_MODEL": value})
+    assert settings.model == models
+    assert list(settings.model) == list(models)
+
+
+@pytest.mark.parametrize(
+    ("environ", "sentence"),
+    [
+        ({"SLUICE_PROT": "1"}, "SLUICE_PROT is not a setting"),
+        ({"SLUICE_port": "1"}, "SLUICE_port is not a setting"),
+        ({"SLUICE_PORT": "80 80"}, "--port (SLUICE_PORT): input should be a valid integer"),
+        ({"SLUICE_PORT": "99999"}, "--port (SLUICE_PORT): input should be less than"),
+        ({"SLUICE_DEVICE": "tpu"}, "--device (SLUICE_DEVICE): must be auto, cpu, cuda or cuda:N"),
+        ({"SLUICE_DTYPE": "int4"}, "--dtype (SLUICE_DTYPE): input should be 'auto', 'float32', 'bfloat16' or 'int8'"),
+        ({"SLUICE_THREADS": "0"}, "--threads (SLUICE_THREADS): input should be greater than"),
+        ({"SLUICE_MODEL": "a=/x,a=/y"}, "the name a is given twice"),
+        ({"SLUICE_MODEL": "bad name=/x"}, "'bad name' cannot name a model"),
+        ({"SLUICE_MODEL": " , "}, "there must be at least one model"),
+        ({"SLUICE_MAX_TEXTS": "5000"}, "max_texts (5000) is more than max_queue_texts (4096)"),
+        ({"SLUICE_MAX_BATCH_TEXTS": "5000"}, "max_batch_texts (5000) is more than max_queue_texts (4096)"),
+        ({"SLUICE_MAX_QUEUE_TOKENS": "9"}, "max_batch_tokens (16384) is more than max_queue_tokens (9)"),
+        ({"SLUICE_MAX_BODY_BYTES": "2048"}, "max_chars (2000000) is more than max_body_bytes (2048)"),
+        ({"SLUICE_CORS_ORIGIN": "example.org"}, "'example.org' is not an origin such as https://example.org"),
+        ({"SLUICE_CORS_ORIGIN": "https://example.org/"}, "without a path"),
+        ({"SLUICE_CORS_ORIGIN": "*,https://example.org"}, "* stands for every origin, and others are named beside it"),
+        ({"SLUICE_TRUSTED_PROXY": "proxy"}, "--trusted-proxy (SLUICE_TRUSTED_PROXY): not an address or a network"),
+        ({"SLUICE_TRUSTED_PROXY": "10.0.0.1/8"}, "not an address or a network"),
+        ({"SLUICE_ROOT_PATH": "api/"}, "must begin with a slash and not end with one"),
+        ({"SLUICE_MAX_CONNECTIONS": "0"}, "--max-connections (SLUICE_MAX_CONNECTIONS): input should be greater than"),
+    ],
+)
+def test_wrong_settings_are_one_sentence(environ: dict[str, str], sentence: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        Settings.from_env(environ)
+    assert sentence in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_variables_of_kubernetes_are_left_alone() -> None:
+    of_kubernetes = {"SLUICE_SERVICE_HOST": "10.0.0.1", "SLUICE_PORT_8000_TCP": "tcp://10.0.0.1:8000"}
+    of_training = {"SLUICE_DATA": "data"}
+    assert Settings.from_env(of_kubernetes | of_training) == Settings()
+
+
+def test_settings_are_frozen_and_closed() -> None:
+    settings = Settings()
+    with pytest.raises(ValidationError):
+        settings.port = 1  # type: ignore[misc]
+    unknown: dict[str, Any] = {"prot": 1}
+    with pytest.raises(ValidationError):
+        Settings(**unknown)
+
+
+def test_a_second_version_beside_a_model() -> None:
+    environ = {"SLUICE_MODEL": "a=/x,b=/y,c=/z", "SLUICE_CANARY": "a=/x@2@0.25", "SLUICE_SHADOW": "c=/w@1"}
+    plans = Settings.from_env(environ).plans
+    assert plans == {
+        "a": Plan(Source("/x"), Source("/x@2"), share=0.25),
+        "b": Plan(Source("/y")),
+        "c": Plan(Source("/z"), Source("/w"), share=1.0, shadow=True),
+    }
+
+
+@pytest.mark.parametrize(
+    ("environ", "sentence"),
+    [
+        ({"SLUICE_CANARY": "sentiment=/x"}, "must be NAME=PATH@SHARE, with a share from 0 to 1 such as 0.1"),
+        ({"SLUICE_CANARY": "sentiment=/x@1.1"}, "must be NAME=PATH@SHARE"),
+        ({"SLUICE_SHADOW": "sentiment=/x@nan"}, "must be NAME=PATH@SHARE"),
+        ({"SLUICE_SHADOW": "/x@0.1"}, "must be NAME=PATH@SHARE"),
+        ({"SLUICE_SHADOW": "other=/x@0.1"}, "there is no model other that a second version could stand beside"),
+        (
+            {"SLUICE_SHADOW": "sentiment=/x@0.1", "SLUICE_CANARY": "sentiment=/x@0.1"},
+            "sentiment can have a canary or a shadow, not both",
+        ),
+        ({"SLUICE_MODELS_FOLDER": "/no/such/folder"}, "path does not point to a directory"),
+    ],
+)
+def test_second_versions_that_cannot_be(environ: dict[str, str], sentence: str) -> None:
+    with pytest.raises(SettingsError, match=re.escape(sentence)):
+        Settings.from_env(environ)

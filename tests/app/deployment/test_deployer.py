@@ -1,0 +1,377 @@
+"""Models exchanged while requests go on: what takes over, what stays, and what is refused."""
+
+import asyncio
+import dataclasses
+import gc
+import json
+import logging
+import os
+import shutil
+import weakref
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+
+from app.core.errors import ServiceError
+from app.core.plan import Plan, Source
+from app.core.shared import Board
+from app.deployment.deployer import Keeper
+from app.deployment.registry import Models
+from app.main import create_app
+from model.checkpoint import FILES, save_checkpoint
+from model.folder import DIGESTS
+from tests.app.conftest import FakeClassifier, app_of, make_settings, running, until
+from tests.conftest import make_checkpoint
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A checkpoint folder that a test may change."""
+    save_checkpoint(tmp_path / "tiny", make_checkpoint(seed=0))
+    return tmp_path / "tiny"
+
+
+@asynccontextmanager
+async def serving(folder: Path, **settings: Any) -> AsyncIterator[httpx2.AsyncClient]:
+    """A ready server of a real checkpoint."""
+    app = create_app(make_settings(model={"tiny": folder}, dtype="float32", **settings))
+    async with running(app) as client:
+        await until(lambda: app.state.models.ready)
+        yield client
+
+
+@asynccontextmanager
+async def faked(classifiers: dict[str, FakeClassifier], **settings: Any) -> AsyncIterator[httpx2.AsyncClient]:
+    """A ready server of classifiers that the test may exchange."""
+    app = create_app(make_settings(**settings), classifiers)
+    async with running(app) as client:
+        await until(lambda: app.state.models.ready)
+        yield client
+
+
+def models_of(client: httpx2.AsyncClient) -> Models:
+    models: Models = app_of(client).state.models
+    return models
+
+
+async def reload(client: httpx2.AsyncClient) -> None:
+    keeper: Keeper = app_of(client).state.keeper
+    await keeper._reload(insist=True)
+
+
+async def ask(client: httpx2.AsyncClient, text: str = "a good film", **fields: Any) -> dict[str, Any]:
+    response = await client.post("/predict", json={"inputs": text, **fields})
+    assert response.status_code == 200
+    answer: dict[str, Any] = response.json()
+    assert response.headers["x-model-version"] == answer["version"]
+    return answer
+
+
+async def test_another_version_takes_over_and_the_same_changes_nothing(folder: Path) -> None:
+    async with serving(folder) as client:
+        before = await ask(client)
+        served = models_of(client).get("tiny")
+        await reload(client)
+        assert models_of(client).get("tiny") is served
+        version = save_checkpoint(folder, make_checkpoint(seed=1))
+        await reload(client)
+        after = await ask(client)
+        metrics = (await client.get("/metrics")).text
+    assert after["version"] == version != before["version"]
+    assert after["predictions"] != before["predictions"]
+    assert 'sluice_reloads_total{model="tiny",outcome="loaded"} 1.0' in metrics
+    assert f'sluice_version_requests_total{{model="tiny",version="{version}"}} 1.0' in metrics
+    assert f'sluice_model_info{{device="cpu",dtype="float32",model="tiny",version="{version}"}} 1.0' in metrics
+    assert f'version="{before["version"]}"}} 1.0' in metrics  # what it has counted stays
+    assert metrics.count("sluice_model_info{") == 1
+
+
+def _truncated(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def _altered(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-2] + b"~\n")
+
+
+def _without_digest(path: Path) -> None:
+    lines = (path.parent / DIGESTS).read_text().splitlines(keepends=True)
+    (path.parent / DIGESTS).write_text("".join(line for line in lines if path.name not in line))
+
+
+DAMAGES: list[Callable[[Path], None]] = [Path.unlink, _truncated, _altered, _without_digest]
+
+
+async def test_a_checkpoint_damaged_in_any_file_changes_nothing_and_says_why(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    good = tmp_path / "good"
+    save_checkpoint(good, make_checkpoint(seed=1))
+    failure = None
+    async with serving(folder) as client:
+        before = await ask(client)
+        for damage in DAMAGES:
+            for name in FILES:
+                shutil.rmtree(folder)
+                shutil.copytree(good, folder)
+                damage(folder / name)
+                await reload(client)
+                assert await ask(client) == before
+                failure = (await client.get("/models/tiny")).json()["last_failure"]
+                assert failure["detail"].startswith(f"{DIGESTS if damage is _without_digest else name}: ")
+        assert str(folder) not in json.dumps(failure)
+        assert str(folder) in str(caplog.records[-1].__dict__["cause"])
+        assert (await client.get("/health/ready")).status_code == 200
+        refused = f'sluice_reloads_total{{model="tiny",outcome="refused"}} {len(DAMAGES) * len(FILES)}.0'
+        assert refused in (await client.get("/metrics")).text
+        shutil.rmtree(folder)
+        await reload(client)
+        assert await ask(client) == before
+        shutil.copytree(good, folder)
+        await reload(client)
+        card = (await client.get("/models/tiny")).json()
+    assert card["last_failure"] is None
+    assert card["version"] != before["version"]
+
+
+async def test_a_checkpoint_exchanged_while_it_is_read_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(folder) as client:
+        before = await ask(client)
+        save_checkpoint(folder, make_checkpoint(seed=1))
+        read = Path.read_bytes
+
+        def read_and_exchange(path: Path) -> bytes:
+            content = read(path)
+            if path.name == "config.json":
+                save_checkpoint(folder, make_checkpoint(seed=2))
+            return content
+
+        monkeypatch.setattr(Path, "read_bytes", read_and_exchange)
+        await reload(client)
+        monkeypatch.undo()
+        assert await ask(client) == before
+        detail = (await client.get("/models/tiny")).json()["last_failure"]["detail"]
+        assert detail.startswith("model.safetensors: is not the file that was saved")
+        await reload(client)
+        assert (await ask(client))["version"] != before["version"]
+
+
+async def test_what_is_in_flight_is_finished_by_the_old_version(classifier: FakeClassifier) -> None:
+    newer = FakeClassifier()
+    newer.version = "ba9876543210"
+    classifiers = {"sentiment": classifier}
+    async with faked(classifiers) as client:
+        classifier.gate.clear()
+        held = asyncio.create_task(ask(client, "in flight"))
+        await until(classifier.entered.is_set)
+        classifiers["sentiment"] = newer
+        await reload(client)
+        card = (await client.get("/models/sentiment")).json()
+        assert [version["role"] for version in card["versions"]] == ["primary", "retiring"]
+        assert not held.done()
+        classifier.gate.set()  # the device is shared: the new version waits for its turn
+        assert (await ask(client))["version"] == newer.version
+        assert (await held)["version"] == classifier.version
+        await until(lambda: not models_of(client).retiring("sentiment"))
+
+
+async def test_a_stream_is_finished_by_the_version_that_it_began_with(classifier: FakeClassifier) -> None:
+    newer = FakeClassifier()
+    newer.version = "ba9876543210"
+    classifiers = {"sentiment": classifier}
+    reloaded = asyncio.Event()
+
+    async def lines() -> AsyncIterator[bytes]:
+        yield b'{"inputs": "a"}\n'
+        await reloaded.wait()
+        yield b'{"inputs": "b"}\n'
+
+    async with faked(classifiers) as client:
+        answering = asyncio.create_task(client.post("/predict/stream", content=lines()))
+        await until(classifier.entered.is_set)
+        classifiers["sentiment"] = newer
+        await reload(client)
+        await asyncio.sleep(0.1)  # longer than a version without work stays
+        assert len(models_of(client).retiring("sentiment")) == 1
+        reloaded.set()
+        answer = await answering
+        await until(lambda: not models_of(client).retiring("sentiment"))
+    assert answer.headers["x-model-version"] == classifier.version
+    scores = [json.loads(line)["scores"] for line in answer.text.splitlines()]
+    assert [max(s["score"] for s in each if s["label"] == "positive") for each in scores] == [
+        classifier.positive("a"),
+        classifier.positive("b"),
+    ]
+
+
+async def test_a_replaced_classifier_is_freed_without_the_collector(folder: Path) -> None:
+    async with serving(folder) as client:
+        await ask(client)
+        gone = weakref.ref(models_of(client).get("tiny").classifier)
+        save_checkpoint(folder, make_checkpoint(seed=1))
+        gc.disable()  # what was frozen at the start is never looked at again
+        try:
+            await reload(client)
+            await until(lambda: gone() is None)
+        finally:
+            gc.enable()
+
+
+async def test_folders_are_watched_and_half_a_copy_is_told_once(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    copy = tmp_path / "copy"
+    version = save_checkpoint(copy, make_checkpoint(seed=1))
+    async with serving(folder, watch_s=0.02) as client:
+        before = await ask(client)
+        caplog.set_level(logging.ERROR, "app.deployment.deployer")
+        shutil.copy(copy / DIGESTS, folder)
+        await until(lambda: bool(models_of(client).refusals))
+        for _ in range(4):
+            (folder / "config.json").touch()  # so that it is tried again
+            await asyncio.sleep(0.05)
+        assert await ask(client) == before
+        assert len(caplog.records) == 1
+        for name in FILES:
+            shutil.copy(copy / name, folder)
+        await until(lambda: models_of(client).get("tiny").version == version)
+        assert not models_of(client).refusals
+
+
+async def test_what_was_refused_is_not_loaded_again_and_again(classifier: FakeClassifier) -> None:
+    broken = FakeClassifier()
+    broken.version = "ba9876543210"
+    broken.max_tokens = 1 << 20
+    classifiers = {"sentiment": classifier}
+    async with faked(classifiers, watch_s=0.01) as client:
+        classifiers["sentiment"] = broken
+        await until(lambda: bool(models_of(client).refusals))
+        refusal = models_of(client).refusals["sentiment"]
+        assert "its longest text would not fit into a batch" in refusal.detail
+        await asyncio.sleep(0.1)
+        assert models_of(client).refusals["sentiment"] is refusal
+        assert (await ask(client))["version"] == classifier.version
+
+
+async def test_a_canary_answers_its_share_and_says_so(folder: Path, tmp_path: Path) -> None:
+    version = save_checkpoint(tmp_path / "second", make_checkpoint(seed=1))
+    async with serving(folder, canary=f"tiny={tmp_path / 'second'}@0.5") as client:
+        answers = [await ask(client) for _ in range(100)]
+        first = models_of(client).line("tiny").primary.version
+        card = (await client.get("/models/tiny")).json()
+        metadata = (await client.get("/v2/models/tiny")).json()
+        body = {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["a good film"]}]}
+        by_version = {
+            wanted: (await client.post(f"/v2/models/tiny/versions/{wanted}/infer", json=body)).json()
+            for wanted in (first, version)
+        }
+        unknown = await client.post("/v2/models/tiny/versions/000000000000/infer", json=body)
+        metrics = (await client.get("/metrics")).text
+    counts = {known: sum(answer["version"] == known for answer in answers) for known in (first, version)}
+    assert sum(counts.values()) == 100
+    assert 20 <= counts[version] <= 80  # outside of it once in 10^10 runs
+    for known in counts:
+        of_it = [answer["predictions"][0]["scores"] for answer in answers if answer["version"] == known]
+        assert all(scores == of_it[0] for scores in of_it)
+        assert by_version[known]["model_version"] == known
+    assert [(v["version"], v["role"], v["share"]) for v in card["versions"]] == [
+        (first, "primary", 0.5),
+        (version, "canary", 0.5),
+    ]
+    assert metadata["versions"] == [first, version]
+    assert unknown.status_code == 404
+    assert f'sluice_version_texts_total{{model="tiny",version="{version}"}} {counts[version] + 1}.0' in metrics
+    assert f'sluice_version_share{{model="tiny",version="{version}"}} 0.5' in metrics
+
+
+async def test_a_canary_that_is_broken_gets_no_requests(folder: Path, tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "second", make_checkpoint(seed=1))
+    async with serving(folder, canary=f"tiny={tmp_path / 'second'}@1") as client:
+        line = models_of(client).line("tiny")
+        assert line.candidate is not None
+        line.candidate.batcher._give_up("broken", RuntimeError())
+        assert (await ask(client))["version"] == line.primary.version
+        assert (await client.get("/health/ready")).status_code == 200
+
+
+async def test_versions_side_by_side_must_have_the_same_labels(folder: Path, tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "other", make_checkpoint(labels=("bad", "good")))
+    app = create_app(make_settings(model={"tiny": folder}, shadow=f"tiny={tmp_path / 'other'}@1"))
+    async with running(app):
+        await until(lambda: app.state.models.failure is not None)
+    assert str(app.state.models.failure) == "The versions of tiny side by side have different labels."
+
+
+async def test_what_a_checkpoint_says_of_itself_counts(folder: Path) -> None:
+    async with serving(folder) as client:
+        checkpoint = make_checkpoint(seed=0)
+        cooler = checkpoint.config.model_copy(update={"temperature": 3.0})
+        before = await ask(client)
+        save_checkpoint(folder, dataclasses.replace(checkpoint, config=cooler))
+        await reload(client)
+        after = await ask(client)
+    assert after["version"] != before["version"]
+    assert after["predictions"][0]["score"] < before["predictions"][0]["score"]
+
+
+def _of_several(folder: Path, board: Path, index: int, loaded: list[int]) -> FastAPI:
+    board.mkdir(exist_ok=True)
+    settings = make_settings(model={"tiny": folder}, dtype="float32")
+    return create_app(settings, board=Board(board, loaded, index))
+
+
+async def test_processes_follow_each_other_and_one_that_comes_later_too(folder: Path, tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "second", make_checkpoint(seed=1))
+    board, loaded = tmp_path / "board", [0, 0, 1]
+    one, two, late = (_of_several(folder, board, index, loaded) for index in range(3))
+    async with running(one), running(two):
+        await until(lambda: bool(one.state.models.ready and two.state.models.ready))
+        await one.state.keeper.change("other", lambda _: Plan(Source(str(tmp_path / "second"))))
+        await until(lambda: two.state.models.names == ["tiny", "other"])
+        async with running(late):
+            await until(lambda: bool(late.state.models.ready))
+            assert late.state.models.names == ["tiny", "other"]
+        await two.state.keeper.change("other", lambda _: None)
+        await until(lambda: one.state.models.names == ["tiny"])
+
+        # One that cannot follow now does so when it can.
+        Board(board, loaded, 0).publish("new", Plan(Source(str(tmp_path / "new"))), {})
+        await until(lambda: "new" in one.state.models.refusals and "new" in two.state.models.refusals)
+        assert one.state.models.ready
+        save_checkpoint(tmp_path / "new", make_checkpoint(seed=2))
+        await until(lambda: "new" in one.state.models.lines and "new" in two.state.models.lines)
+
+
+async def test_a_change_that_the_others_cannot_be_told_is_refused(folder: Path, tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "second", make_checkpoint(seed=1))
+    app = _of_several(folder, tmp_path / "board", 0, [0])
+    (tmp_path / "board" / "plans.partial").symlink_to("/dev/full")
+    async with running(app):
+        await until(lambda: bool(app.state.models.ready))
+        before = app.state.keeper.plans
+        with pytest.raises(ServiceError, match=r"No space left on device\. Nothing has changed"):
+            await app.state.keeper.change("tiny", lambda _: Plan(Source(str(tmp_path / "second"))))
+        assert app.state.keeper.plans == before
+        assert app.state.models.get("tiny").version == before["tiny"].primary.version
+
+
+def test_a_full_disk_is_told_once_and_once_more_when_it_was_not_full_between(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    board, partial = Board(tmp_path, [0], 0), tmp_path / f"{os.getpid()}.partial"
+    for _ in range(2):
+        partial.symlink_to("/dev/full")
+        board.write({"eggs": []}, {})
+        board.write({"eggs": []}, {})
+        partial.unlink()
+        board.write({"eggs": []}, {})
+    assert [record.__dict__["cause"] for record in caplog.records] == ["No space left on device"] * 2

@@ -1,0 +1,132 @@
+"""A second version that gets copies: nobody waits for it, and its disagreements are counted."""
+
+import asyncio
+import re
+from typing import Any
+
+import httpx2
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from app.deployment.registry import Models
+from app.deployment.shadow import MAX_TEXTS
+from tests.app.conftest import POISON, FakeClassifier, app_of, serve, until
+
+pytestmark = pytest.mark.anyio
+
+
+class Second(FakeClassifier):
+    """Takes the other label for texts of two words; computes elsewhere, so that a test can hold it."""
+
+    version = "ba9876543210"
+    device = "elsewhere"
+
+    def score(self, batch: Any) -> npt.NDArray[np.float32]:
+        rows = super().score(batch)
+        turned = np.array([encoded.num_tokens == 2 for encoded in batch])
+        return np.where(turned[:, None], rows[:, ::-1], rows)
+
+
+def _shadow(client: httpx2.AsyncClient, second: FakeClassifier, share: float = 1.0) -> Models:
+    models: Models = app_of(client).state.models
+    models.install("sentiment", models.get(None).classifier, second, share=share, shadow=True)
+    return models
+
+
+async def _outcomes(client: httpx2.AsyncClient) -> dict[str, float]:
+    text = (await client.get("/metrics")).text
+    return {
+        name: float(n) for name, n in re.findall(r'shadow_texts_total\{.*outcome="(\w+)".*\} (\S+)', text) if n != "0.0"
+    }
+
+
+async def _counted(client: httpx2.AsyncClient, num_texts: float) -> dict[str, float]:
+    """The outcomes, once so many texts have one."""
+    async with asyncio.timeout(5):
+        while sum((outcomes := await _outcomes(client)).values()) < num_texts:  # noqa: ASYNC110  # a metric sets no asyncio.Event
+            await asyncio.sleep(0.01)
+    return outcomes
+
+
+async def test_agreement_is_counted_by_text(classifier: FakeClassifier) -> None:
+    async with serve(classifier) as client:
+        _shadow(client, Second())
+        answer = (await client.post("/predict", json={"inputs": ["one", "two words", "now three words"]})).json()
+        assert await _counted(client, 3) == {"agreed": 2, "disagreed": 1}
+        metrics = (await client.get("/metrics")).text
+        card = (await client.get("/models/sentiment")).json()
+    assert answer["version"] == classifier.version
+    # Copies are not requests.
+    assert 'sluice_texts_total{model="sentiment"} 3.0' in metrics
+    assert [(v["role"], v["share"]) for v in card["versions"]] == [("primary", 1.0), ("shadow", 1.0)]
+
+
+async def test_nobody_waits_for_a_shadow_and_what_is_too_much_is_dropped(classifier: FakeClassifier) -> None:
+    second = Second()
+    async with serve(classifier) as client:
+        _shadow(client, second)
+        second.gate.clear()
+        first = await client.post("/predict", json={"inputs": "held"})
+        await until(second.entered.is_set)
+        rest = await client.post("/predict", json={"inputs": [f"w{i}" for i in range(MAX_TEXTS + 5)]})
+        assert (first.status_code, rest.status_code) == (200, 200)
+        second.gate.set()
+        assert await _counted(client, MAX_TEXTS + 6) == {"agreed": MAX_TEXTS, "dropped": 6}
+
+
+async def test_nothing_is_copied_while_the_primary_is_busy(classifier: FakeClassifier) -> None:
+    async with serve(classifier, max_batch_texts=2) as client:
+        _shadow(client, Second())
+        classifier.gate.clear()
+        waiting = [asyncio.create_task(client.post("/predict", json={"inputs": [f"a{i}", f"b{i}"]})) for i in range(3)]
+        models: Models = app_of(client).state.models
+        await until(lambda: models.get(None).batcher.admission.texts == 6)
+        classifier.gate.set()
+        await asyncio.gather(*waiting)
+        assert await _counted(client, 6) == {"agreed": 2, "dropped": 4}
+
+
+async def test_a_shadow_that_fails_or_is_broken_disturbs_nobody(classifier: FakeClassifier) -> None:
+    second = Second()
+    async with serve(classifier) as client:
+        models = _shadow(client, second)
+        failing = await client.post("/predict", json={"inputs": ["fine", POISON]})
+        assert "error" in failing.json()["predictions"][1]
+        assert await _counted(client, 1) == {"agreed": 1}  # there is nothing to compare a failure with
+        second.gate = None  # type: ignore[assignment]
+        await client.post("/predict", json={"inputs": "a"})
+        assert await _counted(client, 2) == {"agreed": 1, "failed": 1}
+        candidate = models.line(None).candidate
+        assert candidate is not None
+        candidate.batcher._give_up("broken", RuntimeError())
+        assert (await client.post("/predict", json={"inputs": "a"})).status_code == 200
+        assert await _counted(client, 3) == {"agreed": 1, "failed": 1, "dropped": 1}
+        assert (await client.get("/health/live")).status_code == 200
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.0, {}), (1.0, {"agreed": 1.0})])
+async def test_the_share_of_requests_that_is_copied(
+    classifier: FakeClassifier, share: float, expected: dict[str, float]
+) -> None:
+    async with serve(classifier) as client:
+        _shadow(client, Second(), share)
+        await client.post("/predict", json={"inputs": "a"})
+        await asyncio.sleep(0.1)
+        assert await _outcomes(client) == expected
+
+
+async def test_a_shadow_becomes_a_canary_without_being_loaded_again(classifier: FakeClassifier) -> None:
+    second = Second()
+    async with serve(classifier) as client:
+        models = _shadow(client, second)
+        models.install("sentiment", classifier, second, share=1.0)
+        answer = (await client.post("/predict", json={"inputs": "a"})).json()
+        assert answer["version"] == second.version
+        assert models.line(None).primary.batcher.mirror is None
+        models.install("sentiment", second)
+        await until(lambda: not models.retiring("sentiment"))
+        answer = (await client.post("/predict", json={"inputs": "a"})).json()
+        metrics = (await client.get("/metrics")).text
+    assert answer["version"] == second.version
+    assert 'sluice_version_requests_total{model="sentiment",version="ba9876543210"} 2.0' in metrics

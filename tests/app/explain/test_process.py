@@ -1,0 +1,97 @@
+"""The process that explains below real servers: that it follows their models, and that none outlives them."""
+
+import os
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from model.checkpoint import save_checkpoint
+from tests.app.process.test_server import process, wait_ready, wait_until
+from tests.app.process.test_workers import pids
+from tests.conftest import make_checkpoint
+
+TEXT = "A good film. Don't miss it!"
+
+
+def explain(url: str, inputs: object = TEXT, **fields: object) -> httpx2.Response:
+    return httpx2.post(f"{url}/explain", json={"inputs": inputs, **fields}, timeout=60)
+
+
+def children(pid: int) -> set[int]:
+    """Processes that explain below this one."""
+    try:
+        found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        # Any thread may have started it.
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            found += (task / "children").read_text().split()
+        return {int(child) for child in found if b"app.explain.worker" in Path(f"/proc/{child}/cmdline").read_bytes()}
+    except FileNotFoundError:
+        return set()
+
+
+def runs(pid: int) -> bool:
+    path = Path(f"/proc/{pid}/stat")
+    return path.exists() and path.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_it_explains_the_version_that_is_served_and_says_if_it_cannot(tmp_path: Path) -> None:
+    folder = tmp_path / "tiny"
+    first = save_checkpoint(folder, make_checkpoint(seed=0))
+    with process(tmp_path / "log", "--model", str(folder)) as (server, url):
+        wait_ready(url)
+        shutil.copytree(folder, tmp_path / "kept")
+        second = save_checkpoint(folder, make_checkpoint(seed=1))
+        early = explain(url)  # the first version is served, and nobody has opened it for explaining yet
+        assert early.status_code == 503
+        assert "its folder holds another one by now" in early.json()["detail"]
+        server.send_signal(signal.SIGHUP)
+        wait_until(lambda: _served(url) == second)
+        answers = [explain(url).json()]
+        save_checkpoint(folder, make_checkpoint(seed=0))
+        answers.append(explain(url).json())  # what it has opened it can go on explaining
+        server.send_signal(signal.SIGHUP)
+        wait_until(lambda: _served(url) == first)
+        answers.append(explain(url).json())
+        predicted = httpx2.post(f"{url}/predict", json={"inputs": TEXT}).json()["predictions"][0]
+    assert [answer["version"] for answer in answers] == [second, second, first]
+    scores = [answer["explanations"][0]["score"] for answer in answers]
+    assert scores[0] == scores[1] != scores[2]
+    assert scores[2] == pytest.approx(predicted["score"], abs=1e-4)
+
+
+def _served(url: str) -> Any:
+    return httpx2.get(f"{url}/models/tiny").json()["version"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_none_outlives_its_server(tiny_checkpoint: Path, tmp_path: Path, number: signal.Signals) -> None:
+    with process(tmp_path / "log", "--model", str(tiny_checkpoint), "--drain-delay-s", "0") as (server, url):
+        wait_ready(url)
+        assert explain(url).status_code == 200
+        (child,) = children(server.pid)
+        if number == signal.SIGINT:
+            os.kill(child, number)  # it is the server's to end, which may have requests to finish
+            assert explain(url).status_code == 200
+            assert children(server.pid) == {child}
+        server.send_signal(number)
+        assert server.wait(30) == (-number if number == signal.SIGKILL else 0)
+        wait_until(lambda: not runs(child))
+
+
+def test_each_worker_has_its_own_and_a_worker_that_is_killed_leaves_none(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    with process(tmp_path / "log", "--model", str(tiny_checkpoint), "--workers", "2") as (server, url):
+        wait_ready(url)
+        wait_until(lambda: explain(url).status_code == 200 and all(children(pid) for pid in pids(server)))
+        victim = min(pids(server))
+        (child,) = children(victim)
+        os.kill(victim, signal.SIGKILL)
+        wait_until(lambda: not runs(child))
+        assert explain(url).status_code == 200
+        others = {child for pid in pids(server) for child in children(pid)}
+        server.kill()
+        server.wait()
+        wait_until(lambda: not any(runs(pid) for pid in others))

@@ -1,0 +1,124 @@
+"""What the process that explains does with one question after another, and what passes between it and the server."""
+
+import asyncio
+import logging
+import queue
+import socket
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from app.explain.wire import Ask, Reply, pack, read, receive
+from app.explain.worker import Answers, serve
+from model.explain.explanation import Explanation, Unexplained
+from tests.app.explain.explain_fake import VERSION, FakeExplainer, opened
+
+
+def ask(text: str = "a b", **fields: object) -> Ask:
+    values = {"path": "/models/a", "version": VERSION, "keep": [], "max_tokens": 8, "text": text}
+    values |= {"label": None, "occlusion": True, "sentences": False, "gates": False, "units": []}
+    return msgspec.convert(values | fields, Ask)
+
+
+class Opener:
+    """Opens folders named after the version in them, and notes which."""
+
+    def __init__(self) -> None:
+        self.opened: list[str] = []
+
+    def __call__(self, path: Path) -> FakeExplainer:
+        self.opened.append(path.name)
+        explainer = FakeExplainer()
+        explainer.version = path.name
+        return explainer
+
+
+def test_a_version_is_opened_once_and_forgotten_when_it_is_served_no_more() -> None:
+    opener = Opener()
+    answers = Answers(opener)
+    for version, keep in (("a", "a"), ("a", "a"), ("b", "ab"), ("a", "ab"), ("b", "b"), ("a", "b"), ("b", "b")):
+        reply, _ = answers.answer(ask(path=f"/models/{version}", version=version, keep=list(keep)))
+        assert reply.about == "text"
+    # The last a was asked for by a request that had begun before it went.
+    assert opener.opened == ["a", "b", "a"]
+
+
+def test_another_version_is_refused_and_not_kept() -> None:
+    opener = Opener()
+    answers = Answers(opener)
+    for _ in range(2):
+        reply, body = answers.answer(ask(path="/models/b", version="a"))
+        assert (reply.about, body) == ("model", b"")
+        assert reply.detail.startswith("This version of the model cannot be explained: its folder holds another one")
+    assert opener.opened == ["b", "b"]
+
+
+@pytest.mark.parametrize(
+    ("question", "reply"),
+    [
+        (ask("a b"), Reply(tokens=2)),
+        (ask("a b", max_tokens=1), Reply(tokens=2, error_type="text_too_long")),
+        (ask("a " * 17, max_tokens=99), Reply(tokens=17, error_type="text_too_long")),  # the explainer's own limit
+        (ask("poison CANARY"), Reply(error_type="compute_error")),
+        (ask(units=[4]), Reply("call", detail="A unit is from 0 to 3.")),
+    ],
+)
+def test_whatever_happens_is_an_answer(question: Ask, reply: Reply, caplog: pytest.LogCaptureFixture) -> None:
+    found, body = Answers(opened).answer(question)
+    assert found == reply
+    if reply.about == "text":
+        kind = Unexplained if reply.error_type else Explanation
+        assert isinstance(msgspec.json.decode(body, type=kind), kind)
+    assert b"CANARY" not in body
+    assert not any("CANARY" in record.getMessage() for record in caplog.records)
+
+
+def test_what_was_not_foreseen_while_opening_is_logged_with_its_place(caplog: pytest.LogCaptureFixture) -> None:
+    reply, _ = Answers(opened).answer(ask(path="/models/unforeseen"))
+    assert reply.about == "model"
+    (record,) = caplog.records
+    assert (record.levelno, record.exc_info is not None) == (logging.ERROR, True)
+    assert "nobody thought of this" not in reply.detail
+
+
+def test_it_greets_answers_and_leaves_when_the_server_is_gone() -> None:
+    ours, theirs = socket.socketpair()
+    left: queue.SimpleQueue[int] = queue.SimpleQueue()
+    threading.Thread(target=serve, args=(theirs, opened, left.put), daemon=True).start()
+    with ours.makefile("rb") as file:
+        assert read(file, Reply) == (Reply(), b"")
+        for text in ("a b", "a"):
+            ours.sendall(pack(ask(text)))
+        answers = [read(file, Reply) for _ in range(2)]
+    assert [answer[0].tokens for answer in answers if answer is not None] == [2, 1]
+    ours.close()
+    assert left.get(timeout=5) == 0
+
+
+@pytest.mark.parametrize("cut", [0, 3, 8, 12, -1])
+def test_half_a_message_is_the_end(cut: int) -> None:
+    whole = pack(Reply(tokens=3), b"body")
+    ours, theirs = socket.socketpair()
+    with ours, theirs, theirs.makefile("rb") as file:
+        ours.sendall(whole + whole[:cut])
+        ours.shutdown(socket.SHUT_WR)
+        assert read(file, Reply) == (Reply(tokens=3), b"body")
+        assert read(file, Reply) is None
+
+
+async def _received(content: bytes, count: int) -> Sequence[tuple[Reply, bytes]]:
+    reader = asyncio.StreamReader()
+    reader.feed_data(content)
+    reader.feed_eof()
+    return [await receive(reader, Reply) for _ in range(count)]
+
+
+def test_the_server_reads_the_same() -> None:
+    large = b"x" * 1_000_000
+    content = pack(Reply(tokens=1), large) + pack(Reply("call", detail="é"))
+    assert asyncio.run(_received(content, 2)) == [(Reply(tokens=1), large), (Reply("call", detail="é"), b"")]
+    with pytest.raises(EOFError):
+        asyncio.run(_received(content, 3))

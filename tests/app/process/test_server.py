@@ -1,0 +1,159 @@
+"""The server as a process of its own, on a real port, with a real checkpoint."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from app.core.errors import SettingsError
+from app.main import create_app
+from app.process.server import Server, listen, run
+from tests.app.conftest import FakeClassifier, make_settings, until
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@contextmanager
+def process(log: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A running server and its address; its log goes to a file."""
+    command = [sys.executable, "-m", "app", "serve", "--port", "0", "--threads", "1", *arguments]
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("SLUICE_")}
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(command, cwd=ROOT, env=environ, stdout=output, stderr=subprocess.STDOUT) as server,
+    ):
+        try:
+            deadline = time.monotonic() + 30
+            while b"listening" not in log.read_bytes():
+                assert server.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            yield server, json.loads(log.read_text().splitlines()[0])["url"]
+        finally:
+            server.kill()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Waits half a minute at most."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def wait_ready(url: str) -> None:
+    deadline = time.monotonic() + 60
+    while httpx2.get(f"{url}/health/ready", timeout=30).status_code != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_serves_a_checkpoint_and_leaves_on_sigterm(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with process(log, "--model", f"tiny={tiny_checkpoint}", "--drain-delay-s", "3") as (server, url):
+        assert httpx2.get(f"{url}/health/live").status_code == 200
+        wait_ready(url)
+        answer = httpx2.post(f"{url}/predict", content=b'{"inputs":["a good film","\\ud800",""]}').json()
+        assert answer["model"] == "tiny"
+        assert [set(entry) for entry in answer["predictions"]] == [
+            {"label", "score", "scores", "tokens", "truncated"}
+        ] * 3
+        assert sum(entry["score"] for entry in answer["predictions"][0]["scores"]) == pytest.approx(1, abs=2e-6)
+
+        server.send_signal(signal.SIGTERM)
+        time.sleep(0.1)
+        assert httpx2.get(f"{url}/health/ready").status_code == 503
+        assert httpx2.post(f"{url}/predict", json={"inputs": "still here"}).status_code == 200
+        assert server.wait(20) == 0
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert {line["route"] for line in lines if line["message"] == "request"} == {
+        "/health/live",
+        "/health/ready",
+        "/predict",
+    }
+
+
+def test_second_signal_leaves_at_once(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    with process(tmp_path / "log", "--model", str(tiny_checkpoint), "--drain-delay-s", "60") as (server, url):
+        assert httpx2.get(f"{url}/health/live").status_code == 200
+        server.send_signal(signal.SIGTERM)
+        # Two signals that nobody has heeded yet are one.
+        wait_until(lambda: "shutting down" in httpx2.get(f"{url}/health/ready").text)
+        assert server.poll() is None
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(30) == -signal.SIGTERM
+
+
+def test_port_in_use_is_a_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(SettingsError, match=f"Cannot listen on 127.0.0.1 port {port}: Address already in use"):
+            listen(make_settings(port=port))
+
+
+def test_large_blocks_go_back_before_the_first_request(
+    monkeypatch: pytest.MonkeyPatch, classifier: FakeClassifier
+) -> None:
+    happened: list[str] = []
+    monkeypatch.setattr("app.process.server.return_large", lambda: happened.append("large blocks go back"))
+    monkeypatch.setattr(Server, "run", lambda *_, **__: happened.append("serves"))
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(signal, "pthread_sigmask", lambda *_: None)
+    settings = make_settings(port=0)
+    with listen(settings) as sock:
+        run(create_app(settings, {"sentiment": classifier}), settings, sock)
+    assert happened == ["large blocks go back", "serves"]
+
+
+@pytest.mark.anyio
+async def test_drain_finishes_what_is_in_flight(classifier: FakeClassifier) -> None:
+    settings = make_settings(port=0, drain_delay_s=0.0)
+    app = create_app(settings, {"sentiment": classifier})
+    server, sock = Server(app, settings), listen(settings)
+    url = f"http://127.0.0.1:{sock.getsockname()[1]}"
+    before = {sig: signal.getsignal(sig) for sig in (signal.SIGINT, signal.SIGTERM)}
+    serving = asyncio.create_task(server.serve(sockets=[sock]))
+    try:
+        await until(lambda: app.state.models.ready)
+        async with httpx2.AsyncClient(base_url=url) as client:
+            classifier.gate.clear()
+            held = asyncio.create_task(client.post("/predict", json={"inputs": "in flight"}))
+            await until(classifier.entered.is_set)
+            os.kill(os.getpid(), signal.SIGTERM)
+            await until(lambda: server.should_exit)
+            await asyncio.sleep(0.2)
+            assert not held.done()
+            classifier.gate.set()
+            assert (await held).json()["predictions"][0]["tokens"] == 2
+        await asyncio.wait_for(serving, 5)
+    finally:
+        for sig, handler in before.items():
+            signal.signal(sig, handler)
+
+
+@pytest.mark.anyio
+async def test_patience_has_an_end(classifier: FakeClassifier) -> None:
+    settings = make_settings(port=0, drain_delay_s=0.0, drain_timeout_s=0)
+    app = create_app(settings, {"sentiment": classifier})
+    server, sock = Server(app, settings), listen(settings)
+    serving = asyncio.create_task(server.serve(sockets=[sock]))
+    await until(lambda: app.state.models.ready)
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{sock.getsockname()[1]}") as client:
+        classifier.gate.clear()
+        held = asyncio.create_task(client.post("/predict", json={"inputs": "in flight"}))
+        await until(classifier.entered.is_set)
+        server.should_exit = True
+        response = await asyncio.wait_for(held, 5)
+        classifier.gate.set()
+    await asyncio.wait_for(serving, 5)
+    assert (response.status_code, response.json()["detail"]) == (503, "The server is shutting down.")

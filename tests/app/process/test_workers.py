@@ -1,0 +1,130 @@
+"""Several processes behind one socket: real ones, which are killed, and which fail."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx2
+
+from app.core.shared import Board, tell_restarts
+from tests.app.process.test_server import ROOT, process, wait_ready, wait_until
+
+
+def pids(server: subprocess.Popen[bytes]) -> set[int]:
+    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+    commands = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
+    return {pid for pid, command in commands.items() if b"spawn_main" in command}
+
+
+def _predict(url: str) -> int:
+    # A new connection each time: any worker may take it.
+    status: int = httpx2.post(f"{url}/predict", json={"inputs": "a good film"}, timeout=30).status_code
+    return status
+
+
+def _text(url: str) -> str:
+    return httpx2.get(f"{url}/metrics", timeout=30).text
+
+
+def _value(url: str, name: str) -> float:
+    found = re.search(rf"^{re.escape(name)} (\S+)$", _text(url), re.MULTILINE)
+    assert found is not None
+    return float(found[1])
+
+
+def test_workers_share_the_work_and_one_that_dies_is_replaced(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    arguments = ("--model", f"tiny={tiny_checkpoint}", "--workers", "2", "--drain-delay-s", "0")
+    with process(tmp_path / "log", *arguments) as (server, url):
+        wait_ready(url)
+        first = pids(server)
+        assert len(first) == 2
+        assert [_predict(url) for _ in range(20)] == [200] * 20
+        texts = 'sluice_texts_total{model="tiny"}'
+        requests = 'sluice_http_requests_total{method="POST",route="/predict",status="200"}'
+        wait_until(lambda: _value(url, requests) == 20)  # what another worker counted is a second old
+        assert _value(url, texts) == 20
+        assert _value(url, "sluice_workers") == 2
+
+        victim = min(first)
+        os.kill(victim, signal.SIGKILL)
+        wait_until(lambda: len(pids(server) - {victim}) == 2)
+        assert pids(server) - first
+        # The new one takes connections only when it is warm: none is refused.
+        assert [_predict(url) for _ in range(20)] == [200] * 20
+        wait_until(lambda: _value(url, texts) == 40)
+        wait_until(lambda: _value(url, "sluice_workers") == 2)
+        assert _value(url, "sluice_worker_restarts_total") == 1
+        # Whichever worker answered, and whether it is still there: each request is in each figure once.
+        assert _value(url, requests) == 40
+        for stage in ("read", "compute", "respond"):
+            assert _value(url, f'sluice_stage_seconds_count{{model="tiny",stage="{stage}"}}') == 40
+        assert _value(url, 'sluice_text_tokens_sum{model="tiny"}') == _value(url, 'sluice_tokens_total{model="tiny"}')
+        given = re.findall(r"^sluice_predictions_total\{.*\} (\S+)$", _text(url), re.MULTILINE)
+        assert sum(map(float, given)) == 40
+
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(30) == 0
+
+
+def test_a_checkpoint_that_cannot_be_loaded_ends_all(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "app", "serve", "--port", "0", "--workers", "2", "--model", str(tmp_path / "none")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "Error: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_workers_leave_when_their_parent_is_gone(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    with process(tmp_path / "log", "--model", str(tiny_checkpoint), "--workers", "2") as (server, url):
+        wait_ready(url)
+        workers = pids(server)
+        server.kill()
+        server.wait()
+        wait_until(lambda: not any(_runs(pid) for pid in workers))
+
+
+def _runs(pid: int) -> bool:
+    path = Path(f"/proc/{pid}/stat")
+    return path.exists() and path.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_the_counts_of_the_dead_remain_and_their_gauges_do_not(tmp_path: Path) -> None:
+    board = Board(tmp_path, [0, 0], 1)
+    with subprocess.Popen(["sleep", "60"]) as other:
+        left = {"counts": {"eggs": [[[], [3]]]}, "gauges": {"awake": [[[], [1]]]}}
+        (tmp_path / f"{other.pid}.json").write_text(json.dumps(left))
+        board.write({"eggs": [((), [1.0])]}, {})
+        assert [set(snapshot) for snapshot in board.others()] == [{"eggs", "awake"}]
+        other.kill()
+    assert json.loads(json.dumps(board.others())) == [{"eggs": [[[], [3]]]}]
+
+
+def test_the_parent_tells_how_many_it_has_replaced(tmp_path: Path) -> None:
+    tell_restarts(tmp_path / "gone", 1)  # as where nothing can be written: that is no reason to fall
+    tell_restarts(tmp_path, 1)
+    tell_restarts(tmp_path, 2)
+    parent = tmp_path / f"{os.getpid()}.json"
+    parent.rename(tmp_path / "1.json")  # so that it is another process's
+    assert json.dumps(Board(tmp_path, [1], 0).others()) == '[{"sluice_worker_restarts": [[[], [2.0]]]}]'
+
+
+def test_ready_once_all_have_loaded(tmp_path: Path) -> None:
+    loaded = [0, 0]
+    first, second = Board(tmp_path, loaded, 0), Board(tmp_path, loaded, 1)
+    first.note_loaded()
+    assert not first.all_loaded()
+    second.note_loaded()
+    assert first.all_loaded()
+
+
+def test_workers_leave_when_their_parent_went_before_they_had_begun(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    with process(tmp_path / "log", "--model", str(tiny_checkpoint), "--workers", "2") as (server, _):
+        wait_until(lambda: len(pids(server)) == 2)
+        workers = pids(server)
+        server.kill()
+        server.wait()
+        wait_until(lambda: not any(_runs(pid) for pid in workers))

@@ -1,0 +1,60 @@
+"""What is counted, what several processes add up to, and what Prometheus reads of it."""
+
+from functools import partial
+
+import pytest
+
+from app.telemetry.counters import Histogram, Tallies
+
+
+def _two() -> tuple[Tallies, Tallies]:
+    both = []
+    for amount in (2.0, 5.0):
+        tallies = Tallies()
+        tallies.counter("eggs", "Laid.", "hen").of("a").inc(amount)
+        seconds = tallies.histogram("nap_seconds", "Slept.", bounds=(0.125, 1)).of()
+        for value in (0.125, 0.125, amount):
+            seconds.observe(value)
+        tallies.gauge("awake", "Now.").of().watch = partial(float, amount)
+        tallies.gauge("sober", "All of them.", combine=min).of().watch = partial(float, amount)
+        both.append(tallies)
+    return both[0], both[1]
+
+
+def test_processes_add_up() -> None:
+    one, other = _two()
+    text = one.render([one.snapshot(), other.snapshot()]).decode()
+    for line in (
+        'eggs_total{hen="a"} 7.0',
+        'nap_seconds_bucket{le="0.125"} 4.0',
+        'nap_seconds_bucket{le="1.0"} 4.0',
+        'nap_seconds_bucket{le="+Inf"} 6.0',
+        "nap_seconds_count 6.0",
+        "nap_seconds_sum 7.5",
+        "awake 7.0",
+        "sober 2.0",
+    ):
+        assert line in text.splitlines()
+
+
+def test_labels_that_only_one_process_has() -> None:
+    one, other = _two()
+    snapshot = other.snapshot()
+    snapshot["eggs"] = [(("b",), [3.0])]
+    text = one.render([one.snapshot(), snapshot]).decode()
+    assert 'eggs_total{hen="a"} 2.0' in text
+    assert 'eggs_total{hen="b"} 3.0' in text
+
+
+def test_what_remains_of_a_process() -> None:
+    one, _ = _two()
+    counts, gauges = one.split(one.snapshot())
+    assert set(counts) == {"eggs", "nap_seconds"}
+    assert set(gauges) == {"awake", "sober"}
+
+
+@pytest.mark.parametrize(("value", "bucket"), [(0, 0), (1, 0), (1.5, 1), (2, 1), (9, 2)])
+def test_a_bound_belongs_to_the_bucket_below_it(value: float, bucket: int) -> None:
+    histogram = Histogram((1, 2))
+    histogram.observe(value)
+    assert histogram.read()[1:] == [float(place == bucket) for place in range(3)]

@@ -1,0 +1,195 @@
+"""The engine gives what the network gives, nearly; and where there is none, the network answers."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from model.batch import Ids, pad
+from model.classifier import Classifier
+from model.config import Architecture
+from model.engine import build
+from model.engine import cpu as engine
+from model.engine.build import build as build_library
+from model.engine.cpu import GATES, H_ZERO, LANES, Engine, library, pack_recurrent, share, unfit
+from model.errors import ConfigError
+from model.network import LstmClassifier
+from tests.conftest import make_checkpoint
+from training.data.contrast.draw import GRAMMARS, draw_sentences
+
+SHIPPED = Path(__file__).parents[3] / "checkpoints" / "sentiment"
+COMMON = Architecture(vocab_size=50, embedding_dim=8, hidden_size=32)
+
+runs_here = pytest.mark.skipif((reason := unfit(COMMON)) is not None, reason=f"no engine here: {reason}")
+
+
+def _network(seed: int = 0, spread: float = 0.3, **shape: Any) -> LstmClassifier:
+    torch.manual_seed(seed)
+    network = LstmClassifier(COMMON.model_copy(update=shape), 3)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.copy_(torch.randn_like(parameter) * spread)
+        for direction in range(network.architecture.num_directions):
+            # Of spectral radius 1: with a larger one any two implementations drift apart, as any chaos does.
+            network.lstm(0, direction).weight_hh.div_(spread * network.architecture.hidden_size**0.5)
+    return network.eval()
+
+
+def _rows(*lengths: int) -> list[Ids]:
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, 50, length).astype(np.int32) for length in lengths]
+
+
+def _reference(network: LstmClassifier, rows: list[Ids]) -> np.ndarray:
+    batch = pad(rows)
+    logits: np.ndarray = network(batch.ids_TB, batch.lengths_B).detach().numpy()
+    return logits
+
+
+def _probabilities(logits: np.ndarray) -> np.ndarray:
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    quotient: np.ndarray = exponentials / exponentials.sum(axis=1, keepdims=True)
+    return quotient
+
+
+LENGTHS = (5, 0, 1, 40, 3, *range(2, 60), 7, 7)
+
+
+@runs_here
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {},
+        {"bidirectional": False},
+        {"pooling": "max"},
+        {"pooling": "mean"},
+        {"pooling": "last"},
+        {"hidden_size": 16},
+        {"hidden_size": 112},
+        {"ngram_buckets": 64, "ngram_order": 3},
+    ],
+    ids=str,
+)
+def test_it_gives_what_the_network_gives(shape: dict[str, Any]) -> None:
+    network, rows = _network(**shape), _rows(*LENGTHS)
+    ours, reference = _probabilities(Engine(network).logits(rows)), _probabilities(_reference(network, rows))
+    assert np.abs(ours - reference).max() < 0.02
+    assert np.abs(ours - reference).mean() < 0.004
+
+
+@runs_here
+def test_it_is_right_to_half_precision_where_nothing_is_rounded() -> None:
+    """Recurrent weights of zero leave the looked-up gates, the cells and the pooling."""
+    network, rows = _network(), _rows(*LENGTHS)
+    with torch.no_grad():
+        for direction in (0, 1):
+            network.lstm(0, direction).weight_hh.zero_()
+    np.testing.assert_allclose(Engine(network).logits(rows), _reference(network, rows), atol=5e-3)
+
+
+@runs_here
+def test_weights_far_too_large_stay_finite() -> None:
+    network, rows = _network(spread=30.0), _rows(*LENGTHS)
+    with torch.no_grad():
+        network.head.weight.div_(1000)
+        network.head.bias.zero_()
+    ours = Engine(network).logits(rows)
+    assert np.isfinite(ours).all()
+    assert np.abs(ours - _reference(network, rows)).mean() < 0.05
+
+
+@runs_here
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_a_text_gives_the_same_alone_and_in_any_batch(threads: int) -> None:
+    network, rows = _network(ngram_buckets=64), _rows(*LENGTHS)
+    together = Engine(network, threads=threads).logits(rows)
+    alone = Engine(network)
+    np.testing.assert_allclose(together, np.concatenate([alone.logits([row]) for row in rows]), rtol=0, atol=1e-6)
+
+
+@runs_here
+def test_no_texts_and_texts_without_tokens() -> None:
+    network = _network()
+    assert Engine(network).logits([]).shape == (0, 3)
+    np.testing.assert_allclose(Engine(network).logits(_rows(0))[0], network.head.bias.detach().numpy())
+
+
+@runs_here
+def test_the_shipped_checkpoint_moves_no_probability_by_two_hundredths() -> None:
+    texts = [text for name in GRAMMARS for text, _ in draw_sentences(GRAMMARS[name], 1500, seed=3)]
+    fast, exact = Classifier.load(SHIPPED, device="cpu", dtype="int8"), Classifier.load(SHIPPED, device="cpu")
+    assert (fast.dtype, exact.dtype) == ("int8", "float32")
+    ours, reference = fast.predict(texts), exact.predict(texts)
+    assert np.abs(ours - reference).max() <= 0.02
+    assert (ours.argmax(1) != reference.argmax(1)).mean() < 0.002  # some of these sentences are near a half
+
+
+def test_packed_weights_are_the_weights_in_their_places() -> None:
+    weights = np.random.default_rng(0).normal(size=(GATES * 32, 32)).astype(np.float32)
+    packed, offsets, scales = pack_recurrent(weights)
+    assert packed.dtype == np.int8
+    assert offsets.dtype == np.int32
+    assert packed.ctypes.data % 64 == offsets.ctypes.data % 64 == scales.ctypes.data % 64 == 0
+    gate, unit, source = 2, 19, 13
+    row = weights[gate * 32 + unit]
+    place = (unit // LANES, gate, unit % LANES)
+    assert packed[place[0], source // 4, gate, place[2], source % 4] == np.rint(row[source] / np.abs(row).max() * 127)
+    unit_of_gate = -2 * np.log2(np.e)  # that of the cell's input, gate 2
+    assert scales[place] * 127 * 127 == pytest.approx(np.abs(row).max() * unit_of_gate, rel=1e-6)
+    assert offsets[place] == -H_ZERO * int(np.rint(row / np.abs(row).max() * 127).sum())
+
+
+@pytest.mark.parametrize(("num_texts", "threads"), [(0, 2), (1, 4), (47, 2), (48, 2), (1000, 3), (5000, 8)])
+def test_the_parts_hold_every_text_once(num_texts: int, threads: int) -> None:
+    lengths = np.sort(np.random.default_rng(0).integers(0, 300, num_texts))[::-1].copy()
+    parts = share(lengths, threads)
+    assert [row for begin, end in parts for row in range(begin, end)] == list(range(num_texts))
+    assert len(parts) <= threads
+
+
+@pytest.mark.parametrize(
+    "shape", [{"cell": "gru"}, {"num_layers": 2}, {"conv_width": 3}, {"pooling": "attention"}, {"hidden_size": 20}]
+)
+def test_other_networks_are_left_to_pytorch(shape: dict[str, Any]) -> None:
+    assert unfit(COMMON.model_copy(update=shape)) is not None
+
+
+@pytest.fixture
+def unbuilt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    monkeypatch.setattr(engine, "LIBRARY", tmp_path / "libengine.so")
+    library.cache_clear()
+    yield
+    library.cache_clear()
+
+
+@pytest.mark.usefixtures("unbuilt")
+def test_without_the_library_pytorch_answers() -> None:
+    checkpoint = make_checkpoint()
+    assert Classifier(checkpoint, device="cpu", dtype="auto").dtype == "float32"
+    with pytest.raises(ConfigError, match=r"int8 is not to be had here: its library has not been built"):
+        Classifier(checkpoint, device="cpu", dtype="int8")
+    with pytest.raises(ValueError, match="no engine"):
+        Engine(_network())
+
+
+@pytest.mark.usefixtures("unbuilt")
+def test_a_library_that_cannot_be_loaded_is_none(tmp_path: Path) -> None:
+    (tmp_path / "libengine.so").write_bytes(b"not a library")
+    reason = unfit(COMMON)
+    assert reason is not None
+    assert "AVX-512" in reason
+
+
+def test_building_says_what_happened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(build, "LIBRARY", tmp_path / "libengine.so")
+    monkeypatch.setattr("model.engine.build.shutil.which", lambda _: None)
+    monkeypatch.delenv("CXX", raising=False)
+    assert "no C++ compiler" in build_library()
+    monkeypatch.setenv("CXX", "false")
+    assert "false failed" in build_library()
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr("model.engine.build.platform.machine", lambda: "aarch64")
+    assert "not for aarch64" in build_library()

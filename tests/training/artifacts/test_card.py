@@ -1,0 +1,104 @@
+import pytest
+
+from tests.training.evaluation.test_report import evaluation
+from training.artifacts.card import write_card
+from training.artifacts.record import Calibration, Effort, Record
+from training.data.corpus import DataFile
+from training.evaluation.evaluate import Evaluation
+
+RECORD = Record(
+    name="reviews",
+    created="2026-01-02T03:04:05+00:00",
+    task="single_label",
+    recipe=None,
+    command="python -m training train --train a.csv --output reviews",
+    seed=0,
+    evaluations={"validation": evaluation(("no", "ye|s"))},
+    training_accuracy=0.9,
+    calibration=Calibration(temperature=1.25, ece_before=0.05, ece_after=0.01, nll_before=0.5, nll_after=0.4),
+    num_parameters=1_234_567,
+    vocab_size=8000,
+    effort=Effort(
+        seconds=3725.0,
+        tokens_per_s=65_432.1,
+        steps=100,
+        epochs=2.0,
+        best_epoch=1.5,
+        device="cpu",
+        threads=2,
+        machine="Some CPU, 2 cores",
+        history=[],
+    ),
+    data={"train": DataFile(file="a|b.csv", sha256="12ab", rows=1200, labels={"no": 1, "yes": 3})},
+    source="",
+    licence="",
+    warnings=["the model has collapsed"],
+    config={"metric": "macro_f1", "tokenizer.max_tokens": 256},
+    code={"version": "0.1.0", "commit": None},
+    libraries={"torch": "2.13.0"},
+)
+
+
+def test_the_card_without_a_test_set() -> None:
+    card = write_card(RECORD)
+    for line in (
+        "# reviews",
+        "Gives a text exactly one of 2 labels: `no`, `ye|s`.",
+        "| accuracy | 0.7500 [95% 0.2500 to 1.0000] |",
+        "figures are flattered; no test set was given.",
+        "| ye\\|s | 1.0000 | 0.6667 | 0.8000 | 3 |",
+        "| train | a\\|b.csv | 1,200 | `12ab` |",
+        "Licence of the data: not recorded.",
+        "- Found in this run: the model has collapsed.",
+        RECORD.command,
+        "in 1:02:05 on cpu (Some CPU, 2 cores; threads: 2)",
+        "Sluice 0.1.0; torch 2.13.0.",
+    ):
+        assert line in card, line
+
+
+@pytest.mark.parametrize(
+    ("update", "words"),
+    [
+        (
+            {"rows": 500, "apart": True},
+            "fitted on 500 validation texts, which had no part in choosing the weights: ECE",
+        ),
+        (
+            {"rows": 50},
+            "fitted on 50 validation texts, too few to part them: the same took part in choosing the weights",
+        ),
+        ({}, "fitted on validation: ECE 0.0500 before, 0.0100 after"),
+        ({"macro_f1_before": 0.25, "macro_f1_after": 0.375}, "macro-F1 0.2500 with 1/2 for all, 0.3750 with these"),
+    ],
+)
+def test_the_card_says_what_the_temperature_was_fitted_on(update: dict[str, object], words: str) -> None:
+    calibration = RECORD.calibration.model_copy(update=update)
+    assert words in write_card(RECORD.model_copy(update={"calibration": calibration}))
+
+
+def test_a_test_set_a_source_and_a_commit_are_named() -> None:
+    more: Evaluation = evaluation()
+    record = RECORD.model_copy(
+        update={
+            "evaluations": RECORD.evaluations | {"test": more},
+            "source": "example.org",
+            "licence": "CC BY 4.0",
+            "code": {"version": "0.1.0", "commit": "abc1234"},
+        }
+    )
+    card = write_card(record)
+    for line in ("| | validation | test |", "test was read once", "example.org", "CC BY 4.0", "(abc1234)"):
+        assert line in card, line
+    assert "label (test)" in card
+    assert "label (validation)" not in card
+
+
+def test_each_further_test_has_a_row() -> None:
+    card = write_card(
+        RECORD.model_copy(update={"evaluations": {**RECORD.evaluations, "films": evaluation(("no", "ye|s"))}})
+    )
+    (row,) = [line for line in card.splitlines() if line.startswith("| films |")]
+    assert row.count("|") == 6
+    assert "test was read once" in card
+    assert "test set |" not in write_card(RECORD)

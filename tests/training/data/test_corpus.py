@@ -1,0 +1,104 @@
+import hashlib
+from pathlib import Path
+
+import pytest
+
+import training.data.corpus
+from training.data.config import DataConfig
+from training.data.corpus import Corpus, read_corpus, shown_path
+from training.errors import DataError, UsageError
+
+TRAIN = [(f"text number {i}", "ab"[i % 2]) for i in range(40)]
+
+
+def write(path: Path, rows: list[tuple[str, str]]) -> str:
+    path.write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in rows), encoding="utf-8")
+    return str(path)
+
+
+def read(root: Path, **files: str | None) -> Corpus:
+    return read_corpus(DataConfig.model_validate(files), seed=0, data_root=root)
+
+
+def test_roles_and_their_digests(tmp_path: Path) -> None:
+    corpus = read(
+        tmp_path, train=write(tmp_path / "train.csv", TRAIN), test=write(tmp_path / "test.csv", [("new", "b")])
+    )
+    assert corpus.labels == ("a", "b")
+    assert {role: file.rows for role, file in corpus.files.items()} == {"train": 36, "validation": 4, "test": 1}
+    assert corpus.files["test"].labels == {"a": 0, "b": 1}
+    assert corpus.files["test"].sha256 == hashlib.sha256((tmp_path / "test.csv").read_bytes()).hexdigest()
+    assert corpus.files["validation"].file == "train.csv"
+    assert list(corpus.held_out) == ["validation", "test"]
+    assert corpus.warnings == ["no test text has the label(s) a"]
+
+
+def test_what_is_wrong_with_the_data_is_said(tmp_path: Path) -> None:
+    train = [*TRAIN, ("Text NUMBER 1!", "a"), ("  ", "a"), ("odd", "rare")]
+    corpus = read(
+        tmp_path,
+        train=write(tmp_path / "train.csv", train),
+        validation=write(tmp_path / "validation.csv", [("text-number-3", "b"), ("other", "a")]),
+    )
+    assert corpus.warnings == [
+        (
+            "1 of 2 validation texts are also in the training set (case and punctuation aside): "
+            "validation scores flatter the model"
+        ),
+        "no validation text has the label(s) rare",
+        "2 training texts stand in the set more than once with different labels",
+        "1 training texts are empty",
+        "label(s) with fewer than 10 training texts: rare (1)",
+    ]
+
+
+@pytest.mark.parametrize("role", ["validation", "test"])
+def test_a_label_that_training_lacks_is_refused(tmp_path: Path, role: str) -> None:
+    other = write(tmp_path / "other.csv", [("x", "a"), ("y", "c")])
+    with pytest.raises(DataError, match=r"other\.csv, row 2 \(line 3\), column 'label': label 'c' is unknown"):
+        read(tmp_path, **{"train": write(tmp_path / "train.csv", TRAIN), role: other})
+
+
+def test_one_label_and_lists_of_labels_do_not_mix(tmp_path: Path) -> None:
+    lists = tmp_path / "lists.jsonl"
+    lists.write_text('{"text": "x", "label": ["a"]}\n', encoding="utf-8")
+    with pytest.raises(DataError, match=r"has lists of labels, but .* has one label a text"):
+        read(tmp_path, train=write(tmp_path / "train.csv", TRAIN), validation=str(lists))
+
+
+def test_a_missing_public_file_says_where_to_get_it(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"get it from example.org, or say where it is with --data-root"):
+        read(tmp_path, train=str(tmp_path / "none.parquet"), source="example.org")
+    with pytest.raises(UsageError, match="give --train FILE"):
+        read(tmp_path)
+
+
+def test_published_paths_hold_nothing_of_the_machine(tmp_path: Path) -> None:
+    assert shown_path(tmp_path / "data" / "set" / "a.csv", tmp_path / "data") == "set/a.csv"
+    assert shown_path(tmp_path / "a.csv", tmp_path / "data") == "a.csv"
+
+
+def test_enough_validation_texts_are_parted_and_few_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [(f"other {i // 2}", "ab"[i // 2 % 2]) for i in range(24)]
+    files = {"train": write(tmp_path / "train.csv", TRAIN), "validation": write(tmp_path / "validation.csv", rows)}
+    whole = read(tmp_path, **files)
+    assert whole.stopping is whole.calibration is whole.validation
+
+    monkeypatch.setattr(training.data.corpus, "ENOUGH_TO_HALVE", 24)
+    halves = read(tmp_path, **files)
+    stopping, calibration = halves.stopping, halves.calibration
+    assert sorted(stopping.texts + calibration.texts) == sorted(whole.validation.texts)
+    assert not set(stopping.texts) & set(calibration.texts)
+    assert stopping.counts() == calibration.counts() == {"a": 6, "b": 6}
+    assert halves.validation.texts == whole.validation.texts
+    assert read(tmp_path, **files).calibration.texts == calibration.texts
+
+
+def test_further_tests_have_names_of_their_own(tmp_path: Path) -> None:
+    films = write(tmp_path / "films.csv", [("new", "a"), ("text number 1", "b")])
+    config = DataConfig(train=write(tmp_path / "train.csv", TRAIN), tests={"films": films})
+    corpus = read_corpus(config, seed=0, data_root=tmp_path)
+    assert list(corpus.held_out) == ["validation", "films"]
+    assert corpus.files["films"].file == "films.csv"
+    warning = next(w for w in corpus.warnings if "films" in w)
+    assert warning.startswith("1 of 2 films texts are also in the training set")

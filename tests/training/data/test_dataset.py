@@ -1,0 +1,117 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from training.data.dataset import Dataset, encode_labels, label_names, read_dataset
+from training.errors import DataError, Row
+
+
+def read(path: Path) -> Dataset:
+    return read_dataset(path, text_column="text", label_column="label")
+
+
+def jsonl(path: Path, labels: list[object], texts: list[object] | None = None) -> Path:
+    texts = texts if texts is not None else [f"text {i}" for i in range(len(labels))]
+    rows = [json.dumps({"text": text, "label": label}) for text, label in zip(texts, labels, strict=True)]
+    path.write_text("\n".join(rows), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        ([10, 2, 2, -1], ("-1", "2", "10")),
+        ([True, False], ("false", "true")),
+        ([1.0, 0.0, 1], ("0", "1")),
+        (["b", " a ", "b"], ("a", "b")),
+        ([0.5, 1.5], ("0.5", "1.5")),
+        (["2", "10", "x"], ("10", "2", "x")),
+    ],
+)
+def test_labels_of_any_type_become_names_in_a_stable_order(
+    tmp_path: Path, labels: list[object], names: tuple[str, ...]
+) -> None:
+    assert label_names(read(jsonl(tmp_path / "a.jsonl", labels))) == names
+    assert label_names(read(jsonl(tmp_path / "b.jsonl", labels[::-1]))) == names
+
+
+def test_targets_of_single_labels(tmp_path: Path) -> None:
+    dataset = read(jsonl(tmp_path / "a.jsonl", ["b", "a", "b"]))
+    assert dataset.task == "single_label"
+    targets = encode_labels(dataset, ("a", "b"))
+    assert targets.dtype == np.int64
+    assert targets.tolist() == [1, 0, 1]
+
+
+def test_lists_make_it_multi_label(tmp_path: Path) -> None:
+    dataset = read(jsonl(tmp_path / "a.jsonl", [["b", "a", "b"], [], ["c"]]))
+    assert (dataset.task, dataset.labels) == ("multi_label", [("b", "a"), (), ("c",)])
+    targets = encode_labels(dataset, ("a", "b", "c"))
+    assert targets.dtype == np.float32
+    assert targets.tolist() == [[1, 1, 0], [0, 0, 0], [0, 0, 1]]
+
+
+def test_lists_from_parquet_and_csv(tmp_path: Path) -> None:
+    pyarrow.parquet.write_table(
+        pyarrow.table({"text": ["x", "y"], "label": [["a", "b"], ["b"]]}), tmp_path / "a.parquet"
+    )
+    (tmp_path / "a.csv").write_text('text,label\nx,"[""a"", ""b""]"\ny,"[""b""]"\n', encoding="utf-8")
+    for name in ("a.parquet", "a.csv"):
+        assert read(tmp_path / name).labels == [("a", "b"), ("b",)]
+
+
+@pytest.mark.parametrize(
+    ("labels", "row", "cause"),
+    [
+        (["a", None], 2, "the label is missing"),
+        (["a", "  "], 2, "the label is missing"),
+        ([1.0, float("nan")], 2, "the label is missing"),
+        ([["a"], None], 2, "no list of labels, as other rows have"),
+        (["a", ["b"]], 1, "no list of labels, as other rows have"),
+        ([["a"], ["b", None]], 2, "the label is missing"),
+        (["a", {"b": 1}], 2, "dict where a label is due"),
+        (["[1]", "[1"], 2, "not a JSON array of labels"),
+    ],
+)
+def test_unusable_labels_are_named(tmp_path: Path, labels: list[object], row: int, cause: str) -> None:
+    path = jsonl(tmp_path / "a.jsonl", labels)
+    with pytest.raises(DataError) as caught:
+        read(path)
+    assert cause in caught.value.cause
+    assert str(caught.value).startswith(f"{path}, row {row} (line {row}), column 'label': ")
+
+
+def test_texts_are_text_or_numbers(tmp_path: Path) -> None:
+    assert read(jsonl(tmp_path / "a.jsonl", ["a", "b", "a"], ["x", 5, ""])).texts == ["x", "5", ""]
+    for text in (None, float("nan"), True, ["x"]):
+        with pytest.raises(DataError, match=r"row 1 .*column 'text'"):
+            read(jsonl(tmp_path / "b.jsonl", ["a"], [text]))
+
+
+def test_no_rows(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,label\n", encoding="utf-8")
+    with pytest.raises(DataError, match="has no rows"):
+        read(tmp_path / "a.csv")
+
+
+def test_one_label_cannot_be_learned(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="1 distinct label"):
+        label_names(read(jsonl(tmp_path / "a.jsonl", ["a", "a"])))
+    assert label_names(read(jsonl(tmp_path / "b.jsonl", [["a"], []]))) == ("a",)
+
+
+def test_an_unknown_label_is_named_with_its_row(tmp_path: Path) -> None:
+    dataset = read(jsonl(tmp_path / "a.jsonl", ["a", "z"]))
+    with pytest.raises(DataError, match="label 'z' is unknown; the training set has 'a', 'b'") as caught:
+        encode_labels(dataset, ("a", "b"))
+    assert caught.value.row == Row(2, 2)
+
+
+def test_take_keeps_rows_and_texts_together(tmp_path: Path) -> None:
+    part = read(jsonl(tmp_path / "a.jsonl", ["a", "b", "c"])).take([2, 0])
+    assert (part.texts, part.labels) == (["text 2", "text 0"], [("c",), ("a",)])
+    assert [row.number for row in part.rows] == [3, 1]

@@ -1,0 +1,51 @@
+"""Mixing keeps each text once and keeps test texts out."""
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+
+from training.__main__ import main
+from training.data.mix import mix
+from training.errors import UsageError
+
+
+def _csv(path: Path, *rows: tuple[str, str]) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("text,label\n" + "".join(f'"{text}",{label}\n' for text, label in rows))
+    return path
+
+
+def test_each_text_once_and_none_of_the_test(tmp_path: Path) -> None:
+    first = _csv(tmp_path / "a" / "train.csv", ("Good!", "pos"), ("good", "pos"), ("Bad", "neg"), ("So so", "neg"))
+    second = _csv(tmp_path / "b" / "train.csv", ("GOOD", "pos"), ("fine", "pos"), ("so, so", "pos"), ("seen", "neg"))
+    test = _csv(tmp_path / "b" / "test.csv", ("Seen.", "neg"))
+    reports = mix([first, second], tmp_path / "mix.parquet", without=[test], text_column="text", label_column="label")
+    assert pq.read_table(tmp_path / "mix.parquet").to_pylist() == [
+        {"text": "Good!", "label": "pos", "source": "a/train.csv"},
+        {"text": "Bad", "label": "neg", "source": "a/train.csv"},
+        {"text": "fine", "label": "pos", "source": "b/train.csv"},
+    ]
+    counts = [(r.kept, r.held_out, r.repeated, r.contradicted) for r in reports]
+    assert counts == [(2, 0, 1, 1), (1, 1, 1, 1)]
+
+
+def test_lists_of_labels_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "many.jsonl"
+    path.write_text('{"text": "a", "label": ["x", "y"]}\n')
+    with pytest.raises(UsageError, match=r"many\.jsonl"):
+        mix([path], tmp_path / "mix.parquet", without=[], text_column="text", label_column="label")
+
+
+def test_the_command_reports_each_file(tmp_path: Path) -> None:
+    first = _csv(tmp_path / "a" / "train.csv", ("Good!", "pos"), ("Bad", "neg"))
+    test = _csv(tmp_path / "a" / "test.csv", ("bad", "neg"))
+    output = tmp_path / "out" / "mix.parquet"
+    run = CliRunner().invoke(main, ["mix", str(first), "--without", str(test), "--output", str(output)])
+    assert run.exit_code == 0, run.output
+    assert "kept 1, held out 1, repeated 0, contradicted 0" in run.output
+    assert pq.read_table(output).num_rows == 1
+    missing = CliRunner().invoke(main, ["mix", str(tmp_path / "none.csv"), "--output", str(output)])
+    assert missing.exit_code == 2
+    assert "none.csv" in missing.output

@@ -1,0 +1,75 @@
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from training.data.dataset import Dataset, Names
+from training.data.split import normalised, num_contradictions, num_shared, small_labels, split
+from training.errors import DataError, Row
+
+
+def dataset(texts: list[str], labels: Sequence[str | Names]) -> Dataset:
+    multi = any(isinstance(label, tuple) for label in labels)
+    names = [label if isinstance(label, tuple) else (label,) for label in labels]
+    rows = [Row(i + 1) for i in range(len(texts))]
+    return Dataset(Path("x.csv"), "multi_label" if multi else "single_label", texts, names, rows, "text", "label")
+
+
+def test_the_same_text_whatever_its_case_and_punctuation() -> None:
+    assert normalised("Don't  STOP!") == normalised("dont stop") == "dontstop"
+    assert normalised("ＧＯＯＤ １") == normalised("good 1")
+    assert normalised("好！") == normalised("好") != normalised("坏")
+    assert normalised("👍") != normalised("👎")
+    assert normalised(" \t") == ""
+
+
+def test_each_label_is_set_aside_in_its_share() -> None:
+    data = dataset([f"t{i}" for i in range(300)], ["a"] * 200 + ["b"] * 100)
+    train, validation = split(data, fraction=0.1, seed=0)
+    assert validation.counts() == Counter(a=20, b=10)
+    assert sorted(train.texts + validation.texts) == sorted(data.texts)
+    assert split(data, fraction=0.1, seed=0)[1].texts == validation.texts
+    assert split(data, fraction=0.1, seed=1)[1].texts != validation.texts
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abcdefgh"), st.sampled_from("xyz")), min_size=2, max_size=60), st.integers(0, 9)
+)
+@settings(deadline=None)
+def test_equal_texts_stay_on_one_side_and_no_label_leaves_training(pairs: list[tuple[str, str]], seed: int) -> None:
+    texts, labels = [text for text, _ in pairs], [label for _, label in pairs]
+    try:
+        train, validation = split(dataset([*texts, "first", "second"], [*labels, "w", "w"]), fraction=0.3, seed=seed)
+    except DataError:
+        pytest.fail("two different texts of one label can always be split")
+    assert not set(map(normalised, train.texts)) & set(map(normalised, validation.texts))
+    assert len(train) + len(validation) == len(pairs) + 2
+    assert train.counts()["w"] == validation.counts()["w"] == 1
+
+
+def test_a_rare_label_keeps_a_training_text() -> None:
+    data = dataset([f"t{i}" for i in range(22)], ["a"] * 20 + ["rare"] + ["b"])
+    train, validation = split(data, fraction=0.5, seed=0)
+    assert train.counts()["rare"] == train.counts()["b"] == 1
+    assert validation.counts() == Counter(a=10)
+
+
+def test_a_multi_label_text_counts_for_its_rarest_label() -> None:
+    data = dataset([f"t{i}" for i in range(100)], [("common", "rare") if i < 10 else ("common",) for i in range(100)])
+    _, validation = split(data, fraction=0.2, seed=0)
+    assert validation.counts() == Counter(common=20, rare=2)
+
+
+def test_nothing_to_set_aside() -> None:
+    with pytest.raises(DataError, match="give a validation file"):
+        split(dataset(["same", "Same!"], ["a", "a"]), fraction=0.5, seed=0)
+
+
+def test_shared_contradicting_and_rare() -> None:
+    train = dataset(["Good!", "good", "bad", "fine"], ["p", "n", "n", "p"])
+    assert num_shared(dataset(["GOOD", "new", "bad."], ["p", "p", "n"]), set(map(normalised, train.texts))) == 2
+    assert num_contradictions(train) == 2
+    assert small_labels(dataset(["a", "b", "c"], ["x", "y", "y"]), fewer_than=3) == [("x", 1), ("y", 2)]

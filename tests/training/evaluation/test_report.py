@@ -1,0 +1,82 @@
+import io
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from training.errors import Row
+from training.evaluation.evaluate import Evaluation, Mistake
+from training.evaluation.neighbours import Neighbour
+from training.evaluation.report import print_evaluation, print_mistakes, print_neighbours, shorten
+from training.metrics.scores import Uncalibrated, one_hot, score
+
+
+def evaluation(labels: tuple[str, ...] = ("no", "[red]yes")) -> Evaluation:
+    p_NC = np.array([[0.9, 0.1], [0.4, 0.6], [0.7, 0.3], [0.2, 0.8]])
+    scores = score(p_NC, one_hot(np.array([0, 1, 1, 1]), 2), labels, task="single_label")
+    return Evaluation(scores=scores, truncated=1, tokens=1234)
+
+
+def printed(show: object, *args: object) -> str:
+    file = io.StringIO()
+    show(Console(file=file, width=120), *args)  # type: ignore[operator]
+    return file.getvalue()
+
+
+def test_all_figures_are_printed() -> None:
+    text = printed(print_evaluation, evaluation())
+    lines = [line.split() for line in text.splitlines()]
+    assert ["accuracy", "0.7500", "[95%", "0.2500", "to", "1.0000]"] in lines
+    assert ["Brier", "0.3500"] in lines
+    assert ["cover", "at", "2%", "0.5000"] in lines
+    assert ["acc.", "at", "90%", "0.7500"] in lines
+    assert ["truncated", "1"] in lines
+    assert "| [red]yes |    1.0000 | 0.6667 | 0.8000 |       3 |" in text
+    assert "| [red]yes         |  1 |        2 |" in text
+
+
+def test_figures_before_the_temperature_are_told_and_old_files_without_them_still_print() -> None:
+    before = Uncalibrated(ece=0.5, ece_equal_mass=0.4, nll=0.3, brier=0.2, aurc=0.1, macro_f1=0.1)
+    now = evaluation().model_copy(update={"uncalibrated": before})
+    assert "Brier        0.3500 (0.2000 before temperature)" in printed(print_evaluation, now)
+    fields = now.model_dump(mode="json", exclude={"uncalibrated": True, "scores": {"ece_equal_mass", "abstention"}})
+    text = printed(print_evaluation, Evaluation.model_validate(fields))
+    assert "Brier        0.3500\n" in text
+    assert "AURC" not in text
+
+
+def test_multi_label_has_no_confusion() -> None:
+    p_NC, truth_NC = np.array([[0.9, 0.9], [0.1, 0.8]]), np.array([[True, True], [True, True]])
+    scores = score(p_NC, truth_NC, ("a", "b"), task="multi_label")
+    text = printed(print_evaluation, Evaluation(scores=scores, truncated=0, tokens=4))
+    assert "micro-F1     0.8571" in text
+    assert "(whole set)" in text
+    assert "predicted" not in text
+
+
+def test_texts_are_shown_as_they_are_but_short() -> None:
+    mistake = Mistake(row=1204, loss=3.21, predicted=("no",), truth=(), text="[bold]so\nlong " + "x " * 500)
+    text = printed(print_mistakes, [mistake])
+    assert "1204" in text
+    assert "(none)" in text
+    assert "[bold]so long x x" in text
+    assert text.count("x") < 200
+
+
+def test_neighbours_stand_beside_the_row_that_they_are_near_to() -> None:
+    mistakes = [Mistake(row, 1.0, ("no",), ("yes",), "text") for row in (4, 9)]
+    near = Neighbour(0.98765, Row(1203, line=1204), ("[red]yes",), "[bold]like\nit")
+    far = Neighbour(-0.5, Row(7), (), "other")
+    lines = printed(print_neighbours, Path("[b]train.csv"), mistakes, [[near, far], [far]]).splitlines()
+    assert lines[0].strip() == "Nearest training texts, of [b]train.csv"
+    cells = [[cell.strip() for cell in line.strip("| ").split("|")] for line in lines if " | " in line][1:]
+    assert cells == [
+        ["4", "0.988", "[red]yes", "[bold]like it", "row 1203 (line 1204)"],
+        ["4", "-0.500", "(none)", "other", "row 7"],
+        ["9", "-0.500", "(none)", "other", "row 7"],
+    ]
+
+
+def test_shorten() -> None:
+    assert shorten("x" * 10, limit=10) == "x" * 10
+    assert shorten("x" * 11, limit=10) == "x" * 9 + "…"

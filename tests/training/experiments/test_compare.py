@@ -1,0 +1,215 @@
+"""The comparison as a person calls it: same splits, one reading of the test texts, results kept after each fit."""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from tests.training.conftest import TINY
+from training.__main__ import main
+from training.errors import UsageError
+from training.experiments import compare as compare_module
+from training.experiments.compare import CONTENDERS, RESULTS, TABLE, choose
+from training.experiments.comparison import HEADINGS, Comparison, summarise
+from training.experiments.contender import Contender, Floats, Setting, Unavailable
+from training.experiments.plots import AXES
+
+
+def run(*arguments: object, expect: int = 0) -> str:
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == expect, result.output
+    return result.output
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compare_module, "TIMED_S", 1e-3)
+
+
+@pytest.fixture
+def call(reviews: Path, tmp_path: Path) -> list[str | Path]:
+    output = tmp_path / "out"
+    files: list[str | Path] = ["--data-root", reviews, "--train", reviews / "train.csv", "--test", reviews / "test.csv"]
+    return ["compare", *files, *TINY, "--output", output, "--device", "cpu"]
+
+
+def test_a_table_with_everything(call: list[str | Path], tmp_path: Path) -> None:
+    run(*call, "--only", "average", "--seeds", "0,1")
+    output = run(*call, "--only", "average,nbsvm", "--seeds", "0,1", "--resume")
+    comparison = Comparison.read(tmp_path / "out" / RESULTS)
+    assert [(o.method, o.seed) for o in comparison.outcomes] == [("nbsvm", None), ("average", 0), ("average", 1)]
+    rows = summarise(comparison)
+    assert [row.fits for row in rows] == [1, 2]
+    accuracies = [o.test.accuracy for o in comparison.outcomes[1:] if o.test]
+    assert rows[1].accuracy.mean == pytest.approx(np.mean(accuracies))
+    assert rows[1].accuracy.spread == pytest.approx(np.std(accuracies, ddof=1))
+    assert rows[0].accuracy.spread is None
+    for outcome in comparison.outcomes:
+        assert outcome.test is not None
+        assert outcome.test.accuracy > 0.8
+        assert outcome.test.rows == 60
+        assert outcome.validation.rows == 12
+        assert outcome.seconds > 0
+        assert outcome.size_bytes > 0
+        assert outcome.texts_per_s > 0
+    table = (tmp_path / "out" / TABLE).read_text(encoding="utf-8")
+    assert "python -m training compare --train train.csv --test test.csv" in table
+    assert "--only average,nbsvm --seeds 0,1" in table
+    assert "| averaged embeddings | 2 |" in table
+    assert str(tmp_path) not in table
+    assert "averaged embeddings" in output
+    assert all(heading in output for heading in HEADINGS)
+    for name in AXES:
+        assert (tmp_path / "out" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".png", ".json", ".md"}
+
+
+class Counting:
+    """A method that answers at random and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[str]] = []
+        self.size_bytes, self.choice = 1, "nothing"
+
+    def logits(self, texts: Sequence[str]) -> Floats:
+        self.asked.append(list(texts))
+        drawn: Floats = np.random.default_rng(0).normal(size=(len(texts), 2))
+        return drawn
+
+
+@pytest.fixture
+def counting(monkeypatch: pytest.MonkeyPatch) -> Counting:
+    """One method, and no plots, which take a second."""
+    method = Counting()
+    monkeypatch.setattr(compare_module, "draw_plots", lambda rows, folder: [])
+    entry = Contender("count", "counting", lambda setting, seed: method, seeded=True)
+    monkeypatch.setattr(compare_module, "CONTENDERS", {"count": entry})
+    return method
+
+
+def test_the_test_texts_are_read_once_a_fit(call: list[str | Path], counting: Counting) -> None:
+    run(*call, "--seeds", "4,5,4")
+    assert sum(len(texts) == 60 for texts in counting.asked) == 2
+
+
+def test_without_a_test_file_it_says_so(call: list[str | Path], counting: Counting, tmp_path: Path) -> None:
+    place = call.index("--test")
+    run(*call[:place], *call[place + 2 :], "--seeds", "0")
+    assert counting.asked
+    assert Comparison.read(tmp_path / "out" / RESULTS).outcomes[0].test is None
+    assert "there is no test file" in (tmp_path / "out" / TABLE).read_text(encoding="utf-8")
+
+
+def test_sets_of_labels(reviews: Path, tmp_path: Path) -> None:
+    files = ["--train", reviews / "lists.jsonl", "--test", reviews / "lists.jsonl"]
+    run("compare", *files, "--only", "tfidf", "--output", tmp_path / "out")
+    (outcome,) = Comparison.read(tmp_path / "out" / RESULTS).outcomes
+    assert outcome.test is not None
+    assert outcome.test.confusion is None
+    assert outcome.test.macro_f1 > 0.8
+    assert "Mind: 108 of 120 test texts are also in the training set" in (tmp_path / "out" / TABLE).read_text("utf-8")
+
+
+def test_an_interrupted_comparison_goes_on(
+    call: list[str | Path], counting: Counting, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fits: list[int] = []
+
+    def fit(setting: Setting, seed: int) -> Counting:
+        fits.append(seed)
+        if fits == [0, 1]:
+            raise KeyboardInterrupt
+        return counting
+
+    entry = Contender("count", "counting", fit, seeded=True)
+    monkeypatch.setattr(compare_module, "CONTENDERS", {"count": entry})
+    run(*call, "--seeds", "0,1", expect=130)
+    assert [path.name for path in (tmp_path / "out").glob(".*")] == []
+    before = Comparison.read(tmp_path / "out" / RESULTS)
+    assert [o.seed for o in before.outcomes] == [0]
+    assert "exists; --resume goes on" in run(*call, expect=2)
+    assert "contradict" in run(*call, "--resume", "--overwrite", expect=2)
+    assert "other config" in run(*call, "--resume", "--set", "loop.epochs=6", expect=2)
+    assert "other budget_s" in run(*call, "--resume", "--budget-s", "5", expect=2)
+    run(*call, "--seeds", "0,1", "--resume")
+    assert fits == [0, 1, 1]
+    after = Comparison.read(tmp_path / "out" / RESULTS)
+    assert after.outcomes[0] == before.outcomes[0]
+    assert after.created == before.created
+    assert after.command == before.command
+    run(*call, "--seeds", "2", "--resume")
+    assert [
+        line.partition("--seeds ")[2] for line in Comparison.read(tmp_path / "out" / RESULTS).command.splitlines()
+    ] == [
+        "0,1",
+        "2",
+    ]
+    run(*call, "--seeds", "2", "--overwrite")
+    assert [o.seed for o in Comparison.read(tmp_path / "out" / RESULTS).outcomes] == [2]
+
+
+def test_a_method_that_cannot_take_part_is_named_and_the_others_go_on(
+    call: list[str | Path], counting: Counting, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    tries: list[int] = []
+
+    def missing(setting: Setting, seed: int) -> Counting:
+        tries.append(seed)
+        raise Unavailable("its package is not installed")
+
+    entries = [Contender("gone", "gone", missing, True), Contender("count", "counting", lambda s, n: counting, False)]
+    monkeypatch.setattr(compare_module, "CONTENDERS", {entry.name: entry for entry in entries})
+    run(*call)
+    assert tries == [0], "one try is enough"
+    comparison = Comparison.read(tmp_path / "out" / RESULTS)
+    assert [o.method for o in comparison.outcomes] == ["count"]
+    assert "gone did not take part: its package is not installed." in (tmp_path / "out" / TABLE).read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--only", "bert"], "no method 'bert'; there are tfidf, nbsvm"),
+        (["--seeds", "0,x"], "--seeds 0,x: whole numbers"),
+        (["--seeds", ","], "--seeds : whole numbers"),
+        (["--budget-s", "0"], "--budget-s"),
+        (["--set", "loop.epoch=3"], "did you mean loop.epochs"),
+    ],
+)
+def test_misuse_is_told(call: list[str | Path], options: list[str], message: str) -> None:
+    assert message in run(*call, *options, expect=2)
+
+
+def test_what_stands_at_the_output_is_left_alone(call: list[str | Path], tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "diary").write_text("mine")
+    assert "is not a comparison" in run(*call, expect=2)
+    assert "is not a comparison" in run(*call, "--overwrite", expect=2)
+    (tmp_path / "out" / RESULTS).write_text("{}")
+    assert "not a comparison of this version" in run(*call, "--resume", expect=2)
+
+
+def test_the_help_names_every_method() -> None:
+    text = click.unstyle(run("compare", "--help"))
+    listed = text[text.index("Baselines:") : text.index("All choosing")]
+    assert set(re.findall(r"[a-z]+", re.sub(r"\([^)]*\)", "", listed))) - {"aselines", "etworks"} == set(CONTENDERS)
+
+
+def test_methods_are_given_in_one_order() -> None:
+    assert [entry.name for entry in choose(["bilstm", "tfidf"])] == ["tfidf", "bilstm"]
+    assert [entry.name for entry in choose([])] == list(CONTENDERS)
+    with pytest.raises(UsageError):
+        choose(["tfidf", "x"])
+
+
+def test_the_record_is_plain_json(call: list[str | Path], counting: Counting, tmp_path: Path) -> None:
+    run(*call, "--seeds", "0")
+    written = json.loads((tmp_path / "out" / RESULTS).read_text(encoding="utf-8"))
+    assert written["data"]["train"]["file"] == "train.csv"
+    assert Comparison.model_validate(written).config["loop.epochs"] == 5
+    assert counting.asked

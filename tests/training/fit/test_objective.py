@@ -1,0 +1,39 @@
+"""The losses of labelled texts, worked out by hand."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from training.fit.objective import CrossEntropy, balanced_weights
+
+CPU = torch.device("cpu")
+LOGITS = torch.tensor([[0.0, math.log(3)], [0.0, 0.0]])
+ROWS = np.array([2, 0])
+
+
+def test_the_rows_choose_the_targets() -> None:
+    loss = CrossEntropy(np.array([0, 1, 1]), device=CPU)(LOGITS, ROWS)
+    assert float(loss) == pytest.approx((-math.log(3 / 4) - math.log(1 / 2)) / 2)
+
+
+def test_weights_and_smoothing() -> None:
+    weighted = CrossEntropy(np.array([0, 1, 1]), weights_C=np.array([3.0, 1.0]), device=CPU)(LOGITS, ROWS)
+    assert float(weighted) == pytest.approx((-math.log(3 / 4) - 3 * math.log(1 / 2)) / 4)
+    smoothed = CrossEntropy(np.array([0, 1, 1]), label_smoothing=0.5, device=CPU)(LOGITS, ROWS)
+    first = -0.75 * math.log(3 / 4) - 0.25 * math.log(1 / 4)
+    assert float(smoothed) == pytest.approx((first - math.log(1 / 2)) / 2)
+
+
+def test_sets_of_labels_are_a_sigmoid_each() -> None:
+    targets = np.array([[1, 0], [0, 0], [0, 1]], dtype=np.float32)
+    loss = CrossEntropy(targets, device=CPU)(LOGITS, ROWS)
+    assert float(loss) == pytest.approx((3 * math.log(2) - math.log(3 / 4)) / 4)
+    weighted = CrossEntropy(targets, weights_C=np.array([1.0, 5.0]), device=CPU)(LOGITS, ROWS)
+    assert float(weighted) == pytest.approx((3 * math.log(2) - 5 * math.log(3 / 4)) / 4)
+
+
+def test_balanced_weights_make_the_rare_label_count_as_much() -> None:
+    assert balanced_weights(np.array([0] * 90 + [1] * 10), 2).tolist() == pytest.approx([100 / 180, 100 / 20])
+    assert balanced_weights(np.array([[1, 0], [0, 0], [0, 0], [1, 1]]), 2).tolist() == [1.0, 3.0]

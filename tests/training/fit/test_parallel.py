@@ -1,0 +1,241 @@
+"""Two processes learn what one does."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from model.config import Architecture
+from model.device import fastest_dtype
+from model.encoder import Dropouts
+from model.network import LstmClassifier
+from tests.training.fit.pair import run_pair
+from training.errors import RunError, UsageError
+from training.fit.objective import CrossEntropy
+from training.fit.optimizer import clip_gradients
+from training.fit.parallel import ALONE, Processes
+from training.fit.trainer import Examples, LoopConfig, Trainer
+
+CPU = torch.device("cpu")
+CONFIG = LoopConfig(
+    epochs=3, batch_tokens=64, min_steps=1, learning_rate=2e-2, average_decay=0.9, class_weights="balanced"
+)
+STOP_AT = 20
+TARGETS = np.array([0, 1, 1, 0, 0])
+"""With weights of labels, so that the mean of a batch is not the mean of its parts' means."""
+CLOSE = 1e-4 if fastest_dtype(CPU) == torch.float32 else 5e-2
+"""Losses of the order of 1; in float32 they differ in the order of sums alone."""
+
+
+def examples(count: int, seed: int) -> Examples:
+    """Label 1, in a third of them, where there is a 1. Some texts fill a batch by themselves.
+
+    A few end with a 0, which also pads: it has moments, by which the optimizer moves it wherever there is padding.
+    """
+    rng = np.random.default_rng(seed)
+    lengths = np.where(rng.random(count) < 0.1, 60, rng.integers(2, 12, count))
+    ids = [rng.integers(2, 60, length).astype(np.int32) for length in lengths]
+    targets = (rng.random(count) < 1 / 3).astype(np.int64)
+    for row in np.flatnonzero(targets):
+        ids[row][0] = 1
+    for row in np.flatnonzero(rng.random(count) < 0.1):
+        ids[row][-1] = 0
+    return Examples(ids, targets)
+
+
+def accuracy(logits: np.ndarray, targets: np.ndarray) -> float:
+    return float((logits.argmax(1) == targets).mean())
+
+
+def trainer(processes: Processes, dropouts: Dropouts) -> Trainer:
+    torch.manual_seed(7 + processes.rank)  # the weights of the first process are those of both
+    network = LstmClassifier(Architecture(vocab_size=60, embedding_dim=8, hidden_size=8), 2, dropouts)
+    return Trainer(
+        network, examples(150, 1), examples(600, 2), CONFIG,
+        measure=accuracy, seed=0, device=CPU, processes=processes,
+    )  # fmt: skip
+
+
+def story(done: Trainer, losses: list[float]) -> dict[str, Any]:
+    """What a training came to, to be compared."""
+    return {
+        "losses": losses,
+        "validation": [reading["validation"] for reading in done.history],
+        "weights": {name: weight.numpy().copy() for name, weight in done.network.state_dict().items()},
+    }
+
+
+def train(processes: Processes, dropouts: Dropouts) -> dict[str, Any]:
+    losses: list[float] = []
+    whole = trainer(processes, dropouts)
+    assert whole.run(lambda progress: losses.append(progress.loss))
+    return story(whole, losses)
+
+
+def train_in_two_parts(processes: Processes, dropouts: Dropouts, folder: Path) -> dict[str, Any]:
+    losses: list[float] = []
+    first = trainer(processes, dropouts)
+    # Only the second process is asked to stop.
+    assert not first.run(
+        lambda progress: losses.append(progress.loss),
+        lambda: processes.largest(processes.rank * (len(losses) == STOP_AT)) > 0,
+    )
+    first.save_state(folder)
+    processes.meet()
+    second = trainer(processes, dropouts)
+    second.load_state(folder)
+    assert second.run(lambda progress: losses.append(progress.loss))
+    return story(second, losses)
+
+
+def sum_gradients(processes: Processes) -> dict[str, Any]:
+    dense, sparse = nn.Parameter(torch.zeros(2, 2)), nn.Parameter(torch.zeros(5, 2))
+    frozen = nn.Parameter(torch.zeros(1))
+    dense.grad = torch.full((2, 2), 1.0 + processes.rank)
+    rows, values = [([3, 1, 3], [1.0, 2.0, 4.0]), ([4, 3], [8.0, 16.0])][processes.rank]
+    values_UE = torch.tensor(values).unsqueeze(1).expand(-1, 2)
+    sparse.grad = torch.sparse_coo_tensor(torch.tensor([rows]), values_UE, (5, 2), check_invariants=False)
+    processes.sum_gradients([dense, sparse, frozen])
+    norm = clip_gradients([dense, sparse], max_norm=1e9)
+    return {
+        "dense": dense.grad.tolist(),
+        "rows": sparse.grad.coalesce().indices()[0].tolist(),
+        "values": sparse.grad.coalesce().values()[:, 0].tolist(),
+        "none": frozen.grad is None,
+        "norm": norm,
+    }
+
+
+def gradient_of_loss(processes: Processes, num_rows: int) -> tuple[float, np.ndarray]:
+    """Of a linear model on some rows of `TARGETS`."""
+    x_NE = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
+    weight = nn.Parameter(torch.ones(2, 3) * torch.tensor([[0.5], [-0.25]]))
+    entropy = CrossEntropy(TARGETS, weights_C=np.array([1.0, 10.0]), label_smoothing=0.1, device=CPU)
+    rows = np.arange(num_rows)
+    loss = processes.whole(entropy)(F.linear(x_NE[processes.share(rows)], weight), rows)
+    loss.backward()
+    processes.sum_gradients([weight])
+    assert weight.grad is not None
+    return float(loss.detach()), weight.grad.numpy()
+
+
+def left_alone(processes: Processes) -> str:
+    """What the first process is told when the second has gone."""
+    if not processes.is_first:
+        return ""
+    with pytest.raises(RunError) as caught:
+        processes.meet()
+    return str(caught.value)
+
+
+def all_together(processes: Processes, folder: Path) -> dict[str, Any]:
+    """Everything that two processes are asked to do here, for one start of them."""
+    return {
+        "gradients": sum_gradients(processes),
+        "losses": {num_rows: gradient_of_loss(processes, num_rows) for num_rows in (5, 1)},
+        "plain": train(processes, Dropouts()),
+        "dropped": train(processes, Dropouts(word=0.1, embedding=0.1, recurrent=0.1, pooled=0.1)),
+        "resumed": train_in_two_parts(processes, Dropouts(word=0.1, embedding=0.1, recurrent=0.1, pooled=0.1), folder),
+        "largest": processes.largest(float(processes.rank)),
+        "drawn": processes.stacked(torch.full((processes.rank, 1), 7.0), [0, 1]).tolist(),
+        "left_alone": left_alone(processes),
+    }
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("pair")
+
+
+@pytest.fixture(scope="module")
+def pair(folder: Path) -> list[dict[str, Any]]:
+    """What each of two processes made of `all_together`."""
+    return run_pair(all_together, folder)
+
+
+@pytest.mark.parametrize("num_rows", [1, 2, 3, 7])
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_shares_hold_every_row_once_and_none_is_empty(num_rows: int, count: int) -> None:
+    rows = np.arange(10, 10 + num_rows)
+    members = [Processes(rank, count) for rank in range(count)]
+    shares, sizes = [member.share(rows) for member in members], members[0].sizes(num_rows)
+    counted = [share[:size] for share, size in zip(shares, sizes, strict=True)]
+    np.testing.assert_array_equal(np.concatenate(counted), rows)
+    assert max(sizes) - min(sizes) <= 1
+    assert all(len(share) for share in shares)
+
+
+def test_each_process_draws_its_own_and_the_first_as_one_alone() -> None:
+    assert ALONE.seed(5) == Processes(0, 3).seed(5) == 5
+    assert len({Processes(rank, 3).seed(5) for rank in range(3)}) == 3
+
+
+def test_gradients_are_summed_and_sparse_ones_row_by_row(pair: list[dict[str, Any]]) -> None:
+    for member in pair:
+        assert member["gradients"] == {
+            "dense": [[3.0, 3.0], [3.0, 3.0]],
+            "rows": [1, 3, 4],
+            "values": [2.0, 21.0, 8.0],
+            "none": True,
+            "norm": pytest.approx((4 * 9 + 2 * (4 + 441 + 64)) ** 0.5),
+        }
+
+
+@pytest.mark.parametrize("num_rows", [5, 1])
+def test_shares_of_unlike_size_and_weight_give_the_loss_of_the_whole(pair: list[dict[str, Any]], num_rows: int) -> None:
+    loss, gradient = gradient_of_loss(ALONE, num_rows)
+    for member in pair:
+        assert member["losses"][num_rows][0] == pytest.approx(loss, rel=1e-6)
+        np.testing.assert_allclose(member["losses"][num_rows][1], gradient, rtol=1e-5)
+
+
+def test_two_processes_learn_what_one_does(pair: list[dict[str, Any]]) -> None:
+    alone = train(ALONE, Dropouts())
+    assert alone["losses"][0] > 2 * alone["losses"][-1]
+    for member in pair:
+        np.testing.assert_allclose(member["plain"]["losses"], alone["losses"], atol=CLOSE)
+        np.testing.assert_allclose(member["plain"]["validation"], alone["validation"], atol=CLOSE * 10)
+        for name, weight in alone["weights"].items():
+            np.testing.assert_allclose(member["plain"]["weights"][name], weight, atol=CLOSE, err_msg=name)
+
+
+@pytest.mark.parametrize("run", ["plain", "dropped", "resumed"])
+def test_both_processes_end_with_the_same_weights(pair: list[dict[str, Any]], run: str) -> None:
+    first, second = (member[run] for member in pair)
+    assert first["losses"] == second["losses"]
+    assert first["validation"] == second["validation"]
+    for name, weight in first["weights"].items():
+        np.testing.assert_array_equal(second["weights"][name], weight, err_msg=name)
+
+
+def test_stopped_and_resumed_is_as_if_never_stopped_and_dropout_goes_on(pair: list[dict[str, Any]]) -> None:
+    for member in pair:
+        assert member["resumed"]["losses"] == member["dropped"]["losses"]
+        assert len(member["resumed"]["losses"]) > STOP_AT
+        for name, weight in member["dropped"]["weights"].items():
+            np.testing.assert_array_equal(member["resumed"]["weights"][name], weight, err_msg=name)
+
+
+@pytest.mark.usefixtures("pair")
+def test_a_state_of_two_is_not_for_one(folder: Path) -> None:
+    with pytest.raises(UsageError, match=r"stopped with 2 process.*start it with torchrun --nproc-per-node 2"):
+        trainer(ALONE, Dropouts()).load_state(folder)
+
+
+def test_a_state_of_one_is_not_for_two(tmp_path: Path) -> None:
+    trainer(ALONE, Dropouts()).save_state(tmp_path)
+    with pytest.raises(UsageError, match=r"stopped with 1 process.*without torchrun"):
+        trainer(Processes(0, 2), Dropouts()).load_state(tmp_path)
+
+
+def test_a_process_that_has_gone_is_an_error_and_not_an_endless_wait(pair: list[dict[str, Any]]) -> None:
+    assert pair[0]["left_alone"].startswith("another process of this training has ended or cannot be reached: ")
+
+
+def test_what_all_see(pair: list[dict[str, Any]]) -> None:
+    assert [member["largest"] for member in pair] == [1.0, 1.0]
+    assert [member["drawn"] for member in pair] == [[[7.0]], [[7.0]]]

@@ -1,0 +1,142 @@
+"""The loop learns, picks by validation, and resumes exactly."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from model.config import Architecture
+from model.encoder import Dropouts
+from model.network import LstmClassifier
+from training.fit.steps import Progress
+from training.fit.trainer import Examples, LoopConfig, Trainer
+
+CPU = torch.device("cpu")
+CONFIG = LoopConfig(epochs=3, batch_rows=16, min_steps=1, learning_rate=5e-3, patience=50, average_decay=0.9)
+
+
+def _examples(count: int, seed: int) -> Examples:
+    """Order decides: label 1 when token 1 comes before token 2."""
+    rng = np.random.default_rng(seed)
+    ids, targets = [], []
+    for _ in range(count):
+        row = rng.integers(3, 20, rng.integers(4, 12)).astype(np.int32)
+        first, second = sorted(rng.choice(len(row), 2, replace=False))
+        target = int(rng.integers(2))
+        row[first], row[second] = (1, 2) if target else (2, 1)
+        ids.append(row)
+        targets.append(target)
+    return Examples(ids, np.array(targets))
+
+
+def _accuracy(logits: np.ndarray, targets: np.ndarray) -> float:
+    return float((logits.argmax(1) == targets).mean())
+
+
+def _trainer(config: LoopConfig = CONFIG, seed: int = 0, examples: int = 320) -> Trainer:
+    torch.manual_seed(7)
+    shape = Architecture(vocab_size=20, embedding_dim=8, hidden_size=8)
+    network = LstmClassifier(shape, 2, Dropouts(embedding=0.1, word=0.05, recurrent=0.1, pooled=0.1))
+    return Trainer(network, _examples(examples, 1), _examples(100, 2), config, measure=_accuracy, seed=seed, device=CPU)
+
+
+def test_learns_the_order_of_two_words() -> None:
+    trainer = _trainer(CONFIG.model_copy(update={"epochs": 25, "learning_rate": 1e-2}))
+    assert trainer.run()
+    assert trainer.best is not None
+    assert trainer.best > 0.95
+    assert _accuracy(trainer.logits(_examples(200, 3)), _examples(200, 3).targets) > 0.9
+    assert trainer.history[0]["loss"] > trainer.history[-1]["loss"]
+
+
+def test_the_best_weights_are_restored_and_not_the_last() -> None:
+    trainer = _trainer(CONFIG.model_copy(update={"epochs": 8, "learning_rate": 2e-2}))
+    scores = iter([0.1, 0.9, 0.2, 0.3, 0.4] + [0.0] * 50)
+    kept: list[torch.Tensor] = []
+
+    def measure(logits: np.ndarray, targets: np.ndarray) -> float:
+        score = next(scores)
+        if score == 0.9:
+            kept.append(torch.as_tensor(logits).clone())
+        return score
+
+    trainer._measure = measure
+    trainer.run()
+    np.testing.assert_array_equal(trainer.logits(trainer.validation), kept[0].numpy())
+
+
+def test_stops_when_patience_is_over() -> None:
+    trainer = _trainer(CONFIG.model_copy(update={"patience": 3, "epochs": 50}))
+    trainer._measure = lambda logits, targets: 0.5
+    trainer.run()
+    assert len(trainer.history) == 4
+
+
+def test_the_same_seed_gives_the_same_curve_and_another_another() -> None:
+    curves = []
+    for seed in (0, 0, 1):
+        losses: list[float] = []
+        _trainer(seed=seed).run(lambda p, losses=losses: losses.append(p.loss))  # type: ignore[misc]
+        curves.append(losses)
+    assert curves[0] == curves[1]
+    assert curves[0] != curves[2]
+
+
+@pytest.mark.parametrize("stop_at", [1, 20, 37])
+def test_stopped_and_resumed_is_as_if_never_stopped(tmp_path: Path, stop_at: int) -> None:
+    straight: list[Progress] = []
+    whole = _trainer()
+    assert whole.run(straight.append)
+
+    halves: list[Progress] = []
+    first = _trainer()
+    assert not first.run(halves.append, lambda: len(halves) == stop_at)
+    first.save_state(tmp_path)
+    second = _trainer(seed=0)
+    second.load_state(tmp_path)
+    assert second.run(halves.append)
+
+    assert [p.loss for p in halves] == [p.loss for p in straight]
+    assert [h["validation"] for h in second.history] == [h["validation"] for h in whole.history]
+    for name, weight in whole.network.state_dict().items():
+        assert torch.equal(weight, second.network.state_dict()[name]), name
+
+
+def test_balanced_class_weights_reach_the_loss() -> None:
+    losses = []
+    for class_weights in ("none", "balanced"):
+        trainer = _trainer(CONFIG.model_copy(update={"class_weights": class_weights, "epochs": 1}))
+        trainer.run(lambda progress: losses.append(progress.loss), lambda: True)
+    assert losses[0] != losses[1]
+
+
+def test_multi_label_targets_train_a_sigmoid_each() -> None:
+    base = _examples(200, 1)
+    both = np.stack([base.targets, np.array([9 in row for row in base.ids])], axis=1).astype(np.float32)
+    torch.manual_seed(0)
+    network = LstmClassifier(Architecture(vocab_size=20, embedding_dim=16, hidden_size=16), 2)
+    examples = Examples(base.ids, both)
+
+    def exact(logits: np.ndarray, targets: np.ndarray) -> float:
+        return float(((logits > 0) == (targets > 0.5)).mean())
+
+    config = CONFIG.model_copy(update={"epochs": 25, "learning_rate": 1e-2})
+    trainer = Trainer(network, examples, examples, config, measure=exact, seed=0, device=CPU)
+    trainer.run()
+    assert trainer.best is not None
+    assert trainer.best > 0.95
+
+
+def test_twenty_seeded_steps_reproduce_the_stored_curve() -> None:
+    """Guards refactorings: within 2e-3, the spread seen between processors' float32 kernels."""
+    losses: list[float] = []
+    config = CONFIG.model_copy(update={"learning_rate": 3e-2, "warmup": 0.0})
+    _trainer(config).run(lambda p: losses.append(p.loss), lambda: len(losses) == 20)
+    assert losses[3::4] == pytest.approx([0.6857, 0.7354, 0.5942, 0.4741, 0.4058], abs=2e-3)
+
+
+@pytest.mark.parametrize(("rows", "steps"), [(100, 13), (1_000, 125), (10_000, 152)])
+def test_small_sets_get_smaller_batches_and_so_enough_steps(rows: int, steps: int) -> None:
+    trainer = _trainer(LoopConfig(epochs=1, batch_rows=128), examples=rows)
+    assert trainer.total_steps == pytest.approx(steps, abs=2)

@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
+from scipy.special import expit, softmax
+
+from model.config import Task
+from training.metrics.calibration import TEMPERATURE_RANGE, fit_temperature, fit_thresholds, loss_slope, probabilities
+from training.metrics.scores import decide, losses, one_hot, precision_recall_f1
+
+
+def draw(seed: int, task: Task, *, temperature: float = 1.0, rows: int = 4000) -> tuple[np.ndarray, np.ndarray]:
+    """Logits whose honest probabilities are those of `logits / temperature`."""
+    rng = np.random.default_rng(seed)
+    logits_NC = rng.normal(scale=2.0, size=(rows, 3))
+    p_NC = probabilities(logits_NC, task=task)
+    if task == "multi_label":
+        return logits_NC * temperature, rng.random(p_NC.shape) < p_NC
+    places_N = (rng.random((rows, 1)) > p_NC.cumsum(axis=1)).sum(axis=1).clip(max=2)
+    return logits_NC * temperature, one_hot(places_N, 3)
+
+
+@pytest.mark.parametrize("task", ["single_label", "multi_label"])
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_finds_the_temperature_that_made_the_data(task: Task, temperature: float) -> None:
+    logits_NC, truth_NC = draw(0, task, temperature=temperature)
+    assert fit_temperature(logits_NC, truth_NC, task=task) == pytest.approx(temperature, rel=0.08)
+
+
+@given(st.integers(0, 1000), st.sampled_from(["single_label", "multi_label"]), st.integers(5, 60))
+@settings(max_examples=25, deadline=None)
+def test_no_other_temperature_is_likelier(seed: int, task: Task, rows: int) -> None:
+    logits_NC, truth_NC = draw(seed, task, temperature=2.0, rows=rows)
+    assume((decide(logits_NC, task=task, thresholds_C=0.0) != truth_NC).any())
+
+    def loss(temperature: float) -> float:
+        return float(losses(probabilities(logits_NC / temperature, task=task), truth_NC, task=task).mean())
+
+    best = minimize_scalar(loss, bounds=TEMPERATURE_RANGE, method="bounded")
+    assert loss(fit_temperature(logits_NC, truth_NC, task=task)) <= best.fun + 1e-6
+
+
+@pytest.mark.parametrize("task", ["single_label", "multi_label"])
+def test_no_mistake_no_change(task: Task) -> None:
+    logits_NC = np.array([[3.0, -1.0], [-2.0, 1.0]])
+    assert fit_temperature(logits_NC, logits_NC > 0, task=task) == 1.0
+    assert fit_temperature(np.zeros((0, 2)), np.zeros((0, 2), dtype=bool), task=task) == 1.0
+
+
+@pytest.mark.parametrize("task", ["single_label", "multi_label"])
+def test_stays_in_its_range_when_the_logits_know_nothing(task: Task) -> None:
+    logits_NC = np.array([[5.0, -5.0], [5.0, -5.0]])
+    wrong_NC = logits_NC < 0
+    assert fit_temperature(logits_NC, wrong_NC, task=task) == pytest.approx(TEMPERATURE_RANGE[1], rel=1e-6)
+
+
+@pytest.mark.parametrize("task", ["single_label", "multi_label"])
+def test_slope_is_that_of_the_loss(task: Task) -> None:
+    logits_NC, truth_NC = draw(1, task, rows=50)
+
+    def loss(b: float) -> float:
+        per_text_N = losses(probabilities(b * logits_NC, task=task), truth_NC, task=task)
+        return float(per_text_N.mean()) * (3 if task == "multi_label" else 1)
+
+    numeric = (loss(0.7 + 1e-5) - loss(0.7 - 1e-5)) / 2e-5
+    assert loss_slope(0.7, logits_NC, truth_NC, task=task) == pytest.approx(numeric, abs=1e-5)
+
+
+def test_probabilities_agree_with_scipy_and_do_not_overflow() -> None:
+    logits_NC = np.array([[1000.0, -1000.0, 0.0], [1.0, 2.0, 3.0]])
+    assert probabilities(logits_NC, task="single_label") == pytest.approx(softmax(logits_NC, axis=1))
+    assert probabilities(logits_NC, task="multi_label") == pytest.approx(expit(logits_NC))
+
+
+@given(st.integers(0, 1000), st.integers(1, 40))
+@settings(max_examples=30, deadline=None)
+def test_no_other_threshold_has_a_higher_f1(seed: int, rows: int) -> None:
+    rng = np.random.default_rng(seed)
+    p_NC = rng.integers(0, 11, size=(rows, 2)) / 10  # many equals
+    truth_NC = rng.random((rows, 2)) < p_NC
+
+    def f1(thresholds_C: np.ndarray) -> np.ndarray:
+        chosen_NC = decide(p_NC, task="multi_label", thresholds_C=thresholds_C)
+        return precision_recall_f1(truth_NC, chosen_NC)[2]
+
+    best_C = np.max([f1(np.full(2, threshold)) for threshold in np.arange(0, 1.06, 0.05)], axis=0)
+    assert f1(np.array(fit_thresholds(p_NC, truth_NC))) == pytest.approx(best_C)
+
+
+def test_thresholds_stay_near_a_half_where_nothing_tells_otherwise() -> None:
+    p_NC = np.array([[0.9, 0.9], [0.2, 0.1]])
+    assert fit_thresholds(p_NC, np.array([[True, False], [False, False]])) == pytest.approx((0.55, 0.5))
+    # From 0.2 to 0.9 and from 0 to 0.2 give F1 2/3 each: the former is nearer.
+    assert fit_thresholds(p_NC[:, :1], np.array([[False], [True]])) == pytest.approx((0.1,))

@@ -1,0 +1,174 @@
+"""Teaching and distilling as a user does: a tiny transformer learns from labels, students learn from it."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import training.runs.distill
+import training.runs.train
+from model.checkpoint import load_checkpoint
+from model.classifier import Classifier
+from tests.training.conftest import FILLING, TINY, WORDS
+from tests.training.teachers.hugging_face import write_encoder
+from tests.training.test_main import StopAfter, call, metrics_of
+from training.artifacts.run_folder import RunFolder
+from training.evaluation.evaluate import logits_of
+
+STUDENT = [
+    *TINY,
+    *("--set", "architecture.embedding_dim=16", "--set", "ngrams.buckets=0"),
+    *("--set", "distill.augment.variants=4", "--seed", 3),
+]
+
+
+@pytest.fixture(scope="module")
+def teacher(reviews: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A transformer that knows the words of the reviews."""
+    folder = tmp_path_factory.mktemp("teachers")
+    vocabulary = (*FILLING, *WORDS["good"], *WORDS["bad"], "no", *(f"##{digit}" for digit in range(10)))
+    result = call(
+        "teach", "--encoder", write_encoder(folder / "encoder", vocabulary), "--train", reviews / "train.csv",
+        "--validation", reviews / "test.csv", "--output", folder / "teacher",
+        "--set", "epochs=12", "--set", "learning_rate=0.005", "--set", "batch_rows=8",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert float(result.output.split("validation accuracy ")[-1].split(";")[0]) >= 0.95
+    return folder / "teacher"
+
+
+@pytest.fixture(scope="module")
+def contrary(reviews: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The training texts, each with the wrong label."""
+    path = tmp_path_factory.mktemp("data") / "contrary.csv"
+    with (reviews / "train.csv").open(encoding="utf-8") as source, path.open("w", encoding="utf-8") as target:
+        rows = list(csv.reader(source))[1:]
+        wrong = {"good": "bad", "bad": "good"}
+        csv.writer(target).writerows([("text", "label"), *((text, wrong[label]) for text, label in rows)])
+    return path
+
+
+@pytest.fixture(scope="module")
+def student(teacher: Path, contrary: Path, reviews: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A student of the teacher, given nothing but wrong labels."""
+    output = tmp_path_factory.mktemp("students") / "student"
+    files = ["--train", contrary, "--validation", reviews / "test.csv", "--unlabeled", reviews / "train.csv"]
+    result = call("distill", "--teacher", teacher, *files, "--output", output, *STUDENT)
+    assert result.exit_code == 0, result.output
+    for line in ("transfer set: 120 texts and ", "starting vectors: ", "teacher: labelled ", "120 texts"):
+        assert line in result.output
+    return output
+
+
+def test_a_student_learns_from_the_teacher_and_not_from_the_labels(student: Path, reviews: Path) -> None:
+    assert metrics_of(student)["evaluations"]["validation"]["scores"]["accuracy"] >= 0.95
+    assert metrics_of(student)["training_accuracy"] <= 0.05
+
+
+def test_the_students_logits_are_near_the_teachers(student: Path, teacher: Path, reviews: Path) -> None:
+    from training.teachers.teacher import columns_for, load_teacher, student_logits
+
+    classifier = Classifier.load(student)
+    texts = ["the film a superb plot", "awful actors with music", "dull scenes", "a lovely film"]
+    large = load_teacher(teacher, max_tokens=64, device=torch.device("cpu"))
+    expected = student_logits(large.logits(texts), columns_for(large, classifier.labels, {}))
+    np.testing.assert_allclose(logits_of(classifier, classifier.encode(texts)), expected, atol=1.0)
+
+
+def test_the_record_names_the_teacher_and_no_path(student: Path, teacher: Path, contrary: Path) -> None:
+    metrics, card = metrics_of(student), (student / "README.md").read_text(encoding="utf-8")
+    [record] = metrics["teachers"]
+    assert record["name"] == "teacher"
+    assert f"| teacher | {record['scores']['validation']:.4f} | `{record['digest']}` |" in card
+    assert "| unlabeled 1 | train.csv | 120 |" in card
+    assert "distill --train contrary.csv --validation test.csv" in metrics["command"]
+    assert "--teacher teacher --unlabeled train.csv" in metrics["command"]
+    text = (student / "metrics.json").read_text(encoding="utf-8") + card
+    assert str(teacher.parent) not in text
+    assert str(contrary.parent) not in text
+    assert not RunFolder(student).path.exists()
+
+
+def test_stopped_while_labelling_and_while_training_then_resumed_equals_uninterrupted(
+    student: Path, teacher: Path, contrary: Path, reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "student"
+    files = ["--train", contrary, "--validation", reviews / "test.csv", "--unlabeled", reviews / "train.csv"]
+    monkeypatch.setattr(training.runs.distill, "StopRequest", lambda: StopAfter(0))
+    stopped = call("distill", "--teacher", teacher, *files, "--output", output, *STUDENT)
+    assert stopped.exit_code == 130
+    assert f"to go on: python -m training distill --output {output} --resume" in stopped.output
+    monkeypatch.undo()
+    monkeypatch.setattr(training.runs.train, "StopRequest", lambda: StopAfter(12))
+    assert call("distill", "--output", output, "--resume").exit_code == 130
+    monkeypatch.undo()
+    resumed = call("distill", "--output", output, "--resume")
+    assert resumed.exit_code == 0, resumed.output
+    expected, actual = load_checkpoint(student), load_checkpoint(output)
+    assert all((actual.weights[name] == tensor).all() for name, tensor in expected.weights.items())
+    for key in ("evaluations", "calibration", "data", "command", "config", "teachers"):
+        assert actual.metrics[key] == expected.metrics[key], key
+
+
+def test_a_checkpoint_teaches_and_its_logits_can_be_kept(student: Path, reviews: Path, tmp_path: Path) -> None:
+    files = ["--teacher", student, "--train", reviews / "train.csv", "--cache", tmp_path / "logits"]
+    calls = ["distill", *files, "--test", reviews / "test.csv", *STUDENT, "--set", "distill.hard_share=0.5"]
+    first = call(*calls, "--output", tmp_path / "a")
+    assert first.exit_code == 0, first.output
+    assert "starting vectors" not in first.output  # those of a checkpoint belong to its own tokenizer
+    shards = {path: path.stat().st_mtime_ns for path in (tmp_path / "logits").iterdir()}
+    second = call(*calls, "--output", tmp_path / "b", "--set", "distill.loss=kl")
+    assert second.exit_code == 0, second.output
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "logits").iterdir()} == shards
+    assert metrics_of(tmp_path / "b")["evaluations"]["test"]["scores"]["accuracy"] >= 0.9
+    assert str(tmp_path) not in (tmp_path / "b" / "metrics.json").read_text(encoding="utf-8")
+
+
+def test_a_teacher_can_be_left_the_texts_without_labels(
+    teacher: Path, contrary: Path, reviews: Path, tmp_path: Path
+) -> None:
+    # The labels of the training texts are wrong: that they are learned, and the teacher's answers to others, tells who
+    # taught what.
+    (tmp_path / "more.csv").write_text("text\na lovely plot\nawful music\nlovely actors\na dull plot\n")
+    files = ["--teacher", teacher, "--train", contrary, "--unlabeled", tmp_path / "more.csv"]
+    options = ["--set", "distill.hard_share=1", "--set", "distill.loss=kl", "--set", "distill.augment.variants=0"]
+    result = call("distill", *files, "--output", tmp_path / "student", *STUDENT, *options)
+    assert result.exit_code == 0, result.output
+    assert "labelled 4 of 4 texts" in result.output
+    metrics, card = metrics_of(tmp_path / "student"), (tmp_path / "student" / "README.md").read_text(encoding="utf-8")
+    assert metrics["training_accuracy"] >= 0.9
+    assert metrics["teachers"][0]["scores"] == {}
+    assert "Labels taught it the texts that have one; of the others" in card
+    assert f"| teacher | SHA-256 |\n| --- | --- |\n| teacher | `{metrics['teachers'][0]['digest']}` |" in card
+
+
+def test_a_file_of_vectors_can_be_the_start(student: Path, reviews: Path, tmp_path: Path) -> None:
+    (tmp_path / "vectors.txt").write_text("film " + " ".join(["0.5", "1"] * 8), encoding="utf-8")
+    files = ["--teacher", student, "--train", reviews / "train.csv", "--vectors", tmp_path / "vectors.txt"]
+    result = call("distill", *files, "--output", tmp_path / "a", *STUDENT, "--set", "loop.epochs=1")
+    assert result.exit_code == 0, result.output
+    assert "starting vectors: 1 of " in result.output
+    assert metrics_of(tmp_path / "a")["config"]["distill.vectors"] == "vectors.txt"
+
+
+def test_wrong_calls_are_told_in_a_sentence(student: Path, teacher: Path, reviews: Path, tmp_path: Path) -> None:
+    start = ("distill", "--output", tmp_path / "m", "--train", reviews / "train.csv")
+    small = ("--set", "tokenizer.vocab_size=600")
+    for arguments, message in (
+        ((*start,), "no teacher; give --teacher FOLDER"),
+        ((*start, "--teacher", tmp_path), "not a model's folder"),
+        ((*start, "--teacher", student, "--label-map", "good"), "write OURS=TEACHERS"),
+        ((*start, "--teacher", student, "--label-map", "good=fine"), "no teacher has that label; there are bad, good"),
+        ((*start, "--teacher", student, "--set", "distill.hard_share=1", "--set", "distill.augment.variants=0"),
+         "the texts without labels, and there are none"),
+        ((*start, "--teacher", student, "--unlabeled", tmp_path / "x.csv"), "does not exist"),
+        ((*start, "--teacher", teacher, *small, "--set", "distill.augment.variants=0"),
+         "say --set architecture.embedding_dim=16"),
+        (("teach", "--encoder", teacher, "--train", reviews / "lists.jsonl", "--validation", reviews / "test.csv",
+          "--output", tmp_path / "t"), "single-label data only"),
+    ):  # fmt: skip
+        result = call(*arguments, *(["--overwrite"] if arguments[0] == "distill" else []))
+        assert (result.exit_code, message in result.output) == (2, True), result.output
+        assert isinstance(result.exception, SystemExit), "a traceback"

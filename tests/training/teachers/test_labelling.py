@@ -1,0 +1,77 @@
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+import training.teachers.labelling
+from training.errors import RunError
+from training.teachers.labelling import Labelled, label
+
+
+class Lengths:
+    """Answers with the length of a text and its number of words; counts how many texts it was asked for."""
+
+    labels = ("Words", "length")
+
+    def __init__(self, name: str = "lengths", factor: float = 1.0) -> None:
+        self.name, self.digest, self._factor, self.asked = name, name, factor, 0
+
+    def logits(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        self.asked += len(texts)
+        return np.array([[len(text.split()), len(text)] for text in texts], dtype=np.float32) * self._factor
+
+
+TEXTS = ["aa bb", "c", "", "dd ee ff", "g h i j"]
+EXPECTED = [[5, 2], [1, 1], [0, 0], [8, 3], [7, 4]]
+
+
+@pytest.fixture(autouse=True)
+def _small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training.teachers.labelling, "SHARD_TEXTS", 2)
+
+
+def test_logits_come_in_the_order_of_texts_and_labels(tmp_path: Path) -> None:
+    logits = label([Lengths()], TEXTS, ("length", "words"), {}, cache=tmp_path)
+    assert logits is not None
+    assert logits.tolist() == EXPECTED
+
+
+def test_several_teachers_are_averaged(tmp_path: Path) -> None:
+    logits = label([Lengths(), Lengths("three", 3.0)], TEXTS, ("length", "words"), {}, cache=tmp_path)
+    assert logits is not None
+    assert logits.tolist() == (2 * np.array(EXPECTED)).tolist()
+
+
+def test_a_stopped_labelling_goes_on_where_it_was(tmp_path: Path) -> None:
+    teacher = Lengths()
+    seen: list[Labelled] = []
+    assert label([teacher], TEXTS, ("words",), {}, cache=tmp_path, report=seen.append, should_stop=lambda: True) is None
+    assert (teacher.asked, seen[0].done, seen[0].total) == (2, 2, 5)
+    assert label([teacher], TEXTS, ("words",), {}, cache=tmp_path, report=seen.append) is not None
+    assert teacher.asked == 5
+    assert [labelled.done for labelled in seen[1:]] == [2, 4, 5]
+    assert seen[1].texts_per_s == 0
+
+
+def test_other_texts_or_another_teacher_are_asked_anew(tmp_path: Path) -> None:
+    label([Lengths()], TEXTS, ("words",), {}, cache=tmp_path)
+    changed, other = Lengths(), Lengths("other")
+    label([changed], [*TEXTS[:-1], "g h i k"], ("words",), {}, cache=tmp_path)
+    label([other], TEXTS, ("words",), {}, cache=tmp_path)
+    assert 0 < changed.asked < 5
+    assert other.asked == 5
+
+
+def test_a_damaged_shard_is_made_again(tmp_path: Path) -> None:
+    teacher = Lengths()
+    label([teacher], TEXTS, ("words",), {}, cache=tmp_path)
+    next(tmp_path.glob("*.safetensors")).write_bytes(b"half")
+    assert label([teacher], TEXTS, ("length", "words"), {}, cache=tmp_path) is not None
+    assert 5 < teacher.asked < 10
+
+
+def test_logits_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="not finite"):
+        label([Lengths(factor=float("nan"))], TEXTS, ("words",), {}, cache=tmp_path)

@@ -1,0 +1,1 @@
+"""Files that a run leaves: checkpoint, card, record, results and run folder."""

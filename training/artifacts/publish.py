@@ -1,0 +1,225 @@
+"""From best weights to a finished checkpoint: calibrated, scored as it will be served, and written with its record.
+
+The figures are those of the checkpoint as loaded from disk: what is measured is what is shipped.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+
+from model.checkpoint import Checkpoint, save_checkpoint
+from model.classifier import Classifier
+from model.config import CheckpointConfig
+from model.network import LstmClassifier
+from model.profile import Reference
+from training.artifacts.card import write_card
+from training.artifacts.record import Calibration, Effort, Record, TeacherRecord
+from training.artifacts.start import record_start
+from training.config.config import flatten
+from training.config.request import Request
+from training.data.corpus import Corpus, shown_path
+from training.evaluation.evaluate import Evaluation, evaluate, logits_of, truth_for
+from training.evaluation.reference import reference_of, source
+from training.evaluation.sanity import result_warnings
+from training.fit.trainer import Trainer
+from training.language_model.folder import Pretrained
+from training.metrics.calibration import fit_temperature, fit_thresholds, probabilities
+from training.provenance import code_version, describe_machine, library_versions
+
+TRAINING_SAMPLE = 2000
+"""Training texts scored, to set against validation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run that is done.
+
+    Attributes:
+        trainer: holds the best weights of the network.
+        network: what is published: that network, and the n-grams beside it.
+        start: the pre-trained layers that it began with.
+    """
+
+    request: Request
+    corpus: Corpus
+    tokenizer: Tokenizer
+    trainer: Trainer
+    network: LstmClassifier
+    teachers: tuple[TeacherRecord, ...] = ()
+    start: Pretrained | None = None
+
+
+def publish(finished: Finished, output: Path, *, scratch: Path, device: str) -> Record:
+    """Calibrates, evaluates and writes `output`; `scratch` is a folder for what comes before the figures are known."""
+    corpus = finished.corpus
+    raw = bare_checkpoint(finished)
+    calibrated = calibrate(raw, reload(raw, scratch, device), corpus)
+    classifier = reload(calibrated, scratch, device)
+    results = {role: evaluate(classifier, dataset) for role, dataset in corpus.held_out.items()}
+    evaluations = {role: result.evaluation for role, result in results.items()}
+    calibration = compare(calibrated, evaluations["validation"], corpus)
+    training_accuracy = accuracy_of_sample(classifier, finished)
+    reference = reference_of(
+        classifier,
+        corpus.validation.texts,
+        results["validation"].probabilities_NC,
+        [source(corpus.files["validation"])],
+    )
+    record = make_record(finished, evaluations, calibration, training_accuracy, reference, name=output.name)
+    save_checkpoint(
+        output, dataclasses.replace(calibrated, metrics=record.model_dump(mode="json"), card=write_card(record))
+    )
+    return record
+
+
+def bare_checkpoint(finished: Finished) -> Checkpoint:
+    """The best weights in the number format to be stored, not calibrated and without figures."""
+    config, network = finished.request.config, finished.network
+    dtype = {"float32": torch.float32, "float16": torch.float16}[config.weights]
+    return Checkpoint(
+        config=CheckpointConfig(
+            task=finished.corpus.task,
+            labels=finished.corpus.labels,
+            max_tokens=config.tokenizer.max_tokens,
+            architecture=network.architecture,
+        ),
+        weights={name: tensor.to(dtype) for name, tensor in network.state_dict().items()},
+        tokenizer=finished.tokenizer,
+        metrics={},
+        card="",
+    )
+
+
+def reload(checkpoint: Checkpoint, scratch: Path, device: str) -> Classifier:
+    """The classifier that a server would load."""
+    save_checkpoint(scratch, checkpoint)
+    return Classifier.load(scratch, device=device)
+
+
+def calibrate(raw: Checkpoint, uncalibrated: Classifier, corpus: Corpus) -> Checkpoint:
+    """`raw` with the temperature and, for multi-label, the thresholds that fit `corpus.calibration`."""
+    logits_NC = logits_of(uncalibrated, uncalibrated.encode(corpus.calibration.texts))
+    truth_NC = truth_for(corpus.calibration, uncalibrated)
+    temperature = fit_temperature(logits_NC, truth_NC, task=corpus.task)
+    found: dict[str, object] = {"temperature": temperature}
+    if corpus.task == "multi_label":
+        found["thresholds"] = fit_thresholds(probabilities(logits_NC / temperature, task=corpus.task), truth_NC)
+    return dataclasses.replace(raw, config=raw.config.model_copy(update=found))
+
+
+def compare(calibrated: Checkpoint, validation: Evaluation, corpus: Corpus) -> Calibration:
+    """What the temperature and the thresholds did on validation."""
+    before, after = validation.uncalibrated, validation.scores
+    if before is None:
+        raise AssertionError("`evaluate` gives these figures")
+    multi_label = corpus.task == "multi_label"
+    return Calibration(
+        temperature=calibrated.config.temperature,
+        ece_before=before.ece,
+        ece_after=after.ece,
+        nll_before=before.nll,
+        nll_after=after.nll,
+        rows=len(corpus.calibration),
+        apart=corpus.calibration is not corpus.validation,
+        macro_f1_before=before.macro_f1 if multi_label else None,
+        macro_f1_after=after.macro_f1 if multi_label else None,
+    )
+
+
+def accuracy_of_sample(classifier: Classifier, finished: Finished) -> float:
+    """Accuracy on up to `TRAINING_SAMPLE` training texts."""
+    train = finished.corpus.train
+    rng = np.random.default_rng(finished.request.config.seed)
+    chosen = sorted(rng.permutation(len(train))[:TRAINING_SAMPLE].tolist())
+    return evaluate(classifier, train.take(chosen)).evaluation.scores.accuracy
+
+
+def make_record(
+    finished: Finished,
+    evaluations: dict[str, Evaluation],
+    calibration: Calibration,
+    training_accuracy: float,
+    reference: Reference,
+    *,
+    name: str,
+) -> Record:
+    """Everything that `metrics.json` says."""
+    request, corpus, trainer = finished.request, finished.corpus, finished.trainer
+    config = request.config
+    suspicions = result_warnings(
+        evaluations["validation"],
+        training_accuracy=training_accuracy,
+        history=trainer.history,
+        config=config.loop,
+    )
+    return Record(
+        name=config.name or name,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        task=corpus.task,
+        recipe=request.recipe,
+        command=request.command,
+        seed=config.seed,
+        evaluations=evaluations,
+        training_accuracy=training_accuracy,
+        calibration=calibration,
+        num_parameters=sum(p.numel() for p in finished.network.parameters()),
+        vocab_size=finished.tokenizer.get_vocab_size(),
+        effort=measure_effort(trainer),
+        data=corpus.files,
+        source=config.data.source,
+        licence=config.data.licence,
+        warnings=corpus.warnings + suspicions,
+        config=published_settings(request),
+        code=code_version(),
+        libraries=library_versions(),
+        teachers=finished.teachers,
+        start=record_start(finished.start),
+        reference=reference,
+    )
+
+
+def measure_effort(trainer: Trainer) -> Effort:
+    """What the training took, from the trainer at its end."""
+    history = trainer.history
+    best = max(history, key=lambda reading: reading["validation"])
+    device = next(trainer.network.parameters()).device
+    return Effort(
+        seconds=trainer.seconds,
+        tokens_per_s=trainer.tokens_per_s,
+        steps=int(history[-1]["step"]),
+        epochs=history[-1]["epoch"],
+        best_epoch=best["epoch"],
+        device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        threads=torch.get_num_threads(),
+        machine=describe_machine(),
+        history=history,
+    )
+
+
+def published_settings(request: Request) -> dict[str, object]:
+    """Every setting by dotted key, files by the names under which they are published."""
+    settings = flatten(request.config)
+    for key in ("data.train", "data.validation", "data.test"):
+        if settings[key] is not None:
+            settings[key] = shown_path(Path(settings[key]), Path(request.data_root))
+    if settings["data.tests"] is not None:
+        settings["data.tests"] = {
+            name: shown_path(Path(file), Path(request.data_root)) for name, file in settings["data.tests"].items()
+        }
+    settings["semi.unlabeled"] = [
+        shown_path(Path(file), Path(request.data_root)) for file in request.config.semi.unlabeled
+    ]
+    if request.config.start is not None:
+        settings["start"] = Path(request.config.start).name
+    distill = request.config.distill
+    settings["distill.unlabeled"] = [shown_path(Path(file), Path(request.data_root)) for file in distill.unlabeled]
+    settings["distill.teachers"] = [Path(folder).name for folder in distill.teachers]
+    settings["distill.cache"] = None
+    if distill.vectors not in ("teacher", "none"):
+        settings["distill.vectors"] = shown_path(Path(distill.vectors), Path(request.data_root))
+    return settings

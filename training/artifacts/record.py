@@ -1,0 +1,122 @@
+"""What `metrics.json` of a checkpoint says: how it was made and how it scores."""
+
+from typing import Any
+
+from model.config import Frozen, Task
+from model.profile import Reference
+from training.data.corpus import DataFile
+from training.evaluation.evaluate import Evaluation
+
+
+class Calibration(Frozen):
+    """The temperature (and thresholds) and what they did on validation, before and after.
+
+    Attributes:
+        rows: validation texts that it was fitted on.
+        apart: whether these had no part in picking the weights.
+        macro_f1_before, macro_f1_after: for multi-label, with thresholds of 1/2 and with those of the checkpoint.
+    """
+
+    temperature: float
+    ece_before: float
+    ece_after: float
+    nll_before: float
+    nll_after: float
+    rows: int | None = None
+    apart: bool = False
+    macro_f1_before: float | None = None
+    macro_f1_after: float | None = None
+
+
+class Effort(Frozen):
+    """What the training took.
+
+    Attributes:
+        seconds: in the loop, validation included, over all resumptions.
+        tokens_per_s: real tokens trained on a second.
+        steps, epochs: done before it stopped.
+        best_epoch: where the weights come from.
+        device, threads, machine: what it ran on.
+        history: the readings of the validation metric.
+    """
+
+    seconds: float
+    tokens_per_s: float
+    steps: int
+    epochs: float
+    best_epoch: float
+    device: str
+    threads: int
+    machine: str
+    history: list[dict[str, float]]
+
+
+class TeacherRecord(Frozen):
+    """A teacher of a student.
+
+    Attributes:
+        name: of its folder.
+        digest: of its weights and settings.
+        scores: by role of held-out texts, in the metric of the run.
+    """
+
+    name: str
+    digest: str
+    scores: dict[str, float]
+
+
+class StartRecord(Frozen):
+    """The pre-trained layers that a run started from.
+
+    Attributes:
+        name, version: of their folder.
+        perplexity: on its validation texts, both directions together.
+        command: made them.
+        data: the files that they learned from.
+    """
+
+    name: str
+    version: str
+    perplexity: float
+    command: str
+    data: dict[str, DataFile]
+
+
+class Record(Frozen):
+    """`metrics.json`.
+
+    Attributes:
+        created: date and time, UTC, ISO 8601.
+        command: trains the same again, given the same files.
+        evaluations: scores of the finished checkpoint, loaded from disk, by role.
+        training_accuracy: on a sample of the training texts, to set against validation.
+        config: every setting of the run, by dotted key.
+        code, libraries: versions.
+        warnings: what a person should know before trusting a score.
+        teachers: whose logits it was trained towards; none if towards labels.
+        start: where embedding and recurrent layers began; None is at random.
+        reference: what the answers to the validation texts look like; a server compares its traffic with it.
+    """
+
+    name: str
+    created: str
+    task: Task
+    recipe: str | None
+    command: str
+    seed: int
+    evaluations: dict[str, Evaluation]
+    training_accuracy: float
+    calibration: Calibration
+    num_parameters: int
+    vocab_size: int
+    effort: Effort
+    data: dict[str, DataFile]
+    source: str
+    licence: str
+    warnings: list[str]
+    config: dict[str, Any]
+    code: dict[str, str | None]
+    libraries: dict[str, str]
+    teachers: tuple[TeacherRecord, ...] = ()
+    start: StartRecord | None = None
+    reference: Reference | None = None

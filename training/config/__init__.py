@@ -1,0 +1,1 @@
+"""Configuration of a run: defaults, recipes, files and command-line settings."""

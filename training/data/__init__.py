@@ -1,0 +1,1 @@
+"""Labelled and unlabelled texts: reading, checking, splitting and writing variants."""

@@ -1,0 +1,43 @@
+"""Sentences of a language, as many of each label, and their file."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from random import Random
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from training.data.contrast.grammar import Grammar, Sign
+
+GRAMMARS: Mapping[str, Grammar] = {
+    "en": Grammar.load("english", capital=True),
+    "zh": Grammar.load("chinese", capital=False),
+}
+LABELS: Mapping[Sign, str] = {"+": "positive", "-": "negative"}
+
+TRIES = 50
+"""Draws for each sentence wanted before a grammar is thought to have no more."""
+
+
+def draw_sentences(grammar: Grammar, count: int, *, seed: int) -> list[tuple[str, str]]:
+    """`count` different sentences and their labels, in turns positive and negative; the same for the same seed.
+
+    Raises:
+        ValueError: the grammar does not have so many.
+    """
+    rng, found = Random(seed), dict[str, str]()
+    for _ in range(TRIES * count):
+        sign: Sign = "-" if len(found) % 2 else "+"
+        found.setdefault(grammar.sentence(sign, rng), LABELS[sign])
+        if len(found) >= count:
+            return list(found.items())
+    raise ValueError(f"no {count:,} different sentences, only {len(found):,}")
+
+
+def write_sentences(languages: Sequence[str], output: Path, *, count: int, seed: int) -> int:
+    """Writes a Parquet file of text and label, `count` sentences a language; returns how many there are."""
+    rows = [row for language in languages for row in draw_sentences(GRAMMARS[language], count, seed=seed)]
+    output.parent.mkdir(parents=True, exist_ok=True)
+    table = pa.table({"text": [text for text, _ in rows], "label": [label for _, label in rows]})
+    pq.write_table(table, output, compression="zstd")
+    return len(rows)

@@ -1,0 +1,176 @@
+"""The texts of a run: read, checked against each other, and split where no validation file is given."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from model.config import Frozen, Task
+from training.data.config import DataConfig
+from training.data.dataset import Dataset, Names, encode_labels, label_names, read_dataset
+from training.data.split import normalised, num_contradictions, num_shared, small_labels, split
+from training.errors import DataError, UsageError
+from training.provenance import file_digest
+
+ENOUGH_TO_HALVE = 1000
+"""So many validation texts are parted: some pick the weights, others the temperature and thresholds."""
+
+FEW_TEXTS = 10
+"""A label with fewer training texts is reported."""
+
+
+class DataFile(Frozen):
+    """What `metrics.json` says of the texts of one role.
+
+    Attributes:
+        file: its name, below the data root where it is there.
+        sha256: of the file's bytes.
+        rows: texts used in this role.
+        labels: texts per label.
+    """
+
+    file: str
+    sha256: str
+    rows: int
+    labels: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """The texts by role, with what is common to all of them.
+
+    Attributes:
+        stopping, calibration: the halves of `validation` that pick the weights, and the temperature and thresholds;
+            both are the whole of it if it has fewer than `ENOUGH_TO_HALVE` texts.
+        tests: further test sets by name.
+        labels: names in the order of the targets; those of `train`.
+        files: what to record of each role: `train`, `validation`, perhaps `test`, and the names of further tests.
+        warnings: what a person should know about the data before trusting a score, one sentence each.
+        unlabeled: further texts to train on, none of them held out.
+    """
+
+    train: Dataset
+    validation: Dataset
+    stopping: Dataset
+    calibration: Dataset
+    test: Dataset | None
+    tests: dict[str, Dataset]
+    task: Task
+    labels: Names
+    files: dict[str, DataFile]
+    warnings: list[str]
+    unlabeled: tuple[str, ...] = ()
+
+    @property
+    def given(self) -> list[str]:
+        """The texts that are trained on, those with labels first."""
+        return [*self.train.texts, *self.unlabeled]
+
+    @property
+    def held_out(self) -> dict[str, Dataset]:
+        """The roles that are not trained on."""
+        return {"validation": self.validation} | ({"test": self.test} if self.test is not None else {}) | self.tests
+
+
+def read_corpus(config: DataConfig, *, seed: int, data_root: Path) -> Corpus:
+    """Reads the files of `config`; `seed` is that of the split, if there is one to make.
+
+    Raises:
+        UsageError: no training file is named.
+        DataError: a file, a row or a label is unusable.
+    """
+    if config.train is None:
+        raise UsageError("no training file; give --train FILE, or a recipe that names one")
+    train = _read(config.train, config)
+    validation = _read(config.validation, config) if config.validation else None
+    test = _read(config.test, config) if config.test else None
+    tests = {name: _read(file, config) for name, file in (config.tests or {}).items()}
+    labels = label_names(train)
+    for other in (validation, test, *tests.values()):
+        if other is not None:
+            _check_fits(other, train, labels)
+    if validation is None:
+        train, validation = split(train, fraction=config.validation_fraction, seed=seed)
+    held_out = {"validation": validation} | ({"test": test} if test is not None else {}) | tests
+    roles = {"train": train} | held_out
+    digests = {part.path: file_digest(part.path) for part in roles.values()}
+    files = {role: _describe(part, digests[part.path], labels, data_root) for role, part in roles.items()}
+    stopping, calibration = _halves(validation, seed=seed)
+    return Corpus(
+        train=train,
+        validation=validation,
+        stopping=stopping,
+        calibration=calibration,
+        test=test,
+        tests=tests,
+        task=train.task,
+        labels=labels,
+        files=files,
+        warnings=_warnings(train, held_out, labels),
+    )
+
+
+def _halves(validation: Dataset, *, seed: int) -> tuple[Dataset, Dataset]:
+    """Weights picked on some texts are too sure of themselves on those, so others should fit the temperature.
+
+    Where there are few, both tasks need all of them.
+    """
+    if len(validation) < ENOUGH_TO_HALVE:
+        return validation, validation
+    return split(validation, fraction=0.5, seed=seed)
+
+
+def _warnings(train: Dataset, held_out: dict[str, Dataset], labels: Names) -> list[str]:
+    warnings = []
+    seen = set(map(normalised, train.texts))
+    for role, dataset in held_out.items():
+        if shared := num_shared(dataset, seen):
+            warnings.append(
+                f"{shared:,} of {len(dataset):,} {role} texts are also in the training set (case and punctuation "
+                f"aside): {role} scores flatter the model"
+            )
+        if missing := sorted(set(labels) - dataset.counts().keys()):
+            warnings.append(f"no {role} text has the label(s) {_first(missing)}")
+    if count := num_contradictions(train):
+        warnings.append(f"{count:,} training texts stand in the set more than once with different labels")
+    if empty := sum(not text.strip() for text in train.texts):
+        warnings.append(f"{empty:,} training texts are empty")
+    if small := small_labels(train, fewer_than=FEW_TEXTS):
+        counts = [f"{name} ({count})" for name, count in small]
+        warnings.append(f"label(s) with fewer than {FEW_TEXTS} training texts: {_first(counts)}")
+    return warnings
+
+
+def _first(items: Sequence[str], limit: int = 5) -> str:
+    return ", ".join(items[:limit]) + (f" and {len(items) - limit} more" if len(items) > limit else "")
+
+
+def _read(name: str, config: DataConfig) -> Dataset:
+    path = Path(name)
+    if config.source and not path.exists():
+        cause = f"does not exist; get it from {config.source}, or say where it is with --data-root or SLUICE_DATA"
+        raise DataError(path, cause)
+    return read_dataset(path, text_column=config.text_column, label_column=config.label_column)
+
+
+def _check_fits(dataset: Dataset, train: Dataset, labels: Sequence[str]) -> None:
+    if dataset.task != train.task:
+        kinds = {"single_label": "one label a text", "multi_label": "lists of labels"}
+        cause = f"has {kinds[dataset.task]}, but {train.path} has {kinds[train.task]}"
+        raise DataError(dataset.path, cause, column=dataset.label_column)
+    encode_labels(dataset, labels)
+
+
+def _describe(dataset: Dataset, digest: str, labels: Sequence[str], data_root: Path) -> DataFile:
+    counts = dataset.counts()
+    return DataFile(
+        file=shown_path(dataset.path, data_root),
+        sha256=digest,
+        rows=len(dataset),
+        labels={label: counts[label] for label in labels},
+    )
+
+
+def shown_path(path: Path, data_root: Path) -> str:
+    """The path below the data root, or else only the file's name: what is published holds no paths of a machine."""
+    path, data_root = path.resolve(), data_root.resolve()
+    return path.relative_to(data_root).as_posix() if path.is_relative_to(data_root) else path.name

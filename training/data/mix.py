@@ -1,0 +1,107 @@
+"""One training file out of several: each text once, and none that a test file holds.
+
+Public sets repeat themselves and each other. A text that stands in a test split must not be in any training data of
+the same
+model, whichever set it came from.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from training.data.dataset import Dataset, read_dataset
+from training.data.split import normalised
+from training.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Mixed:
+    """What was kept of one file, and why the rest was not.
+
+    Attributes:
+        path: the file.
+        kept: texts taken.
+        held_out: texts that one of the files to keep out holds.
+        repeated: texts that were taken before, from this file or an earlier one.
+        contradicted: texts that stand somewhere with another label; none of them is taken.
+    """
+
+    path: Path
+    kept: int
+    held_out: int
+    repeated: int
+    contradicted: int
+
+
+def mix(
+    files: Sequence[Path], output: Path, *, without: Sequence[Path], text_column: str, label_column: str
+) -> list[Mixed]:
+    """Writes the Parquet file `output` with the columns text, label and source, in the order of `files`.
+
+    Texts are compared without case, punctuation and white space.
+
+    Args:
+        files: labelled files, one label a text.
+        output: is replaced.
+        without: files, labelled alike, none of whose texts is to be taken.
+        text_column, label_column: names of columns in all files.
+
+    Raises:
+        DataError: a file is unusable.
+        UsageError: a file is multi-label.
+    """
+    parts = [_read(path, text_column, label_column) for path in files]
+    held_out = {normalised(text) for path in without for text in _read(path, text_column, label_column).texts}
+    labels = _labels_by_text(parts)
+    seen: set[str] = set()
+    columns: dict[str, list[str]] = {text_column: [], label_column: [], "source": []}
+    reports = []
+    for part in parts:
+        fate: Counter[str] = Counter()
+        for text, (label,) in zip(part.texts, part.labels, strict=True):
+            key = normalised(text)
+            reason = _reason_against(key, held_out, seen, labels)
+            fate[reason] += 1
+            if reason == "kept":
+                seen.add(key)
+                for column, value in zip(columns.values(), (text, label, _source(part.path)), strict=True):
+                    column.append(value)
+        reports.append(Mixed(part.path, **{name: fate[name] for name in FATES}))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table(columns), output, compression="zstd")
+    return reports
+
+
+FATES = ("kept", "held_out", "repeated", "contradicted")
+
+
+def _reason_against(key: str, held_out: set[str], seen: set[str], labels: dict[str, set[str]]) -> str:
+    if key in held_out:
+        return "held_out"
+    if len(labels[key]) > 1:
+        return "contradicted"
+    return "repeated" if key in seen else "kept"
+
+
+def _labels_by_text(parts: Iterable[Dataset]) -> dict[str, set[str]]:
+    labels: dict[str, set[str]] = {}
+    for part in parts:
+        for text, names in zip(part.texts, part.labels, strict=True):
+            labels.setdefault(normalised(text), set()).update(names)
+    return labels
+
+
+def _read(path: Path, text_column: str, label_column: str) -> Dataset:
+    dataset = read_dataset(path, text_column=text_column, label_column=label_column)
+    if dataset.task != "single_label":
+        raise UsageError(f"{path}: has lists of labels; only files with one label a text can be mixed")
+    return dataset
+
+
+def _source(path: Path) -> str:
+    """Where a text came from: the file's folder and name, as public sets are told apart by their folders."""
+    return f"{path.resolve().parent.name}/{path.name}"

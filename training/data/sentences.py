@@ -1,0 +1,106 @@
+"""Single sentences out of longer texts: what a teacher of sentences labels for its student.
+
+A student has to read more words than a small labelled set holds. Reviews without labels hold them, but a teacher that
+learned from sentences knows little of a whole review, and takes long to read it.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from model.explain.sentences import split_sentences
+from training.data.split import normalised
+from training.data.unlabeled import read_unlabeled
+from training.data.variants import split_units
+from training.errors import UsageError
+
+MARKUP_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
+"""Pages copied from the web, as in IMDB, end their lines so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What came of the texts.
+
+    Attributes:
+        texts: read.
+        fitting: different sentences in them of the length asked for, which no text to keep out holds.
+        written: of those, at most as many as were asked for.
+    """
+
+    texts: int
+    fitting: int
+    written: int
+
+
+def write_sentences(
+    files: Sequence[Path],
+    output: Path,
+    *,
+    without: Sequence[Path],
+    min_words: int,
+    max_words: int,
+    limit: int | None,
+    seed: int,
+    text_column: str,
+) -> Cut:
+    """Writes the Parquet file `output` with the column `text_column`: sentences of the texts in `files`, each once.
+
+    Sentences are compared without case, punctuation and white space.
+
+    Args:
+        files: only the text column is read.
+        output: is replaced.
+        without: files of texts of which no sentence is taken.
+        min_words, max_words: a sentence has as many words, Chinese characters and marks; others are left out.
+        limit: how many to draw; None for all, in the order of the files.
+        seed: of the draw, whose order is that of the files too.
+        text_column: its name in all files.
+
+    Raises:
+        DataError: a file is unusable.
+        UsageError: no sentence is left.
+    """
+    held_out = [text for path in without for text in read_unlabeled(path, text_column=text_column)]
+    # Also single sentences of held-out texts: sets repeat themselves, with labels and without.
+    seen = {normalised(text) for text in held_out}
+    seen |= {normalised(text) for text in sentences(held_out, min_words=min_words, max_words=max_words)}
+    texts = [text for path in files for text in read_unlabeled(path, text_column=text_column)]
+    found = list(_distinct(sentences(texts, min_words=min_words, max_words=max_words), seen))
+    if not found:
+        raise UsageError(f"no sentence of {min_words} to {max_words} words in {', '.join(map(str, files))}")
+    if limit is None or limit >= len(found):
+        chosen = found
+    else:
+        drawn = np.random.default_rng(seed).choice(len(found), size=limit, replace=False)
+        chosen = [found[place] for place in np.sort(drawn)]
+    output.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table({text_column: chosen}), output, compression="zstd")
+    return Cut(len(texts), len(found), len(chosen))
+
+
+def sentences(texts: Iterable[str], *, min_words: int, max_words: int) -> Iterator[str]:
+    """Sentences of so many words, Chinese characters and marks, without white space at their ends.
+
+    >>> list(sentences(["A fine film.<br />Bad. 演员很好。"], min_words=3, max_words=9))
+    ['A fine film.', '演员很好。']
+    """
+    for text in texts:
+        plain = MARKUP_BREAK.sub("\n", text)
+        for start, end in split_sentences(plain):
+            sentence = plain[start:end].strip()
+            if min_words <= len(split_units(sentence)) <= max_words:
+                yield sentence
+
+
+def _distinct(found: Iterable[str], seen: set[str]) -> Iterator[str]:
+    for sentence in found:
+        key = normalised(sentence)
+        if key not in seen:
+            seen.add(key)
+            yield sentence

@@ -1,0 +1,119 @@
+"""Texts without labels, and the transfer set: every text on which a student imitates its teachers.
+
+It is the training texts, the unlabelled ones and variants of both, each text once, and no text that is held out.
+
+Shape suffixes: N texts, C labels.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from training.data.corpus import Corpus, DataFile, shown_path
+from training.data.dataset import encode_labels
+from training.data.split import normalised
+from training.data.tables import read_table
+from training.data.variants import AugmentConfig, WordClasses, augment, distinct
+from training.errors import DataError
+from training.metrics.scores import one_hot
+from training.provenance import file_digest
+
+
+@dataclass(frozen=True, slots=True)
+class TransferSet:
+    """Texts to imitate a teacher on.
+
+    Attributes:
+        texts: N distinct texts; those of the data come first, then variants.
+        num_given: how many are no variants.
+        num_withheld: how many different given texts were left out because validation or test has them.
+    """
+
+    texts: list[str]
+    num_given: int
+    num_withheld: int
+
+    @property
+    def given(self) -> list[str]:
+        """Those that are no variants."""
+        return self.texts[: self.num_given]
+
+    def describe(self) -> str:
+        """The size in a line."""
+        withheld = f"; {self.num_withheld:,} left out, which validation or test has" if self.num_withheld else ""
+        variants = len(self.texts) - self.num_given
+        return f"transfer set: {self.num_given:,} texts and {variants:,} variants{withheld}"
+
+
+def read_unlabeled(path: Path, *, text_column: str) -> list[str]:
+    """The texts of a file; rows without one are passed over.
+
+    Raises:
+        DataError: the file or its column cannot be read, or there is no text.
+    """
+    texts = [value for value in read_table(path, [text_column]).columns[text_column] if isinstance(value, str)]
+    if not texts:
+        raise DataError(path, "has no texts", column=text_column)
+    return texts
+
+
+def with_unlabeled(corpus: Corpus, names: Sequence[str], *, text_column: str, data_root: Path) -> Corpus:
+    """The corpus with the texts of these files as its `unlabeled`, each once, and the files recorded.
+
+    A text that validation or test has is left out: what a model is measured on has no part in making it, not even
+    without its label.
+
+    Raises:
+        DataError: a file cannot be read, or has no text that is left.
+    """
+    seen = {normalised(text) for dataset in corpus.held_out.values() for text in dataset.texts}
+    files, texts = dict(corpus.files), list(corpus.unlabeled)
+    for number, path in enumerate(map(Path, names), 1):
+        kept = distinct(read_unlabeled(path, text_column=text_column), but_not=seen)
+        if not kept:
+            raise DataError(path, "has no texts but such as validation, test or a file before it has")
+        seen |= set(map(normalised, kept))
+        texts += kept
+        shown = shown_path(path, data_root)
+        files[f"unlabeled {number}"] = DataFile(file=shown, sha256=file_digest(path), rows=len(kept), labels={})
+    return dataclasses.replace(corpus, files=files, unlabeled=tuple(texts))
+
+
+def build_transfer_set(corpus: Corpus, unlabeled: Sequence[str], config: AugmentConfig, *, seed: int) -> TransferSet:
+    """The transfer set; equal arguments give the same texts in the same order."""
+    held_out = {normalised(text) for dataset in corpus.held_out.values() for text in dataset.texts}
+    distinct_given = distinct([*corpus.train.texts, *unlabeled])
+    given = distinct(distinct_given, but_not=held_out)
+    allowed = set(given)
+    labelled = [text for text in dict.fromkeys(corpus.train.texts) if text in allowed]
+    others = given[len(labelled) :]
+    variants: list[str] = []
+    if config.variants or config.unlabeled_variants:
+        classes = WordClasses(given, num_classes=config.classes, seed=seed)
+        rng = np.random.default_rng(seed)
+        variants = augment(labelled, classes, config, variants=config.variants, rng=rng)
+        variants += augment(others, classes, config, variants=config.unlabeled_variants, rng=rng)
+    texts = distinct([*given, *distinct(variants, but_not=held_out)])
+    return TransferSet(texts, num_given=len(given), num_withheld=len(distinct_given) - len(given))
+
+
+def known_labels(texts: Sequence[str], corpus: Corpus) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    """The labels that the data give to `texts`.
+
+    Returns:
+        Zeros and ones [N, C], the last row of the data counting where a text stands there several times; and which
+        texts [N] are labelled at all.
+    """
+    targets = encode_labels(corpus.train, corpus.labels)
+    chosen_NC = targets if targets.ndim == 2 else one_hot(targets.astype(np.int64), len(corpus.labels))
+    rows = {text: row for row, text in enumerate(corpus.train.texts)}
+    truth_NC = np.zeros((len(texts), len(corpus.labels)), dtype=np.float32)
+    labelled_N = np.zeros(len(texts), dtype=np.bool_)
+    for place, text in enumerate(texts):
+        if (row := rows.get(text)) is not None:
+            truth_NC[place], labelled_N[place] = chosen_NC[row], True
+    return truth_NC, labelled_N

@@ -1,0 +1,1 @@
+"""Evaluation of checkpoints: scores, neighbours, drift reference and the checklist."""

@@ -1,0 +1,181 @@
+"""Which expectations a model fails, counted by capability."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from random import Random
+from typing import Literal
+
+from model.config import Frozen
+from training.evaluation.checklist.cases import Case
+from training.evaluation.checklist.chinese import chinese_cases
+from training.evaluation.checklist.english import english_cases
+
+Language = Literal["en", "zh", "both"]
+Predict = Callable[[Sequence[str]], Sequence[float]]
+"""From texts to the probability of `positive`."""
+
+NUM_CASES = 120
+SEED = 20
+
+TOLERANCE = 0.1
+"""A probability may fall by so much before it counts.
+
+Source: Ribeiro et al. 2020, table 1 ("fails if sent. goes down by > 0.1")."""
+
+NEGATION = "negation: "
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a case went: `severity` is how far, 0 to 1, the probability was on the wrong side or moved."""
+
+    case: Case
+    positive: tuple[float, ...]
+    failed: bool
+    severity: float
+
+
+class Failure(Frozen):
+    """A failed case: its texts, the probability of `positive` of each, and the label expected, if one was."""
+
+    texts: tuple[str, ...]
+    positive: tuple[float, ...]
+    expected: str | None
+
+
+class Capability(Frozen):
+    """Figures of one capability.
+
+    Attributes:
+        interval: 95%, over the cases drawn; those of one template are alike, so another list may differ by more.
+        worst: failures, worst first.
+    """
+
+    name: str
+    check: str
+    cases: int
+    failed: int
+    interval: tuple[float, float]
+    worst: tuple[Failure, ...]
+
+    @property
+    def rate(self) -> float:
+        """Share of cases failed."""
+        return self.failed / self.cases
+
+
+def all_cases(language: Language, count: int = NUM_CASES) -> list[Case]:
+    """The suite, the same each time."""
+    english = english_cases(count, Random(SEED)) if language != "zh" else []
+    return english + (chinese_cases(count, Random(SEED)) if language != "en" else [])
+
+
+def judge(cases: Sequence[Case], predict: Predict) -> list[Outcome]:
+    """Asks the model for each text once."""
+    texts = list(dict.fromkeys(text for case in cases for text in case.texts))
+    positive = dict(zip(texts, map(float, predict(texts)), strict=True))
+    return [_judge(case, tuple(positive[text] for text in case.texts)) for case in cases]
+
+
+def _judge(case: Case, positive: tuple[float, ...]) -> Outcome:
+    if case.check == "same":
+        before, after = positive
+        return Outcome(case, positive, (before >= 0.5) != (after >= 0.5), abs(after - before))
+    scores = [p if case.label == "positive" else 1 - p for p in positive]
+    if case.check == "no lower":
+        fall = scores[0] - scores[1]
+        return Outcome(case, positive, fall > TOLERANCE, max(0.0, fall))
+    return Outcome(case, positive, scores[0] < 0.5 or (scores[0] == 0.5 and case.label == "negative"), 1 - scores[0])
+
+
+def summarise(outcomes: Sequence[Outcome], *, num_worst: int) -> list[Capability]:
+    """Figures by capability, in the order of the suite, then of all kinds of negation of a language together."""
+    groups: dict[str, list[Outcome]] = defaultdict(list)
+    for outcome in outcomes:
+        groups[outcome.case.capability].append(outcome)
+    for name, found in list(groups.items()):
+        language, _, rest = name.partition("/")
+        if rest.startswith(NEGATION):
+            groups[f"{language}/{NEGATION}all"] += found
+    return [_capability(name, found, num_worst) for name, found in groups.items()]
+
+
+def _capability(name: str, outcomes: Sequence[Outcome], num_worst: int) -> Capability:
+    failed = sorted((o for o in outcomes if o.failed), key=lambda o: -o.severity)
+    return Capability(
+        name=name,
+        check=outcomes[0].case.check,
+        cases=len(outcomes),
+        failed=len(failed),
+        interval=wilson(len(failed), len(outcomes)),
+        worst=tuple(
+            Failure(texts=o.case.texts, positive=o.positive, expected=o.case.label) for o in failed[:num_worst]
+        ),
+    )
+
+
+def wilson(failed: int, total: int, z: float = 1.959964) -> tuple[float, float]:
+    """95% interval of a share; sensible also at none and all.
+
+    Source: Wilson 1927, "Probable Inference, the Law of Succession, and Statistical Inference".
+
+    >>> [round(bound, 3) for bound in wilson(0, 60)]
+    [0.0, 0.06]
+    """
+    share, scale = failed / total, 1 + z * z / total
+    middle = (share + z * z / (2 * total)) / scale
+    half = z / scale * sqrt(share * (1 - share) / total + z * z / (4 * total * total))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def positive_column(labels: Sequence[str]) -> int:
+    """Where `positive` is among a checkpoint's labels.
+
+    Raises:
+        ValueError: they are not `negative` and `positive`.
+    """
+    if set(labels) != {"negative", "positive"}:
+        raise ValueError(f"the suite is for the labels negative and positive, not {', '.join(labels)}")
+    return list(labels).index("positive")
+
+
+def table(capabilities: Sequence[Capability]) -> str:
+    """Markdown, a row a capability."""
+    lines = ["| capability | check | cases | failed | 95% interval |", "| --- | --- | ---: | ---: | --- |"]
+    for found in capabilities:
+        low, high = found.interval
+        lines.append(f"| {found.name} | {found.check} | {found.cases} | {found.rate:.1%} | {low:.1%} to {high:.1%} |")
+    return "\n".join(lines)
+
+
+def section(card: str, figures: str) -> str:
+    """The card with the table in a section before that on limits, or at its end; an earlier such section goes."""
+    before, heading, after = card.partition("## Limits\n")
+    before = before.partition("## Robustness\n")[0].rstrip()
+    title = "## Robustness\n\nHow often it fails where a person does not, on templates that it was not trained on"
+    return (
+        f"{before}\n\n{title}\n(`python -m training.evaluation.checklist`).\n\n{figures}\n\n{heading}{after}".rstrip()
+        + "\n"
+    )
+
+
+def worst_lines(capabilities: Sequence[Capability]) -> list[str]:
+    """The worst failures as lines to read."""
+    lines = []
+    for found in capabilities:
+        if not found.worst or found.name.endswith(f"{NEGATION}all"):
+            continue
+        lines.append(f"{found.name}:")
+        for failure in found.worst:
+            scores = " -> ".join(f"{p:.2f}" for p in failure.positive)
+            expected = f", expected {failure.expected}" * (failure.expected is not None)
+            lines.append(f"  {' -> '.join(failure.texts)}  (positive {scores}{expected})")
+    return lines
+
+
+def as_json(capabilities: Sequence[Capability], checkpoint: Mapping[str, str]) -> dict[str, object]:
+    """Everything, for a file."""
+    found = {capability.name: {"rate": capability.rate} | capability.model_dump() for capability in capabilities}
+    return {"checkpoint": dict(checkpoint), "seed": SEED, "tolerance": TOLERANCE, "capabilities": found}

@@ -1,0 +1,136 @@
+"""A checkpoint against labelled texts: scores, and the texts that it gets most wrong.
+
+Shape suffixes: N texts, C labels.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from model.batch import plan_batches
+from model.classifier import Classifier
+from model.config import Frozen
+from model.text import Encoded
+from training.data.dataset import Dataset, truth_of
+from training.errors import DataError
+from training.metrics.calibration import probabilities
+from training.metrics.scores import Decisions, Scores, Uncalibrated, decide, losses, score, score_uncalibrated
+
+BATCH_TOKENS = 8192
+"""Padded tokens scored at once."""
+
+
+class Evaluation(Frozen):
+    """What `metrics.json` holds for each file, and what `evaluate` prints.
+
+    Attributes:
+        scores: all figures.
+        uncalibrated: some of them without the temperature and the thresholds.
+        truncated: texts that were cut to the checkpoint's `max_tokens`.
+        tokens: read in all, after the cut.
+    """
+
+    scores: Scores
+    truncated: int
+    tokens: int
+    uncalibrated: Uncalibrated | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """A text whose right label got little probability.
+
+    Attributes:
+        row: its number in the file, from 1, the header left out.
+        loss: nats; of multi-label the mean over labels.
+        predicted, truth: names of labels.
+    """
+
+    row: int
+    loss: float
+    predicted: tuple[str, ...]
+    truth: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """An evaluation and what it was made from.
+
+    Attributes:
+        evaluation: the figures.
+        probabilities_NC: float32, in the order of the file.
+        truth_NC: which labels each text has.
+    """
+
+    evaluation: Evaluation
+    probabilities_NC: npt.NDArray[np.float32]
+    truth_NC: Decisions
+
+
+def evaluate(classifier: Classifier, dataset: Dataset, *, seed: int = 0) -> Result:
+    """Scores every text of `dataset`; `seed` is that of the bootstrap.
+
+    Raises:
+        DataError: a label is unknown to the checkpoint, or the file is multi-label and the checkpoint is not.
+    """
+    truth_NC = truth_for(dataset, classifier)
+    encoded = classifier.encode(dataset.texts)
+    logits_NC = logits_of(classifier, encoded)
+    probabilities_NC = classifier.probabilities(logits_NC)
+    task, thresholds = classifier.task, classifier.thresholds
+    scores = score(probabilities_NC, truth_NC, classifier.labels, task=task, thresholds=thresholds, seed=seed)
+    evaluation = Evaluation(
+        scores=scores,
+        truncated=sum(text.truncated for text in encoded),
+        tokens=sum(text.num_tokens for text in encoded),
+        uncalibrated=score_uncalibrated(probabilities(logits_NC, task=task), truth_NC, task=task),
+    )
+    return Result(evaluation, probabilities_NC, truth_NC)
+
+
+def logits_of(classifier: Classifier, encoded: Sequence[Encoded]) -> npt.NDArray[np.float32]:
+    """Uncalibrated logits [N, C] of any number of texts, in their order."""
+    lengths_N = np.array([text.num_tokens for text in encoded], dtype=np.int64)
+    logits_NC = np.zeros((len(encoded), len(classifier.labels)), dtype=np.float32)
+    for batch in plan_batches(lengths_N, max_tokens=BATCH_TOKENS, max_rows=256):
+        logits_NC[batch] = classifier.logits([encoded[i] for i in batch])
+    return logits_NC
+
+
+def truth_for(dataset: Dataset, classifier: Classifier) -> Decisions:
+    """Which of the checkpoint's labels each text has.
+
+    Raises:
+        DataError: as in `evaluate`.
+    """
+    if dataset.task == "multi_label" and classifier.task == "single_label":
+        cause = "has lists of labels, but the checkpoint gives each text one label"
+        raise DataError(dataset.path, cause, column=dataset.label_column)
+    return truth_of(dataset, classifier.labels)
+
+
+def worst_mistakes(result: Result, dataset: Dataset, classifier: Classifier, count: int) -> list[Mistake]:
+    """The wrongly answered texts of highest loss, highest first."""
+    labels, task = classifier.labels, classifier.task
+    losses_N = losses(result.probabilities_NC, result.truth_NC, task=task)
+    thresholds_C = 0.5 if classifier.thresholds is None else np.array(classifier.thresholds)
+    chosen_NC = decide(result.probabilities_NC, task=task, thresholds_C=thresholds_C)
+    wrong_N = (chosen_NC != result.truth_NC).any(axis=1)
+    order = [int(i) for i in np.argsort(-losses_N, kind="stable") if wrong_N[i]]
+    return [
+        Mistake(
+            row=dataset.rows[i].number,
+            loss=float(losses_N[i]),
+            predicted=_names(chosen_NC[i], labels),
+            truth=_names(result.truth_NC[i], labels),
+            text=dataset.texts[i],
+        )
+        for i in order[:count]
+    ]
+
+
+def _names(decisions_C: Decisions, labels: Sequence[str]) -> tuple[str, ...]:
+    return tuple(label for label, chosen in zip(labels, decisions_C, strict=True) if chosen)

@@ -1,0 +1,94 @@
+"""The training texts that a model holds to be most like a text: nearest by the vector that its head reads.
+
+A wrong label there, or none of the kind, often tells why a prediction is wrong. Likeness is the cosine of the pooled
+vectors of the recurrent layers; n-grams beside them have no part in it.
+Source: Caruana et al. 1999, "Case-based explanation of non-case-based learning methods" (nearest by hidden
+activations).
+
+Shape suffixes: Q texts asked about, N training texts of one chunk, K nearest so far, P pooled vector.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from model.batch import pad, plan_batches
+from model.checkpoint import Checkpoint
+from model.device import resolve_device
+from model.text import TextEncoder
+from training.data.dataset import Dataset, Names
+from training.errors import Row
+from training.evaluation.evaluate import BATCH_TOKENS
+
+Floats = npt.NDArray[np.float32]
+
+NEIGHBOURS = 3
+CHUNK = 4096
+"""Training texts whose vectors are held at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A training text.
+
+    Attributes:
+        similarity: cosine, -1 to 1; 0 of a text without tokens.
+        row: its place in the training file.
+        labels: its own.
+    """
+
+    similarity: float
+    row: Row
+    labels: Names
+    text: str
+
+
+class Vectors:
+    """Texts in, pooled vectors of length 1 out."""
+
+    def __init__(self, checkpoint: Checkpoint, *, device: str = "auto") -> None:
+        self._device = resolve_device(device)
+        self._network = checkpoint.build_network().requires_grad_(False).to(self._device)
+        self._encoder = TextEncoder(checkpoint.tokenizer, max_tokens=checkpoint.config.max_tokens)
+
+    def __call__(self, texts: Sequence[str]) -> Floats:
+        """Vectors [N, P]; zeros for a text without tokens."""
+        rows = [text.ids for text in self._encoder.encode(texts)]
+        vectors_NP = np.zeros((len(rows), self._network.architecture.pooled_size), dtype=np.float32)
+        lengths_N = np.array([len(row) for row in rows], dtype=np.int64)
+        for chosen in plan_batches(lengths_N, max_tokens=BATCH_TOKENS, max_rows=256):
+            batch = pad([rows[i] for i in chosen]).to(self._device)
+            with torch.inference_mode():
+                pooled_BP = self._network.encode(self._network.embed(batch.ids_TB), batch.lengths_B)
+                vectors_NP[chosen] = torch.nn.functional.normalize(pooled_BP.float(), dim=1).cpu().numpy()
+        return vectors_NP
+
+
+def nearest(
+    vectors: Vectors, texts: Sequence[str], dataset: Dataset, *, count: int = NEIGHBOURS, chunk: int = CHUNK
+) -> list[list[Neighbour]]:
+    """For each of `texts` the nearest `count` of `dataset`, nearest first; of equally near ones the earlier rows.
+
+    Holds the vectors of `texts` and of `chunk` texts of `dataset` at a time.
+    """
+    asked_QP = vectors(texts)
+    similarities_QK = np.zeros((len(texts), 0), dtype=np.float32)
+    places_QK = np.zeros((len(texts), 0), dtype=np.int64)
+    for start in range(0, len(dataset), chunk):
+        found_QN = asked_QP @ vectors(dataset.texts[start : start + chunk]).T
+        new_QN = np.broadcast_to(np.arange(start, start + found_QN.shape[1]), found_QN.shape)
+        candidates = np.concatenate([similarities_QK, found_QN], axis=1)
+        places = np.concatenate([places_QK, new_QN], axis=1)
+        best_QK = np.argsort(-candidates, axis=1, kind="stable")[:, :count]
+        similarities_QK = np.take_along_axis(candidates, best_QK, axis=1)
+        places_QK = np.take_along_axis(places, best_QK, axis=1)
+    return [
+        [
+            Neighbour(float(similarity), dataset.rows[i], dataset.labels[i], dataset.texts[i])
+            for similarity, i in zip(similarities_K, places_K.tolist(), strict=True)
+        ]
+        for similarities_K, places_K in zip(similarities_QK, places_QK, strict=True)
+    ]

@@ -1,0 +1,60 @@
+"""The reference in a checkpoint: what its answers to texts like its training texts look like, counted.
+
+A server compares the answers that it gives with it (`sluice_drift`).
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from model.checkpoint import load_checkpoint, replace_metrics
+from model.classifier import Classifier
+from model.profile import Reference, ReferenceFile
+from training.data.corpus import DataFile, shown_path
+from training.data.unlabeled import read_unlabeled
+from training.provenance import file_digest
+
+
+def reference_of(
+    classifier: Classifier,
+    texts: Sequence[str],
+    probabilities_NC: npt.NDArray[np.float32],
+    files: Sequence[ReferenceFile],
+) -> Reference:
+    """The reference that these answers of the classifier make."""
+    return Reference.of(classifier.profile(classifier.encode(texts), probabilities_NC), classifier.labels, files)
+
+
+def source(file: DataFile) -> ReferenceFile:
+    """A file of a run, as a reference names it."""
+    return ReferenceFile(file=file.file, sha256=file.sha256, texts=file.rows)
+
+
+def add_reference(
+    directory: Path, files: Sequence[Path], *, text_column: str, data_root: Path, device: str
+) -> tuple[Reference, str]:
+    """Writes the reference that the texts of `files` make into a finished checkpoint, in place of one that it had.
+
+    Only `metrics.json` and its line in `SHA256SUMS` change, and with that line the version, which stands for the whole
+    folder. Use texts that are like the training texts but were not trained on.
+
+    Returns:
+        The reference and the new version.
+
+    Raises:
+        CheckpointError: the folder cannot be used.
+        DataError: a file cannot be read, or has no texts.
+    """
+    checkpoint = load_checkpoint(directory)
+    classifier = Classifier(checkpoint, device=device)
+    texts_of = {path: read_unlabeled(path, text_column=text_column) for path in files}
+    sources = [
+        ReferenceFile(file=shown_path(path, data_root), sha256=file_digest(path), texts=len(texts))
+        for path, texts in texts_of.items()
+    ]
+    texts = [text for texts in texts_of.values() for text in texts]
+    reference = reference_of(classifier, texts, classifier.predict(texts), sources)
+    metrics = {**checkpoint.metrics, "reference": reference.model_dump(mode="json")}
+    return reference, replace_metrics(directory, metrics)

@@ -1,0 +1,143 @@
+"""Figures for a person to read, on a terminal or in a log."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from training.evaluation.evaluate import Evaluation, Mistake
+from training.evaluation.neighbours import Neighbour
+from training.metrics.scores import Scores
+
+SHORT_TEXT = 160
+"""Characters of a text shown in a list of mistakes."""
+
+MAX_CONFUSION = 20
+"""A confusion matrix of more labels is not printed."""
+
+
+def make_console(*, stderr: bool = False) -> Console:
+    """A terminal gets colour and its own width; a pipe or file gets plain lines that are never wrapped at 80."""
+    console = Console(stderr=stderr, highlight=False)
+    return console if console.is_terminal else Console(stderr=stderr, highlight=False, width=200, soft_wrap=True)
+
+
+def print_evaluation(console: Console, evaluation: Evaluation) -> None:
+    """The figures of one file."""
+    for name, value in summary(evaluation):
+        console.print(f"{name:<12} {value}")
+    scores = evaluation.scores
+    console.print()
+    console.print(_label_table(console, scores))
+    if scores.confusion is not None and len(scores.labels) <= MAX_CONFUSION:
+        console.print()
+        console.print(_confusion_table(console, scores))
+
+
+def summary(evaluation: Evaluation) -> list[tuple[str, str]]:
+    """Name and value of each overall figure, as printed and as in a model card."""
+    scores = evaluation.scores
+    multi_label = scores.confusion is None
+    figures = [
+        ("rows", f"{scores.rows:,}"),
+        ("accuracy", f"{scores.accuracy:.4f} {_interval(scores.accuracy_interval)}" + " (whole set)" * multi_label),
+        ("macro-F1", f"{scores.macro_f1:.4f} {_interval(scores.macro_f1_interval)}"),
+        *_calibration(evaluation),
+        *_abstention(scores),
+        ("majority", f"{scores.majority:.4f}"),
+        ("truncated", f"{evaluation.truncated:,}"),
+    ]
+    return figures[:3] + [("micro-F1", f"{scores.micro_f1:.4f}")] * multi_label + figures[3:]
+
+
+def _calibration(evaluation: Evaluation) -> list[tuple[str, str]]:
+    scores, before = evaluation.scores, evaluation.uncalibrated
+    figures = [("ECE", scores.ece, before and before.ece)]
+    if scores.ece_equal_mass is not None:
+        figures.append(("ECE (mass)", scores.ece_equal_mass, before and before.ece_equal_mass))
+    figures += [("NLL", scores.nll, before and before.nll), ("Brier", scores.brier, before and before.brier)]
+    return [
+        (name, f"{value:.4f}" + ("" if old is None else f" ({old:.4f} before temperature)"))
+        for name, value, old in figures
+    ]
+
+
+def _abstention(scores: Scores) -> list[tuple[str, str]]:
+    if (found := scores.abstention) is None:
+        return []
+    return [
+        ("AURC", f"{found.aurc:.4f}"),
+        ("cover at 1%", f"{found.coverage_at_1:.4f}"),
+        ("cover at 2%", f"{found.coverage_at_2:.4f}"),
+        ("cover at 5%", f"{found.coverage_at_5:.4f}"),
+        ("acc. at 90%", f"{found.accuracy_at_90:.4f}"),
+    ]
+
+
+def print_mistakes(console: Console, mistakes: Sequence[Mistake]) -> None:
+    """The worst mistakes, the texts shortened."""
+    table = _table(console, "row", "loss", "predicted", "true", "text", title="Worst mistakes")
+    for mistake in mistakes:
+        names = [", ".join(labels) or "(none)" for labels in (mistake.predicted, mistake.truth)]
+        table.add_row(f"{mistake.row}", f"{mistake.loss:.2f}", *map(Text, names), Text(shorten(mistake.text)))
+    console.print(table)
+
+
+def print_neighbours(
+    console: Console, path: Path, mistakes: Sequence[Mistake], found: Sequence[list[Neighbour]]
+) -> None:
+    """What each mistake was nearest to in the training file at `path`, the texts shortened."""
+    table = _table(console, "row", "cosine", "true", "text", "found at", title=f"Nearest training texts, of {path}")
+    for mistake, neighbours in zip(mistakes, found, strict=True):
+        for neighbour in neighbours:
+            labels = ", ".join(neighbour.labels) or "(none)"
+            text = shorten(neighbour.text)
+            table.add_row(f"{mistake.row}", f"{neighbour.similarity:.3f}", Text(labels), Text(text), f"{neighbour.row}")
+    console.print(table)
+
+
+def shorten(text: str, limit: int = SHORT_TEXT) -> str:
+    r"""One line of at most `limit` characters.
+
+    >>> shorten("a  long\ntext", limit=6)
+    'a lon…'
+    """
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def _label_table(console: Console, scores: Scores) -> Table:
+    table = _table(console, "label", "precision", "recall", "F1", "support")
+    for label in scores.labels:
+        table.add_row(
+            Text(label.label), f"{label.precision:.4f}", f"{label.recall:.4f}", f"{label.f1:.4f}", f"{label.support:,}"
+        )
+    return table
+
+
+def _confusion_table(console: Console, scores: Scores) -> Table:
+    names = [label.label for label in scores.labels]
+    table = _table(console, "true \\ predicted", *names)
+    for name, row in zip(names, scores.confusion or (), strict=True):
+        table.add_row(Text(name), *(f"{count:,}" for count in row))
+    return table
+
+
+def _table(console: Console, first: str, *others: str, title: str | None = None) -> Table:
+    table = Table(
+        title=None if title is None else Text(title),
+        title_justify="left",
+        box=box.SIMPLE_HEAD if console.is_terminal else box.ASCII2,
+    )
+    table.add_column(Text(first), overflow="fold")
+    for name in others:
+        wide = name in ("text", "predicted", "true")
+        table.add_column(Text(name), justify="left" if wide else "right", overflow="fold")
+    return table
+
+
+def _interval(interval: tuple[float, float]) -> str:
+    return f"[95% {interval[0]:.4f} to {interval[1]:.4f}]"

@@ -1,0 +1,60 @@
+"""Signs that a finished model is not what its score suggests, each told as one sentence."""
+
+import numpy as np
+
+from training.evaluation.evaluate import Evaluation
+from training.fit.progress import History
+from training.fit.trainer import LoopConfig
+
+BARELY = 0.01
+"""An accuracy this close to the majority's is no better than it."""
+
+COLLAPSED = 0.98
+"""Share of answers that are one label, above which the model has collapsed, unless the truth is nearly so too."""
+
+WIDE_GAP = 0.10
+"""Training accuracy this far above validation is reported."""
+
+MANY_TRUNCATED = 0.10
+
+
+def result_warnings(
+    validation: Evaluation, *, training_accuracy: float, history: History, config: LoopConfig
+) -> list[str]:
+    """What is suspicious about a run, from its validation scores and its course; empty if nothing is."""
+    scores = validation.scores
+    warnings = []
+    if scores.accuracy <= scores.majority + BARELY:
+        warnings.append(
+            f"validation accuracy {scores.accuracy:.4f} is no better than always giving the commonest answer "
+            f"({scores.majority:.4f})"
+        )
+    if scores.confusion is not None:
+        warnings += _collapse(np.array(scores.confusion), [label.label for label in scores.labels])
+    if training_accuracy - scores.accuracy > WIDE_GAP:
+        warnings.append(
+            f"training accuracy {training_accuracy:.4f} is far above validation {scores.accuracy:.4f}: "
+            "more data, more dropout or fewer epochs may help"
+        )
+    if history and _best(history) == len(history) - 1 and history[-1]["epoch"] >= config.epochs:
+        warnings.append("validation was best at the very end: more epochs may help (loop.epochs)")
+    if validation.truncated > MANY_TRUNCATED * scores.rows:
+        warnings.append(
+            f"{validation.truncated:,} of {scores.rows:,} validation texts were cut: "
+            "a larger tokenizer.max_tokens may help"
+        )
+    return warnings
+
+
+def _best(history: History) -> int:
+    """Place of the first of the best readings, the one whose weights are kept."""
+    return max(range(len(history)), key=lambda i: (history[i]["validation"], -i))
+
+
+def _collapse(confusion_CC: np.ndarray[tuple[int, int], np.dtype[np.int64]], labels: list[str]) -> list[str]:
+    answers_C, truth_C = confusion_CC.sum(axis=0), confusion_CC.sum(axis=1)
+    total, commonest = answers_C.sum(), int(answers_C.argmax())
+    if answers_C[commonest] >= COLLAPSED * total > truth_C.max():
+        return [f"{answers_C[commonest] / total:.1%} of the answers are '{labels[commonest]}': the model has collapsed"]
+    never = [label for label, answers, truth in zip(labels, answers_C, truth_C, strict=True) if truth and not answers]
+    return [f"never answered on validation: {', '.join(map(repr, never[:5]))}"] if never else []

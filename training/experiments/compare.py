@@ -1,0 +1,180 @@
+"""Methods set beside each other on the same texts: the same splits, the same budget, the same figures.
+
+Everything that is chosen is chosen on validation; the test texts are read once a fit, when nothing is left to choose.
+"""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+from training.artifacts.results import replace_text
+from training.config.request import Request
+from training.data.corpus import Corpus, read_corpus
+from training.data.dataset import Dataset, truth_of
+from training.data.unlabeled import with_unlabeled
+from training.errors import UsageError
+from training.experiments.baselines import NBSVM, TFIDF
+from training.experiments.comparison import Comparison, Outcome, print_table, summarise, write_markdown
+from training.experiments.contender import Contender, Fitted, Setting, Unavailable
+from training.experiments.fasttext import FASTTEXT
+from training.experiments.networks import CHANGES, NGRAMS, contender
+from training.experiments.plots import draw_plots
+from training.fit.progress import format_duration
+from training.metrics.calibration import fit_temperature, fit_thresholds, probabilities
+from training.metrics.scores import Scores, score
+
+CONTENDERS = {entry.name: entry for entry in (TFIDF, NBSVM, FASTTEXT, *map(contender, (*CHANGES, NGRAMS)))}
+
+RESULTS = "comparison.json"
+TABLE = "comparison.md"
+
+TIMED_S = 0.5
+"""How long the rate of answers is measured."""
+
+
+def compare(
+    request: Request,
+    output: Path,
+    *,
+    only: Sequence[str] = (),
+    seeds: Sequence[int] = (0,),
+    budget_s: float | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    device: str = "auto",
+    console: Console,
+) -> Comparison:
+    """Fits every method with every seed, and writes `comparison.json`, `comparison.md` and plots into `output`.
+
+    Figures and table are written after each fit; with `resume` an interrupted comparison goes on after the last.
+
+    Raises:
+        UsageError: a name is unknown, or something stands at `output`; and as in `read_corpus`.
+    """
+    chosen = choose(only)
+    config = request.config
+    if config.start is not None:
+        raise UsageError("compare trains every network from nothing; leave start out")
+    data_root = Path(request.data_root)
+    corpus = read_corpus(config.data, seed=config.seed, data_root=data_root)
+    corpus = with_unlabeled(corpus, config.semi.unlabeled, text_column=config.data.text_column, data_root=data_root)
+    comparison = Comparison.beginning(request, corpus, device=device, budget_s=budget_s)
+    comparison = comparison.going_on(output / RESULTS, resume=resume, overwrite=overwrite)
+    write(comparison, output)
+    for warning in corpus.warnings:
+        console.print(f"warning: {warning}", markup=False)
+    for entry in chosen:
+        for seed in seeds if entry.seeded else (None,):
+            if not comparison.has(entry.name, seed) and entry.title not in comparison.absent:
+                with scratch_folder(output) as scratch:
+                    setting = Setting(
+                        request=request,
+                        corpus=corpus,
+                        device=device,
+                        budget_s=budget_s,
+                        scratch=scratch,
+                        console=console,
+                    )
+                    comparison = add(comparison, entry, setting, seed)
+                write(comparison, output)
+    if comparison.outcomes:
+        draw_plots(summarise(comparison), output)
+        print_table(console, comparison)
+    return comparison
+
+
+def choose(only: Sequence[str]) -> list[Contender]:
+    """The methods of these names in the order of `CONTENDERS`; all if there are none.
+
+    Raises:
+        UsageError: a name is unknown.
+    """
+    for name in only:
+        if name not in CONTENDERS:
+            raise UsageError(f"no method '{name}'; there are {', '.join(CONTENDERS)}")
+    return [entry for name, entry in CONTENDERS.items() if not only or name in only]
+
+
+def write(comparison: Comparison, output: Path) -> None:
+    """Figures and table."""
+    replace_text(output / RESULTS, comparison.model_dump_json(indent=2) + "\n")
+    (output / TABLE).write_text(write_markdown(comparison), encoding="utf-8")
+
+
+def add(comparison: Comparison, entry: Contender, setting: Setting, seed: int | None) -> Comparison:
+    """The comparison with one fit more, or with why there is none."""
+    console = setting.console
+    console.print(f"{entry.title}{'' if seed is None else f', seed {seed}'}", markup=False)
+    began = time.perf_counter()
+    try:
+        fitted = entry.fit(setting, seed or 0)
+    except Unavailable as error:
+        console.print(f"  left out: {error}", markup=False)
+        return comparison.model_copy(update={"absent": comparison.absent | {entry.title: str(error)}})
+    seconds = time.perf_counter() - began
+    outcome = measure_outcome(entry, fitted, setting.corpus, seed=seed, seconds=seconds)
+    console.print(f"  {tell(outcome)}", markup=False)
+    places = {name: place for place, name in enumerate(CONTENDERS)}
+    outcomes = sorted((*comparison.outcomes, outcome), key=lambda one: places.get(one.method, len(places)))
+    return comparison.model_copy(update={"outcomes": tuple(outcomes)})
+
+
+def measure_outcome(entry: Contender, fitted: Fitted, corpus: Corpus, *, seed: int | None, seconds: float) -> Outcome:
+    """Calibrates on validation, measures there, and reads the test texts once."""
+    truth_NC = truth_of(corpus.calibration, corpus.labels)
+    logits_NC = fitted.logits(corpus.calibration.texts)
+    temperature = fit_temperature(logits_NC, truth_NC, task=corpus.task)
+    thresholds = None
+    if corpus.task == "multi_label":
+        thresholds = fit_thresholds(probabilities(logits_NC / temperature, task=corpus.task), truth_NC)
+
+    def figures(dataset: Dataset) -> Scores:
+        p_NC = probabilities(fitted.logits(dataset.texts) / temperature, task=corpus.task)
+        truth_NC = truth_of(dataset, corpus.labels)
+        return score(p_NC, truth_NC, corpus.labels, task=corpus.task, thresholds=thresholds)
+
+    return Outcome(
+        method=entry.name,
+        title=entry.title,
+        seed=seed,
+        choice=fitted.choice,
+        temperature=temperature,
+        validation=figures(corpus.validation),
+        test=None if corpus.test is None else figures(corpus.test),
+        seconds=seconds,
+        size_bytes=fitted.size_bytes,
+        texts_per_s=rate(fitted, corpus.validation.texts),
+    )
+
+
+def rate(fitted: Fitted, texts: list[str]) -> float:
+    """Texts answered a second, of validation, over and over for `TIMED_S`."""
+    began, answered = time.perf_counter(), 0
+    while (seconds := time.perf_counter() - began) < TIMED_S:
+        fitted.logits(texts)
+        answered += len(texts)
+    return answered / seconds
+
+
+def tell(outcome: Outcome) -> str:
+    """One line for the one who waits."""
+    test = "" if outcome.test is None else f"test {outcome.test.accuracy:.4f}, "
+    return (
+        f"validation {outcome.validation.accuracy:.4f}, {test}{format_duration(outcome.seconds)}, "
+        f"{outcome.size_bytes / 1e6:.1f} MB, {outcome.texts_per_s:,.0f} texts/s; {outcome.choice}"
+    )
+
+
+@contextmanager
+def scratch_folder(output: Path) -> Iterator[Path]:
+    """A folder for one fit, gone afterwards."""
+    path = Path(tempfile.mkdtemp(prefix=".scratch.", dir=output))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)

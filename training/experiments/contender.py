@@ -1,0 +1,81 @@
+"""What `compare` asks of a method: learn from a corpus, then give logits for texts."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from rich.console import Console
+
+from training.config.request import Request
+from training.data.corpus import Corpus
+from training.errors import TrainingError
+
+Floats = npt.NDArray[np.floating[Any]]
+
+
+class Unavailable(TrainingError):
+    """A method cannot take part here; says why. The others go on."""
+
+
+class Fitted(Protocol):
+    """A method that has learned.
+
+    Attributes:
+        size_bytes: on disk, with everything that it needs to answer.
+        choice: what was chosen on validation, for the table; may be empty.
+    """
+
+    @property
+    def size_bytes(self) -> int:
+        """See above."""
+        ...
+
+    @property
+    def choice(self) -> str:
+        """See above."""
+        ...
+
+    def logits(self, texts: Sequence[str]) -> Floats:
+        """Logits [len(texts), labels], uncalibrated."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What is the same for all methods.
+
+    Attributes:
+        request: settings of the networks, and where the data are.
+        corpus: `train` to learn from, `stopping` to choose by; nothing else is a method's to see.
+        device: of the networks.
+        budget_s: seconds that one fit may take, as nearly as the method can tell; None is no limit.
+        scratch: a folder for passing files.
+        console: for a person to watch.
+    """
+
+    request: Request
+    corpus: Corpus
+    device: str
+    budget_s: float | None
+    scratch: Path
+    console: Console
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A method under its name.
+
+    Attributes:
+        name: for `--only`.
+        title: for the table.
+        fit: learns, with a seed.
+        seeded: whether another seed gives another result; if not, one fit is enough.
+    """
+
+    name: str
+    title: str
+    fit: Callable[[Setting, int], Fitted]
+    seeded: bool

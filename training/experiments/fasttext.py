@@ -1,0 +1,114 @@
+"""fastText, by its own package where that is installed: `pip install fasttext-numpy2` (Linux on x86-64).
+
+It trains in a process of its own: its autotune tries tables of up to 40 GB and can end the process that it runs in.
+
+Source: Joulin et al. 2017, "Bag of Tricks for Efficient Text Classification".
+"""
+
+import importlib
+import importlib.util
+import multiprocessing
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from model.config import Task
+from training.data.dataset import Dataset, Names, mostly_chinese
+from training.evaluation.report import shorten
+from training.experiments.baselines import WORD
+from training.experiments.contender import Contender, Fitted, Floats, Setting, Unavailable
+from training.experiments.fasttext_child import CHOICE, LOG, MODEL, train_here
+
+PACKAGE = "fasttext"
+
+DEFAULT_BUDGET_S = 60.0
+"""Of autotune where no budget is given; fastText's own default is five minutes."""
+
+SMALLEST_PROBABILITY = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class FastText:
+    """See `training.experiments.contender.Fitted`."""
+
+    model: Any
+    task: Task
+    num_labels: int
+    by_character: bool
+    size_bytes: int
+    choice: str
+
+    def logits(self, texts: Sequence[str]) -> Floats:
+        """Logarithms of its probabilities; for multi-label of their odds."""
+        all_labels, all_values = self.model.predict([to_line(text, self.by_character) for text in texts], k=-1)
+        p_NC = np.full((len(texts), self.num_labels), SMALLEST_PROBABILITY)
+        for row, (labels, values) in enumerate(zip(all_labels, all_values, strict=True)):
+            for label, value in zip(labels, values, strict=True):
+                p_NC[row, int(label.removeprefix("__label__"))] = value
+        p_NC = p_NC.clip(SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
+        return np.asarray(np.log(p_NC) if self.task == "single_label" else np.log(p_NC / (1 - p_NC)))
+
+
+def fit_fasttext(setting: Setting, seed: int) -> Fitted:
+    """Trains with the settings that fastText's autotune finds best on validation within the budget.
+
+    Raises:
+        Unavailable: the package is not installed, or it ended its process.
+    """
+    if importlib.util.find_spec(PACKAGE) is None:
+        raise Unavailable("its package is not installed (pip install fasttext-numpy2, on Linux with x86-64)")
+    corpus, folder = setting.corpus, setting.scratch
+    by_character = mostly_chinese(corpus.train.texts)
+    _write(folder / "train.txt", corpus.train, corpus.labels, by_character)
+    _write(folder / "validation.txt", corpus.stopping, corpus.labels, by_character)
+    arguments = {
+        "input": str(folder / "train.txt"),
+        "autotuneValidationFile": str(folder / "validation.txt"),
+        "autotuneDuration": max(1, round(setting.budget_s or DEFAULT_BUDGET_S)),
+        "thread": 1,  # the only number that gives the same weights again
+        "seed": seed,
+        "verbose": 0,
+    }
+    if corpus.task == "multi_label":
+        arguments["loss"] = "ova"
+    process = multiprocessing.get_context("spawn").Process(target=train_here, args=(PACKAGE, arguments, str(folder)))
+    process.start()
+    try:
+        process.join()
+    finally:
+        process.kill()
+    if process.exitcode != 0:
+        said = (folder / LOG).read_text(encoding="utf-8", errors="replace").split("\n")
+        last = next((line.strip() for line in reversed(said) if line.strip()), "nothing")
+        raise Unavailable(f"it ended with exit code {process.exitcode}, and said last: {shorten(last)}")
+    model = importlib.import_module(PACKAGE).load_model(str(folder / MODEL))
+    choice = (folder / CHOICE).read_text(encoding="utf-8")
+    return FastText(model, corpus.task, len(corpus.labels), by_character, (folder / MODEL).stat().st_size, choice)
+
+
+FASTTEXT = Contender("fasttext", "fastText, autotuned", fit_fasttext, seeded=True)
+
+
+def to_line(text: str, by_character: bool) -> str:
+    r"""Tokens with spaces between them: fastText knows nothing but spaces. It reads a `__label__` as one.
+
+    >>> to_line("A fine\n(sort of) film", by_character=False)
+    'a fine ( sort of ) film'
+    >>> to_line("好看 film", by_character=True)
+    '好 看 f i l m'
+    """
+    tokens = [c for c in text.lower() if not c.isspace()] if by_character else re.findall(WORD, text.lower())
+    return " ".join(token.replace("__label__", "label") for token in tokens)
+
+
+def _write(path: Path, dataset: Dataset, labels: Names, by_character: bool) -> None:
+    places = {name: place for place, name in enumerate(labels)}
+    lines = []
+    for text, names in zip(dataset.texts, dataset.labels, strict=True):
+        marks = " ".join(f"__label__{places[name]}" for name in names)
+        lines.append(f"{marks} {to_line(text, by_character)}\n".lstrip())
+    path.write_text("".join(lines), encoding="utf-8")

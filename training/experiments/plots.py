@@ -1,0 +1,52 @@
+"""Accuracy against what it costs, as pictures."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from training.experiments.comparison import Estimate, Row
+
+AXES: dict[str, tuple[str, Callable[[Row], float]]] = {
+    "accuracy-time": ("training time, s", lambda row: row.seconds.mean),
+    "accuracy-size": ("size on disk, MB", lambda row: row.size_bytes.mean / 1e6),
+    "accuracy-speed": ("answers, texts/s", lambda row: row.texts_per_s.mean),
+}
+"""By file name: what the horizontal axis shows."""
+
+MARKERS = "osD^v<>PX*hp8"
+"""There are more methods than colours."""
+
+
+def draw_plots(rows: Sequence[Row], folder: Path) -> list[Path]:
+    """Writes a PNG for each of `AXES`; returns their paths."""
+    paths = []
+    for name, (label, cost) in AXES.items():
+        path = folder / f"{name}.png"
+        draw(rows, label, cost).savefig(path, dpi=150)
+        paths.append(path)
+    return paths
+
+
+def draw(rows: Sequence[Row], label: str, cost: Callable[[Row], float]) -> Figure:
+    """A point a method, with its spread, over a logarithmic cost."""
+    figure = Figure(figsize=(9, 5), layout="constrained")
+    axes = figure.subplots()
+    axes.set_xscale("log")
+    for row, marker in zip(rows, itertools.cycle(MARKERS), strict=False):
+        axes.errorbar(
+            cost(row), row.accuracy.mean * 100, yerr=_spread(row.accuracy), fmt=marker, capsize=3, label=row.title
+        )
+    costs = [cost(row) for row in rows]
+    axes.set_xlim(min(costs) / 2, max(costs) * 2)
+    axes.margins(y=0.1)
+    figure.legend(loc="outside right upper")
+    axes.set_xlabel(label)
+    axes.set_ylabel("accuracy, %")
+    axes.grid(visible=True, alpha=0.3)
+    return figure
+
+
+def _spread(accuracy: Estimate) -> float:
+    return (accuracy.spread or 0.0) * 100

@@ -1,0 +1,183 @@
+"""A search for settings within a time, by validation alone: no test file is read.
+
+The settings as given are trained first, in full, so what is found is never worse than they are on validation.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from tokenizers import Tokenizer
+
+from model.device import resolve_device
+from model.text import TextEncoder
+from training.artifacts.results import replace_text
+from training.config.config import TrainConfig, build_config, nest, to_toml
+from training.config.request import Request
+from training.data.corpus import Corpus, read_corpus
+from training.data.tokenizer import TokenizerConfig, train_tokenizer
+from training.data.unlabeled import with_unlabeled
+from training.errors import UsageError
+from training.experiments.halving import AS_GIVEN, Job, Trial, count_rungs, epochs_on, next_job
+from training.experiments.space import Space, describe_space, draw
+from training.experiments.tuning import Tuning, describe_best, describe_settings, write_markdown
+from training.fit.progress import format_duration, show_progress
+from training.interrupt import StopRequest
+from training.metrics.scores import measure
+from training.runs.blend import with_ngrams
+from training.runs.train import build_trainer, encode_examples
+
+RESULTS = "tuning.json"
+TABLE = "tuning.md"
+BEST = "best.toml"
+
+
+def tune(
+    request: Request,
+    space: Space,
+    output: Path,
+    *,
+    budget_s: float,
+    resume: bool = False,
+    overwrite: bool = False,
+    device: str = "auto",
+    console: Console,
+) -> bool:
+    """Searches, and writes `tuning.json`, `tuning.md` and `best.toml` into `output`, anew after each trial.
+
+    A trial that is not finished in time, or when Ctrl-C or SIGTERM comes, is given up; with `resume` the search goes on
+    after the last finished one, whose seconds and those before it count.
+
+    Returns:
+        Whether the time is up; False if Ctrl-C or SIGTERM came first.
+
+    Raises:
+        UsageError: something stands at `output`; and as in `read_corpus`.
+    """
+    if request.config.start is not None:
+        raise UsageError("tune searches shapes, which a start fixes; leave start out")
+    untested = request.config.data.model_copy(update={"test": None, "tests": None})
+    config = request.config.model_copy(update={"data": untested})
+    corpus = read_corpus(untested, seed=config.seed, data_root=Path(request.data_root))
+    corpus = with_unlabeled(
+        corpus, config.semi.unlabeled, text_column=untested.text_column, data_root=Path(request.data_root)
+    )
+    tuning = Tuning.beginning(
+        request,
+        corpus,
+        device=device,
+        metric=config.metric,
+        budget_s=budget_s,
+        num_rungs=count_rungs(config.loop.epochs),
+        space=json.loads(json.dumps(describe_space(space))),
+    )
+    tuning = tuning.going_on(output / RESULTS, resume=resume, overwrite=overwrite)
+    write(tuning, request.config, output)
+    for warning in corpus.warnings:
+        console.print(f"warning: {warning}", markup=False)
+    trials = Trials(config, corpus, space, device=resolve_device(device), console=console)
+    deadline = time.monotonic() + budget_s - tuning.seconds
+    with StopRequest() as stop:
+        while not stop and (left := deadline - time.monotonic()) > 0:
+            job = next_job(tuning.trials, tuning.num_rungs)
+            console.print(f"{trials.describe(job)}; {format_duration(left)} left", markup=False, highlight=False)
+            trial = trials.run(job, lambda: bool(stop) or time.monotonic() > deadline)
+            if trial is None:
+                break
+            tuning = tuning.model_copy(update={"trials": (*tuning.trials, trial)})
+            write(tuning, request.config, output)
+            console.print(f"  {tell(trial, tuning)}", markup=False, highlight=False)
+        stopped = bool(stop)
+    for line in describe_best(tuning):
+        console.print(line, markup=False, highlight=False)
+    return not stopped
+
+
+class Trials:
+    """Trains and scores settings of a space on a corpus.
+
+    Args:
+        config: the settings as given; others are drawn over them.
+        corpus: `train` to learn from, `stopping` to pick the weights and `validation` to score.
+        space: what the settings are drawn from.
+        device: of the networks.
+        console: for a person to watch.
+    """
+
+    def __init__(
+        self, config: TrainConfig, corpus: Corpus, space: Space, *, device: torch.device, console: Console
+    ) -> None:
+        self._config, self._corpus, self._space = config, corpus, space
+        self._device, self._console = device, console
+        self._num_rungs = count_rungs(config.loop.epochs)
+        self._tokenizers: dict[TokenizerConfig, Tokenizer] = {}
+
+    def describe(self, job: Job) -> str:
+        """What is about to be trained, in a line."""
+        epochs, settings = self._config_of(job).loop.epochs, self._settings(job.number)
+        blank = Trial(number=job.number, rung=job.rung, epochs=epochs, settings=settings, score=0, seconds=0)
+        return f"trial {job.number}, up to {epochs} epochs: {describe_settings(blank)}"
+
+    def run(self, job: Job, should_stop: Callable[[], bool]) -> Trial | None:
+        """The finished trial; None if it was stopped.
+
+        It is scored on all validation texts, with the n-grams beside the network, as what `train` publishes will be.
+        """
+        began = time.perf_counter()
+        config, corpus = self._config_of(job), self._corpus
+        tokenizer = self._tokenizer(config.tokenizer)
+        trainer = build_trainer(config, corpus, tokenizer, device=self._device)
+        with show_progress(self._console, metric=config.metric) as show:
+            if not trainer.run(lambda progress: show(progress, ()), should_stop):
+                return None
+        network = with_ngrams(trainer, corpus, tokenizer, config, Console(quiet=True))
+        encoder = TextEncoder(tokenizer, max_tokens=config.tokenizer.max_tokens)
+        examples = encode_examples(corpus.validation, corpus, encoder)
+        score = measure(config.metric, corpus.task)(trainer.logits(examples, network), examples.targets)
+        return Trial(
+            number=job.number,
+            rung=job.rung,
+            epochs=config.loop.epochs,
+            settings=self._settings(job.number),
+            score=score,
+            seconds=time.perf_counter() - began,
+        )
+
+    def _settings(self, number: int) -> dict[str, Any]:
+        return {} if number == AS_GIVEN else draw(self._space, seed=self._config.seed, number=number)
+
+    def _config_of(self, job: Job) -> TrainConfig:
+        config = with_settings(self._config, self._settings(job.number))
+        epochs = epochs_on(job.rung, num_rungs=self._num_rungs, epochs=config.loop.epochs)
+        return config.model_copy(update={"loop": config.loop.model_copy(update={"epochs": epochs})})
+
+    def _tokenizer(self, config: TokenizerConfig) -> Tokenizer:
+        if config not in self._tokenizers:
+            self._tokenizers[config] = train_tokenizer(config, self._corpus.given)
+        return self._tokenizers[config]
+
+
+def with_settings(config: TrainConfig, settings: dict[str, Any]) -> TrainConfig:
+    """The configuration with other values by dotted key."""
+    return build_config(config.model_dump(), nest(settings))
+
+
+def write(tuning: Tuning, config: TrainConfig, output: Path) -> None:
+    """Trials, table, and the settings as given with those of the best trial over them."""
+    replace_text(output / RESULTS, tuning.model_dump_json(indent=2) + "\n")
+    replace_text(output / TABLE, write_markdown(tuning))
+    best = tuning.best
+    replace_text(output / BEST, to_toml(with_settings(config, best.settings if best else {})))
+
+
+def tell(trial: Trial, tuning: Tuning) -> str:
+    """One line for the one who waits."""
+    best = tuning.best or trial
+    return (
+        f"validation {tuning.metric} {trial.score:.4f} in {format_duration(trial.seconds)}; "
+        f"best in full {best.score:.4f} (trial {best.number})"
+    )

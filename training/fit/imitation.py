@@ -1,0 +1,137 @@
+"""What a student is trained to do: give the logits that its teachers give.
+
+Shape suffixes: N texts, B batch, C labels.
+"""
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor
+
+from model.config import Frozen, Task
+from training.data.variants import AugmentConfig
+
+
+class DistillConfig(Frozen):
+    """How a student learns from its teachers; for `distill` only.
+
+    Attributes:
+        teachers: folders; of several the mean of the logits counts.
+        unlabeled: files of further texts, of which only the text column is read.
+        label_map: `OURS=TEACHERS` for labels that the teachers call by another name, or that are several of theirs.
+        loss: `mse` on logits (Tang et al. 2019, eq. 2) or `kl` between softened probabilities (Hinton et al. 2015,
+            section 2, with its factor of the squared temperature).
+        temperature: of `kl`.
+        hard_share: of the loss of a text that has a label, the share of that label; the rest is the teachers', as is
+            all of a text that has none. The source found 0 best where everything is the teacher's to judge; 1 leaves it
+            the texts without labels, and no other is shown to it.
+        max_tokens: a Hugging Face teacher reads so many tokens of a text.
+        vectors: `teacher` starts from the input embedding of the first teacher if it is a Hugging Face model; or a file
+            or folder of vectors; `none` starts at random.
+        spread: root mean square of the starting vectors.
+        cache: folder that keeps the teachers' logits for further students; if none is given they go with the run.
+        augment: variants of the texts.
+    """
+
+    teachers: tuple[str, ...] = ()
+    unlabeled: tuple[str, ...] = ()
+    label_map: tuple[str, ...] = ()
+    loss: Literal["mse", "kl"] = "mse"
+    temperature: Annotated[float, Field(gt=0)] = 2.0
+    hard_share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    max_tokens: Annotated[int, Field(ge=3)] = 128
+    vectors: str = "teacher"
+    spread: Annotated[float, Field(gt=0)] = 0.1
+    cache: str | None = None
+    augment: AugmentConfig = AugmentConfig()
+
+
+class ImitationLoss:
+    """The loss of the training texts at given rows.
+
+    Args:
+        teacher_NC: float32 logits to be imitated.
+        truth_NC: float32, zeros and ones, from the labels of the data; all zeros for a text that has none.
+        labelled_N: which texts have labels.
+        config: which loss.
+        task: softmax or a sigmoid for each label.
+    """
+
+    def __init__(
+        self,
+        teacher_NC: npt.NDArray[np.float32],
+        truth_NC: npt.NDArray[np.float32],
+        labelled_N: npt.NDArray[np.bool_],
+        config: DistillConfig,
+        task: Task,
+    ) -> None:
+        self._teacher_NC, self._truth_NC, self._labelled_N = teacher_NC, truth_NC, labelled_N
+        self._config, self._task = config, task
+
+    def __call__(self, logits_BC: Tensor, rows_B: npt.NDArray[np.int64]) -> Tensor:
+        """The mean loss of the batch, a scalar."""
+
+        def tensor(array: npt.NDArray[Any]) -> Tensor:
+            return torch.from_numpy(array[rows_B]).to(logits_BC.device)
+
+        soft_B = self._imitation(logits_BC, tensor(self._teacher_NC))
+        if not self._config.hard_share:
+            return soft_B.mean()
+        hard_B = cross_entropy(logits_BC, tensor(self._truth_NC), self._task)
+        share_B = self._config.hard_share * tensor(self._labelled_N).float()
+        return torch.lerp(soft_B, hard_B, share_B).mean()
+
+    def _imitation(self, logits_BC: Tensor, teacher_BC: Tensor) -> Tensor:
+        """Of each text [B]."""
+        if self._config.loss == "mse":
+            return F.mse_loss(logits_BC, teacher_BC, reduction="none").mean(1)
+        temperature = self._config.temperature
+        return divergence(teacher_BC / temperature, logits_BC / temperature, self._task) * temperature**2
+
+
+def cross_entropy(logits_BC: Tensor, target_BC: Tensor, task: Task) -> Tensor:
+    """Of each text [B], against probabilities; over the labels the sum if they are one choice, the mean if each is."""
+    if task == "multi_label":
+        return F.binary_cross_entropy_with_logits(logits_BC, target_BC, reduction="none").mean(1)
+    return -(target_BC * torch.log_softmax(logits_BC, dim=1)).sum(1)
+
+
+def divergence(from_BC: Tensor, to_BC: Tensor, task: Task) -> Tensor:
+    """KL divergence of each text [B] from one model's probabilities to another's, both given as logits.
+
+    Over the labels as in `cross_entropy`. It is 0 where the two agree.
+    """
+    target_BC = probabilities(from_BC, task)
+    return cross_entropy(to_BC, target_BC, task) - cross_entropy(from_BC, target_BC, task)
+
+
+def entropy(logits_BC: Tensor, task: Task) -> Tensor:
+    """Of each text's answer [B], in nats; over the labels as in `cross_entropy`."""
+    return cross_entropy(logits_BC, probabilities(logits_BC, task), task)
+
+
+def probabilities(logits_BC: Tensor, task: Task) -> Tensor:
+    """Of each label [B, C]: softmax over them, or a sigmoid each."""
+    return torch.sigmoid(logits_BC) if task == "multi_label" else torch.softmax(logits_BC, dim=1)
+
+
+def parse_label_map(pairs: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """From our labels to the teachers' names for them; several for a label that stands in several pairs.
+
+    Raises:
+        ValueError: a pair has no `=`, or stands there twice.
+
+    >>> parse_label_map(("positive=4 stars", "positive=5 stars"))
+    {'positive': ('4 stars', '5 stars')}
+    """
+    mapping: dict[str, tuple[str, ...]] = {}
+    for pair in pairs:
+        ours, separator, theirs = (part.strip() for part in pair.partition("="))
+        if not separator or not ours or not theirs or theirs in mapping.get(ours, ()):
+            raise ValueError(f"--label-map {pair}: write OURS=TEACHERS, each pair once")
+        mapping[ours] = (*mapping.get(ours, ()), theirs)
+    return mapping

@@ -1,0 +1,103 @@
+"""Where a training run stands, and its file: enough to go on as if nothing had happened."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from training.errors import UsageError
+from training.fit.parallel import Processes
+
+STATE = "state.safetensors"
+RANDOM, RANDOM_CUDA = "rng", "rng_cuda"
+
+
+@dataclass
+class Position:
+    """What besides tensors a run must remember to go on exactly."""
+
+    step: int = 0
+    epoch: int = 0
+    batch: int = 0
+    best: float | None = None
+    readings_without_gain: int = 0
+    finished: bool = False
+    seconds: float = 0.0
+    tokens: int = 0
+    loss_sum: float = 0.0
+    loss_steps: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+def write_state(
+    directory: Path,
+    tensors: Mapping[str, Tensor],
+    position: Position,
+    optimizer_steps: int,
+    device: torch.device,
+    processes: Processes,
+) -> None:
+    """Writes tensors, position and the state of the random numbers; the file is replaced at once or not at all.
+
+    Of several processes the first writes, with the random numbers of all.
+    """
+    saved = {name: tensor.contiguous() for name, tensor in tensors.items()} | _random_states(device, processes)
+    if not processes.is_first:
+        return
+    directory.mkdir(parents=True, exist_ok=True)
+    partial = directory / f"{STATE}.partial"
+    save_file(
+        saved, partial, metadata={"position": json.dumps(vars(position)), "optimizer_steps": str(optimizer_steps)}
+    )
+    partial.replace(directory / STATE)
+
+
+def read_state(
+    directory: Path, tensors: Mapping[str, Tensor], device: torch.device, processes: Processes
+) -> tuple[Position, int]:
+    """Fills `tensors` and the random numbers; returns the position and the steps of the optimizer.
+
+    Raises:
+        UsageError: the state is that of more or fewer processes.
+        OSError, KeyError, safetensors.SafetensorError: there is no usable state.
+    """
+    with safe_open(directory / STATE, framework="pt") as file:
+        metadata, names = file.metadata(), list(file.keys())
+        _check_count(directory, sum(name.split(".")[0] == RANDOM for name in names), processes)
+        with torch.no_grad():
+            for name, tensor in tensors.items():
+                tensor.copy_(file.get_tensor(name))
+        torch.set_rng_state(file.get_tensor(_name(RANDOM, processes.rank)))
+        if (on_cuda := _name(RANDOM_CUDA, processes.rank)) in names and device.type == "cuda":
+            torch.cuda.set_rng_state(file.get_tensor(on_cuda), device)
+    return Position(**json.loads(metadata["position"])), int(metadata["optimizer_steps"])
+
+
+def _random_states(device: torch.device, processes: Processes) -> dict[str, Tensor]:
+    """The state of every process's random numbers, by name."""
+    own = {RANDOM: torch.get_rng_state()}
+    if device.type == "cuda":
+        own[RANDOM_CUDA] = torch.cuda.get_rng_state(device)
+    return {
+        _name(name, rank): state.clone()
+        for name, tensor in own.items()
+        for rank, state in enumerate(processes.stacked(tensor.unsqueeze(0), [1] * processes.count))
+    }
+
+
+def _name(name: str, rank: int) -> str:
+    return f"{name}.{rank}" if rank else name
+
+
+def _check_count(directory: Path, saved: int, processes: Processes) -> None:
+    if saved != processes.count:
+        how = f"torchrun --nproc-per-node {saved}" if saved > 1 else "python, without torchrun"
+        raise UsageError(
+            f"{directory}: this run stopped with {saved} process(es) and cannot go on with {processes.count}, for each "
+            f"draws random numbers of its own; start it with {how}"
+        )

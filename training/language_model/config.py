@@ -1,0 +1,119 @@
+"""What a pre-training is made of, as one frozen value."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from model.config import Architecture, Cell, Frozen
+from model.encoder import Dropouts, Rate
+from training.data.tokenizer import TokenizerConfig
+
+
+class EncoderShape(Frozen):
+    """The part of `Architecture` that a classifier takes over, with the same names and meanings.
+
+    A bidirectional network of several layers is refused: from the second layer on its input is both directions of the
+    layer below, so the state that is to predict a token would have read it.
+    """
+
+    embedding_dim: Annotated[int, Field(ge=1, le=4096)] = 128
+    hidden_size: Annotated[int, Field(ge=1, le=4096)] = 128
+    num_layers: Annotated[int, Field(ge=1, le=3)] = 1
+    bidirectional: bool = True
+    cell: Cell = "lstm"
+
+    @model_validator(mode="after")
+    def _sees_only_its_past(self) -> Self:
+        if self.bidirectional and self.num_layers > 1:
+            raise ValueError(
+                "in a bidirectional network of several layers each direction sees the other's states, and with them "
+                "the token that it is to predict; set num_layers=1 or bidirectional=false"
+            )
+        return self
+
+    def sized(self, vocab_size: int) -> Architecture:
+        """The architecture over `vocab_size` tokens; how it pools is of no concern here."""
+        return Architecture(vocab_size=vocab_size, pooling="max", **self.model_dump())
+
+
+class LanguageDropouts(Frozen):
+    """Probabilities of dropping; those that `Dropouts` has too mean the same.
+
+    Source of the defaults: those of AWD-LSTM for some ten million tokens, a tenth and less; a small set wants more.
+
+    Attributes:
+        word, token, embedding, between, recurrent: see `model.encoder.Dropouts`.
+        output: elements of the top layer's states, the same ones at each time step (Merity et al. 2018, section 4.2).
+    """
+
+    word: Rate = 0.05
+    token: Rate = 0.0
+    embedding: Rate = 0.1
+    between: Rate = 0.1
+    recurrent: Rate = 0.1
+    output: Rate = 0.1
+
+    def of_network(self) -> Dropouts:
+        """Those that the network itself applies."""
+        return Dropouts(**self.model_dump(exclude={"output"}))
+
+
+class LanguageLoop(Frozen):
+    """How the weights are found; names as in `LoopConfig`.
+
+    Attributes:
+        epochs: passes; the learning rate reaches zero at the end of the last.
+        batch_tokens: padded tokens of a batch, at most.
+        batch_rows: texts of a batch, at most.
+        learning_rate: peak.
+        warmup: share of all steps in which the rate rises.
+        weight_decay: of matrices; with the full softmax also of the embedding.
+        clip_norm: bound on the gradient's norm.
+        validations_per_epoch: how often the validation perplexity is read; the weights of the lowest are kept.
+        betas: of Adam.
+        softmax_samples: tokens drawn for each batch in place of the whole vocabulary; 0 is the full softmax.
+        activation: alpha, weight of the mean square of the top states after dropout (AR).
+        temporal: beta, weight of the mean square of their change from token to token (TAR).
+            Source: Merity et al. 2018 (AWD-LSTM), section 4.6, with its alpha = 2 and beta = 1.
+    """
+
+    epochs: Annotated[int, Field(ge=1)] = 10
+    batch_tokens: Annotated[int, Field(ge=1)] = 4096
+    batch_rows: Annotated[int, Field(ge=1)] = 128
+    learning_rate: Annotated[float, Field(gt=0)] = 3e-3
+    warmup: Annotated[float, Field(ge=0, le=1)] = 0.1
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    clip_norm: Annotated[float, Field(gt=0)] = 0.5
+    validations_per_epoch: Annotated[int, Field(ge=1)] = 1
+    betas: tuple[float, float] = (0.8, 0.99)
+    softmax_samples: Annotated[int, Field(ge=0)] = 1024
+    activation: Annotated[float, Field(ge=0)] = 2.0
+    temporal: Annotated[float, Field(ge=0)] = 1.0
+
+
+class PretrainConfig(Frozen):
+    """A whole pre-training.
+
+    Attributes:
+        texts: files to learn from.
+        without: files none of whose texts is learned from.
+        vocabulary: files whose texts only take part in making the tokenizer.
+        text_column: of all files.
+        seed: of the first weights, the order of the batches, dropout and drawn tokens.
+        validation_fraction: share of the texts that measure the perplexity, chosen by their digests.
+        validation_tokens: of these texts so many tokens are read at most, for every reading costs a full softmax each.
+        tokenizer: `max_tokens` is the length of a window: longer texts are parted, none is cut off.
+        architecture: what a classifier will take over.
+    """
+
+    texts: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    vocabulary: tuple[str, ...] = ()
+    text_column: str = "text"
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.02
+    validation_tokens: Annotated[int, Field(ge=2)] = 50_000
+    tokenizer: TokenizerConfig = TokenizerConfig()
+    architecture: EncoderShape = EncoderShape()
+    dropouts: LanguageDropouts = LanguageDropouts()
+    loop: LanguageLoop = LanguageLoop()

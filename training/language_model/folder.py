@@ -1,0 +1,192 @@
+"""What pre-training leaves for `train --start`: one folder that a person can read and that nothing can run code from.
+
+| file | holds |
+| --- | --- |
+| `config.json` | `PretrainedConfig` |
+| `model.safetensors` | embedding and recurrent layers under the names of a classifier's, and what the softmax adds |
+| `tokenizer.json` | the whole text pipeline |
+| `metrics.json` | `PretrainRecord` |
+| `SHA256SUMS` | a digest of each |
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import torch
+from pydantic import Field, ValidationError
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from model.checkpoint import (
+    CONFIG,
+    METRICS,
+    TOKENIZER,
+    WEIGHTS,
+    check_tokenizer,
+    check_weights,
+    model_contents,
+    parse_config,
+    parse_tokenizer,
+    parse_weights,
+)
+from model.config import FORMAT_VERSION, Frozen
+from model.errors import CheckpointDamaged, CheckpointIncompatible
+from model.folder import DIGESTS, as_json, parse_json, read_folder, version_of, write_folder
+from model.network import LstmClassifier
+from training.data.corpus import DataFile
+from training.data.tokenizer import TokenizerConfig
+from training.language_model.config import EncoderShape, LanguageDropouts, LanguageLoop
+from training.language_model.model import LanguageModel
+
+FILES = (CONFIG, WEIGHTS, TOKENIZER, METRICS)
+KIND: Final = "language_model"
+
+
+class PretrainedConfig(Frozen):
+    """`config.json`.
+
+    Attributes:
+        kind: tells the folder from a checkpoint, which has none.
+        vocab_size: V, tokens.
+        tokenizer: the settings that the tokenizer was made with.
+        architecture: of the layers.
+    """
+
+    format_version: Annotated[int, Field(ge=1)] = FORMAT_VERSION
+    kind: Literal["language_model"] = KIND
+    vocab_size: Annotated[int, Field(ge=1)]
+    tokenizer: TokenizerConfig
+    architecture: EncoderShape
+
+
+class Perplexity(Frozen):
+    """Of the validation texts: before the first step and at the end, then that of each direction at the end.
+
+    Attributes:
+        before, after: both directions together.
+        forward, backward: at the end; None where there is no such direction.
+        tokens: that it was measured on.
+    """
+
+    before: float
+    after: float
+    forward: float
+    backward: float | None
+    tokens: int
+
+
+class PretrainRecord(Frozen):
+    """`metrics.json`.
+
+    Attributes:
+        created: date and time, UTC, ISO 8601.
+        command: does the same again, given the same files.
+        texts: distinct texts learned from.
+        num_withheld: texts left out because they stand in files that were to be left out.
+        tokens: in the texts learned from.
+        tokens_read: in all epochs together.
+        seconds: in the loop, validation included, over all resumptions.
+        history: the readings of the validation perplexity.
+        config: every setting, by dotted key.
+    """
+
+    created: str
+    command: str
+    seed: int
+    perplexity: Perplexity
+    texts: int
+    num_withheld: int
+    tokens: int
+    tokens_read: int
+    seconds: float
+    tokens_per_s: float
+    steps: int
+    device: str
+    threads: int
+    machine: str
+    history: list[dict[str, float]]
+    data: dict[str, DataFile]
+    config: dict[str, Any]
+    code: dict[str, str | None]
+    libraries: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Pretrained:
+    """What the folder says.
+
+    Attributes:
+        name: of the folder.
+        version: first 12 hex digits of its digest.
+    """
+
+    name: str
+    config: PretrainedConfig
+    weights: Mapping[str, Tensor]
+    tokenizer: Tokenizer
+    record: PretrainRecord
+    version: str
+
+    def settings(self) -> dict[str, Any]:
+        """What a run that starts here must be configured to: nested, as `training.config.config.build_config` takes it.
+
+        How long a text may be is the run's own to say.
+        """
+        return {
+            "tokenizer": self.config.tokenizer.model_dump(exclude={"max_tokens"}),
+            "architecture": self.config.architecture.model_dump() | {"conv_width": 0},
+        }
+
+    def fill(self, network: LstmClassifier) -> None:
+        """Puts embedding and recurrent layers into a classifier of the same shape."""
+        with torch.no_grad():
+            for name, parameter in network.named_parameters():
+                if name in self.weights:
+                    parameter.copy_(self.weights[name])
+
+
+def save_pretrained(
+    directory: Path, config: PretrainedConfig, model: LanguageModel, tokenizer: Tokenizer, record: PretrainRecord
+) -> str:
+    """Writes the folder whole or not at all, and returns its version.
+
+    Raises:
+        CheckpointError: something else stands at `directory`; it is left as it is.
+    """
+    contents = model_contents(config, model.stored(), tokenizer)
+    return write_folder(directory, {**contents, METRICS: as_json(record.model_dump(mode="json"))})
+
+
+def load_pretrained(directory: Path) -> Pretrained:
+    """Reads and verifies a folder; runs nothing that is in it.
+
+    Raises:
+        CheckpointMissing: the folder or a file of it is not there.
+        CheckpointDamaged: a file does not match its digest or is not what its name says.
+        CheckpointIncompatible: it is a checkpoint, its format is newer, or the files contradict each other.
+    """
+    contents = read_folder(directory, FILES)
+    path = directory / CONFIG
+    if parse_json(path, contents[CONFIG]).get("kind") != KIND:
+        raise CheckpointIncompatible(path, "is not of a folder that pretrain wrote")
+    config = parse_config(path, contents[CONFIG], PretrainedConfig)
+    tokenizer = parse_tokenizer(directory / TOKENIZER, contents[TOKENIZER])
+    check_tokenizer(directory / TOKENIZER, tokenizer, config.vocab_size)
+    weights = parse_weights(directory / WEIGHTS, contents[WEIGHTS])
+    check_weights(directory / WEIGHTS, weights, _wanted(config))
+    try:
+        record = PretrainRecord.model_validate_json(contents[METRICS])
+    except ValidationError as error:
+        cause = f"is not the record of a pre-training ({error.error_count()} problem(s))"
+        raise CheckpointDamaged(directory / METRICS, cause) from None
+    return Pretrained(directory.resolve().name, config, weights, tokenizer, record, version_of(contents[DIGESTS]))
+
+
+def _wanted(config: PretrainedConfig) -> dict[str, Tensor]:
+    """Weights of the right names and shapes, without values."""
+    architecture = config.architecture.sized(config.vocab_size)
+    counts_V = torch.ones(config.vocab_size, device="meta")
+    with torch.device("meta"):
+        return LanguageModel(architecture, LanguageDropouts(), LanguageLoop(), counts_V).stored()

@@ -1,0 +1,116 @@
+"""The training loop of the language models: batches of windows in, the weights of the lowest perplexity out.
+
+Shape suffixes: N predictions, V vocabulary.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from model.batch import Ids, pad, plan_batches
+from training.errors import RunError
+from training.fit.batches import Order, epoch_batches
+from training.fit.optimizer import RowAdamW, clip_gradients
+from training.fit.steps import Steps
+from training.language_model.model import LanguageModel, Reading
+
+SOFTMAX_ROWS = 1024
+"""Predictions whose logits over the whole vocabulary are held at once when measuring."""
+
+MEASURING_TOKENS = 8192
+"""Padded tokens of a batch when measuring."""
+
+
+class LanguageTrainer(Steps):
+    """Fits a language model; `run` until it returns True, then `model` holds the best weights.
+
+    Args:
+        model: fresh; changed in place.
+        train, validation: windows of at least two tokens.
+        seed: of shuffling, dropout and drawn tokens.
+        device: where; the model is moved there.
+    """
+
+    def __init__(
+        self, model: LanguageModel, train: list[Ids], validation: list[Ids], *, seed: int, device: torch.device
+    ) -> None:
+        config = model.loop
+        optimizer = RowAdamW(model.to(device).parameters(), betas=config.betas, weight_decay=config.weight_decay)
+        super().__init__(config, optimizer, device)
+        self.model, self.config = model, config
+        self.train, self.validation = train, validation
+        self._lengths = lengths_of(train)
+        self._seed = seed
+        self._best = {name: weight.detach().clone() for name, weight in model.state_dict().items()}
+        torch.manual_seed(seed)
+
+    def _batches(self, epoch: int) -> Order:
+        return epoch_batches(
+            self._lengths,
+            max_tokens=self.config.batch_tokens,
+            max_rows=self.config.batch_rows,
+            seed=self._seed,
+            epoch=epoch,
+        )
+
+    def _step(self, rows: npt.NDArray[np.int64]) -> float:
+        self.model.train()
+        padded = pad([self.train[i] for i in rows]).to(self._device)
+        with torch.autocast(self._device.type, self._dtype, enabled=self._dtype != torch.float32):
+            loss = self.model(padded.ids_TB, padded.lengths_B)
+        loss.backward()
+        clip_gradients(self.model.parameters(), self.config.clip_norm)
+        self._optimizer.step(self._learning_rate())
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise RunError("the loss is no longer a number; a lower loop.learning_rate may help")
+        self._count_step(int(self._lengths[rows].sum()), value)
+        return value
+
+    def _read_validation(self) -> None:
+        score = perplexity(self.model, self.validation, self._device)[0]
+        self._note_reading(score)
+        if self.best is None or score < self.best:
+            self._position.best = score
+            self._best = {name: weight.detach().clone() for name, weight in self.model.state_dict().items()}
+
+    def _restore_best(self) -> None:
+        self.model.load_state_dict(self._best)
+
+    def _tensors(self) -> Iterator[tuple[str, Tensor]]:
+        for prefix, tensors in (("model", self.model.state_dict()), ("best", self._best)):
+            for name, tensor in tensors.items():
+                yield f"{prefix}.{name}", tensor
+
+
+def perplexity(model: LanguageModel, windows: Sequence[Ids], device: torch.device) -> tuple[float, ...]:
+    """exp of the mean -log p over the whole vocabulary: of all directions together, then of each, forward first."""
+    model.eval()
+    sums = [0.0] * len(model.projections)
+    num_predictions = sum(len(window) - 1 for window in windows)
+    with torch.inference_mode():
+        for batch in plan_batches(lengths_of(windows), max_tokens=MEASURING_TOKENS, max_rows=512):
+            padded = pad([windows[i] for i in batch]).to(device)
+            for direction, reading in enumerate(model.read(padded.ids_TB, padded.lengths_B)):
+                sums[direction] += sum(float(model.losses(part).double().sum()) for part in _parts(reading))
+    means = [total / num_predictions for total in sums]
+    return tuple(math.exp(mean) for mean in (sum(means) / len(means), *means))
+
+
+def _parts(reading: Reading) -> Iterator[Reading]:
+    pairs = zip(reading.outputs_NE.split(SOFTMAX_ROWS), reading.targets_N.split(SOFTMAX_ROWS), strict=True)
+    return (Reading(outputs_NE, targets_N, reading.penalty) for outputs_NE, targets_N in pairs)
+
+
+def lengths_of(windows: Sequence[Ids]) -> npt.NDArray[np.int64]:
+    """Tokens of each."""
+    return np.fromiter((len(window) for window in windows), dtype=np.int64, count=len(windows))
+
+
+def count_tokens(windows: Sequence[Ids], vocab_size: int) -> Tensor:
+    """How often each token stands in the windows, [V]."""
+    return torch.from_numpy(np.bincount(np.concatenate(windows), minlength=vocab_size))

@@ -1,0 +1,77 @@
+"""The linear SVM over n-grams weighted by how naive Bayes sees them.
+
+Source: Wang & Manning 2012, "Baselines and Bigrams: Simple, Good Sentiment and Topic Classification".
+
+Shape suffixes: N texts, F n-grams, C labels (one column for two labels: the second against the first).
+"""
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.svm import LinearSVC
+
+from model.config import Task
+from training.metrics.scores import Decisions
+
+Floats = npt.NDArray[np.floating[Any]]
+
+SMOOTHING = 1.0
+"""Source: Wang & Manning 2012, section 3 (α)."""
+
+ALWAYS = 10.0
+"""Logit of a label that every training text has, where labels come in sets."""
+
+
+def log_count_ratios(present_NF: Any, y_N: Decisions) -> Floats:
+    """How much more often each n-gram is in the texts with the label than in the others, in nats; float64 [F].
+
+    0 for an n-gram that no text holds: a hashed table has many, which smoothing must not count as seen.
+
+    Source: Wang & Manning 2012, section 3, r.
+    """
+    with_F = np.asarray((present_NF[np.flatnonzero(y_N)] > 0).sum(axis=0), dtype=np.float64).ravel()
+    without_F = np.asarray((present_NF[np.flatnonzero(~y_N)] > 0).sum(axis=0), dtype=np.float64).ravel()
+    held_F = with_F + without_F > 0
+    p_F, q_F = (SMOOTHING + with_F) * held_F, (SMOOTHING + without_F) * held_F
+    ratios_F = np.zeros_like(p_F)
+    ratios_F[held_F] = np.log((p_F[held_F] / p_F.sum()) / (q_F[held_F] / q_F.sum()))
+    return ratios_F
+
+
+def fit_svm(
+    present_NF: Any, strength: float, y_N: Decisions, *, balanced: bool = False
+) -> tuple[Floats, Floats, float]:
+    """Log-count ratios [F], weights [F] over n-grams times those, and bias, of one label against the rest.
+
+    Args:
+        present_NF: sparse, not zero where the text holds the n-gram; its value there weighs it.
+        strength: C of the SVM; larger fits the training texts closer.
+        y_N: which texts have the label.
+        balanced: whether both sides count the same, however many texts they have.
+    """
+    if y_N.all():
+        return np.zeros(present_NF.shape[1]), np.zeros(present_NF.shape[1]), ALWAYS
+    ratios_F = log_count_ratios(present_NF, y_N)
+    svm = LinearSVC(C=strength, random_state=0, class_weight="balanced" if balanced else None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # validation judges it like any other
+        svm.fit(present_NF.multiply(ratios_F.astype(present_NF.dtype)).tocsr(), y_N)
+    return ratios_F, svm.coef_[0], float(svm.intercept_[0])
+
+
+def each_column(truth_NC: Decisions, task: Task, fit: Callable[[Decisions], Any]) -> list[Any]:
+    """One fit a label; of two exclusive labels only for the second."""
+    two = task == "single_label" and truth_NC.shape[1] == 2
+    return [fit(y_N) for y_N in (truth_NC[:, 1:] if two else truth_NC).T]
+
+
+def as_two(weights_CF: Floats, bias_C: Floats, task: Task) -> tuple[Floats, Floats]:
+    """A single score z of two exclusive labels as the logits -z/2 and z/2."""
+    if task == "multi_label" or len(bias_C) > 1:
+        return weights_CF, bias_C
+    sides = np.array([[-0.5], [0.5]])
+    return sides * weights_CF, sides[:, 0] * bias_C

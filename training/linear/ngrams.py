@@ -1,0 +1,202 @@
+"""Fits the n-grams that stand beside the network, and says how much each of the two counts.
+
+The network and the linear model are fitted apart and their logits are added: trained together by gradient steps, the
+n-grams of a small set are learned by heart first and leave the network little to learn (`docs/experiments.md`).
+
+Shape suffixes: N texts, F buckets, C labels, V texts that choose.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import Field
+from scipy.optimize import minimize
+from scipy.sparse import csr_matrix
+
+from model.batch import Ids, pad
+from model.config import Frozen, Task
+from model.network import LstmClassifier
+from model.ngrams import distinct_buckets
+from training.linear.nbsvm import as_two, each_column, fit_svm
+from training.metrics.calibration import probabilities
+from training.metrics.scores import Decisions, losses
+
+Floats = npt.NDArray[np.floating[Any]]
+
+CHUNK = 4096
+"""Tokens, padding included, whose n-grams are sought at once."""
+
+
+MAX_BUCKETS = 2**20
+MAX_NUMBERS = 2**23
+"""Bounds of a table whose size the texts decide: 16 MB in half precision, whatever the number of labels."""
+
+FINEST = 2**24
+"""Buckets in which hardly two n-grams meet, for counting them."""
+
+
+class NgramConfig(Frozen):
+    """The linear model beside the network.
+
+    Attributes:
+        buckets: rows of its table; 0 leaves it out, None is what `enough_buckets` says.
+        order: tokens of the longest n-gram; 0 is 3 where the text is mostly Chinese, whose tokens are characters, else
+            2 (Wang & Manning 2012, section 4: bigrams help throughout).
+        strengths: values of the SVM's C that are tried.
+    """
+
+    buckets: Annotated[int, Field(ge=0, le=2**24)] | None = None
+    order: Annotated[int, Field(ge=0, le=5)] = 0
+    strengths: tuple[Annotated[float, Field(gt=0)], ...] = (0.3, 1.0, 3.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """What two models count beside each other: `network_C` of one's logits, `ngrams_C` of the other's, and `offset_C`.
+
+    Attributes:
+        network_C, ngrams_C: not negative. One factor for all labels of a single choice; of labels that are a decision
+            each, one for each.
+        offset_C: 0 for a single choice. An SVM's margin says nothing of how rare a label is.
+        loss: of both together on the texts that choose.
+    """
+
+    network_C: Floats
+    ngrams_C: Floats
+    offset_C: Floats
+    loss: float
+
+    def logits(self, network_NC: Floats, linear_NC: Floats) -> Floats:
+        """Of both together [N, C]."""
+        return self.network_C * network_NC + self.ngrams_C * linear_NC + self.offset_C
+
+
+@dataclass(frozen=True, slots=True)
+class Blend:
+    """A fitted linear model and what it counts beside the network.
+
+    Attributes:
+        table_FC, bias_C: its weights.
+        order: tokens of its longest n-gram.
+        strength: C of the SVM.
+        shares: of network and n-grams.
+    """
+
+    table_FC: Floats
+    bias_C: Floats
+    order: int
+    strength: float
+    shares: Shares
+
+
+def count_ngrams(rows: Sequence[Ids], order: int, num_buckets: int) -> csr_matrix:
+    """Which buckets each text's n-grams fall into: float32, one over the root of their number each, [N, F].
+
+    `model.ngrams.NgramBag` multiplies its table with the same.
+    """
+    found: list[npt.NDArray[np.int64]] = []
+    lengths = np.fromiter((len(row) for row in rows), dtype=np.int64, count=len(rows))
+    start = 0
+    while start < len(rows):
+        longest, end = 1, start
+        while end < len(rows) and max(longest, lengths[end]) * (end - start + 1) <= CHUNK:
+            longest, end = max(longest, int(lengths[end])), end + 1
+        end = max(end, start + 1)
+        padded = pad(rows[start:end])
+        buckets_BP = distinct_buckets(padded.ids_TB, padded.lengths_B, order, num_buckets).T.numpy()
+        found += [row[row < num_buckets] for row in buckets_BP]
+        start = end
+    numbers = np.array([len(row) for row in found], dtype=np.int64)
+    pointers = np.concatenate([np.zeros(1, np.int64), numbers.cumsum()])
+    columns = np.concatenate(found) if found else np.zeros(0, np.int64)
+    values = np.repeat(np.maximum(numbers, 1) ** -0.5, numbers).astype(np.float32)
+    return csr_matrix((values, columns, pointers), shape=(len(rows), num_buckets))
+
+
+def enough_buckets(rows: Sequence[Ids], order: int, num_labels: int) -> int:
+    """Twice the distinct n-grams of the texts or a little more, within `MAX_BUCKETS` and `MAX_NUMBERS`; a power of two.
+
+    So most n-grams have a row of their own (with n balls in 2 n boxes e^-1/2 of them, 61%, are alone).
+    """
+    distinct = np.unique(count_ngrams(rows, order, FINEST).indices).size
+    bound = min(MAX_BUCKETS, MAX_NUMBERS // num_labels)
+    return int(2 ** min(np.ceil(np.log2(max(2 * distinct, 2))), np.floor(np.log2(bound))))
+
+
+def fit_blend(
+    present_NF: csr_matrix,
+    truth_NC: Decisions,
+    present_VF: csr_matrix,
+    truth_VC: Decisions,
+    logits_VC: Floats,
+    order: int,
+    strength: float,
+    task: Task,
+    *,
+    balanced: bool = False,
+) -> Blend:
+    """The linear model of this strength, and the shares of least loss on the texts that choose."""
+    columns = each_column(truth_NC, task, partial(fit_svm, present_NF, strength, balanced=balanced))
+    weights_CF = np.stack([ratios_F * weights_F for ratios_F, weights_F, _ in columns])
+    weights_CF, bias_C = as_two(weights_CF, np.array([bias for _, _, bias in columns]), task)
+    linear_VC = present_VF @ weights_CF.T + bias_C
+    shares = best_shares(logits_VC, linear_VC, truth_VC, task)
+    return Blend(weights_CF.T, bias_C, order, strength, shares)
+
+
+def best_shares(network_VC: Floats, linear_VC: Floats, truth_VC: Decisions, task: Task) -> Shares:
+    """Those of the least mean loss."""
+    if task == "single_label":
+        return _least_loss(network_VC, linear_VC, truth_VC, task)
+    columns = [slice(place, place + 1) for place in range(truth_VC.shape[1])]
+    each = [_least_loss(network_VC[:, c], linear_VC[:, c], truth_VC[:, c], task) for c in columns]
+    network_C, ngrams_C, offset_C = np.array([(s.network_C[0], s.ngrams_C[0], s.offset_C[0]) for s in each]).T
+    return Shares(network_C, ngrams_C, offset_C, float(np.mean([s.loss for s in each])))
+
+
+def _least_loss(network_VC: Floats, linear_VC: Floats, truth_VC: Decisions, task: Task) -> Shares:
+    """One factor for each model and, where each label is a decision, one offset."""
+    ones_C = np.ones(truth_VC.shape[1])
+
+    def shares(numbers: Floats, loss: float = 0.0) -> Shares:
+        network, ngrams, offset = numbers if len(numbers) == 3 else (*numbers, 0.0)
+        return Shares(network * ones_C, ngrams * ones_C, offset * ones_C, loss)
+
+    def loss_of(numbers: Floats) -> float:
+        return mean_loss(shares(numbers).logits(network_VC, linear_VC), truth_VC, task)
+
+    start, bounds = [0.7, 0.7], [(0.05, 5.0), (0.0, 10.0)]
+    if task == "multi_label":
+        start, bounds = [*start, 0.0], [*bounds, (-10.0, 10.0)]
+    found = minimize(loss_of, x0=np.array(start), method="L-BFGS-B", bounds=bounds)
+    return shares(found.x, float(found.fun))
+
+
+def mean_loss(logits_NC: Floats, truth_NC: Decisions, task: Task) -> float:
+    """Mean negative log-likelihood, in nats."""
+    return float(losses(probabilities(logits_NC, task=task), truth_NC, task=task).mean())
+
+
+def joined(network: LstmClassifier, blend: Blend) -> LstmClassifier:
+    """A network that answers with both; `network` is left as it is."""
+    buckets = len(blend.table_FC)
+    architecture = network.architecture.model_copy(update={"ngram_buckets": buckets, "ngram_order": blend.order})
+    both = LstmClassifier(architecture, network.head.out_features, network.dropouts).to(network.embedding.device)
+    shares = blend.shares
+
+    def tensor(numbers: Floats) -> torch.Tensor:
+        return torch.as_tensor(numbers, dtype=torch.float32, device=both.head.bias.device)
+
+    with torch.no_grad():
+        both.load_state_dict(network.state_dict(), strict=False)
+        both.head.weight.mul_(tensor(shares.network_C)[:, None])
+        both.head.bias.mul_(tensor(shares.network_C))
+        both.head.bias.add_(tensor(shares.ngrams_C * blend.bias_C + shares.offset_C))
+        if both.ngrams is not None:
+            both.ngrams.table.copy_(tensor(shares.ngrams_C * blend.table_FC))
+    return both.eval()

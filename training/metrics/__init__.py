@@ -1,0 +1,1 @@
+"""Scores, abstention and calibration; NumPy only."""

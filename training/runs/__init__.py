@@ -1,0 +1,1 @@
+"""Complete runs, from files of text to a finished checkpoint."""

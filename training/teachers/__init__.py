@@ -1,0 +1,1 @@
+"""Transformer teachers: fine-tuning, labelling and starting vectors."""
