@@ -23,6 +23,8 @@ RECIPE ?= sst2
 OUTPUT ?= runs/$(RECIPE)
 #? BENCH        benchmarks of `bench`, by file name without .py (default: all)
 BENCH ?= $(subst /,.,$(patsubst benchmarks/%.py,%,$(wildcard benchmarks/guard.py benchmarks/engine/[a-z]*.py benchmarks/http/[a-z]*.py benchmarks/faults/[a-z]*.py benchmarks/training/[a-z]*.py)))
+#? JOBS         processes of `test` (default: one for each processor)
+JOBS ?= auto
 #? ARGS         further arguments for serve, test, train and bench
 ARGS ?=
 
@@ -52,7 +54,7 @@ serve: $(core) engine ## the server with the shipped checkpoint, on port 8000
 	@exec $(python) -m app serve $(ARGS)
 
 test: $(dev) engine ## the whole suite
-	@$(python) -m pytest $(ARGS)
+	@$(python) -m pytest --numprocesses=$(JOBS) --dist=loadgroup $(ARGS)
 
 clients: build/clients/.stamp ## fetch what tests need and the locks lack: huggingface.js, the OpenAPI generator, axe-core
 
@@ -76,7 +78,7 @@ fmt: $(dev) ## rewrite the code in the house format
 lint: $(dev) ## format, lint rules, layers of imports and the Dockerfile, changing nothing
 	@$(python) -m ruff format --check .
 	@$(python) -m ruff check .
-	@PYTHONPATH=. $(VENV)/bin/lint-imports --no-cache --no-logo
+	@PYTHONPATH=. $(VENV)/bin/lint-imports --no-cache
 	@$(VENV)/bin/hadolint --failure-threshold info Dockerfile
 
 types: $(dev) ## strict types, tests included

@@ -14,6 +14,16 @@ from model.config import Architecture, CheckpointConfig
 from model.network import LstmClassifier
 from model.text import build_tokenizer, train_vocabulary
 
+PAGE = Path(__file__).parent / "page"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps the tests of the page in one process: the last of them looks at what all have driven."""
+    for item in items:
+        if item.path.is_relative_to(PAGE):
+            item.add_marker(pytest.mark.xdist_group("page"))
+
+
 TEXTS = (
     "a good and charming film",
     "a bad and boring film",

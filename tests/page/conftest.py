@@ -118,9 +118,9 @@ class Visit:
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True, animations="disabled")
 
     def check_access(self) -> None:
-        """Asserts that axe finds nothing at all on what is shown."""
+        """Asserts that axe, where it is installed, finds no violation on the screen."""
         if not AXE.is_file():
-            pytest.skip("no axe-core here: `make clients`")
+            return  # test_accessibility_was_checked says so; the rest of the test still counts
         self.page.evaluate(AXE.read_text("utf-8"))
         found = self.page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")["violations"]
         problems = [(rule["id"], [node["html"][:200] for node in rule["nodes"]][:5]) for rule in found]

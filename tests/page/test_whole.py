@@ -11,7 +11,7 @@ from app.api import pages
 from app.auth.keys import new_key
 from model.checkpoint import load_checkpoint
 from tests.app.process.test_server import process, wait_ready
-from tests.page.conftest import DRIVEN, HOST, SHIPPED, Visit, Visiting
+from tests.page.conftest import AXE, DRIVEN, HOST, SHIPPED, Visit, Visiting
 
 
 @pytest.fixture(scope="module")
@@ -130,3 +130,8 @@ def test_every_element_of_the_page_was_driven() -> None:
     elements.feed((Path(pages.__file__).parents[1] / "page" / "index.html").read_text("utf-8"))
     assert len(elements.names) > 30
     assert sorted(elements.names - {name for _, name in DRIVEN}) == []
+
+
+def test_accessibility_was_checked() -> None:
+    if not AXE.is_file():
+        pytest.skip("no axe-core here, so nothing was checked for accessibility: `make clients`")

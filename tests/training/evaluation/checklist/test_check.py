@@ -185,5 +185,7 @@ def test_the_card_gets_the_table_once_and_the_checkpoint_stays_whole(tiny_checkp
 
 
 def test_a_card_keeps_what_stands_around_the_table() -> None:
-    assert section("# x\n\n## Limits\n\n- none\n", "| a |").endswith("robustness`).\n\n| a |\n\n## Limits\n\n- none\n")
-    assert section("# x\n", "| a |").endswith("robustness`).\n\n| a |\n")
+    assert section("# x\n\n## Limits\n\n- none\n", "| a |").endswith(
+        "training.evaluation.checklist`).\n\n| a |\n\n## Limits\n\n- none\n"
+    )
+    assert section("# x\n", "| a |").endswith("training.evaluation.checklist`).\n\n| a |\n")
