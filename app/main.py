@@ -29,16 +29,16 @@ from app.api.pages import PAGE_PATH, PageFiles
 from app.api.predict import predict_route
 from app.api.stream import stream_route
 from app.api.vllm import vllm_routes
-from app.auth.accounts import Keyring
+from app.auth.accounts import Accounts
 from app.config.settings import Settings
 from app.core import log
 from app.core.classifier import Classifier
 from app.core.errors import AppError, InvalidRequest, handle_error, problem_response
 from app.core.plan import Plan, Source
 from app.core.shared import Board
-from app.deployment.deployer import Keeper
+from app.deployment.deployer import Deployer
 from app.deployment.loader import Checkpoints, Given, Loader
-from app.deployment.registry import Models
+from app.deployment.registry import Registry
 from app.explain.endpoint import explain_route
 from app.explain.openapi import STRUCTS as EXPLANATIONS
 from app.explain.openapi import describe_explanations, explain_paths
@@ -101,38 +101,46 @@ def create_app(
     tracer = start_tracing(settings.otel_endpoint)
     metrics = Metrics(board)
     metrics.tell_limits(deadline_s=settings.deadline_ms / 1000, max_queue_texts=settings.max_queue_texts)
-    models = Models(plans, settings, metrics, board)
-    keeper = Keeper(models, plans, loader, settings, metrics, board)
-    explanations = Explanations(models, keeper, settings, metrics)
-    keys = Keyring(settings.api_keys, settings.api_keys_file, metrics, board)
+    registry = Registry(plans, settings, metrics, board)
+    deployer = Deployer(registry, plans, loader, settings, metrics, board)
+    explanations = Explanations(registry, deployer, settings, metrics)
+    accounts = Accounts(settings.api_keys, settings.api_keys_file, metrics, board)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        keeper.start()
-        watching = [asyncio.create_task(keys.watch()), asyncio.create_task(watch(metrics))]
+        deployer.start()
+        watching = [asyncio.create_task(accounts.watch()), asyncio.create_task(watch(metrics))]
         if load_first:
-            await keeper.loaded()
+            await deployer.loaded()
         yield
         for task in watching:
             task.cancel()
         await explanations.close()
-        await keeper.stop()
-        await models.stop()
+        await deployer.stop()
+        await registry.stop()
         if tracer is not None:
             await tracer.close()
 
     direct = [
-        predict_route(models, settings),
-        stream_route(models, settings),
-        *hub_routes(models, settings),
-        *vllm_routes(models, settings),
-        *([] if settings.no_explain else [explain_route(models, explanations, settings)]),
+        predict_route(registry, settings),
+        stream_route(registry, settings),
+        *hub_routes(registry, settings),
+        *vllm_routes(registry, settings),
+        *([] if settings.no_explain else [explain_route(registry, explanations, settings)]),
     ]
-    inferring = infer_routes(models, settings)
+    inferring = infer_routes(registry, settings)
     for route in (*direct, *inferring):
         metrics.expect(route.path)
     app = Application(
-        partial(_layers, direct=direct, settings=settings, keys=keys, metrics=metrics, models=models, tracer=tracer),
+        partial(
+            _layers,
+            direct=direct,
+            settings=settings,
+            accounts=accounts,
+            metrics=metrics,
+            registry=registry,
+            tracer=tracer,
+        ),
         title="Sluice",
         version=VERSION,
         description=DESCRIPTION,
@@ -146,24 +154,24 @@ def create_app(
             RequestValidationError: _handle_invalid,
         },
     )
-    app.state.models = models
-    app.state.keeper = keeper
+    app.state.registry = registry
+    app.state.deployer = deployer
     app.state.metrics = metrics
     app.state.explanations = explanations
     app.router.routes.extend([*direct, *inferring])
-    app.include_router(v2_router(models))
-    app.include_router(api_routes(models, metrics, settings))
+    app.include_router(v2_router(registry))
+    app.include_router(api_routes(registry, metrics, settings))
     if settings.admin:
-        app.include_router(admin_routes(models, keeper, settings))
+        app.include_router(admin_routes(registry, deployer, settings))
     # FastAPI's own page loads its scripts from another host; these come from the package.
     app.router.routes.append(NamedMount(ASSETS_PATH, StaticFiles(packages=[("fastapi_offline", "static")])))
     app.router.routes.append(NamedMount(PAGE_PATH, PageFiles()))
 
-    app.openapi = _document_of(app, settings, keys)  # type: ignore[method-assign]
+    app.openapi = _document_of(app, settings, accounts)  # type: ignore[method-assign]
     return app
 
 
-def _document_of(app: FastAPI, settings: Settings, keys: Keyring) -> Callable[[], dict[str, Any]]:
+def _document_of(app: FastAPI, settings: Settings, accounts: Accounts) -> Callable[[], dict[str, Any]]:
     """The OpenAPI document of what there is with these settings."""
     paths: dict[str, Any] = {} if settings.no_explain else explain_paths(settings)
     structs = FORMS if settings.no_explain else (*FORMS, *EXPLANATIONS)
@@ -171,7 +179,7 @@ def _document_of(app: FastAPI, settings: Settings, keys: Keyring) -> Callable[[]
     def complete(document: dict[str, Any]) -> None:
         if not settings.no_explain:
             describe_explanations(document, settings)
-        if keys:
+        if accounts:
             require_keys(document, public_metrics=settings.public_metrics)
 
     return openapi_of(app, settings, paths | form_paths(settings), structs, complete)
@@ -182,20 +190,20 @@ def _layers(
     *,
     direct: Sequence[NamedRoute],
     settings: Settings,
-    keys: Keyring,
+    accounts: Accounts,
     metrics: Metrics,
-    models: Models,
+    registry: Registry,
     tracer: "Tracer | None",
 ) -> ASGIApp:
     """What a request passes on its way to its route, the last one first. A layer that is off is not there."""
-    guard = partial(Guard, keys=keys, public_metrics=settings.public_metrics)
+    guard = partial(Guard, accounts=accounts, public_metrics=settings.public_metrics)
     # Without keys nothing on the short way is guarded.
-    app = guard(ShortWay(app, direct)) if keys else ShortWay(guard(app), direct)
+    app = guard(ShortWay(app, direct)) if accounts else ShortWay(guard(app), direct)
     if settings.root_path:
         app = Prefixed(app, settings.root_path)
     if settings.trusted_proxy:
         app = from_proxies(app, settings.trusted_proxy)
-    app = Observed(app, metrics=metrics, models=models, tracer=tracer)
+    app = Observed(app, metrics=metrics, registry=registry, tracer=tracer)
     # Outside of all, since browsers want its headers on errors too. It answers by itself what browsers ask beforehand.
     return cross_origin(app, settings.cors_origin) if settings.cors_origin else app
 
@@ -216,5 +224,5 @@ def work(settings: Settings, sock: socket.socket, board: Board, parent: int, rep
     with exit_codes():
         app = create_app(settings, board=board, load_first=replaces)
         run(app, settings, sock, parent=parent)
-        if not app.state.models.live:
+        if not app.state.registry.live:
             raise RuntimeError("a model is broken")

@@ -20,8 +20,8 @@ from app.config.settings import Settings
 from app.config.values import MODEL_NAME
 from app.core.errors import CheckpointRefused, Conflict, InvalidRequest, PathRefused, ServiceError, UnknownModel
 from app.core.plan import Plan, Source
-from app.deployment.deployer import Keeper
-from app.deployment.registry import Models
+from app.deployment.deployer import Deployer
+from app.deployment.registry import Registry
 from app.http.body import Parser, read_body
 
 MAX_BODY_BYTES = 64 * 1024
@@ -70,14 +70,14 @@ class AdminModel(BaseModel):
 class Admin:
     """The endpoints."""
 
-    def __init__(self, models: Models, keeper: Keeper, settings: Settings) -> None:
-        self._models = models
-        self._keeper = keeper
+    def __init__(self, registry: Registry, deployer: Deployer, settings: Settings) -> None:
+        self._registry = registry
+        self._deployer = deployer
         self._sources = Sources(settings)
 
     async def list_models(self) -> list[AdminModel]:
         """What is served, and from where."""
-        return [_shown(name, plan) for name, plan in self._keeper.plans.items()]
+        return [_shown(name, plan) for name, plan in self._deployer.plans.items()]
 
     async def serve(self, name: str, request: Request) -> AdminModel:
         """Adds a model, or exchanges its checkpoint."""
@@ -89,7 +89,7 @@ class Admin:
         def change(plan: Plan | None) -> Plan:
             return Plan(source) if plan is None else msgspec.structs.replace(plan, primary=source)
 
-        return _shown(name, await self._keeper.change(name, change))
+        return _shown(name, await self._deployer.change(name, change))
 
     async def try_beside(self, name: str, request: Request) -> AdminModel:
         """Tries a second version beside the first; its labels must be the same."""
@@ -99,11 +99,11 @@ class Admin:
         def change(plan: Plan | None) -> Plan:
             return msgspec.structs.replace(_known(plan), candidate=source, share=call.share, shadow=call.shadow)
 
-        return _shown(name, await self._keeper.change(name, change))
+        return _shown(name, await self._deployer.change(name, change))
 
     async def promote(self, name: str) -> AdminModel:
         """Lets the candidate take over: it answers all requests."""
-        return _shown(name, await self._keeper.change(name, lambda plan: Plan(_candidate(_known(plan)))))
+        return _shown(name, await self._deployer.change(name, lambda plan: Plan(_candidate(_known(plan)))))
 
     async def end_trial(self, name: str) -> AdminModel:
         """Takes the candidate away: the other version answers all requests."""
@@ -112,24 +112,24 @@ class Admin:
             _candidate(_known(plan))
             return Plan(_known(plan).primary)
 
-        return _shown(name, await self._keeper.change(name, change))
+        return _shown(name, await self._deployer.change(name, change))
 
     async def remove(self, name: str) -> Response:
         """Removes a model, but not the default one. Requests that have begun are answered."""
 
         def change(plan: Plan | None) -> None:
             _known(plan)
-            if name == self._models.names[0]:
+            if name == self._registry.names[0]:
                 raise Conflict("The default model can be exchanged, but not removed.")
 
-        await self._keeper.change(name, change)
+        await self._deployer.change(name, change)
         return Response(status_code=204)
 
 
-def admin_routes(models: Models, keeper: Keeper, settings: Settings) -> APIRouter:
+def admin_routes(registry: Registry, deployer: Deployer, settings: Settings) -> APIRouter:
     """The routes."""
     router = APIRouter(prefix="/admin", tags=["admin"])
-    admin = Admin(models, keeper, settings)
+    admin = Admin(registry, deployer, settings)
     unknown = UnknownModel("No model has this name; GET /models lists those that there are.")
     untold = ServiceError("The other processes of this server cannot be told: No space left on device.", 5)
     invalid = InvalidRequest("Object missing required field `path`.")

@@ -15,7 +15,7 @@ from app.config.settings import Settings
 from app.core.classifier import Probabilities
 from app.core.errors import AppError, ClientGone, TextTooLong, TooManyTexts
 from app.core.job import STAGES, Job
-from app.deployment.registry import Models, ServedModel
+from app.deployment.registry import Registry, ServedModel
 from app.http.body import timeout_s
 from app.http.request_log import RequestRecord
 from model.text import Encoded
@@ -144,10 +144,10 @@ async def finished(classified: Classified, scope: Scope, receive: Receive) -> Cl
     return classified
 
 
-async def built(models: Models, classified: Classified, build: Callable[[], T]) -> T:
+async def built(registry: Registry, classified: Classified, build: Callable[[], T]) -> T:
     """What `build` makes of the outcomes; it runs in a thread where it would hold up the event loop."""
     if len(classified.places) * len(classified.model.classifier.labels) > INLINE_SCORES:
-        return await asyncio.get_running_loop().run_in_executor(models.tokenisers, build)
+        return await asyncio.get_running_loop().run_in_executor(registry.tokenisers, build)
     return build()
 
 

@@ -12,7 +12,7 @@ from app.api.endpoint import Classified, answer, built, classify, finished, text
 from app.api.rendering import prediction
 from app.config.settings import Settings
 from app.core.errors import InvalidRequest
-from app.deployment.registry import Models, ServedModel
+from app.deployment.registry import Registry, ServedModel
 from app.http.body import Parser, read_body
 from app.http.routing import NamedRoute
 
@@ -50,17 +50,17 @@ _parse = Parser(HubRequest).parse
 _encode = msgspec.json.Encoder().encode
 
 
-def hub_routes(models: Models, settings: Settings) -> list[NamedRoute]:
+def hub_routes(registry: Registry, settings: Settings) -> list[NamedRoute]:
     """Both routes."""
-    endpoint = Hub(models, settings)
+    endpoint = Hub(registry, settings)
     return [NamedRoute(path, endpoint, methods=["POST"], include_in_schema=False) for path in PATHS]
 
 
 class Hub:
     """The endpoint of both."""
 
-    def __init__(self, models: Models, settings: Settings) -> None:
-        self._models = models
+    def __init__(self, registry: Registry, settings: Settings) -> None:
+        self._registry = registry
         self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,12 +76,12 @@ class Hub:
         def build() -> bytes:
             return _encode(classified.all(lambda row, encoded: prediction(labels, row, encoded, top_k).scores))
 
-        await answer(send, classified, await built(self._models, classified, build))
+        await answer(send, classified, await built(self._registry, classified, build))
 
     def _begin(self, scope: Scope, body: bytes) -> tuple[Classified, int | None]:
         call = _parse(body)
         parameters = call.parameters or HubParameters()
-        model = self._models.get(None)
+        model = self._registry.get(None)
         _check_function(model, parameters.function_to_apply)
         return classify(model, self._settings, scope, texts_of(call.inputs)), parameters.top_k
 

@@ -16,20 +16,22 @@ from app.api.pages import home_page, page, wants_page
 from app.api.schemas import Health, Limits, ModelCard, ModelList, Refused, VersionCard
 from app.config.settings import Settings
 from app.core.errors import NotReady, UnknownModel
-from app.deployment.registry import Models, ServedModel
+from app.deployment.registry import Registry, ServedModel
 from app.telemetry.metrics import Metrics
 
 ASSETS_PATH = "/docs/assets"
 
 
-def api_routes(models: Models, metrics: Metrics, settings: Settings) -> APIRouter:
+def api_routes(registry: Registry, metrics: Metrics, settings: Settings) -> APIRouter:
     """The routes, bound to what they tell about."""
     router = APIRouter()
     not_ready = problem_responses(NotReady("The server is not ready: sentiment is loading.", retry_after_s=1))
 
     @router.get("/models", tags=["models"], summary="List the models", responses=problem_responses())
     async def list_models() -> ModelList:
-        return ModelList(default=models.names[0], models=[_card(models, name, settings) for name in models.lines])
+        return ModelList(
+            default=registry.names[0], models=[_card(registry, name, settings) for name in registry.deployments]
+        )
 
     unknown = problem_responses(
         UnknownModel("No model has this name; GET /models lists those that there are."),
@@ -38,20 +40,20 @@ def api_routes(models: Models, metrics: Metrics, settings: Settings) -> APIRoute
 
     @router.get("/models/{name}", tags=["models"], summary="Describe one model", responses=unknown)
     async def get_model(name: str) -> ModelCard:
-        return _card(models, name, settings)
+        return _card(registry, name, settings)
 
     @router.get("/health/live", tags=["health"], summary="Is the process worth keeping?", responses=not_ready)
     async def live() -> Health:
-        if not models.live:
-            raise NotReady(f"The server is beyond repair: {_troubles(models)}.")
-        return Health(status="live", models=models.states())
+        if not registry.live:
+            raise NotReady(f"The server is beyond repair: {_troubles(registry)}.")
+        return Health(status="live", models=registry.states())
 
     @router.get("/health/ready", tags=["health"], summary="Does it take traffic now?", responses=not_ready)
     async def ready() -> Health:
-        if not models.ready:
-            reason = "it is shutting down" if models.draining else _troubles(models)
+        if not registry.ready:
+            reason = "it is shutting down" if registry.draining else _troubles(registry)
             raise NotReady(f"The server is not ready: {reason}.", retry_after_s=1)
-        return Health(status="ready", models=models.states())
+        return Health(status="ready", models=registry.states())
 
     router.get("/health", tags=["health"], summary="The same as /health/ready", responses=not_ready)(ready)
     router.get("/ping", tags=["health"], summary="The same, where SageMaker asks", responses=not_ready)(ready)
@@ -95,22 +97,22 @@ def _add_pages(router: APIRouter) -> None:
         return RedirectResponse(f"{root}/docs", headers={"vary": "Accept"})
 
 
-def _troubles(models: Models) -> str:
-    return ", ".join(f"{name} is {state}" for name, state in models.states().items() if state != "running")
+def _troubles(registry: Registry) -> str:
+    return ", ".join(f"{name} is {state}" for name, state in registry.states().items() if state != "running")
 
 
-def _card(models: Models, name: str, settings: Settings) -> ModelCard:
-    line = models.line(name)
-    model, refusal = line.primary, models.refusals.get(name)
+def _card(registry: Registry, name: str, settings: Settings) -> ModelCard:
+    deployment = registry.deployment(name)
+    model, refusal = deployment.primary, registry.refusals.get(name)
     classifier = model.classifier
-    versions = [_version(model, "primary", 1 - line.share)]
-    if line.candidate is not None:
-        role, share = ("shadow", line.copied) if line.candidate.shadow else ("canary", line.share)
-        versions.append(_version(line.candidate, role, share))
+    versions = [_version(model, "primary", 1 - deployment.share)]
+    if deployment.candidate is not None:
+        role, share = ("shadow", deployment.copied) if deployment.candidate.shadow else ("canary", deployment.share)
+        versions.append(_version(deployment.candidate, role, share))
     return ModelCard(
         name=model.name,
         version=classifier.version,
-        versions=[*versions, *(_version(served, "retiring", 0) for served in models.retiring(name))],
+        versions=[*versions, *(_version(served, "retiring", 0) for served in registry.retiring(name))],
         last_failure=None if refusal is None else Refused(at=_utc(refusal.at), detail=refusal.detail),
         task=classifier.task,
         labels=list(classifier.labels),

@@ -20,7 +20,7 @@ from app.api.oip_tensors import INPUT, InferRequest, read_request, write_respons
 from app.api.openapi import problem_responses
 from app.config.settings import Settings
 from app.core.errors import V2_PREFIX, AppError, InvalidRequest, NotReady, v2_error_response
-from app.deployment.registry import Models, ServedModel
+from app.deployment.registry import Registry, ServedModel
 from app.http.body import read_body
 from app.http.routing import NamedRoute
 
@@ -98,7 +98,7 @@ class V2Route(APIRoute):
         return handle
 
 
-def v2_router(models: Models) -> APIRouter:
+def v2_router(registry: Registry) -> APIRouter:
     """The routes that answer from memory."""
     router = APIRouter(prefix=V2_PREFIX, route_class=V2Route, tags=["open inference protocol"])
 
@@ -108,24 +108,24 @@ def v2_router(models: Models) -> APIRouter:
 
     @router.get("/health/live", summary="Is the process worth keeping?", responses=_state(Live))
     async def live() -> Response:
-        return _answer(Live(live=models.live), models.live)
+        return _answer(Live(live=registry.live), registry.live)
 
     @router.get("/health/ready", summary="Does the server take traffic now?", responses=_state(Ready))
     async def ready() -> Response:
-        return _answer(Ready(ready=models.ready), models.ready)
+        return _answer(Ready(ready=registry.ready), registry.ready)
 
     async def model(name: str) -> ModelMetadata:
-        line = models.line(name)
-        return _metadata(line.primary, [served.version for served in line.versions])
+        deployment = registry.deployment(name)
+        return _metadata(deployment.primary, [served.version for served in deployment.versions])
 
     async def model_version(name: str, version: str) -> ModelMetadata:
-        return _metadata(models.get(name, version), [version])
+        return _metadata(registry.get(name, version), [version])
 
     async def model_ready(name: str) -> Response:
-        return _model_state(models, name, None)
+        return _model_state(registry, name, None)
 
     async def model_version_ready(name: str, version: str) -> Response:
-        return _model_state(models, name, version)
+        return _model_state(registry, name, version)
 
     for path, describe_model, tell in (
         ("/models/{name}", model, model_ready),
@@ -138,17 +138,17 @@ def v2_router(models: Models) -> APIRouter:
     return router
 
 
-def infer_routes(models: Models, settings: Settings) -> list[NamedRoute]:
+def infer_routes(registry: Registry, settings: Settings) -> list[NamedRoute]:
     """`POST …/infer`, with and without a version."""
-    endpoint = Infer(models, settings)
+    endpoint = Infer(registry, settings)
     return [NamedRoute(path, endpoint, methods=["POST"], include_in_schema=False) for path in INFER_PATHS]
 
 
 class Infer:
     """The endpoint of both."""
 
-    def __init__(self, models: Models, settings: Settings) -> None:
-        self._models = models
+    def __init__(self, registry: Registry, settings: Settings) -> None:
+        self._registry = registry
         self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -168,7 +168,7 @@ class Infer:
             rows = classified.all(lambda row, _encoded: row)
             return write_response(request, model.name, version, labels, rows)
 
-        answer_body, json_bytes = await built(self._models, classified, build)
+        answer_body, json_bytes = await built(self._registry, classified, build)
         headers = [(b"content-type", b"application/json")]
         if json_bytes is not None:
             headers = [
@@ -180,7 +180,7 @@ class Infer:
     def _begin(self, scope: Scope, body: bytes) -> tuple[Classified, InferRequest]:
         path = scope["path_params"]
         request, texts = read_request(body, _json_bytes(scope))
-        model = self._models.get(path["name"], path.get("version"))
+        model = self._registry.get(path["name"], path.get("version"))
         return classify(model, self._settings, scope, texts), request
 
 
@@ -197,13 +197,13 @@ def _answer(state: BaseModel, good: bool) -> Response:
     return JSONResponse(state.model_dump(), 200 if good else 503)
 
 
-def _model_state(models: Models, name: str, version: str | None) -> Response:
+def _model_state(registry: Registry, name: str, version: str | None) -> Response:
     try:
-        model = models.line(name).primary if version is None else models.get(name, version)
+        model = registry.deployment(name).primary if version is None else registry.get(name, version)
         state = model.batcher.state
     except NotReady:
         state = "loading"
-    good = state == "running" and not models.draining
+    good = state == "running" and not registry.draining
     return _answer(ModelReady(name=name, ready=good), good)
 
 

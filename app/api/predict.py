@@ -10,7 +10,7 @@ from app.api.rendering import Entry, failed, predict_body, prediction
 from app.api.schemas import PredictRequest
 from app.config.settings import Settings
 from app.core.classifier import Probabilities
-from app.deployment.registry import Models
+from app.deployment.registry import Registry
 from app.http.body import Parser, read_body
 from app.http.routing import NamedRoute
 from model.text import Encoded
@@ -18,16 +18,16 @@ from model.text import Encoded
 parse_predict = Parser(PredictRequest).parse
 
 
-def predict_route(models: Models, settings: Settings) -> NamedRoute:
+def predict_route(registry: Registry, settings: Settings) -> NamedRoute:
     """The route of `POST /predict`."""
-    return NamedRoute("/predict", Predict(models, settings), methods=["POST"], include_in_schema=False)
+    return NamedRoute("/predict", Predict(registry, settings), methods=["POST"], include_in_schema=False)
 
 
 class Predict:
     """The endpoint."""
 
-    def __init__(self, models: Models, settings: Settings) -> None:
-        self._models = models
+    def __init__(self, registry: Registry, settings: Settings) -> None:
+        self._registry = registry
         self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -47,9 +47,9 @@ class Predict:
         def build() -> bytes:
             return predict_body(model, classified.each(entry, failed))
 
-        await answer(send, classified, await built(self._models, classified, build))
+        await answer(send, classified, await built(self._registry, classified, build))
 
     def _begin(self, scope: Scope, body: bytes) -> tuple[Classified, int | None]:
         call = parse_predict(body)
-        model = self._models.get(call.model)
+        model = self._registry.get(call.model)
         return classify(model, self._settings, scope, texts_of(call.inputs)), call.top_k

@@ -23,7 +23,7 @@ from app.api.rendering import failed, prediction
 from app.api.schemas import LabelScore, TextError
 from app.config.settings import Settings
 from app.core.errors import AppError, BodyTooLarge, ClientGone, InvalidRequest
-from app.deployment.registry import Models, ServedModel
+from app.deployment.registry import Registry, ServedModel
 from app.http.body import Parser, refuse_compressed, timeout_s
 from app.http.request_log import RequestRecord
 from app.http.routing import NamedRoute
@@ -93,16 +93,16 @@ class Group:
     classified: Classified | AppError
 
 
-def stream_route(models: Models, settings: Settings) -> NamedRoute:
+def stream_route(registry: Registry, settings: Settings) -> NamedRoute:
     """The route of `POST /predict/stream`."""
-    return NamedRoute("/predict/stream", Stream(models, settings), methods=["POST"], include_in_schema=False)
+    return NamedRoute("/predict/stream", Stream(registry, settings), methods=["POST"], include_in_schema=False)
 
 
 class Stream:
     """The endpoint."""
 
-    def __init__(self, models: Models, settings: Settings) -> None:
-        self._models = models
+    def __init__(self, registry: Registry, settings: Settings) -> None:
+        self._registry = registry
         self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -113,7 +113,7 @@ class Stream:
         """
         refuse_compressed(scope)
         name, top_k = query_of(scope)
-        model = self._models.get(name)
+        model = self._registry.get(name)
         record = RequestRecord.of(scope)
         record.model, record.texts, record.tokens = model.name, 0, 0
         deadline_s = timeout_s(scope, self._settings.deadline_ms)

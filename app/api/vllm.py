@@ -12,7 +12,7 @@ from app.api.rendering import DECIMALS
 from app.config.settings import Settings
 from app.core.classifier import Probabilities
 from app.core.errors import InvalidRequest
-from app.deployment.registry import Models
+from app.deployment.registry import Registry
 from app.http.body import Parser, read_body
 from app.http.routing import NamedRoute
 from model.text import Encoded
@@ -68,17 +68,17 @@ _parse = Parser(ClassifyRequest).parse
 _encode = msgspec.json.Encoder().encode
 
 
-def vllm_routes(models: Models, settings: Settings) -> list[NamedRoute]:
+def vllm_routes(registry: Registry, settings: Settings) -> list[NamedRoute]:
     """Both routes."""
-    endpoint = VllmClassify(models, settings)
+    endpoint = VllmClassify(registry, settings)
     return [NamedRoute(path, endpoint, methods=["POST"], include_in_schema=False) for path in PATHS]
 
 
 class VllmClassify:
     """The endpoint of both."""
 
-    def __init__(self, models: Models, settings: Settings) -> None:
-        self._models = models
+    def __init__(self, registry: Registry, settings: Settings) -> None:
+        self._registry = registry
         self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -103,10 +103,10 @@ class VllmClassify:
             usage = Usage(tokens, tokens)
             return _encode(ClassifyResponse(name, "list", int(time.time()), model.name, data, usage))
 
-        await answer(send, classified, await built(self._models, classified, build))
+        await answer(send, classified, await built(self._registry, classified, build))
 
     def _begin(self, scope: Scope, body: bytes) -> Classified:
         call = _parse(body)
         if call.use_activation is False:
             raise InvalidRequest("The answer is probabilities: `use_activation` cannot be false.")
-        return classify(self._models.get(call.model), self._settings, scope, texts_of(call.input))
+        return classify(self._registry.get(call.model), self._settings, scope, texts_of(call.input))

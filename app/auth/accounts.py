@@ -75,7 +75,7 @@ class Account:
             self._paid_until[0] = max(self._paid_until[0], time.monotonic()) + texts / self.key.rate
 
 
-class Keyring:
+class Accounts:
     """All keys of a server.
 
     Args:

@@ -20,7 +20,7 @@ from app.core.memory import give_back, settle
 from app.core.plan import Plan, Plans, Source
 from app.core.shared import Board
 from app.deployment.loader import Loader, Stamp, cause_of
-from app.deployment.registry import Line, Models, Refusal
+from app.deployment.registry import Deployment, Refusal, Registry
 from app.telemetry.metrics import Metrics
 from model.errors import ModelError
 
@@ -41,11 +41,11 @@ class _Attempt:
     stamps: tuple[Stamp, ...]
 
 
-class Keeper:
+class Deployer:
     """Keeps the models as they are wanted.
 
     Args:
-        models: that it changes.
+        registry: that it changes.
         plans: of the start; those on the board, if there are any, stand above them.
         loader: where classifiers come from.
         settings, metrics: of the server.
@@ -54,14 +54,14 @@ class Keeper:
 
     def __init__(
         self,
-        models: Models,
+        registry: Registry,
         plans: Plans,
         loader: Loader,
         settings: Settings,
         metrics: Metrics,
         board: Board | None = None,
     ) -> None:
-        self._models = models
+        self._registry = registry
         self._plans = dict(plans)
         self._loader = loader
         self._settings = settings
@@ -139,7 +139,7 @@ class Keeper:
             try:
                 if self._board is not None and (plans := await asyncio.to_thread(self._board.plans)) is not None:
                     self._seen, self._plans = plans, dict(plans)
-                    self._models.names[:] = plans
+                    self._registry.names[:] = plans
                 for name, plan in list(self._plans.items()):
                     await self._apply(name, plan)
                 settle()
@@ -147,7 +147,7 @@ class Keeper:
                 if self._board is not None:
                     self._board.note_loaded()
             except Exception as error:
-                self._models.failure = error
+                self._registry.failure = error
                 # The settings and the checkpoint are the operator's, so the message holds no text of a user.
                 foreseen = isinstance(error, ModelError | SettingsError)
                 logger.critical("a model could not be loaded: %s", error, exc_info=None if foreseen else error)
@@ -228,27 +228,27 @@ class Keeper:
         """Lets a name serve what is planned, or removes it. Raises with nothing changed."""
         if plan is None:
             await self._publish(name, None, publish)
-            self._models.remove(name)
+            self._registry.remove(name)
             del self._plans[name]
             return
-        line = self._models.lines.get(name)
-        classifiers = [await self._obtain(name, line, source) for source in plan.sources]
+        deployment = self._registry.deployments.get(name)
+        classifiers = [await self._obtain(name, deployment, source) for source in plan.sources]
         if len({(classifier.labels, classifier.task) for classifier in classifiers}) > 1:
             raise SettingsError(f"The versions of {name} side by side have different labels.")
         plan = plan.with_versions([classifier.version for classifier in classifiers])
         await self._publish(name, plan, publish)
-        self._models.install(name, *classifiers, share=plan.share, shadow=plan.shadow)
+        self._registry.install(name, *classifiers, share=plan.share, shadow=plan.shadow)
         self._plans[name] = plan
         self._forgive(name)
-        before = [] if line is None else [served.classifier for served in line.versions]
+        before = [] if deployment is None else [served.classifier for served in deployment.versions]
         if self._started and any(classifier not in before for classifier in classifiers):
             self._metrics.reloaded(name, "loaded")
 
-    async def _obtain(self, name: str, line: Line | None, source: Source) -> Classifier:
+    async def _obtain(self, name: str, deployment: Deployment | None, source: Source) -> Classifier:
         """A classifier of this version: one that came from this folder before, else what it holds now."""
         path = Path(source.path)
         version = source.version or await asyncio.to_thread(self._loader.version, path)
-        there = {} if line is None else {served.version: served.classifier for served in line.versions}
+        there = {} if deployment is None else {served.version: served.classifier for served in deployment.versions}
         if version in there and Source(source.path, version) in self._plans[name].sources:
             return there[version]
         loaded = await asyncio.get_running_loop().run_in_executor(self._loading_thread, self._load, name, path)
@@ -282,8 +282,8 @@ class Keeper:
     def _refused(self, name: str, error: Exception, *, again: bool = True) -> None:
         """Tells that something could not be loaded; the same twice in a row only if `again`."""
         detail = cause_of(error)
-        before = self._models.refusals.get(name)
-        self._models.refusals[name] = Refusal(time.time(), detail)
+        before = self._registry.refusals.get(name)
+        self._registry.refusals[name] = Refusal(time.time(), detail)
         self._metrics.reloaded(name, "refused")
         if again or before is None or before.detail != detail:
             foreseen = isinstance(error, ModelError | AppError)
@@ -293,7 +293,7 @@ class Keeper:
 
     def _forgive(self, name: str) -> None:
         self._attempts.pop(name, None)
-        self._models.refusals.pop(name, None)
+        self._registry.refusals.pop(name, None)
 
     def _spawn(self, work: Awaitable[None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)

@@ -47,7 +47,7 @@ class ServedModel:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Deployment:
     """The versions of one name.
 
     Attributes:
@@ -92,7 +92,7 @@ class Refusal:
     detail: str
 
 
-class Models:
+class Registry:
     """All models by name; the first is the default.
 
     Args:
@@ -116,7 +116,7 @@ class Models:
         self._settings = settings
         self._metrics = metrics
         self._board = board
-        self._lines: dict[str, Line] = {}
+        self._deployments: dict[str, Deployment] = {}
         self._retiring: dict[asyncio.Task[None], ServedModel] = {}
         self._devices: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._tokenisers = ThreadPoolExecutor(settings.tokenise_threads, thread_name_prefix="tokenise")
@@ -136,31 +136,31 @@ class Models:
             UnknownModel: no model is called that, or it is not of that version.
             NotReady: it is not loaded yet.
         """
-        line = self.line(name)
+        deployment = self.deployment(name)
         if version is None:
-            return line.pick()
-        for served in line.versions:
+            return deployment.pick()
+        for served in deployment.versions:
             if served.version == version:
                 return served
         raise UnknownModel("The model is not of this version; GET /v2/models/{name} tells of which it is.")
 
-    def line(self, name: str | None) -> Line:
+    def deployment(self, name: str | None) -> Deployment:
         """The versions of that name, or of the default one.
 
         Raises:
             UnknownModel, NotReady: as for `get`.
         """
         name = self.names[0] if name is None else name
-        if line := self._lines.get(name):
-            return line
+        if deployment := self._deployments.get(name):
+            return deployment
         if name in self.names:
             raise NotReady("The model is being loaded.", retry_after_s=1)
         raise UnknownModel("No model has this name; GET /models lists those that there are.")
 
     @property
-    def lines(self) -> dict[str, Line]:
+    def deployments(self) -> dict[str, Deployment]:
         """Of each name that is loaded."""
-        return {name: self._lines[name] for name in self.names if name in self._lines}
+        return {name: self._deployments[name] for name in self.names if name in self._deployments}
 
     def retiring(self, name: str) -> list[ServedModel]:
         """Versions that were replaced and are still at work for requests that came before."""
@@ -169,7 +169,7 @@ class Models:
     def states(self) -> dict[str, str]:
         """Of each model: `loading`, `failed`, or the state of the batcher of its primary version."""
         absent = "failed" if self.failure else "loading"
-        return {n: self._lines[n].primary.batcher.state if n in self._lines else absent for n in self.names}
+        return {n: self._deployments[n].primary.batcher.state if n in self._deployments else absent for n in self.names}
 
     @property
     def ready(self) -> bool:
@@ -195,9 +195,9 @@ class Models:
 
         A version that stays keeps its batcher. One that goes finishes what it has, and is let go.
         """
-        before = self._lines.get(name)
+        before = self._deployments.get(name)
         versions = [] if before is None else before.versions
-        line = Line(
+        deployment = Deployment(
             primary=self._serve(name, primary, versions, shadow=False),
             candidate=None if candidate is None else self._serve(name, candidate, versions, shadow=shadow),
             share=0.0 if shadow else share,
@@ -205,24 +205,24 @@ class Models:
         )
         if name not in self.names:
             self.names.append(name)
-        self._lines[name] = line
-        self._mirror(line)
-        self._tell_metrics(name, line)
-        self._retire(served for served in versions if served not in line.versions)
+        self._deployments[name] = deployment
+        self._mirror(deployment)
+        self._tell_metrics(name, deployment)
+        self._retire(served for served in versions if served not in deployment.versions)
 
     def remove(self, name: str) -> None:
         """Takes a name away. Requests for it that have begun are answered."""
-        line = self._lines.pop(name)
+        deployment = self._deployments.pop(name)
         self.names.remove(name)
         self.refusals.pop(name, None)
         self._metrics.unloaded(name)
-        self._retire(line.versions)
+        self._retire(deployment.versions)
 
     async def stop(self) -> None:
         """Fails what is still under way and frees the threads."""
         for task in self._retiring:
             task.cancel()
-        leaving = [served for line in self._lines.values() for served in line.versions]
+        leaving = [served for deployment in self._deployments.values() for served in deployment.versions]
         await asyncio.gather(*(served.batcher.close() for served in [*leaving, *self._retiring.values()]))
         self._tokenisers.shutdown(wait=False, cancel_futures=True)
 
@@ -246,31 +246,31 @@ class Models:
         logger.info("model ready", extra={"model": name, "version": classifier.version, "device": classifier.device})
         return ServedModel(name, classifier, batcher, metrics, shadow)
 
-    def _mirror(self, line: Line) -> None:
-        line.primary.batcher.mirror = None
-        if line.candidate is None:
+    def _mirror(self, deployment: Deployment) -> None:
+        deployment.primary.batcher.mirror = None
+        if deployment.candidate is None:
             return
-        line.candidate.batcher.mirror = None
-        if line.copied:
-            line.primary.batcher.mirror = Shadow(
-                line.primary.batcher,
-                line.candidate.batcher,
-                partial(self._metrics.shadowed, line.primary.name, line.candidate.version),
-                share=line.copied,
+        deployment.candidate.batcher.mirror = None
+        if deployment.copied:
+            deployment.primary.batcher.mirror = Shadow(
+                deployment.primary.batcher,
+                deployment.candidate.batcher,
+                partial(self._metrics.shadowed, deployment.primary.name, deployment.candidate.version),
+                share=deployment.copied,
                 timeout_s=self._settings.deadline_ms / 1000,
                 busy_texts=self._settings.max_batch_texts,
             )
 
-    def _tell_metrics(self, name: str, line: Line) -> None:
+    def _tell_metrics(self, name: str, deployment: Deployment) -> None:
         self._metrics.unloaded(name)
-        batchers = [served.batcher for served in line.versions if not served.shadow]
+        batchers = [served.batcher for served in deployment.versions if not served.shadow]
         self._metrics.watch_queue(
             name,
             lambda: sum(batcher.admission.texts for batcher in batchers),
             lambda: sum(batcher.admission.tokens for batcher in batchers),
         )
-        for served in line.versions:
-            share = line.share if served is line.candidate else 1 - line.share
+        for served in deployment.versions:
+            share = deployment.share if served is deployment.candidate else 1 - deployment.share
             self._metrics.loaded(name, served.version, served.classifier.device, served.classifier.dtype, share)
 
     def _retire(self, gone: Iterable[ServedModel]) -> None:

@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from app.api.endpoint import JSON, texts_of, version_header
 from app.config.settings import Settings
 from app.core.errors import ClientGone, DeadlineExceeded, InvalidRequest, TooManyTexts
-from app.deployment.registry import Models
+from app.deployment.registry import Registry
 from app.explain.queue import Explained, Explanations, Wanted
 from app.http.body import Parser, read_body, timeout_s
 from app.http.request_log import RequestRecord
@@ -68,16 +68,16 @@ _parse = Parser(ExplainRequest).parse
 _encode = msgspec.json.Encoder().encode
 
 
-def explain_route(models: Models, explanations: Explanations, settings: Settings) -> NamedRoute:
+def explain_route(registry: Registry, explanations: Explanations, settings: Settings) -> NamedRoute:
     """The route."""
-    return NamedRoute(PATH, Explain(models, explanations, settings), methods=["POST"], include_in_schema=False)
+    return NamedRoute(PATH, Explain(registry, explanations, settings), methods=["POST"], include_in_schema=False)
 
 
 class Explain:
     """The endpoint."""
 
-    def __init__(self, models: Models, explanations: Explanations, settings: Settings) -> None:
-        self._models = models
+    def __init__(self, registry: Registry, explanations: Explanations, settings: Settings) -> None:
+        self._registry = registry
         self._explanations = explanations
         self._settings = settings
 
@@ -92,7 +92,7 @@ class Explain:
         texts, most = texts_of(call.inputs), settings.explain_max_texts
         if len(texts) > most:
             raise TooManyTexts(f"The request has {len(texts)} texts; the limit is {most}.")
-        model = self._models.get(call.model)
+        model = self._registry.get(call.model)
         if call.label is not None and call.label not in model.classifier.labels:
             raise InvalidRequest("The model has no such label; GET /models lists those that it has - at `$.label`.")
         record = RequestRecord.of(scope)

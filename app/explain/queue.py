@@ -18,8 +18,8 @@ from app.api.rendering import failed
 from app.batching.admission import Admission, Permit
 from app.config.settings import Settings
 from app.core.errors import InvalidRequest, NotReady, TextTooLong, row_of
-from app.deployment.deployer import Keeper
-from app.deployment.registry import Models, ServedModel
+from app.deployment.deployer import Deployer
+from app.deployment.registry import Registry, ServedModel
 from app.explain.process import RETRY_AFTER_S, ExplainProcess, died
 from app.explain.wire import Ask, Reply
 from app.telemetry.metrics import Metrics
@@ -54,7 +54,7 @@ class Explanations:
     """The queue and the process behind it. For the event loop only.
 
     Args:
-        models, keeper: what is served, and from which folders.
+        registry, deployer: what is served, and from which folders.
         settings, metrics: of the server.
 
     Attributes:
@@ -62,7 +62,7 @@ class Explanations:
         admission: texts under way, and their tokens as estimated.
     """
 
-    def __init__(self, models: Models, keeper: Keeper, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, registry: Registry, deployer: Deployer, settings: Settings, metrics: Metrics) -> None:
         self.process = ExplainProcess(
             threads=settings.explain_threads,
             stuck_after_s=settings.stuck_after_s,
@@ -71,8 +71,8 @@ class Explanations:
         )
         texts = settings.explain_queue_texts
         self.admission = Admission(max_texts=texts, max_tokens=texts * TYPICAL_TOKENS)
-        self._models = models
-        self._keeper = keeper
+        self._registry = registry
+        self._deployer = deployer
         self._settings = settings
         self._metrics = metrics
         self._turn = asyncio.Lock()
@@ -122,7 +122,7 @@ class Explanations:
 
     def _path(self, model: ServedModel) -> str:
         """The folder from which the version came."""
-        plan = self._keeper.plans.get(model.name)
+        plan = self._deployer.plans.get(model.name)
         for source in [] if plan is None else plan.sources:
             if source.version == model.version:
                 return str(Path(source.path).absolute())
@@ -154,7 +154,9 @@ class Explanations:
         return Ask(
             path=path,
             version=model.version,
-            keep=[served.version for line in self._models.lines.values() for served in line.versions],
+            keep=[
+                served.version for deployment in self._registry.deployments.values() for served in deployment.versions
+            ],
             max_tokens=self._settings.explain_max_tokens,
             text=text,
             label=wanted.label,

@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.auth.accounts import Keyring
+from app.auth.accounts import Accounts
 from app.auth.keys import ADMIN, METRICS, PREDICT
 from app.core.errors import Forbidden, Unauthorized
 from app.http.request_log import RequestRecord
@@ -41,13 +41,13 @@ class Guard:
 
     Args:
         app: what it guards.
-        keys: without any, everybody may do everything but administer.
+        accounts: without any, everybody may do everything but administer.
         public_metrics: whether /metrics needs no key.
     """
 
-    def __init__(self, app: ASGIApp, keys: Keyring, *, public_metrics: bool) -> None:
+    def __init__(self, app: ASGIApp, accounts: Accounts, *, public_metrics: bool) -> None:
         self.app = app
-        self._keys = keys
+        self._accounts = accounts
         self._public_metrics = public_metrics
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -59,7 +59,7 @@ class Guard:
             RateLimited: its key has used up what it may.
         """
         role = role_for(scope["method"], route_path(scope), self._public_metrics)
-        if self._keys and role is not None:
+        if self._accounts and role is not None:
             self._authorize(scope, role)
         elif role == ADMIN:
             raise Forbidden("Administration needs a key of the role admin, and this server has no keys.")
@@ -69,7 +69,7 @@ class Guard:
         secret = shown(scope)
         if secret is None:
             raise Unauthorized("Send a key as `Authorization: Bearer …` or `X-API-Key: …`.")
-        account = self._keys.find(secret)
+        account = self._accounts.find(secret)
         if account is None:
             raise Unauthorized("This server does not know the key.")
         RequestRecord.of(scope).account = account

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.auth.accounts import Account
 from app.core.errors import AppError, HeadersTooLarge, NotReady, response_in_form
 from app.core.job import Job
-from app.deployment.registry import Models
+from app.deployment.registry import Registry
 from app.http.routing import route_path, template
 from app.telemetry.metrics import Metrics
 from app.telemetry.tracing import Parent
@@ -73,15 +73,15 @@ class Observed:
 
     Args:
         app: everything.
-        metrics, models: see there.
+        metrics, registry: see there.
         tracer: told of what is posted and of what belongs to a caller's trace; if there is one.
     """
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, models: Models, tracer: "Tracer | None" = None) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, registry: Registry, tracer: "Tracer | None" = None) -> None:
         self.app = app
         self._tracer = tracer
         self._metrics = metrics
-        self._models = models
+        self._registry = registry
         # Drawn once and counted on: a system call for each request costs more than all else here.
         self._id_prefix = secrets.token_hex(8)
         self._ids = itertools.count(1)
@@ -98,7 +98,7 @@ class Observed:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = [*message.get("headers", ()), (b"x-request-id", request_id), NO_SNIFFING]
-                if self._models.draining:
+                if self._registry.draining:
                     # Whoever keeps this connection must open its next one elsewhere.
                     headers.append((b"connection", b"close"))
                 message = {**message, "headers": headers}

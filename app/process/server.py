@@ -16,8 +16,8 @@ from fastapi import FastAPI
 from app.config.settings import Settings
 from app.core.errors import SettingsError
 from app.core.memory import return_large
-from app.deployment.deployer import Keeper
-from app.deployment.registry import Models
+from app.deployment.deployer import Deployer
+from app.deployment.registry import Registry
 from app.process.connections import Connection, Door, raise_descriptor_limit
 from app.telemetry.metrics import Metrics
 from model.errors import ModelError
@@ -82,8 +82,8 @@ class Server(uvicorn.Server):
         )
         super().__init__(config)
         self.server_state = self._door = Door(settings, app.state.metrics)
-        self._models: Models = app.state.models
-        self._keeper: Keeper = app.state.keeper
+        self._registry: Registry = app.state.registry
+        self._deployer: Deployer = app.state.deployer
         self._metrics: Metrics = app.state.metrics
         self._drain_delay_s = settings.drain_delay_s
         self._leave_at = float("inf")
@@ -92,7 +92,7 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The first signal drains, Ctrl-C without the delay; a second one ends the process at once."""
-        self._models.draining = True
+        self._registry.draining = True
         self._leave_at = time.monotonic() + (0.0 if sig == signal.SIGINT else self._drain_delay_s)
         for handled in (signal.SIGINT, signal.SIGTERM):
             signal.signal(handled, signal.SIG_DFL)
@@ -103,15 +103,15 @@ class Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second: is it time to leave, or to reload?"""
-        if self._models.failure is not None or time.monotonic() >= self._leave_at:
+        if self._registry.failure is not None or time.monotonic() >= self._leave_at:
             self.should_exit = True
         if counter % TICKS_PER_SWEEP == 0:
             await self._door.sweep()
         if self._reload:
             self._reload = False
-            self._keeper.reload()
+            self._deployer.reload()
         if self._parent is not None:
-            if not self._models.live or os.getppid() != self._parent:
+            if not self._registry.live or os.getppid() != self._parent:
                 self.should_exit = True
             if counter % TICKS_PER_SHARE == 0:
                 self._metrics.share(self._metrics.snapshot())
@@ -141,7 +141,7 @@ def run(app: FastAPI, settings: Settings, sock: socket.socket, *, parent: int | 
     signal.signal(signal.SIGHUP, server.handle_reload)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     server.run(sockets=[sock])
-    failure: Exception | None = app.state.models.failure
+    failure: Exception | None = app.state.registry.failure
     if failure is not None:
         raise failure
 

@@ -148,7 +148,7 @@ async def serve(classifier: FakeClassifier, **settings: Any) -> AsyncIterator[ht
     """A client of a ready server."""
     app = create_app(make_settings(**settings), {"sentiment": classifier})
     async with running(app) as client:
-        await until(lambda: app.state.models.ready)
+        await until(lambda: app.state.registry.ready)
         try:
             yield client
         finally:

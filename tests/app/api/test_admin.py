@@ -45,7 +45,7 @@ async def client(checkpoints: Path) -> AsyncIterator[httpx2.AsyncClient]:
     model = {"tiny": checkpoints / "first"}
     app = create_app(make_settings(model=model, admin=True, models_folder=checkpoints, api_keys=KEY, dtype="float32"))
     async with running(app) as client:
-        await until(lambda: app.state.models.ready)
+        await until(lambda: app.state.registry.ready)
         client.headers.update(HEADERS)
         yield client
 

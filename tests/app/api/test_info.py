@@ -33,7 +33,7 @@ async def test_ready_only_once_warm_but_live_at_once() -> None:
         )
         listed = await client.get("/models")
         classifier.may_finish.set()
-        await until(lambda: app.state.models.ready)
+        await until(lambda: app.state.registry.ready)
         later = await client.get("/health/ready")
         metrics = (await client.get("/metrics")).text
     assert (live.status_code, live.json()) == (200, {"status": "live", "models": {"sentiment": "loading"}})
@@ -50,17 +50,17 @@ async def test_failed_load_is_neither_ready_nor_live() -> None:
     classifier.warm_up = lambda: (_ for _ in ()).throw(ConfigError("no such device"))  # type: ignore[method-assign]
     app = create_app(make_settings(), {"sentiment": classifier})
     async with running(app) as client:
-        await until(lambda: app.state.models.failure is not None)
+        await until(lambda: app.state.registry.failure is not None)
         assert (await client.get("/health/live")).status_code == 503
         assert (await client.get("/health")).status_code == 503
-    assert str(app.state.models.failure) == "no such device"
+    assert str(app.state.registry.failure) == "no such device"
 
 
 async def test_model_whose_texts_do_not_fit_a_batch_is_not_served(classifier: FakeClassifier) -> None:
     app = create_app(make_settings(max_batch_tokens=15), {"sentiment": classifier})
     async with running(app):
-        await until(lambda: app.state.models.failure is not None)
-    assert "max_batch_tokens is 15" in str(app.state.models.failure)
+        await until(lambda: app.state.registry.failure is not None)
+    assert "max_batch_tokens is 15" in str(app.state.registry.failure)
 
 
 async def test_health_does_not_queue_behind_the_device(classifier: FakeClassifier) -> None:
@@ -81,7 +81,7 @@ async def test_readiness_tells_of_a_dead_device_thread(
     async with serve(classifier) as client:
         failed = await client.post("/predict", json={"inputs": FATAL})
         ready, live = await client.get("/health/ready"), await client.get("/health/live")
-        await until(lambda: app_of(client).state.models.ready)
+        await until(lambda: app_of(client).state.registry.ready)
         again = await client.get("/health/ready")
         answered = await client.post("/predict", json={"inputs": "fine"})
         metrics = (await client.get("/metrics")).text
@@ -132,7 +132,7 @@ async def test_two_models_by_name() -> None:
     first, second = FakeClassifier(), FakeClassifier(("no", "yes"))
     app = create_app(make_settings(), {"first": first, "second": second})
     async with running(app) as client:
-        await until(lambda: app.state.models.ready)
+        await until(lambda: app.state.registry.ready)
         answers = [
             (await client.post("/predict", json={"inputs": "a", "model": name})).json()
             for name in ("second", "first", None)
@@ -235,8 +235,8 @@ async def test_page_of_documentation_loads_nothing_from_elsewhere(classifier: Fa
 async def test_draining_server_says_so_and_closes_connections(classifier: FakeClassifier) -> None:
     app = create_app(make_settings(), {"sentiment": classifier})
     async with running(app) as client:
-        await until(lambda: app.state.models.ready)
-        app.state.models.draining = True
+        await until(lambda: app.state.registry.ready)
+        app.state.registry.draining = True
         ready, answer = await client.get("/health/ready"), await client.post("/predict", json={"inputs": "a"})
     assert ready.json()["detail"] == "The server is not ready: it is shutting down."
     assert (answer.status_code, answer.headers["connection"]) == (200, "close")

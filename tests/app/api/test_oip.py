@@ -205,7 +205,7 @@ async def test_health(classifier: FakeClassifier) -> None:
     ]
     async with serve(classifier) as client:
         good = [(await client.get(path)).status_code for path in paths]
-        app_of(client).state.models.draining = True
+        app_of(client).state.registry.draining = True
         leaving = [(await client.get(path)).status_code for path in paths]
     assert good == [200, 200, 200, 200, 404]
     assert leaving == [200, 503, 503, 503, 404]

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from app.__main__ import cli
-from app.auth.accounts import Keyring
+from app.auth.accounts import Accounts
 from app.auth.keys import PREFIX, digest_of, new_key, parse_keys, read_keys
 from app.core.errors import RateLimited, SettingsError
 from app.core.shared import Board
@@ -236,7 +236,7 @@ def test_workers_share_what_a_key_has_used(tmp_path: Path) -> None:
     (_, line), rings = made(rate="0.1", burst="10"), []
     for index in range(2):
         board = Board(tmp_path, [0, 0], index)
-        rings.append(Keyring(line, None, Metrics(board), board))
+        rings.append(Accounts(line, None, Metrics(board), board))
     accounts = [next(iter(ring._accounts.values())) for ring in rings]
     for _ in range(5):
         for account in accounts:

@@ -20,8 +20,8 @@ from fastapi import FastAPI
 from app.core.errors import ServiceError
 from app.core.plan import Plan, Source
 from app.core.shared import Board
-from app.deployment.deployer import Keeper
-from app.deployment.registry import Models
+from app.deployment.deployer import Deployer
+from app.deployment.registry import Registry
 from app.main import create_app
 from model.checkpoint import FILES, save_checkpoint
 from model.folder import DIGESTS
@@ -43,7 +43,7 @@ async def serving(folder: Path, **settings: Any) -> AsyncIterator[httpx2.AsyncCl
     """A ready server of a real checkpoint."""
     app = create_app(make_settings(model={"tiny": folder}, dtype="float32", **settings))
     async with running(app) as client:
-        await until(lambda: app.state.models.ready)
+        await until(lambda: app.state.registry.ready)
         yield client
 
 
@@ -52,18 +52,18 @@ async def faked(classifiers: dict[str, FakeClassifier], **settings: Any) -> Asyn
     """A ready server of classifiers that the test may exchange."""
     app = create_app(make_settings(**settings), classifiers)
     async with running(app) as client:
-        await until(lambda: app.state.models.ready)
+        await until(lambda: app.state.registry.ready)
         yield client
 
 
-def models_of(client: httpx2.AsyncClient) -> Models:
-    models: Models = app_of(client).state.models
-    return models
+def registry_of(client: httpx2.AsyncClient) -> Registry:
+    registry: Registry = app_of(client).state.registry
+    return registry
 
 
 async def reload(client: httpx2.AsyncClient) -> None:
-    keeper: Keeper = app_of(client).state.keeper
-    await keeper._reload(insist=True)
+    deployer: Deployer = app_of(client).state.deployer
+    await deployer._reload(insist=True)
 
 
 async def ask(client: httpx2.AsyncClient, text: str = "a good film", **fields: Any) -> dict[str, Any]:
@@ -77,9 +77,9 @@ async def ask(client: httpx2.AsyncClient, text: str = "a good film", **fields: A
 async def test_another_version_takes_over_and_the_same_changes_nothing(folder: Path) -> None:
     async with serving(folder) as client:
         before = await ask(client)
-        served = models_of(client).get("tiny")
+        served = registry_of(client).get("tiny")
         await reload(client)
-        assert models_of(client).get("tiny") is served
+        assert registry_of(client).get("tiny") is served
         version = save_checkpoint(folder, make_checkpoint(seed=1))
         await reload(client)
         after = await ask(client)
@@ -181,7 +181,7 @@ async def test_what_is_in_flight_is_finished_by_the_old_version(classifier: Fake
         classifier.gate.set()  # the device is shared: the new version waits for its turn
         assert (await ask(client))["version"] == newer.version
         assert (await held)["version"] == classifier.version
-        await until(lambda: not models_of(client).retiring("sentiment"))
+        await until(lambda: not registry_of(client).retiring("sentiment"))
 
 
 async def test_a_stream_is_finished_by_the_version_that_it_began_with(classifier: FakeClassifier) -> None:
@@ -201,10 +201,10 @@ async def test_a_stream_is_finished_by_the_version_that_it_began_with(classifier
         classifiers["sentiment"] = newer
         await reload(client)
         await asyncio.sleep(0.1)  # longer than a version without work stays
-        assert len(models_of(client).retiring("sentiment")) == 1
+        assert len(registry_of(client).retiring("sentiment")) == 1
         reloaded.set()
         answer = await answering
-        await until(lambda: not models_of(client).retiring("sentiment"))
+        await until(lambda: not registry_of(client).retiring("sentiment"))
     assert answer.headers["x-model-version"] == classifier.version
     scores = [json.loads(line)["scores"] for line in answer.text.splitlines()]
     assert [max(s["score"] for s in each if s["label"] == "positive") for each in scores] == [
@@ -216,7 +216,7 @@ async def test_a_stream_is_finished_by_the_version_that_it_began_with(classifier
 async def test_a_replaced_classifier_is_freed_without_the_collector(folder: Path) -> None:
     async with serving(folder) as client:
         await ask(client)
-        gone = weakref.ref(models_of(client).get("tiny").classifier)
+        gone = weakref.ref(registry_of(client).get("tiny").classifier)
         save_checkpoint(folder, make_checkpoint(seed=1))
         gc.disable()  # what was frozen at the start is never looked at again
         try:
@@ -235,7 +235,7 @@ async def test_folders_are_watched_and_half_a_copy_is_told_once(
         before = await ask(client)
         caplog.set_level(logging.ERROR, "app.deployment.deployer")
         shutil.copy(copy / DIGESTS, folder)
-        await until(lambda: bool(models_of(client).refusals))
+        await until(lambda: bool(registry_of(client).refusals))
         for _ in range(4):
             (folder / "config.json").touch()  # so that it is tried again
             await asyncio.sleep(0.05)
@@ -243,8 +243,8 @@ async def test_folders_are_watched_and_half_a_copy_is_told_once(
         assert len(caplog.records) == 1
         for name in FILES:
             shutil.copy(copy / name, folder)
-        await until(lambda: models_of(client).get("tiny").version == version)
-        assert not models_of(client).refusals
+        await until(lambda: registry_of(client).get("tiny").version == version)
+        assert not registry_of(client).refusals
 
 
 async def test_what_was_refused_is_not_loaded_again_and_again(classifier: FakeClassifier) -> None:
@@ -254,11 +254,11 @@ async def test_what_was_refused_is_not_loaded_again_and_again(classifier: FakeCl
     classifiers = {"sentiment": classifier}
     async with faked(classifiers, watch_s=0.01) as client:
         classifiers["sentiment"] = broken
-        await until(lambda: bool(models_of(client).refusals))
-        refusal = models_of(client).refusals["sentiment"]
+        await until(lambda: bool(registry_of(client).refusals))
+        refusal = registry_of(client).refusals["sentiment"]
         assert "its longest text would not fit into a batch" in refusal.detail
         await asyncio.sleep(0.1)
-        assert models_of(client).refusals["sentiment"] is refusal
+        assert registry_of(client).refusals["sentiment"] is refusal
         assert (await ask(client))["version"] == classifier.version
 
 
@@ -266,7 +266,7 @@ async def test_a_canary_answers_its_share_and_says_so(folder: Path, tmp_path: Pa
     version = save_checkpoint(tmp_path / "second", make_checkpoint(seed=1))
     async with serving(folder, canary=f"tiny={tmp_path / 'second'}@0.5") as client:
         answers = [await ask(client) for _ in range(100)]
-        first = models_of(client).line("tiny").primary.version
+        first = registry_of(client).deployment("tiny").primary.version
         card = (await client.get("/models/tiny")).json()
         metadata = (await client.get("/v2/models/tiny")).json()
         body = {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["a good film"]}]}
@@ -296,10 +296,10 @@ async def test_a_canary_answers_its_share_and_says_so(folder: Path, tmp_path: Pa
 async def test_a_canary_that_is_broken_gets_no_requests(folder: Path, tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "second", make_checkpoint(seed=1))
     async with serving(folder, canary=f"tiny={tmp_path / 'second'}@1") as client:
-        line = models_of(client).line("tiny")
-        assert line.candidate is not None
-        line.candidate.batcher._give_up("broken", RuntimeError())
-        assert (await ask(client))["version"] == line.primary.version
+        deployment = registry_of(client).deployment("tiny")
+        assert deployment.candidate is not None
+        deployment.candidate.batcher._give_up("broken", RuntimeError())
+        assert (await ask(client))["version"] == deployment.primary.version
         assert (await client.get("/health/ready")).status_code == 200
 
 
@@ -307,8 +307,8 @@ async def test_versions_side_by_side_must_have_the_same_labels(folder: Path, tmp
     save_checkpoint(tmp_path / "other", make_checkpoint(labels=("bad", "good")))
     app = create_app(make_settings(model={"tiny": folder}, shadow=f"tiny={tmp_path / 'other'}@1"))
     async with running(app):
-        await until(lambda: app.state.models.failure is not None)
-    assert str(app.state.models.failure) == "The versions of tiny side by side have different labels."
+        await until(lambda: app.state.registry.failure is not None)
+    assert str(app.state.registry.failure) == "The versions of tiny side by side have different labels."
 
 
 async def test_what_a_checkpoint_says_of_itself_counts(folder: Path) -> None:
@@ -334,21 +334,21 @@ async def test_processes_follow_each_other_and_one_that_comes_later_too(folder: 
     board, loaded = tmp_path / "board", [0, 0, 1]
     one, two, late = (_of_several(folder, board, index, loaded) for index in range(3))
     async with running(one), running(two):
-        await until(lambda: bool(one.state.models.ready and two.state.models.ready))
-        await one.state.keeper.change("other", lambda _: Plan(Source(str(tmp_path / "second"))))
-        await until(lambda: two.state.models.names == ["tiny", "other"])
+        await until(lambda: bool(one.state.registry.ready and two.state.registry.ready))
+        await one.state.deployer.change("other", lambda _: Plan(Source(str(tmp_path / "second"))))
+        await until(lambda: two.state.registry.names == ["tiny", "other"])
         async with running(late):
-            await until(lambda: bool(late.state.models.ready))
-            assert late.state.models.names == ["tiny", "other"]
-        await two.state.keeper.change("other", lambda _: None)
-        await until(lambda: one.state.models.names == ["tiny"])
+            await until(lambda: bool(late.state.registry.ready))
+            assert late.state.registry.names == ["tiny", "other"]
+        await two.state.deployer.change("other", lambda _: None)
+        await until(lambda: one.state.registry.names == ["tiny"])
 
         # One that cannot follow now does so when it can.
         Board(board, loaded, 0).publish("new", Plan(Source(str(tmp_path / "new"))), {})
-        await until(lambda: "new" in one.state.models.refusals and "new" in two.state.models.refusals)
-        assert one.state.models.ready
+        await until(lambda: "new" in one.state.registry.refusals and "new" in two.state.registry.refusals)
+        assert one.state.registry.ready
         save_checkpoint(tmp_path / "new", make_checkpoint(seed=2))
-        await until(lambda: "new" in one.state.models.lines and "new" in two.state.models.lines)
+        await until(lambda: "new" in one.state.registry.deployments and "new" in two.state.registry.deployments)
 
 
 async def test_a_change_that_the_others_cannot_be_told_is_refused(folder: Path, tmp_path: Path) -> None:
@@ -356,12 +356,12 @@ async def test_a_change_that_the_others_cannot_be_told_is_refused(folder: Path, 
     app = _of_several(folder, tmp_path / "board", 0, [0])
     (tmp_path / "board" / "plans.partial").symlink_to("/dev/full")
     async with running(app):
-        await until(lambda: bool(app.state.models.ready))
-        before = app.state.keeper.plans
+        await until(lambda: bool(app.state.registry.ready))
+        before = app.state.deployer.plans
         with pytest.raises(ServiceError, match=r"No space left on device\. Nothing has changed"):
-            await app.state.keeper.change("tiny", lambda _: Plan(Source(str(tmp_path / "second"))))
-        assert app.state.keeper.plans == before
-        assert app.state.models.get("tiny").version == before["tiny"].primary.version
+            await app.state.deployer.change("tiny", lambda _: Plan(Source(str(tmp_path / "second"))))
+        assert app.state.deployer.plans == before
+        assert app.state.registry.get("tiny").version == before["tiny"].primary.version
 
 
 def test_a_full_disk_is_told_once_and_once_more_when_it_was_not_full_between(

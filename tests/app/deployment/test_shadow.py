@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from app.deployment.registry import Models
+from app.deployment.registry import Registry
 from app.deployment.shadow import MAX_TEXTS
 from tests.app.conftest import POISON, FakeClassifier, app_of, serve, until
 
@@ -28,10 +28,10 @@ class Second(FakeClassifier):
         return np.where(turned[:, None], rows[:, ::-1], rows)
 
 
-def _shadow(client: httpx2.AsyncClient, second: FakeClassifier, share: float = 1.0) -> Models:
-    models: Models = app_of(client).state.models
-    models.install("sentiment", models.get(None).classifier, second, share=share, shadow=True)
-    return models
+def _shadow(client: httpx2.AsyncClient, second: FakeClassifier, share: float = 1.0) -> Registry:
+    registry: Registry = app_of(client).state.registry
+    registry.install("sentiment", registry.get(None).classifier, second, share=share, shadow=True)
+    return registry
 
 
 async def _outcomes(client: httpx2.AsyncClient) -> dict[str, float]:
@@ -80,8 +80,8 @@ async def test_nothing_is_copied_while_the_primary_is_busy(classifier: FakeClass
         _shadow(client, Second())
         classifier.gate.clear()
         waiting = [asyncio.create_task(client.post("/predict", json={"inputs": [f"a{i}", f"b{i}"]})) for i in range(3)]
-        models: Models = app_of(client).state.models
-        await until(lambda: models.get(None).batcher.admission.texts == 6)
+        registry: Registry = app_of(client).state.registry
+        await until(lambda: registry.get(None).batcher.admission.texts == 6)
         classifier.gate.set()
         await asyncio.gather(*waiting)
         assert await _counted(client, 6) == {"agreed": 2, "dropped": 4}
@@ -90,14 +90,14 @@ async def test_nothing_is_copied_while_the_primary_is_busy(classifier: FakeClass
 async def test_a_shadow_that_fails_or_is_broken_disturbs_nobody(classifier: FakeClassifier) -> None:
     second = Second()
     async with serve(classifier) as client:
-        models = _shadow(client, second)
+        registry = _shadow(client, second)
         failing = await client.post("/predict", json={"inputs": ["fine", POISON]})
         assert "error" in failing.json()["predictions"][1]
         assert await _counted(client, 1) == {"agreed": 1}  # there is nothing to compare a failure with
         second.gate = None  # type: ignore[assignment]
         await client.post("/predict", json={"inputs": "a"})
         assert await _counted(client, 2) == {"agreed": 1, "failed": 1}
-        candidate = models.line(None).candidate
+        candidate = registry.deployment(None).candidate
         assert candidate is not None
         candidate.batcher._give_up("broken", RuntimeError())
         assert (await client.post("/predict", json={"inputs": "a"})).status_code == 200
@@ -119,13 +119,13 @@ async def test_the_share_of_requests_that_is_copied(
 async def test_a_shadow_becomes_a_canary_without_being_loaded_again(classifier: FakeClassifier) -> None:
     second = Second()
     async with serve(classifier) as client:
-        models = _shadow(client, second)
-        models.install("sentiment", classifier, second, share=1.0)
+        registry = _shadow(client, second)
+        registry.install("sentiment", classifier, second, share=1.0)
         answer = (await client.post("/predict", json={"inputs": "a"})).json()
         assert answer["version"] == second.version
-        assert models.line(None).primary.batcher.mirror is None
-        models.install("sentiment", second)
-        await until(lambda: not models.retiring("sentiment"))
+        assert registry.deployment(None).primary.batcher.mirror is None
+        registry.install("sentiment", second)
+        await until(lambda: not registry.retiring("sentiment"))
         answer = (await client.post("/predict", json={"inputs": "a"})).json()
         metrics = (await client.get("/metrics")).text
     assert answer["version"] == second.version

@@ -184,7 +184,7 @@ async def test_a_key_is_asked_for_and_pays_for_each_text() -> None:
     secret, key = new_key("search", [])
     app = create_app(make_settings(api_keys=key.line()), {"sentiment": FakeClassifier()})
     async with running(app) as client:
-        await until(lambda: app.state.models.ready)
+        await until(lambda: app.state.registry.ready)
         stranger = await explain(client, "a")
         client.headers["x-api-key"] = secret
         known = await explain(client, ["a", "b"])
@@ -366,10 +366,10 @@ async def test_requests_take_turns_text_by_text() -> None:
 )
 async def test_a_model_that_cannot_be_opened_is_503_and_the_others_are_explained(name: str, detail: str) -> None:
     app = create_app(make_settings(), {"sentiment": FakeClassifier(), name: FakeClassifier()})
-    app.state.models.names.remove(name)
-    app.state.models.names.append(name)
+    app.state.registry.names.remove(name)
+    app.state.registry.names.append(name)
     async with running(app) as client:
-        await until(lambda: app.state.models.ready)
+        await until(lambda: app.state.registry.ready)
         refused = await explain(client, "a", model=name)
         # The same version by another name comes from another folder.
         answered = await explain(client, "a", model="sentiment")

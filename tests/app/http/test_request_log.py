@@ -91,7 +91,7 @@ async def test_end_of_patience_is_a_problem_too(classifier: FakeClassifier) -> N
     scope = {"type": "http", "method": "POST", "path": "/predict", "raw_path": b"/predict", "headers": []}
     scope |= {"query_string": b"", "root_path": "", "http_version": "1.1", "scheme": "http"}
     async with running(app):
-        await until(lambda: app.state.models.ready)
+        await until(lambda: app.state.registry.ready)
         classifier.gate.clear()
         task = asyncio.create_task(app(scope, messages.get, send))
         await until(classifier.entered.is_set)

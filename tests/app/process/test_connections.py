@@ -279,7 +279,7 @@ async def test_a_half_closed_client_in_mid_request_counts_as_gone(classifier: Fa
     app = create_app(settings, {"sentiment": classifier})
     server, sock = Server(app, settings), listen(settings)
     serving = asyncio.create_task(server.serve(sockets=[sock]))
-    await until(lambda: app.state.models.ready)
+    await until(lambda: app.state.registry.ready)
     classifier.gate.clear()
     reader, writer = await asyncio.open_connection(*sock.getsockname())
     writer.write(REQUEST)
@@ -287,7 +287,7 @@ async def test_a_half_closed_client_in_mid_request_counts_as_gone(classifier: Fa
     await asyncio.sleep(0.05)
     writer.write_eof()
     assert await asyncio.wait_for(reader.read(), 2) == b""
-    admission = app.state.models.get(None).batcher.admission
+    admission = app.state.registry.get(None).batcher.admission
     await until(lambda: admission.texts == 0)
     assert app.state.metrics.dropped.of("sentiment", "disconnect").value == 1
     writer.close()

@@ -108,10 +108,10 @@ async def test_request_on_a_connection_accepted_before_the_end_is_answered(class
     server, sock = Server(app, settings), listen(settings)
     port = sock.getsockname()[1]
     serving = asyncio.create_task(server.serve(sockets=[sock]))
-    await until(lambda: app.state.models.ready)
+    await until(lambda: app.state.registry.ready)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     await asyncio.sleep(0.05)  # accepted
-    app.state.models.draining = server.should_exit = True
+    app.state.registry.draining = server.should_exit = True
     while True:
         try:
             (await asyncio.open_connection("127.0.0.1", port))[1].close()

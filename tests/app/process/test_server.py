@@ -124,7 +124,7 @@ async def test_drain_finishes_what_is_in_flight(classifier: FakeClassifier) -> N
     before = {sig: signal.getsignal(sig) for sig in (signal.SIGINT, signal.SIGTERM)}
     serving = asyncio.create_task(server.serve(sockets=[sock]))
     try:
-        await until(lambda: app.state.models.ready)
+        await until(lambda: app.state.registry.ready)
         async with httpx2.AsyncClient(base_url=url) as client:
             classifier.gate.clear()
             held = asyncio.create_task(client.post("/predict", json={"inputs": "in flight"}))
@@ -147,7 +147,7 @@ async def test_patience_has_an_end(classifier: FakeClassifier) -> None:
     app = create_app(settings, {"sentiment": classifier})
     server, sock = Server(app, settings), listen(settings)
     serving = asyncio.create_task(server.serve(sockets=[sock]))
-    await until(lambda: app.state.models.ready)
+    await until(lambda: app.state.registry.ready)
     async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{sock.getsockname()[1]}") as client:
         classifier.gate.clear()
         held = asyncio.create_task(client.post("/predict", json={"inputs": "in flight"}))
