@@ -45,7 +45,7 @@ def compare(
     All choosing is done on validation; the test file is read once a fit. OUTPUT gets comparison.json, a table in
     Markdown and plots. Ctrl-C stops; --resume goes on after the last finished fit.
 
-    
+    \b
     python -m training compare --train reviews.csv --test test.csv --budget-s 300 --output comparison
     """
     from training.config.request import CallOptions, new_request

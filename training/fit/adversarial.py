@@ -19,7 +19,6 @@ Shape suffixes: T time steps, B batch, E embedding, C labels.
 """
 
 from collections.abc import Callable
-from contextlib import nullcontext
 
 import torch
 from torch import Tensor
@@ -39,6 +38,7 @@ class EmbeddedTexts:
     Args:
         network: in training mode, without n-grams beside it.
         batch: on the network's device.
+        dtype: number format of the passes.
 
     Attributes:
         x_TBE: the embedded texts.
@@ -46,13 +46,13 @@ class EmbeddedTexts:
         logits_BC: of the texts as they are, float32.
     """
 
-    def __init__(self, network: LstmClassifier, batch: Batch) -> None:
-        self._network, self._lengths_B = network, batch.lengths_B
+    def __init__(self, network: LstmClassifier, batch: Batch, dtype: torch.dtype) -> None:
+        self._network, self._lengths_B, self._dtype = network, batch.lengths_B, dtype
         steps_T1 = torch.arange(len(batch.ids_TB), device=batch.lengths_B.device).unsqueeze(1)
         self.inside_TB1 = (steps_T1 < batch.lengths_B).unsqueeze(2)
         self.x_TBE = network.embed(batch.ids_TB)
         self._random = _random_state(self.x_TBE.device)
-        self.logits_BC = self._read(self.x_TBE)
+        self.logits_BC = self._read(self.x_TBE, dtype)
 
     def perturbed(self, perturbation_TBE: Tensor) -> Tensor:
         """Logits [B, C] of the texts with this added, float32, under the same dropout masks."""
@@ -66,16 +66,16 @@ class EmbeddedTexts:
         return (squares_TBE.sum() / num_elements).sqrt()
 
     def perturbed_exactly(self, perturbation_TBE: Tensor) -> Tensor:
-        """As `perturbed`, in float32 whatever the device's fastest format."""
-        return self._again(self.x_TBE + perturbation_TBE, mixed=False)
+        """As `perturbed`, in float32."""
+        return self._again(self.x_TBE + perturbation_TBE, torch.float32)
 
-    def _again(self, x_TBE: Tensor, *, mixed: bool = True) -> Tensor:
+    def _again(self, x_TBE: Tensor, dtype: torch.dtype | None = None) -> Tensor:
         with torch.random.fork_rng(devices=[x_TBE.device] if x_TBE.is_cuda else []):
             _set_random_state(self._random, x_TBE.device)
-            return self._read(x_TBE, mixed=mixed)
+            return self._read(x_TBE, dtype or self._dtype)
 
-    def _read(self, x_TBE: Tensor, *, mixed: bool = True) -> Tensor:
-        with mixed_precision(x_TBE.device) if mixed else nullcontext():
+    def _read(self, x_TBE: Tensor, dtype: torch.dtype) -> Tensor:
+        with mixed_precision(x_TBE.device, dtype):
             logits_BC = self._network.from_embedded(x_TBE, self._lengths_B)
         return logits_BC.float()
 

@@ -13,7 +13,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model.batch import Batch
-from model.device import fastest_dtype
 from model.network import LstmClassifier
 
 Rows = npt.NDArray[np.int64]
@@ -36,16 +35,25 @@ class Objective(Protocol):
 
 
 class Supervised:
-    """The loss of the labelled texts and nothing else."""
+    """The loss of the labelled texts and nothing else.
 
-    def __init__(self, loss: Loss) -> None:
-        self._loss = loss
+    Args:
+        loss: of the labelled texts.
+        dtype: number format of the passes.
+    """
+
+    def __init__(self, loss: Loss, dtype: torch.dtype) -> None:
+        self._loss, self._dtype = loss, dtype
 
     def __call__(self, network: LstmClassifier, batch: Batch, rows: Rows, step: int) -> Tensor:
         """The mean loss of the batch."""
-        with mixed_precision(batch.ids_TB.device):
+        with mixed_precision(batch.ids_TB.device, self._dtype):
             logits_BC = network(batch.ids_TB, batch.lengths_B)
         return self._loss(logits_BC.float(), rows)
+
+
+MakeObjective = Callable[[Loss, torch.dtype], Objective]
+"""From the loss of the labelled texts and the number format of the passes to what is minimised."""
 
 
 class CrossEntropy:
@@ -101,7 +109,6 @@ def balanced_weights(targets: npt.NDArray[Any], num_labels: int) -> npt.NDArray[
     return weights_C
 
 
-def mixed_precision(device: torch.device) -> torch.autocast:
-    """Within it, passes run in the device's fastest number format."""
-    dtype = fastest_dtype(device)
+def mixed_precision(device: torch.device, dtype: torch.dtype) -> torch.autocast:
+    """Passes inside this context run in `dtype`; float32 changes nothing."""
     return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)

@@ -100,20 +100,27 @@ class SemiSupervised:
 
     Args:
         loss: of the labelled texts.
+        dtype: number format of the passes.
         config: which terms.
         task: softmax or a sigmoid for each label.
         unlabeled: from a step to its batch without labels; None if there are none.
     """
 
     def __init__(
-        self, loss: Loss, *, config: SemiConfig, task: Task, unlabeled: Callable[[int], Batch] | None = None
+        self,
+        loss: Loss,
+        dtype: torch.dtype,
+        *,
+        config: SemiConfig,
+        task: Task,
+        unlabeled: Callable[[int], Batch] | None = None,
     ) -> None:
-        self._loss, self._config, self._task, self._unlabeled = loss, config, task, unlabeled
+        self._loss, self._dtype, self._config, self._task, self._unlabeled = loss, dtype, config, task, unlabeled
 
     def __call__(self, network: LstmClassifier, batch: Batch, rows: Rows, step: int) -> Tensor:
         """The weighted sum."""
         config = self._config
-        labelled = EmbeddedTexts(network, batch)
+        labelled = EmbeddedTexts(network, batch, self._dtype)
 
         def loss_of(logits_BC: Tensor) -> Tensor:
             return self._loss(logits_BC, rows)
@@ -125,7 +132,8 @@ class SemiSupervised:
             return total
         parts = [labelled]
         if self._unlabeled is not None:
-            parts.append(EmbeddedTexts(network, self._unlabeled(step).to(batch.ids_TB.device)))
+            unlabelled = self._unlabeled(step).to(batch.ids_TB.device)
+            parts.append(EmbeddedTexts(network, unlabelled, self._dtype))
         return total + torch.cat([self._without_labels(part) for part in parts]).mean()
 
     def _without_labels(self, texts: EmbeddedTexts) -> Tensor:

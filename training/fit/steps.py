@@ -66,14 +66,20 @@ class Steps(ABC):
         optimizer: whose steps and moments belong to the state.
         device: where the weights are.
         processes: that train together; each runs the same steps.
+        dtype: number format of the passes; None is the fastest of the device.
     """
 
     def __init__(
-        self, schedule: Schedule, optimizer: RowAdamW, device: torch.device, processes: Processes = ALONE
+        self,
+        schedule: Schedule,
+        optimizer: RowAdamW,
+        device: torch.device,
+        processes: Processes = ALONE,
+        dtype: torch.dtype | None = None,
     ) -> None:
         self._schedule, self._optimizer, self._device = schedule, optimizer, device
         self.processes = processes
-        self._dtype = fastest_dtype(device)
+        self._dtype = dtype or fastest_dtype(device)
         self._position = Position()
 
     @abstractmethod

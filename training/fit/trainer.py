@@ -19,7 +19,7 @@ from model.config import Frozen
 from model.network import LstmClassifier
 from training.fit.batches import epoch_batches
 from training.fit.layer_rates import layer_rates
-from training.fit.objective import CrossEntropy, Loss, Objective, Supervised, balanced_weights
+from training.fit.objective import CrossEntropy, Loss, MakeObjective, Supervised, balanced_weights
 from training.fit.optimizer import RowAdamW, average_into, clip_gradients
 from training.fit.parallel import ALONE, Processes
 from training.fit.steps import Steps
@@ -107,6 +107,7 @@ class Trainer(Steps):
         objective: makes of that loss what is minimised; if nothing else is said, it is the loss itself.
         processes: that train together, each on its share of a batch. With more than one, `objective` must be
             `Supervised`: other terms would be those of the share and not of the batch.
+        dtype: number format of the passes over a batch; None is the fastest of the device.
     """
 
     def __init__(
@@ -120,8 +121,9 @@ class Trainer(Steps):
         seed: int,
         device: torch.device,
         loss: Loss | None = None,
-        objective: Callable[[Loss], Objective] = Supervised,
+        objective: MakeObjective = Supervised,
         processes: Processes = ALONE,
+        dtype: torch.dtype | None = None,
     ) -> None:
         optimizer = RowAdamW(
             network.to(device).parameters(),
@@ -129,7 +131,7 @@ class Trainer(Steps):
             weight_decay=config.weight_decay,
             factors=layer_rates(network, config.layer_decay),
         )
-        super().__init__(config, optimizer, device, processes)
+        super().__init__(config, optimizer, device, processes, dtype)
         self.network = network
         self.config = config
         self.train, self.validation = train, validation
@@ -138,7 +140,7 @@ class Trainer(Steps):
         self._average = copy.deepcopy(self.network)
         self._best = {name: w.detach().clone() for name, w in self.network.state_dict().items()}
         loss = loss or _cross_entropy(train.targets, network.head.out_features, config, device)
-        self._objective = objective(processes.whole(loss))
+        self._objective = objective(processes.whole(loss), self._dtype)
         torch.manual_seed(processes.seed(seed))
 
     def logits(

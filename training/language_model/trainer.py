@@ -14,6 +14,7 @@ from torch import Tensor
 from model.batch import Ids, pad, plan_batches
 from training.errors import RunError
 from training.fit.batches import Order, epoch_batches
+from training.fit.objective import mixed_precision
 from training.fit.optimizer import RowAdamW, clip_gradients
 from training.fit.steps import Steps
 from training.language_model.model import LanguageModel, Reading
@@ -33,14 +34,22 @@ class LanguageTrainer(Steps):
         train, validation: windows of at least two tokens.
         seed: of shuffling, dropout and drawn tokens.
         device: where; the model is moved there.
+        dtype: number format of the passes; None is the fastest of the device.
     """
 
     def __init__(
-        self, model: LanguageModel, train: list[Ids], validation: list[Ids], *, seed: int, device: torch.device
+        self,
+        model: LanguageModel,
+        train: list[Ids],
+        validation: list[Ids],
+        *,
+        seed: int,
+        device: torch.device,
+        dtype: torch.dtype | None = None,
     ) -> None:
         config = model.loop
         optimizer = RowAdamW(model.to(device).parameters(), betas=config.betas, weight_decay=config.weight_decay)
-        super().__init__(config, optimizer, device)
+        super().__init__(config, optimizer, device, dtype=dtype)
         self.model, self.config = model, config
         self.train, self.validation = train, validation
         self._lengths = lengths_of(train)
@@ -60,7 +69,7 @@ class LanguageTrainer(Steps):
     def _step(self, rows: npt.NDArray[np.int64]) -> float:
         self.model.train()
         padded = pad([self.train[i] for i in rows]).to(self._device)
-        with torch.autocast(self._device.type, self._dtype, enabled=self._dtype != torch.float32):
+        with mixed_precision(self._device, self._dtype):
             loss = self.model(padded.ids_TB, padded.lengths_B)
         loss.backward()
         clip_gradients(self.model.parameters(), self.config.clip_norm)

@@ -24,7 +24,7 @@ from training.data.corpus import Corpus, read_corpus
 from training.data.dataset import Dataset, encode_labels
 from training.data.unlabeled import with_unlabeled
 from training.errors import UsageError
-from training.fit.objective import Loss, Objective, Supervised
+from training.fit.objective import MakeObjective, Supervised
 from training.fit.parallel import ALONE, Processes
 from training.fit.progress import format_duration, show_progress
 from training.fit.semi_supervised import SemiSupervised, UnlabeledBatches
@@ -140,7 +140,7 @@ def build_trainer(
     )
 
 
-def choose_objective(config: TrainConfig, corpus: Corpus, encoder: TextEncoder) -> Callable[[Loss], Objective]:
+def choose_objective(config: TrainConfig, corpus: Corpus, encoder: TextEncoder) -> MakeObjective:
     """What makes of the loss of the labelled texts that which is minimised."""
     if not config.semi.is_on:
         return Supervised

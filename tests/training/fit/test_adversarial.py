@@ -7,8 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-import training.fit.objective
-from model.batch import pad
+from model.batch import Batch, pad
 from model.config import Architecture, Task
 from model.encoder import Dropouts
 from model.network import LstmClassifier
@@ -31,6 +30,10 @@ def bag(num_labels: int = 2) -> LstmClassifier:
     return network(num_layers=0, pooling="mean", num_labels=num_labels)
 
 
+def embedded(network: LstmClassifier, batch: Batch = BATCH, dtype: torch.dtype = torch.float32) -> EmbeddedTexts:
+    return EmbeddedTexts(network, batch, dtype)
+
+
 def read(texts: EmbeddedTexts, monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
     """What is added to the texts in the passes to come."""
     added: list[Tensor] = []
@@ -50,7 +53,7 @@ def cross_entropy(targets: list[int]) -> Callable[[Tensor], Tensor]:
 def test_the_direction_of_a_linear_model_is_that_of_its_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     """The loss of label 0 falls along w0 - w1, alike at each token: the gradient is along w1 - w0."""
     linear = bag()
-    texts = EmbeddedTexts(linear, BATCH)
+    texts = embedded(linear)
     added = read(texts, monkeypatch)
     adversarial_loss(texts, cross_entropy([0, 1, 0, 0]), epsilon=2.0)
     (r_TBE,) = added
@@ -66,7 +69,7 @@ def test_the_adversarial_loss_of_a_linear_model_by_hand() -> None:
     """The mean of a text of n tokens moves by ε s / √n along w1 - w0, so the logits part by that times |w1 - w0|."""
     linear = bag()
     batch = pad([np.array([3, 1, 4, 1], dtype=np.int32)])
-    texts = EmbeddedTexts(linear, batch)
+    texts = embedded(linear, batch)
     x_TE = linear.embedding[batch.ids_TB[:, 0]].detach()
     assert float(texts.scale) == pytest.approx(float(x_TE.square().mean().sqrt()))
     difference_E = (linear.head.weight[1] - linear.head.weight[0]).detach()
@@ -79,7 +82,7 @@ def test_the_adversarial_loss_of_a_linear_model_by_hand() -> None:
 def test_each_text_is_moved_by_epsilon_and_padding_not_at_all(
     dropouts: Dropouts | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    texts = EmbeddedTexts(network(dropouts, num_layers=2, conv_width=3), BATCH)
+    texts = embedded(network(dropouts, num_layers=2, conv_width=3))
     added = read(texts, monkeypatch)
     adversarial_loss(texts, cross_entropy([0, 1, 2, 0]), epsilon=0.7)
     virtual_adversarial_loss(texts, "single_label", epsilon=0.7, xi=0.1)
@@ -105,15 +108,13 @@ def test_longer_vectors_are_moved_further() -> None:
     with torch.no_grad():
         large.embedding.mul_(10)
         large.head.weight.div_(10)
-    losses = [
-        adversarial_loss(EmbeddedTexts(n, BATCH), cross_entropy([0, 1, 0, 0]), epsilon=1.0) for n in (small, large)
-    ]
+    losses = [adversarial_loss(embedded(n), cross_entropy([0, 1, 0, 0]), epsilon=1.0) for n in (small, large)]
     torch.testing.assert_close(*losses)
 
 
 def test_the_virtual_perturbation_of_a_linear_model_is_along_its_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     linear = bag()
-    texts = EmbeddedTexts(linear, BATCH)
+    texts = embedded(linear)
     added = read(texts, monkeypatch)
     virtual_adversarial_loss(texts, "single_label", epsilon=1.0, xi=0.1)
     difference_E = (linear.head.weight[1] - linear.head.weight[0]).detach()
@@ -125,7 +126,7 @@ def test_the_virtual_perturbation_of_a_linear_model_is_along_its_weights(monkeyp
 @pytest.mark.parametrize("task", ["single_label", "multi_label"])
 def test_the_virtual_loss_is_nothing_without_a_move_and_never_negative(task: Task) -> None:
     """With dropout everywhere: both passes have the same masks."""
-    texts = EmbeddedTexts(network(EVERYWHERE, num_layers=2), BATCH)
+    texts = embedded(network(EVERYWHERE, num_layers=2))
     still = virtual_adversarial_loss(texts, task, epsilon=1e-30, xi=0.1)
     assert still.tolist() == [0.0] * 4
     moved = virtual_adversarial_loss(texts, task, epsilon=5.0, xi=0.1)
@@ -135,7 +136,7 @@ def test_the_virtual_loss_is_nothing_without_a_move_and_never_negative(task: Tas
 
 
 def test_the_virtual_direction_beats_random_ones() -> None:
-    texts = EmbeddedTexts(network(EVERYWHERE), BATCH)
+    texts = embedded(network(EVERYWHERE))
     found = virtual_adversarial_loss(texts, "single_label", epsilon=1.0, xi=0.1).mean()
     for _ in range(20):
         r_TBE = of_norm(torch.randn_like(texts.x_TBE), texts.inside_TB1, texts.scale)
@@ -143,7 +144,7 @@ def test_the_virtual_direction_beats_random_ones() -> None:
 
 
 def test_passes_over_perturbed_texts_leave_the_random_numbers_as_they_were() -> None:
-    texts = EmbeddedTexts(network(EVERYWHERE), BATCH)
+    texts = embedded(network(EVERYWHERE))
     before = torch.get_rng_state()
     again = texts.perturbed(torch.zeros_like(texts.x_TBE))
     assert torch.equal(torch.get_rng_state(), before)
@@ -153,7 +154,7 @@ def test_passes_over_perturbed_texts_leave_the_random_numbers_as_they_were() -> 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "peephole"])
 def test_both_losses_train_the_whole_network_and_keep_the_embedding_sparse(cell: str) -> None:
     fresh = network(EVERYWHERE, cell=cell, pooling="attention")
-    texts = EmbeddedTexts(fresh, BATCH)
+    texts = embedded(fresh)
     loss = adversarial_loss(texts, cross_entropy([0, 1, 2, 0]), epsilon=1.0)
     (loss + virtual_adversarial_loss(texts, "single_label", epsilon=1.0, xi=0.1).mean()).backward()
     assert fresh.embedding.grad is not None
@@ -163,15 +164,22 @@ def test_both_losses_train_the_whole_network_and_keep_the_embedding_sparse(cell:
 
 
 def test_in_mixed_precision_the_virtual_direction_is_found_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training.fit.objective, "fastest_dtype", lambda device: torch.bfloat16)
     directions = []
-    for mixed in (False, True):
-        with monkeypatch.context() as inner:
-            if not mixed:
-                inner.setattr(training.fit.objective, "fastest_dtype", lambda device: torch.float32)
-            texts = EmbeddedTexts(network(EVERYWHERE), BATCH)
-            added = read(texts, inner)
-            losses = virtual_adversarial_loss(texts, "single_label", epsilon=1.0, xi=0.01)
-            assert losses.dtype == torch.float32
-            directions.append(added[0])
+    for dtype in (torch.float32, torch.bfloat16):
+        texts = embedded(network(EVERYWHERE), dtype=dtype)
+        added = read(texts, monkeypatch)
+        losses = virtual_adversarial_loss(texts, "single_label", epsilon=1.0, xi=0.01)
+        assert losses.dtype == torch.float32
+        directions.append(added[0])
     torch.testing.assert_close(*directions)
+
+
+def test_in_bfloat16_the_losses_are_those_of_float32_within_its_rounding() -> None:
+    losses = []
+    for dtype in (torch.float32, torch.bfloat16):
+        texts = embedded(network(EVERYWHERE), dtype=dtype)
+        adversarial = adversarial_loss(texts, cross_entropy([0, 1, 2, 0]), epsilon=1.0)
+        losses.append((adversarial, virtual_adversarial_loss(texts, "single_label", epsilon=1.0, xi=0.1)))
+    for exact, rounded in zip(*losses, strict=True):
+        torch.testing.assert_close(rounded, exact, rtol=0.05, atol=2**-8)
+        assert not torch.equal(rounded, exact)

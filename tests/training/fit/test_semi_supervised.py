@@ -46,6 +46,7 @@ def test_the_entropy_is_a_mean_over_the_texts_with_and_without_labels(task: Task
     labelled, unlabeled = (pad([np.array(row, dtype=np.int32) for row in ids]) for ids in ([[1, 2], [3]], [[4, 5, 6]]))
     objective = SemiSupervised(
         lambda logits_BC, rows: logits_BC.sum() * 0 + 7,
+        torch.float32,
         config=SemiConfig(entropy=2.0),
         task=task,
         unlabeled=lambda step: unlabeled,

@@ -34,11 +34,16 @@ def _accuracy(logits: np.ndarray, targets: np.ndarray) -> float:
     return float((logits.argmax(1) == targets).mean())
 
 
-def _trainer(config: LoopConfig = CONFIG, seed: int = 0, examples: int = 320) -> Trainer:
+def _trainer(
+    config: LoopConfig = CONFIG, seed: int = 0, examples: int = 320, dtype: torch.dtype = torch.float32
+) -> Trainer:
     torch.manual_seed(7)
     shape = Architecture(vocab_size=20, embedding_dim=8, hidden_size=8)
     network = LstmClassifier(shape, 2, Dropouts(embedding=0.1, word=0.05, recurrent=0.1, pooled=0.1))
-    return Trainer(network, _examples(examples, 1), _examples(100, 2), config, measure=_accuracy, seed=seed, device=CPU)
+    return Trainer(
+        network, _examples(examples, 1), _examples(100, 2), config,
+        measure=_accuracy, seed=seed, device=CPU, dtype=dtype,
+    )  # fmt: skip
 
 
 def test_learns_the_order_of_two_words() -> None:
@@ -83,17 +88,17 @@ def test_the_same_seed_gives_the_same_curve_and_another_another() -> None:
     assert curves[0] != curves[2]
 
 
-@pytest.mark.parametrize("stop_at", [1, 20, 37])
-def test_stopped_and_resumed_is_as_if_never_stopped(tmp_path: Path, stop_at: int) -> None:
+@pytest.mark.parametrize(("stop_at", "dtype"), [(1, torch.float32), (20, torch.bfloat16), (37, torch.float32)])
+def test_stopped_and_resumed_is_as_if_never_stopped(tmp_path: Path, stop_at: int, dtype: torch.dtype) -> None:
     straight: list[Progress] = []
-    whole = _trainer()
+    whole = _trainer(dtype=dtype)
     assert whole.run(straight.append)
 
     halves: list[Progress] = []
-    first = _trainer()
+    first = _trainer(dtype=dtype)
     assert not first.run(halves.append, lambda: len(halves) == stop_at)
     first.save_state(tmp_path)
-    second = _trainer(seed=0)
+    second = _trainer(dtype=dtype)
     second.load_state(tmp_path)
     assert second.run(halves.append)
 
