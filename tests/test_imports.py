@@ -11,9 +11,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-OURS = {"app", "model", "training", "benchmarks", "examples", "tests"}
+OURS = {"app", "model", "tables", "training", "benchmarks", "examples", "tests"}
 
-LOCK_OF = {"app": "core", "model": "core", "training": "training", "examples": "training"}
+LOCK_OF = {"app": "core", "model": "core", "tables": "training", "training": "training", "examples": "training"}
 """What is installed where a package runs; a test environment has more, and would hide a missing requirement."""
 
 

@@ -1,13 +1,14 @@
-"""What can go wrong in the pipeline, as one tree. The message is for the person who typed the command.
+"""Errors of the pipeline, as one tree. The message is for the person who typed the command.
 
 TrainingError
 ├── UsageError             the call or its input is wrong (exit code 2)
-│   └── DataError                 a data file cannot be used; names the file and, if there is one, the row and column
+│   └── DataError                 a data file can be read but not used; is a TableError too, and worded like one
 └── RunError               the run failed although its input was right (exit code 1)
+
+A file that cannot be read is a `tables.errors.TableError` (exit code 2).
 """
 
-from dataclasses import dataclass
-from pathlib import Path
+from tables.errors import TableError
 
 
 class TrainingError(Exception):
@@ -22,40 +23,5 @@ class RunError(TrainingError):
     """The run failed although its input was right."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A place in a data file.
-
-    Attributes:
-        number: 1 for the first row of data; a header is not counted.
-        line: the line of the file where the row ends, None where the format has no lines.
-    """
-
-    number: int
-    line: int | None = None
-
-    def __str__(self) -> str:
-        return f"row {self.number}" if self.line is None else f"row {self.number} (line {self.line})"
-
-
-class DataError(UsageError):
-    """A data file cannot be used.
-
-    Attributes:
-        path: the file at fault.
-        cause: what is wrong, as one clause.
-        row: where in the file, None if the fault is not in one row.
-        column: name of the column, None if the fault is not in one column.
-    """
-
-    def __init__(self, path: Path, cause: str, *, row: Row | None = None, column: str | None = None) -> None:
-        place = [str(path)]
-        if row is not None:
-            place.append(str(row))
-        if column is not None:
-            place.append(f"column '{column}'")
-        super().__init__(f"{', '.join(place)}: {cause}")
-        self.path = path
-        self.cause = cause
-        self.row = row
-        self.column = column
+class DataError(TableError, UsageError):
+    """A data file can be read but not used for training; says so in the form of `TableError`."""

@@ -39,7 +39,7 @@ from benchmarks.lib.texts import english, read_texts, sentences
 from benchmarks.lib.wrk import WrkMissing, body, find_wrk, run_wrk
 from model.checkpoint import load_checkpoint, save_checkpoint
 from model.text import TextEncoder
-from training.errors import TrainingError
+from tables.errors import TableError
 from training.provenance import describe_machine
 
 SHAPES = {1: 32, 64: 8}
@@ -254,7 +254,7 @@ def main(
     try:
         texts = read_texts(file, column=text_column) if file else sentences(2048, random.Random(0))
         find_wrk()
-    except (TrainingError, OSError, WrkMissing) as error:
+    except (TableError, OSError, WrkMissing) as error:
         raise click.ClickException(str(error)) from None
     theirs, ours = halves(os.sched_getaffinity(0))
     told = f"{len(theirs)} of the cores for the server, {len(ours)} for the generator" + ", the same" * (theirs == ours)

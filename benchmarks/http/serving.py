@@ -47,7 +47,7 @@ from benchmarks.lib.server import Command, Running, running, sluice
 from benchmarks.lib.texts import read_texts
 from benchmarks.lib.wrk import WrkMissing, body, find_wrk, run_wrk
 from model.classifier import Classifier, set_num_threads
-from training.errors import TrainingError
+from tables.errors import TableError
 from training.provenance import describe_machine
 
 SHAPES = {1: 32, 64: 8}
@@ -254,7 +254,7 @@ def main(
     try:
         find_wrk()
         texts = read_texts(file, column=text_column)
-    except (WrkMissing, TrainingError, OSError) as error:
+    except (WrkMissing, TableError, OSError) as error:
         raise click.ClickException(str(error)) from None
     set_num_threads(threads)
     classifier = Classifier.load(checkpoint, device="cpu", dtype="auto")

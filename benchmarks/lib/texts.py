@@ -19,7 +19,7 @@ def read_texts(path: Path, *, column: str = "text", count: int | None = None) ->
     """The texts of a table's column, or the lines of a `.txt` file; `count` of them, taken evenly.
 
     Raises:
-        TrainingError: the file cannot be read.
+        tables.errors.TableError: the file cannot be read.
     """
     if path.suffix == ".txt":
         texts = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]

@@ -15,9 +15,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tables.errors import TableError
 from training.data.split import normalised
 from training.data.unlabeled import read_unlabeled
-from training.errors import TrainingError
 
 MIN_BYTES = 30
 """Of UTF-8: ten Chinese characters or thirty English letters."""
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         tests = [read_unlabeled(path, text_column=options.text_column) for path in options.tests]
         training = [read_unlabeled(path, text_column=options.text_column) for path in options.against]
-    except (TrainingError, OSError) as error:
+    except (TableError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     texts = [text for file in tests for text in file]

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from model.errors import CheckpointError, ConfigError, InputError, ModelError
+from tables.errors import TableError
 from training.errors import TrainingError, UsageError
 from training.launch import Launch
 
@@ -37,7 +38,7 @@ class Commands(click.Group):
         """Runs a command."""
         try:
             return super().invoke(ctx)
-        except (UsageError, CheckpointError, ConfigError, InputError) as error:
+        except (UsageError, TableError, CheckpointError, ConfigError, InputError) as error:
             raise Misuse(error) from error
         except (TrainingError, ModelError, OSError, MemoryError) as error:
             raise Failure(error) from error

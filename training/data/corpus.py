@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model.config import Frozen, Task
+from tables.labels import Names
 from training.data.config import DataConfig
-from training.data.dataset import Dataset, Names, encode_labels, label_names, read_dataset
+from training.data.dataset import Dataset, encode_labels, label_names, read_dataset
 from training.data.split import normalised, num_contradictions, num_shared, small_labels, split
 from training.errors import DataError, UsageError
 from training.provenance import file_digest
@@ -76,7 +77,7 @@ def read_corpus(config: DataConfig, *, seed: int, data_root: Path) -> Corpus:
 
     Raises:
         UsageError: no training file is named.
-        DataError: a file, a row or a label is unusable.
+        TableError: a file, a row or a label is unusable.
     """
     if config.train is None:
         raise UsageError("no training file; give --train FILE, or a recipe that names one")

@@ -1,10 +1,5 @@
-"""Labelled texts: read, checked and made into label names.
+"""Labelled texts of a file, and their labels as targets."""
 
-A label may be of any type in the file; here it is a name. A list of labels in a row makes the set multi-label.
-"""
-
-import json
-import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,12 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from model.config import Task
-from training.data.tables import Table, read_table
-from training.errors import DataError, Row
+from tables.errors import Row
+from tables.labels import Names, is_whole_number, read_labels, read_texts
+from tables.reader import read_columns
+from training.errors import DataError
 from training.metrics.scores import Decisions, one_hot
-
-Names = tuple[str, ...]
-"""The labels of one text: exactly one name in a single-label set, any number in a multi-label one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +62,16 @@ def read_dataset(path: Path, *, text_column: str, label_column: str) -> Dataset:
     """Reads a labelled file.
 
     Raises:
-        DataError: the file or a column cannot be read, there are no rows, or a text or label is missing or unusable.
+        TableError: the file or a column cannot be read, or a text or label is missing or unusable.
+        DataError: there are no rows.
     """
-    table = read_table(path, [text_column, label_column])
-    values = table.columns[label_column]
-    if not values:
+    texts, labels = read_columns(path, [text_column, label_column])
+    if not texts.values:
         raise DataError(path, "has no rows")
-    rows = [table.row(index) for index in range(len(values))]
-    texts = [_text(table, text_column, index) for index in range(len(rows))]
-    task, labels = _read_labels(table, label_column)
-    return Dataset(path, task, texts, labels, rows, text_column, label_column)
+    checked = read_texts(texts)
+    names, multi_label = read_labels(labels)
+    task: Task = "multi_label" if multi_label else "single_label"
+    return Dataset(path, task, checked, names, texts.rows, text_column, label_column)
 
 
 def label_names(dataset: Dataset) -> Names:
@@ -91,7 +85,7 @@ def label_names(dataset: Dataset) -> Names:
     if len(names) < needed:
         cause = f"{len(names)} distinct label(s); a classifier needs at least {needed}"
         raise DataError(dataset.path, cause, column=dataset.label_column)
-    if all(_is_whole(name) for name in names):
+    if all(is_whole_number(name) for name in names):
         return tuple(sorted(names, key=lambda name: (int(name), name)))
     return tuple(sorted(names))
 
@@ -114,66 +108,6 @@ def encode_labels(dataset: Dataset, names: Sequence[str]) -> npt.NDArray[np.int6
     for index, labels in enumerate(dataset.labels):
         targets_NC[index, [places[name] for name in labels]] = 1
     return targets_NC
-
-
-def _text(table: Table, column: str, index: int) -> str:
-    value = table.columns[column][index]
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int | float) and not isinstance(value, bool) and not _is_nan(value):
-        return str(value)
-    cause = "the text is missing" if value is None or _is_nan(value) else f"{type(value).__name__} where text is due"
-    raise DataError(table.path, cause, row=table.row(index), column=column)
-
-
-def _read_labels(table: Table, column: str) -> tuple[Task, list[Names]]:
-    values = table.columns[column]
-    if all(isinstance(value, str) and value.lstrip().startswith("[") for value in values):
-        values = [_parse_list(table, column, index) for index in range(len(values))]
-    multi_label = any(isinstance(value, list) for value in values)
-    labels = []
-    for index, value in enumerate(values):
-        try:
-            labels.append(_name_all(value) if multi_label else (_name(value),))
-        except ValueError as error:
-            raise DataError(table.path, str(error), row=table.row(index), column=column) from None
-    return ("multi_label" if multi_label else "single_label"), labels
-
-
-def _parse_list(table: Table, column: str, index: int) -> object:
-    """A text format's list of labels, written as a JSON array."""
-    try:
-        return json.loads(str(table.columns[column][index]))
-    except ValueError as error:
-        cause = f"not a JSON array of labels: {error}"
-        raise DataError(table.path, cause, row=table.row(index), column=column) from error
-
-
-def _name_all(value: object) -> Names:
-    if isinstance(value, list):
-        return tuple(dict.fromkeys(_name(item) for item in value))
-    raise ValueError("no list of labels, as other rows have")
-
-
-def _name(value: object) -> str:
-    """A label's name: `true` or `false`, whole numbers without a fraction, text without outer white space."""
-    if value is None or _is_nan(value) or (isinstance(value, str) and not value.strip()):
-        raise ValueError("the label is missing")
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    if isinstance(value, str | int | float):
-        return str(value).strip()
-    raise ValueError(f"{type(value).__name__} where a label is due")
-
-
-def _is_nan(value: object) -> bool:
-    return isinstance(value, float) and math.isnan(value)
-
-
-def _is_whole(name: str) -> bool:
-    return name.removeprefix("-").isascii() and name.removeprefix("-").isdigit()
 
 
 def _shorten(names: Sequence[str], limit: int = 10) -> str:

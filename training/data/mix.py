@@ -10,9 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
+from tables.parquet import write_parquet
 from training.data.dataset import Dataset, read_dataset
 from training.data.split import normalised
 from training.errors import UsageError
@@ -51,7 +49,7 @@ def mix(
         text_column, label_column: names of columns in all files.
 
     Raises:
-        DataError: a file is unusable.
+        TableError: a file is unusable.
         UsageError: a file is multi-label.
     """
     parts = [_read(path, text_column, label_column) for path in files]
@@ -71,8 +69,7 @@ def mix(
                 for column, value in zip(columns.values(), (text, label, _source(part.path)), strict=True):
                     column.append(value)
         reports.append(Mixed(part.path, **{name: fate[name] for name in FATES}))
-    output.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.table(columns), output, compression="zstd")
+    write_parquet(output, columns)
     return reports
 
 

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from model.explain.sentences import split_sentences
+from tables.parquet import write_parquet
 from training.data.split import normalised
 from training.data.unlabeled import read_unlabeled
 from training.data.variants import split_units
@@ -63,7 +62,7 @@ def write_sentences(
         text_column: its name in all files.
 
     Raises:
-        DataError: a file is unusable.
+        TableError: a file is unusable.
         UsageError: no sentence is left.
     """
     held_out = [text for path in without for text in read_unlabeled(path, text_column=text_column)]
@@ -79,8 +78,7 @@ def write_sentences(
     else:
         drawn = np.random.default_rng(seed).choice(len(found), size=limit, replace=False)
         chosen = [found[place] for place in np.sort(drawn)]
-    output.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.table({text_column: chosen}), output, compression="zstd")
+    write_parquet(output, {text_column: chosen})
     return Cut(len(texts), len(found), len(chosen))
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from tables.reader import read_batches
 from training.data.corpus import Corpus, DataFile, shown_path
 from training.data.dataset import encode_labels
 from training.data.split import normalised
-from training.data.tables import read_table
 from training.data.variants import AugmentConfig, WordClasses, augment, distinct
 from training.errors import DataError
 from training.metrics.scores import one_hot
@@ -53,9 +53,11 @@ def read_unlabeled(path: Path, *, text_column: str) -> list[str]:
     """The texts of a file; rows without one are passed over.
 
     Raises:
-        DataError: the file or its column cannot be read, or there is no text.
+        TableError: the file or its column cannot be read.
+        DataError: there is no text.
     """
-    texts = [value for value in read_table(path, [text_column]).columns[text_column] if isinstance(value, str)]
+    batches = read_batches(path, [text_column])
+    texts = [value for batch in batches for value in batch.values(text_column) if isinstance(value, str)]
     if not texts:
         raise DataError(path, "has no texts", column=text_column)
     return texts
@@ -68,7 +70,7 @@ def with_unlabeled(corpus: Corpus, names: Sequence[str], *, text_column: str, da
     without its label.
 
     Raises:
-        DataError: a file cannot be read, or has no text that is left.
+        TableError: a file cannot be read, or (as `DataError`) has no text that is left.
     """
     seen = {normalised(text) for dataset in corpus.held_out.values() for text in dataset.texts}
     files, texts = dict(corpus.files), list(corpus.unlabeled)

@@ -19,8 +19,9 @@ from model.batch import pad, plan_batches
 from model.checkpoint import Checkpoint
 from model.device import resolve_device
 from model.text import TextEncoder
-from training.data.dataset import Dataset, Names
-from training.errors import Row
+from tables.errors import Row
+from tables.labels import Names
+from training.data.dataset import Dataset
 from training.evaluation.evaluate import BATCH_TOKENS
 
 Floats = npt.NDArray[np.float32]

@@ -45,7 +45,7 @@ def add_reference(
 
     Raises:
         CheckpointError: the folder cannot be used.
-        DataError: a file cannot be read, or has no texts.
+        TableError: a file cannot be read, or has no texts.
     """
     checkpoint = load_checkpoint(directory)
     classifier = Classifier(checkpoint, device=device)

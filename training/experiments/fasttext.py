@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from model.config import Task
-from training.data.dataset import Dataset, Names, mostly_chinese
+from tables.labels import Names
+from training.data.dataset import Dataset, mostly_chinese
 from training.evaluation.report import shorten
 from training.experiments.baselines import WORD
 from training.experiments.contender import Contender, Fitted, Floats, Setting, Unavailable

@@ -51,7 +51,7 @@ def read_texts(config: PretrainConfig) -> RawTexts:
 
     Raises:
         UsageError: no file is named, or there are too few texts.
-        DataError: a file or its column cannot be read, or it holds no text.
+        TableError: a file or its column cannot be read, or it holds no text.
     """
     if not config.texts:
         raise UsageError("no texts; name at least one file")

@@ -2,12 +2,11 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pyarrow
-import pyarrow.parquet
 import pytest
 
+from tables.errors import Row
 from training.data.dataset import Dataset, encode_labels, label_names, read_dataset
-from training.errors import DataError, Row
+from training.errors import DataError
 
 
 def read(path: Path) -> Dataset:
@@ -53,43 +52,6 @@ def test_lists_make_it_multi_label(tmp_path: Path) -> None:
     targets = encode_labels(dataset, ("a", "b", "c"))
     assert targets.dtype == np.float32
     assert targets.tolist() == [[1, 1, 0], [0, 0, 0], [0, 0, 1]]
-
-
-def test_lists_from_parquet_and_csv(tmp_path: Path) -> None:
-    pyarrow.parquet.write_table(
-        pyarrow.table({"text": ["x", "y"], "label": [["a", "b"], ["b"]]}), tmp_path / "a.parquet"
-    )
-    (tmp_path / "a.csv").write_text('text,label\nx,"[""a"", ""b""]"\ny,"[""b""]"\n', encoding="utf-8")
-    for name in ("a.parquet", "a.csv"):
-        assert read(tmp_path / name).labels == [("a", "b"), ("b",)]
-
-
-@pytest.mark.parametrize(
-    ("labels", "row", "cause"),
-    [
-        (["a", None], 2, "the label is missing"),
-        (["a", "  "], 2, "the label is missing"),
-        ([1.0, float("nan")], 2, "the label is missing"),
-        ([["a"], None], 2, "no list of labels, as other rows have"),
-        (["a", ["b"]], 1, "no list of labels, as other rows have"),
-        ([["a"], ["b", None]], 2, "the label is missing"),
-        (["a", {"b": 1}], 2, "dict where a label is due"),
-        (["[1]", "[1"], 2, "not a JSON array of labels"),
-    ],
-)
-def test_unusable_labels_are_named(tmp_path: Path, labels: list[object], row: int, cause: str) -> None:
-    path = jsonl(tmp_path / "a.jsonl", labels)
-    with pytest.raises(DataError) as caught:
-        read(path)
-    assert cause in caught.value.cause
-    assert str(caught.value).startswith(f"{path}, row {row} (line {row}), column 'label': ")
-
-
-def test_texts_are_text_or_numbers(tmp_path: Path) -> None:
-    assert read(jsonl(tmp_path / "a.jsonl", ["a", "b", "a"], ["x", 5, ""])).texts == ["x", "5", ""]
-    for text in (None, float("nan"), True, ["x"]):
-        with pytest.raises(DataError, match=r"row 1 .*column 'text'"):
-            read(jsonl(tmp_path / "b.jsonl", ["a"], [text]))
 
 
 def test_no_rows(tmp_path: Path) -> None:

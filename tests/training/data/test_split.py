@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.data.dataset import Dataset, Names
+from tables.errors import Row
+from tables.labels import Names
+from training.data.dataset import Dataset
 from training.data.split import normalised, num_contradictions, num_shared, small_labels, split
-from training.errors import DataError, Row
+from training.errors import DataError
 
 
 def dataset(texts: list[str], labels: Sequence[str | Names]) -> Dataset:

@@ -6,8 +6,10 @@ import pytest
 
 from model.classifier import Classifier
 from model.config import Task
-from training.data.dataset import Dataset, Names
-from training.errors import DataError, Row
+from tables.errors import Row
+from tables.labels import Names
+from training.data.dataset import Dataset
+from training.errors import DataError
 from training.evaluation.evaluate import evaluate, logits_of, worst_mistakes
 
 TEXTS = ["a good film", "难看的电影", "", "a bad film " * 30, "10/10 😀"]

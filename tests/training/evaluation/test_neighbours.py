@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from model.checkpoint import load_checkpoint
+from tables.errors import Row
 from training.data.dataset import Dataset
-from training.errors import Row
 from training.evaluation.neighbours import Vectors, nearest
 
 TEXTS = ["a good film", "", "难看的电影", "a bad and boring film " * 20, "a good film", "10/10 😀", "don't miss it!"]

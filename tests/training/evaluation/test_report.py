@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from training.errors import Row
+from tables.errors import Row
 from training.evaluation.evaluate import Evaluation, Mistake
 from training.evaluation.neighbours import Neighbour
 from training.evaluation.report import print_evaluation, print_mistakes, print_neighbours, shorten

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tables.errors import TableError
 from training.data.tokenizer import TokenizerConfig, train_tokenizer
-from training.errors import DataError, UsageError
+from training.errors import UsageError
 from training.language_model.config import PretrainConfig
 from training.language_model.texts import first_tokens, read_texts, set_apart, windows
 from training.provenance import file_digest
@@ -61,7 +62,7 @@ def test_each_text_once_and_none_that_is_withheld(tmp_path: Path) -> None:
 def test_nothing_to_read(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="name at least one file"):
         read_texts(PretrainConfig())
-    with pytest.raises(DataError, match="no column 'review'"):
+    with pytest.raises(TableError, match="no column 'review'"):
         read_texts(PretrainConfig(texts=(write(tmp_path / "a.jsonl", "one"),), text_column="review"))
 
 

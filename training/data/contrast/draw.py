@@ -4,9 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
+from tables.parquet import write_parquet
 from training.data.contrast.grammar import Grammar, Sign
 
 GRAMMARS: Mapping[str, Grammar] = {
@@ -37,7 +35,5 @@ def draw_sentences(grammar: Grammar, count: int, *, seed: int) -> list[tuple[str
 def write_sentences(languages: Sequence[str], output: Path, *, count: int, seed: int) -> int:
     """Writes a Parquet file of text and label, `count` sentences a language; returns how many there are."""
     rows = [row for language in languages for row in draw_sentences(GRAMMARS[language], count, seed=seed)]
-    output.parent.mkdir(parents=True, exist_ok=True)
-    table = pa.table({"text": [text for text, _ in rows], "label": [label for _, label in rows]})
-    pq.write_table(table, output, compression="zstd")
+    write_parquet(output, {"text": [text for text, _ in rows], "label": [label for _, label in rows]})
     return len(rows)

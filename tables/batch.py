@@ -1,0 +1,88 @@
+"""The record batches that every format is read into."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count, islice
+from pathlib import Path
+
+import pyarrow as pa
+
+from tables.errors import Row, TableError
+
+STRING = pa.large_string()
+"""Type of a column of CSV and TSV; 64-bit offsets, so that no batch is too large for it."""
+
+JSON = pa.json_(STRING)
+"""Type of a column of JSON lines: each value as JSON, because one column may hold values of several types."""
+
+BATCH_ROWS = 4096
+"""Rows of a batch unless the caller says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Consecutive rows of a data file.
+
+    Attributes:
+        records: the chosen columns. Those of CSV and TSV are strings, those of JSON lines JSON (`arrow.json`), those of
+            Parquet what the file says.
+        numbers: int64, the number of each row in the file; see `Row`.
+        lines: int64, the line where each row ends; None where the format has no lines.
+    """
+
+    records: pa.RecordBatch
+    numbers: pa.Int64Array
+    lines: pa.Int64Array | None
+
+    @property
+    def rows(self) -> list[Row]:
+        """The place of each row in the file."""
+        numbers = self.numbers.to_pylist()
+        lines = [None] * len(numbers) if self.lines is None else self.lines.to_pylist()
+        return list(map(Row, numbers, lines))
+
+    def values(self, column: str) -> list[object]:
+        """A column as Python values; None stands for null."""
+        array = self.records.column(column)
+        values: list[object] = array.to_pylist()
+        if array.type != JSON:
+            return values
+        return [None if value is None else json.loads(str(value)) for value in values]
+
+
+def batches_of(
+    rows: Iterable[tuple[int, Sequence[str | None]]], columns: Sequence[str], kind: pa.DataType, batch_rows: int
+) -> Iterator[Batch]:
+    """Batches of a format that has lines.
+
+    Args:
+        rows: the line where each row ends and its values, one a column.
+        columns: names of the columns.
+        kind: `STRING` or `JSON`.
+        batch_rows: rows of a batch; the last may have fewer.
+    """
+    left = iter(rows)
+    for first in count(1, batch_rows):
+        chunk = list(islice(left, batch_rows))
+        if not chunk:
+            return
+        arrays = [pa.array([values[place] for _, values in chunk], STRING) for place in range(len(columns))]
+        yield Batch(
+            pa.RecordBatch.from_arrays([array.cast(kind) for array in arrays], names=list(columns)),
+            pa.array(range(first, first + len(chunk)), pa.int64()),
+            pa.array([line for line, _ in chunk], pa.int64()),
+        )
+
+
+def check_columns(path: Path, wanted: Sequence[str], present: Sequence[str]) -> None:
+    """Refuses a file that lacks a column, or has two of its name.
+
+    Raises:
+        TableError: names the column, and those that there are.
+    """
+    for column in wanted:
+        if column not in present:
+            raise TableError(path, f"no column '{column}'; the file has {', '.join(map(repr, present))}")
+        if list(present).count(column) > 1:
+            raise TableError(path, "two columns have this name", column=column)

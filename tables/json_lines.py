@@ -1,0 +1,48 @@
+"""JSON lines: one object a line, empty lines passed over."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tables.batch import JSON, Batch, batches_of, check_columns
+from tables.errors import Row, TableError
+from tables.text import open_text
+
+
+def read_json_lines(path: Path, columns: Sequence[str], batch_rows: int) -> Iterator[Batch]:
+    """Reads the named fields of each object; the first object must have them all, null stands for one that lacks it."""
+    return batches_of(_rows(path, columns), columns, JSON, batch_rows)
+
+
+def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, list[str | None]]]:
+    number = 0
+    # Lines end at a line feed only: JSON strings may hold U+2028 and its like unescaped.
+    with open_text(path, newline="\n") as file:
+        for line, text in enumerate(file, start=1):
+            if not text.strip():
+                continue
+            number += 1
+            row = Row(number, line)
+            record = _parse_object(path, row, text.removesuffix("\n"))
+            if number == 1:
+                check_columns(path, columns, list(record))
+            yield line, [_as_json(path, row, record.get(column)) for column in columns]
+    if not number:
+        raise TableError(path, "is empty")
+
+
+def _parse_object(path: Path, row: Row, text: str) -> dict[str, object]:
+    try:
+        record = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise TableError(path, f"not valid JSON: {error}", row=row) from error
+    if not isinstance(record, dict):
+        raise TableError(path, f"{type(record).__name__} where an object is due; one object a line", row=row)
+    return record
+
+
+def _as_json(path: Path, row: Row, value: object) -> str | None:
+    try:
+        return None if value is None else json.dumps(value)
+    except RecursionError as error:
+        raise TableError(path, f"not valid JSON: {error}", row=row) from error

@@ -1,0 +1,51 @@
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from tables.batch import JSON, STRING
+from tables.errors import TableError
+from tables.parquet import write_parquet
+from tables.reader import read_batches
+from tests.tables.samples import write
+
+FIVE = ["a", "b", "c", "d", "e"]
+
+
+def files(folder: Path) -> dict[str, Path]:
+    write_parquet(folder / "a.parquet", {"text": FIVE})
+    return {
+        "csv": write(folder / "a.csv", "text\n" + "\n\n".join(FIVE)),
+        "json": write(folder / "a.jsonl", "\n\n".join(f'{{"text": "{text}"}}' for text in FIVE)),
+        "parquet": folder / "a.parquet",
+    }
+
+
+@pytest.mark.parametrize(
+    ("format_name", "kind", "lines"),
+    [("csv", STRING, [2, 4, 6, 8, 10]), ("json", JSON, [1, 3, 5, 7, 9]), ("parquet", pa.string(), None)],
+)
+def test_every_format_comes_in_batches_of_one_type_that_know_their_rows(
+    tmp_path: Path, format_name: str, kind: pa.DataType, lines: list[int | None] | None
+) -> None:
+    batches = list(read_batches(files(tmp_path)[format_name], ["text"], batch_rows=2))
+    assert [len(batch.records) for batch in batches] == [2, 2, 1]
+    assert {batch.records.schema.field("text").type for batch in batches} == {kind}
+    assert [value for batch in batches for value in batch.values("text")] == FIVE
+    assert [row.number for batch in batches for row in batch.rows] == [1, 2, 3, 4, 5]
+    found: list[int | None] = [row.line for batch in batches for row in batch.rows]
+    assert found == ([None] * 5 if lines is None else lines)
+
+
+def test_rows_are_read_before_the_end_of_the_file_is(tmp_path: Path) -> None:
+    """A file need not fit into memory, so what is wrong at its end is found at its end."""
+    path = write(tmp_path / "a.csv", "text\n" + "a\n" * 4 + "a,b\n")
+    batches = read_batches(path, ["text"], batch_rows=2)
+    assert next(batches).values("text") == ["a", "a"]
+    assert next(batches).values("text") == ["a", "a"]
+    with pytest.raises(TableError, match=r"row 5 \(line 6\): 2 fields where the header has 1"):
+        next(batches)
+
+
+def test_a_file_of_a_header_has_no_batches(tmp_path: Path) -> None:
+    assert list(read_batches(write(tmp_path / "a.csv", "text\n"), ["text"])) == []

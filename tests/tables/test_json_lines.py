@@ -1,0 +1,46 @@
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tables.errors import Row
+from tests.tables.samples import error_of, rows, values, write
+
+
+def test_types_and_unusual_line_separators_are_kept(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "a.jsonl", '{"text": "a\u2028b", "label": 1}\n\n{"text": "c", "label": ["x"]}\n{"text": "d"}'
+    )
+    assert values(path) == {"text": ["a\u2028b", "c", "d"], "label": [1, ["x"], None]}
+    assert rows(path)[1] == "row 2 (line 3)"
+
+
+def test_a_column_may_hold_values_of_several_types(tmp_path: Path) -> None:
+    labels = [1, "1", 1.5, True, None, ["a", None], {"b": 2}, 2**70, "\ud800"]
+    lines = (json.dumps({"text": "", "label": label}) for label in labels)
+    assert values(write(tmp_path / "a.ndjson", "\n".join(lines)))["label"] == labels
+
+
+@pytest.mark.parametrize(
+    ("content", "row", "cause"),
+    [
+        ("\n\n", None, "is empty"),
+        ('{"text": "a", "label": 1}\n{"text": \n', Row(2, 2), "not valid JSON"),
+        ('\n["text"]\n', Row(1, 2), "list where an object is due"),
+        ('{"a":' * 100_000, Row(1, 1), "not valid JSON"),
+        ('{"review": "a", "label": 1}\n', None, "no column 'text'; the file has 'review', 'label'"),
+    ],
+)
+def test_unusable_files(tmp_path: Path, content: str, row: Row | None, cause: str) -> None:
+    error = error_of(write(tmp_path / "a.jsonl", content))
+    assert cause in error.cause
+    assert error.row == row
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=20), min_size=1, max_size=5))
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_any_text_is_read_as_it_was_written(tmp_path: Path, texts: list[str]) -> None:
+    lines = (json.dumps({"text": text, "label": "x"}, ensure_ascii=False) for text in texts)
+    assert values(write(tmp_path / "a.jsonl", "\n".join(lines)))["text"] == texts
