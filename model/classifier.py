@@ -15,8 +15,10 @@ import torch
 from model.batch import Ids, pad, plan_batches
 from model.checkpoint import Checkpoint, load_checkpoint
 from model.config import Task
-from model.device import resolve_device
-from model.engine.cpu import Engine, unfit
+from model.device import fastest_dtype, resolve_device
+from model.engine import cpu, cuda
+from model.engine.cpu import Engine
+from model.engine.cuda import CudaEngine
 from model.errors import ConfigError
 from model.network import LstmClassifier
 from model.profile import Profile, Profiler, Reference
@@ -70,10 +72,8 @@ class Classifier:
             checkpoint.tokenizer, task=config.task, num_labels=len(config.labels), thresholds=config.thresholds
         )
         network = checkpoint.build_network().requires_grad_(False)
-        engine = _build_engine(network, self._device, threads) if dtype in ("auto", INT8) else None
-        if engine is None and dtype == INT8:
-            raise ConfigError(f"dtype int8 is not to be had here: {unfit(network.architecture) or 'it is for the CPU'}")
-        self.dtype = INT8 if engine is not None else "float32" if dtype == "auto" else dtype
+        self.dtype = _resolve_dtype(network, self._device, dtype)
+        self._engine = engine = _build_engine(network, self._device, self.dtype, threads)
         self.pads = engine is None
         self._logits: Callable[[Sequence[Ids]], Probabilities]
         if engine is not None:
@@ -90,8 +90,8 @@ class Classifier:
         Args:
             directory: the folder.
             device: `auto` (CUDA if there is one), `cpu`, `cuda` or `cuda:N`.
-            dtype: `float32`, `bfloat16`, `int8` (see `model.engine.cpu`; CPU only) or `auto`: int8 where it can be had,
-                else float32.
+            dtype: `float32`, `bfloat16`, `int8` (see `model.engine.cpu`; CPU only) or `auto`: bfloat16 on a GPU that
+                has it, int8 on a CPU where it can be had, else float32.
             threads: cores that share a batch where `model.engine.cpu` computes; by default as PyTorch uses here.
 
         Raises:
@@ -142,6 +142,8 @@ class Classifier:
 
     def warm_up(self) -> None:
         """Runs a batch of each length up to the limit, doubling, so that no request pays for a first use."""
+        if isinstance(self._engine, CudaEngine):
+            self._engine.warm_up()
         length = 1
         while True:
             length = min(length, self.max_tokens)
@@ -152,11 +154,31 @@ class Classifier:
             length *= 2
 
 
-def _build_engine(network: LstmClassifier, device: torch.device, threads: int | None) -> Engine | None:
-    """The engine for the network, if it is to be had."""
-    if device.type != "cpu" or unfit(network.architecture) is not None:
-        return None
-    return Engine(network, threads=torch.get_num_threads() if threads is None else threads)
+def _resolve_dtype(network: LstmClassifier, device: torch.device, dtype: str) -> str:
+    """The number format that `dtype` means for this network on this device.
+
+    Raises:
+        ConfigError: it is int8, which is not to be had here.
+    """
+    reason = "it is for the CPU" if device.type != "cpu" else cpu.unfit(network.architecture)
+    if dtype == INT8 and reason is not None:
+        raise ConfigError(f"dtype int8 is not to be had here: {reason}")
+    if dtype != "auto":
+        return dtype
+    if device.type == "cpu":
+        return INT8 if reason is None else "float32"
+    return "bfloat16" if fastest_dtype(device) == torch.bfloat16 else "float32"
+
+
+def _build_engine(
+    network: LstmClassifier, device: torch.device, dtype: str, threads: int | None
+) -> Engine | CudaEngine | None:
+    """The engine for the network, if there is one for this device and format."""
+    if dtype == INT8:
+        return Engine(network, threads=torch.get_num_threads() if threads is None else threads)
+    if device.type == "cuda" and cuda.unfit(network.architecture, DTYPES[dtype]) is None:
+        return CudaEngine(network, device, DTYPES[dtype])
+    return None
 
 
 def _padded_logits(network: LstmClassifier, device: torch.device, rows: Sequence[Ids]) -> Probabilities:

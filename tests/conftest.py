@@ -9,6 +9,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 import torch
 
+if not torch.cuda.is_available():
+    os.environ.setdefault("TRITON_INTERPRET", "1")  # read when Triton is imported
+
 from model.checkpoint import Checkpoint, save_checkpoint
 from model.config import Architecture, CheckpointConfig
 from model.network import LstmClassifier

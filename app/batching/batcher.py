@@ -38,9 +38,9 @@ INLINE_CHARS = 512
 """Characters of a request up to which it is tokenised on the event loop: 20 µs of English, 300 of Chinese or emoji.
 Handing over to a thread costs 100 to 500 µs, and more the busier the interpreter is."""
 
-UNPADDED_TOKENS = 8192
-"""Tokens of a batch where padding is not computed: two dozen texts fill such an engine, more only hold up the others
-(about 16 ms)."""
+UNPADDED_TOKENS = {"cpu": 8_192, "cuda": 262_144}
+"""Tokens of a batch, by kind of device, where padding is not computed: more only hold up the others (8,192 take about
+16 ms on a core). Two dozen texts fill a core; a GPU wants thousands."""
 
 MAX_RESTARTS = 5
 """Deaths of the device thread in a row, without a batch computed in between, after which it is given up."""
@@ -86,7 +86,8 @@ class Batcher:
         self._cache = ResultCache(0) if cache is None else cache
         self._tokenisers = tokenisers
         self._device = device
-        max_tokens = limits.max_batch_tokens if classifier.pads else min(limits.max_batch_tokens, UNPADDED_TOKENS)
+        unpadded = UNPADDED_TOKENS[classifier.device.partition(":")[0]]
+        max_tokens = limits.max_batch_tokens if classifier.pads else min(limits.max_batch_tokens, unpadded)
         self._queue = BatchQueue(max_texts=limits.max_batch_texts, max_tokens=max_tokens, pads=classifier.pads)
         self._jobs: set[Job] = set()
         self._holders = 0

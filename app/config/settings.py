@@ -92,7 +92,8 @@ class Settings(BaseModel):
         Literal["auto", "float32", "bfloat16", "int8"],
         Field(
             description="Number format of the computation: float32 (exact), bfloat16 (faster where supported), int8 "
-            "(on a CPU with AVX-512 and VNNI, several times faster) or auto: int8 where it can be had, else float32."
+            "(on a CPU with AVX-512 and VNNI, several times faster) or auto: bfloat16 on a GPU, int8 on a CPU where it "
+            "can be had, else float32."
         ),
     ] = "auto"
     workers: Annotated[

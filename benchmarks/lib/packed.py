@@ -68,13 +68,15 @@ class Packed(nn.Module):
                 getattr(self.lstm, f"bias_hh_l0{suffix}").zero_()
 
     def forward(self, ids_BT: Tensor, lengths_B: Tensor) -> Tensor:
-        """Logits [B, C]."""
+        """Logits [B, C]; the lengths are on the CPU, where packing wants them."""
         packed = nn.utils.rnn.pack_padded_sequence(
             self.embedding(ids_BT), lengths_B, batch_first=True, enforce_sorted=False
         )
+        lengths_B = lengths_B.to(ids_BT.device)
         states, (last, _) = self.lstm(packed)
         states_BTS, _ = nn.utils.rnn.pad_packed_sequence(states, batch_first=True)
-        inside_BT1 = (torch.arange(states_BTS.shape[1]) < lengths_B.unsqueeze(1)).unsqueeze(2)
+        steps_T = torch.arange(states_BTS.shape[1], device=ids_BT.device)
+        inside_BT1 = (steps_T < lengths_B.unsqueeze(1)).unsqueeze(2)
         largest = states_BTS.masked_fill(~inside_BT1, float("-inf")).amax(1)
         mean = states_BTS.sum(1) / lengths_B.unsqueeze(1)
         logits_BC: Tensor = self.head(torch.cat([largest, mean, last[0], last[1]], dim=1))

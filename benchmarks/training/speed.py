@@ -55,7 +55,8 @@ class PlainClassifier(nn.Module):
         packed = nn.utils.rnn.pack_padded_sequence(embedded, lengths_B, batch_first=True, enforce_sorted=False)
         states, (last, _) = self.lstm(packed)
         states_BTS, _ = nn.utils.rnn.pad_packed_sequence(states, batch_first=True)
-        inside_BT1 = (torch.arange(states_BTS.shape[1]) < lengths_B.unsqueeze(1)).unsqueeze(2)
+        lengths_B = lengths_B.to(ids_BT.device)  # packing wants them on the CPU
+        inside_BT1 = (torch.arange(states_BTS.shape[1], device=ids_BT.device) < lengths_B.unsqueeze(1)).unsqueeze(2)
         largest = states_BTS.masked_fill(~inside_BT1, float("-inf")).amax(1)
         mean = states_BTS.sum(1) / lengths_B.unsqueeze(1)
         logits: Tensor = self.head(self.dropout(torch.cat([largest, mean, last[-2], last[-1]], dim=1)))
@@ -65,9 +66,12 @@ class PlainClassifier(nn.Module):
 class PlainLoop:
     """Shuffled batches of 64 through `PlainClassifier` and dense Adam."""
 
-    def __init__(self, shape: Architecture, train: Examples, num_labels: int, *, dropout: float) -> None:
+    def __init__(
+        self, shape: Architecture, train: Examples, num_labels: int, *, dropout: float, device: torch.device
+    ) -> None:
         torch.manual_seed(0)
-        self.model = PlainClassifier(shape, num_labels, dropout)
+        self._device = device
+        self.model = PlainClassifier(shape, num_labels, dropout).to(device)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=PLAIN_RATE)
         self.train = train
         self._rng = np.random.default_rng(0)
@@ -81,7 +85,8 @@ class PlainLoop:
         ids, lengths = self._padded(self.train, rows)
         self.model.train()
         self.optimizer.zero_grad()
-        F.cross_entropy(self.model(ids, lengths), torch.as_tensor(self.train.targets[rows])).backward()
+        targets = torch.as_tensor(self.train.targets[rows]).to(self._device)
+        F.cross_entropy(self.model(ids, lengths), targets).backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         return int(lengths.sum())
@@ -93,14 +98,15 @@ class PlainLoop:
         with torch.inference_mode():
             for start in range(0, len(examples.ids), PLAIN_ROWS):
                 rows = list(range(start, min(start + PLAIN_ROWS, len(examples.ids))))
-                guesses = self.model(*self._padded(examples, rows)).argmax(1).numpy()
+                guesses = self.model(*self._padded(examples, rows)).argmax(1).cpu().numpy()
                 right += int((guesses == examples.targets[rows]).sum())
         return right / len(examples.ids)
 
     def _padded(self, examples: Examples, rows: list[int]) -> tuple[Tensor, Tensor]:
         # `pack_padded_sequence` refuses rows without tokens.
         texts = [torch.as_tensor(examples.ids[i], dtype=torch.long) if len(examples.ids[i]) else NOTHING for i in rows]
-        return nn.utils.rnn.pad_sequence(texts, batch_first=True), torch.tensor([len(text) for text in texts])
+        ids_BT = nn.utils.rnn.pad_sequence(texts, batch_first=True).to(self._device)
+        return ids_BT, torch.tensor([len(text) for text in texts])
 
 
 class OurLoop:
@@ -131,17 +137,20 @@ class Job:
     config: TrainConfig
     corpus: Corpus
     tokenizer: Tokenizer
+    device: torch.device
 
     def trainer(self, **loop: int) -> Trainer:
         """A fresh trainer with parts of the recipe's loop replaced."""
         config = self.config.model_copy(update={"loop": self.config.loop.model_copy(update={"patience": 1000, **loop})})
-        return build_trainer(config, self.corpus, self.tokenizer, device=torch.device("cpu"))
+        return build_trainer(config, self.corpus, self.tokenizer, device=self.device)
 
     def plain(self) -> PlainLoop:
         """A fresh plain loop."""
         trainer = self.trainer()
         shape = trainer.network.architecture
-        return PlainLoop(shape, trainer.train, len(self.corpus.labels), dropout=self.config.dropouts.pooled)
+        return PlainLoop(
+            shape, trainer.train, len(self.corpus.labels), dropout=self.config.dropouts.pooled, device=self.device
+        )
 
 
 def take_turns(console: Console, plain: PlainLoop, ours: OurLoop, *, rounds: int, seconds: float) -> None:
@@ -179,13 +188,16 @@ def compare_accuracy(console: Console, job: Job, epochs: int) -> None:
 @click.option("--seconds", default=10.0, show_default=True, help="Of each turn.")
 @click.option("--accuracy-epochs", default=0, show_default=True, help="Train both for so many passes, too.")
 @click.option("--threads", default=os.cpu_count(), show_default=True)
-def main(recipe: str, data_root: Path, rounds: int, seconds: float, accuracy_epochs: int, threads: int) -> None:
+@click.option("--device", default="cpu", show_default=True)
+def main(
+    recipe: str, data_root: Path, rounds: int, seconds: float, accuracy_epochs: int, threads: int, device: str
+) -> None:
     """Prints a line a round and the median ratio."""
     torch.set_num_threads(threads)
     console = Console()
     config = build_config(below(read_recipe(recipe), data_root))
     corpus = read_corpus(config.data, seed=0, data_root=data_root)
-    job = Job(config, corpus, train_tokenizer(config.tokenizer, corpus.train.texts))
+    job = Job(config, corpus, train_tokenizer(config.tokenizer, corpus.train.texts), torch.device(device))
     # One reading an epoch keeps validation out of the turns: both loops do nothing but train.
     ours = OurLoop(job.trainer(epochs=1000, validations_per_epoch=1))
     take_turns(console, job.plain(), ours, rounds=rounds, seconds=seconds)
