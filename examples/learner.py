@@ -31,7 +31,7 @@ class Learner(nn.Module):
     def forward(self, x_TBE: Tensor) -> Tensor:
         """Outputs [B, O] of series that are all T steps long."""
         lengths_B = torch.full((x_TBE.shape[1],), x_TBE.shape[0])
-        outputs_BO: Tensor = self.head(self.encoder.encode(x_TBE, lengths_B))
+        outputs_BO: Tensor = self.head(self.encoder(x_TBE, lengths_B))
         return outputs_BO
 
 

@@ -27,7 +27,7 @@ from torch import Tensor
 from model.config import FORMAT_VERSION, CheckpointConfig
 from model.errors import CheckpointDamaged, CheckpointIncompatible
 from model.folder import DIGESTS, as_json, parse_json, read_folder, version_of, write_folder
-from model.network import LstmClassifier
+from model.network import RecurrentClassifier
 from model.profile import Reference, reference_in
 
 CONFIG = "config.json"
@@ -65,10 +65,10 @@ class Checkpoint:
         """What its answers to held-out texts look like, if `metrics` says so."""
         return reference_in(self.metrics)
 
-    def build_network(self) -> LstmClassifier:
+    def build_network(self) -> RecurrentClassifier:
         """The network with these weights, in float32 and evaluation mode."""
-        network = LstmClassifier(self.config.architecture, len(self.config.labels))
-        network.load_state_dict({name: tensor.float() for name, tensor in self.weights.items()})
+        network = RecurrentClassifier(self.config.architecture, len(self.config.labels))
+        network.load_weights({name: tensor.float() for name, tensor in self.weights.items()})
         return network.eval()
 
 
@@ -97,7 +97,7 @@ def load_checkpoint(directory: Path) -> Checkpoint:
     check_reference(directory / METRICS, metrics, config.labels)
     check_tokenizer(directory / TOKENIZER, tokenizer, config.architecture.vocab_size)
     with torch.device("meta"):
-        wanted = LstmClassifier(config.architecture, len(config.labels)).state_dict()
+        wanted = RecurrentClassifier(config.architecture, len(config.labels)).weights()
     check_weights(directory / WEIGHTS, weights, wanted)
     card = contents[CARD].decode("utf-8", "replace")
     return Checkpoint(config, weights, tokenizer, metrics, card, version_of(contents[DIGESTS]))

@@ -20,7 +20,7 @@ from model.engine import cpu, cuda
 from model.engine.cpu import Engine
 from model.engine.cuda import CudaEngine
 from model.errors import ConfigError
-from model.network import LstmClassifier
+from model.network import RecurrentClassifier
 from model.profile import Profile, Profiler, Reference
 from model.text import Encoded, TextEncoder
 
@@ -154,7 +154,7 @@ class Classifier:
             length *= 2
 
 
-def _resolve_dtype(network: LstmClassifier, device: torch.device, dtype: str) -> str:
+def _resolve_dtype(network: RecurrentClassifier, device: torch.device, dtype: str) -> str:
     """The number format that `dtype` means for this network on this device.
 
     Raises:
@@ -171,7 +171,7 @@ def _resolve_dtype(network: LstmClassifier, device: torch.device, dtype: str) ->
 
 
 def _build_engine(
-    network: LstmClassifier, device: torch.device, dtype: str, threads: int | None
+    network: RecurrentClassifier, device: torch.device, dtype: str, threads: int | None
 ) -> Engine | CudaEngine | None:
     """The engine for the network, if there is one for this device and format."""
     if dtype == INT8:
@@ -181,7 +181,7 @@ def _build_engine(
     return None
 
 
-def _padded_logits(network: LstmClassifier, device: torch.device, rows: Sequence[Ids]) -> Probabilities:
+def _padded_logits(network: RecurrentClassifier, device: torch.device, rows: Sequence[Ids]) -> Probabilities:
     """Logits [B, C] by PyTorch."""
     longest = max((len(row) for row in rows), default=0)
     padded = pad(rows, num_steps=-(-longest // LENGTH_STEP) * LENGTH_STEP).to(device)

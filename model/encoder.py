@@ -166,8 +166,8 @@ class Encoder(nn.Module):
         self.attention = Attention(shape.state_size) if shape.pooling == "attention" else None
         self.convolution = Convolution(shape.embedding_dim, shape.conv_width) if shape.conv_width else None
 
-    def encode(self, x_TBE: Tensor, lengths_B: Tensor) -> Tensor:
-        """The pooled vector [B, pooled_size] of rows of `lengths_B` steps; what stands in the padding has no effect."""
+    def forward(self, x_TBE: Tensor, lengths_B: Tensor) -> Tensor:
+        """The pooled vector [B, pooled_size] of rows of `lengths_B` steps; values in the padding have no effect."""
         num_steps = x_TBE.shape[0]
         order = reverse_order(lengths_B, num_steps)
         inside_TB1 = (torch.arange(num_steps, device=lengths_B.device).unsqueeze(1) < lengths_B).unsqueeze(2)

@@ -3,6 +3,8 @@
 Shape suffixes: T time steps, B batch, E embedding, C labels, U distinct token ids of a batch, V vocabulary.
 """
 
+from collections.abc import Mapping
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -12,23 +14,20 @@ from model.encoder import Dropouts, Encoder
 from model.ngrams import NgramBag
 
 
-class LstmClassifier(Encoder):
-    """An encoder of embedded tokens with a linear head; its parts keep the names of the encoder's in a checkpoint.
+class RecurrentClassifier(nn.Module):
+    """An embedding, an encoder and a linear head, and a bag of n-grams beside them where there is one.
 
     Args:
         architecture: the shape.
         num_labels: C.
-        dropouts: what is dropped in training mode; evaluation drops nothing.
+        dropouts: rates for training mode; evaluation drops nothing.
     """
 
-    def __init__(
-        self,
-        architecture: Architecture,
-        num_labels: int,
-        dropouts: Dropouts | None = None,
-    ) -> None:
-        super().__init__(architecture, dropouts)
+    def __init__(self, architecture: Architecture, num_labels: int, dropouts: Dropouts | None = None) -> None:
+        super().__init__()
         self.architecture = architecture
+        self.dropouts = dropouts or Dropouts()
+        self.encoder = Encoder(architecture, self.dropouts)
         self.embedding = nn.Parameter(torch.empty(architecture.vocab_size, architecture.embedding_dim))
         self.head = nn.Linear(architecture.pooled_size, num_labels)
         buckets = architecture.ngram_buckets
@@ -46,7 +45,7 @@ class LstmClassifier(Encoder):
         return logits_BC
 
     def embed(self, ids_TB: Tensor) -> Tensor:
-        """Vectors [T, B, E].
+        """Vectors [T, B, E] of token ids.
 
         In training each distinct token is looked up once, so that the gradient of the embedding is sparse: U rows and
         not V.
@@ -63,7 +62,29 @@ class LstmClassifier(Encoder):
         return x_TBE
 
     def from_embedded(self, x_TBE: Tensor, lengths_B: Tensor) -> Tensor:
-        """Logits [B, C] of embedded text, without those of the n-grams; what stands in the padding has no effect."""
-        pooled = F.dropout(self.encode(x_TBE, lengths_B), self.dropouts.pooled, self.training)
-        logits_BC: Tensor = self.head(pooled)
+        """Logits [B, C] of embedded texts, without those of the n-grams; values in the padding have no effect."""
+        pooled_BP = F.dropout(self.encoder(x_TBE, lengths_B), self.dropouts.pooled, self.training)
+        logits_BC: Tensor = self.head(pooled_BP)
         return logits_BC
+
+    def weights(self) -> dict[str, Tensor]:
+        """Weights by the names that files give them (see `stored_name`); they share memory with the network's."""
+        return {stored_name(name): weight for name, weight in self.state_dict().items()}
+
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Copies weights, named as in `weights`, into the network.
+
+        Raises:
+            KeyError: a weight is missing.
+            RuntimeError: a weight has another shape.
+        """
+        self.load_state_dict({name: weights[stored_name(name)] for name in self.state_dict()})
+
+
+def stored_name(name: str) -> str:
+    """Name in a checkpoint of a weight of `RecurrentClassifier`: the encoder's weights have no prefix there.
+
+    >>> stored_name("encoder.layers.0.1.bias"), stored_name("head.bias")
+    ('layers.0.1.bias', 'head.bias')
+    """
+    return name.removeprefix("encoder.")

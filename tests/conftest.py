@@ -14,7 +14,7 @@ if not torch.cuda.is_available():
 
 from model.checkpoint import Checkpoint, save_checkpoint
 from model.config import Architecture, CheckpointConfig
-from model.network import LstmClassifier
+from model.network import RecurrentClassifier
 from model.text import build_tokenizer, train_vocabulary
 
 PAGE = Path(__file__).parent / "page"
@@ -44,13 +44,13 @@ def make_checkpoint(
     torch.manual_seed(seed)
     tokenizer = train_vocabulary(build_tokenizer(), TEXTS, vocab_size=600, min_frequency=1)
     architecture = Architecture(vocab_size=tokenizer.get_vocab_size(), embedding_dim=8, hidden_size=6)
-    network = LstmClassifier(architecture, len(labels))
+    network = RecurrentClassifier(architecture, len(labels))
     with torch.no_grad():
         network.embedding.normal_()
         network.head.weight.normal_()
     config = CheckpointConfig(labels=labels, max_tokens=max_tokens, temperature=1.5, architecture=architecture)
     metrics = {"test": {"accuracy": 0.5}}
-    return Checkpoint(config, network.state_dict(), tokenizer, metrics, "# A tiny checkpoint\n")
+    return Checkpoint(config, network.weights(), tokenizer, metrics, "# A tiny checkpoint\n")
 
 
 @pytest.fixture(scope="session")

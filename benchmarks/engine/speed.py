@@ -30,13 +30,13 @@ from rich.console import Console
 from benchmarks.lib.packed import SHIPPED, Answer, Floats, Packed, in_batches, of_module, padded
 from model.checkpoint import load_checkpoint
 from model.classifier import Classifier, set_num_threads
-from model.network import LstmClassifier
+from model.network import RecurrentClassifier
 from model.text import Encoded
 from training.data.dataset import read_dataset
 from training.provenance import describe_machine
 
 
-def onnx_model(network: LstmClassifier, path: Path) -> None:
+def onnx_model(network: RecurrentClassifier, path: Path) -> None:
     """Writes embedding, LSTM, pooling and head as an ONNX graph of time-major ids [T, B] and lengths [B]."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
@@ -45,7 +45,7 @@ def onnx_model(network: LstmClassifier, path: Path) -> None:
     order = np.r_[0:hidden, 3 * hidden : 4 * hidden, hidden : 3 * hidden]  # ONNX has input, output, forget, cell
 
     def both(name: str) -> Floats:
-        return np.stack([getattr(network.lstm(0, d), name).detach().numpy()[order] for d in (0, 1)])
+        return np.stack([getattr(network.encoder.lstm(0, d), name).detach().numpy()[order] for d in (0, 1)])
 
     bias = both("bias")
     constants = {
@@ -108,7 +108,7 @@ def onnx_model(network: LstmClassifier, path: Path) -> None:
     onnx.save(model, path)
 
 
-def of_onnx(path: Path, network: LstmClassifier) -> Callable[[list[Encoded]], Floats]:
+def of_onnx(path: Path, network: RecurrentClassifier) -> Callable[[list[Encoded]], Floats]:
     """A batch through ONNX Runtime on one thread; the n-grams, which it does not have, through PyTorch."""
     import onnxruntime
 

@@ -15,7 +15,7 @@ from model.checkpoint import Checkpoint
 from model.classifier import Classifier
 from model.config import Architecture
 from model.engine.cuda import TILES, CudaEngine, Tile
-from model.network import LstmClassifier
+from model.network import RecurrentClassifier
 
 LIMITS = {torch.float32: 1e-5, torch.float16: 2e-3, torch.bfloat16: 1e-2}
 """Largest relative error of logits, by the Euclidean norm."""
@@ -35,18 +35,18 @@ SHAPES: tuple[tuple[Architecture, torch.dtype], ...] = tuple(
 )
 
 
-def fresh_network(shape: Architecture, num_labels: int) -> LstmClassifier:
+def fresh_network(shape: Architecture, num_labels: int) -> RecurrentClassifier:
     """Random weights of another seed each time; the recurrent ones of spectral radius about 1, or errors would grow."""
-    network = LstmClassifier(shape, num_labels)
+    network = RecurrentClassifier(shape, num_labels)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.copy_(torch.randn_like(parameter) * 0.3)
         for direction in range(shape.num_directions):
-            network.lstm(0, direction).weight_hh.div_(0.3 * shape.hidden_size**0.5)
+            network.encoder.lstm(0, direction).weight_hh.div_(0.3 * shape.hidden_size**0.5)
     return network.eval()
 
 
-def on_cpu(network: LstmClassifier, rows: list[np.ndarray]) -> Floats:
+def on_cpu(network: RecurrentClassifier, rows: list[np.ndarray]) -> Floats:
     """Logits by the network on the CPU in float32."""
     result = np.empty((len(rows), len(network.head.bias)), dtype=np.float32)
     lengths = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))

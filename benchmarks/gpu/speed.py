@@ -13,7 +13,7 @@ from benchmarks.gpu.ways import Answer, Device
 from model.batch import Ids
 from model.engine import cuda
 from model.engine.cuda import GATES, TILES, CudaEngine, Tile
-from model.network import LstmClassifier
+from model.network import RecurrentClassifier
 
 SWEEP = tuple(
     Tile(*numbers)
@@ -37,7 +37,7 @@ def ceilings(report: Report, device: Device) -> None:
     report.add(tflops=flops / 1e12, terabytes=copied / 1e12)
 
 
-def sweep(report: Report, device: Device, network: LstmClassifier, texts: TextSet) -> None:
+def sweep(report: Report, device: Device, network: RecurrentClassifier, texts: TextSet) -> None:
     """Device time of each tile at each number of texts, without n-grams; and of the n-grams alone."""
     alone = copy.deepcopy(network)
     alone.ngrams = None
@@ -72,7 +72,7 @@ def device_seconds(engine: CudaEngine, rows: list[Ids], device: Device, tile: Ti
         return device.time(lambda: engine.compute(staged, len(rows), tile), seconds=device.seconds / 4)
 
 
-def table(report: Report, device: Device, network: LstmClassifier, sets: list[TextSet], seconds: float) -> None:
+def table(report: Report, device: Device, network: RecurrentClassifier, sets: list[TextSet], seconds: float) -> None:
     """Texts a second, token ids on the host to logits on the host, every way at every number of texts.
 
     At the largest number also of the network alone, without n-grams.
@@ -90,7 +90,7 @@ def table(report: Report, device: Device, network: LstmClassifier, sets: list[Te
             compare(report, device, each, texts, count)
 
 
-def compare(report: Report, device: Device, network: LstmClassifier, texts: TextSet, count: int) -> None:
+def compare(report: Report, device: Device, network: RecurrentClassifier, texts: TextSet, count: int) -> None:
     """Every way, on the first `count` texts."""
     rows, found = texts.take(count), dict[str, float]()
     for name, make in contenders(network, device, count):
@@ -107,7 +107,7 @@ def compare(report: Report, device: Device, network: LstmClassifier, texts: Text
         )  # fmt: skip
 
 
-def contenders(network: LstmClassifier, device: Device, count: int) -> Iterator[tuple[str, Callable[[], Answer]]]:
+def contenders(network: RecurrentClassifier, device: Device, count: int) -> Iterator[tuple[str, Callable[[], Answer]]]:
     """Each way to answer, made when its turn comes."""
     formats = {"16 bit": device.half if device.is_gpu else torch.float32, "float32": torch.float32}
     yield "kernel 16 bit", lambda: ways.kernel(network, device, device.half)
@@ -118,7 +118,7 @@ def contenders(network: LstmClassifier, device: Device, count: int) -> Iterator[
         yield f"padded {name} x64", lambda d=dtype: ways.padded(network, device, d)  # type: ignore[misc]
 
 
-def shares(report: Report, device: Device, network: LstmClassifier, sets: list[TextSet]) -> None:
+def shares(report: Report, device: Device, network: RecurrentClassifier, sets: list[TextSet]) -> None:
     """Of the ceilings, by device time on the largest number of texts; and the memory that the kernels take."""
     shape, count = network.architecture, device.counts[-1]
     alone = copy.deepcopy(network)

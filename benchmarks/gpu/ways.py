@@ -18,7 +18,7 @@ import torch
 from benchmarks.lib.packed import Packed
 from model.batch import Ids, pad
 from model.engine.cuda import CudaEngine
-from model.network import LstmClassifier
+from model.network import RecurrentClassifier
 
 Floats = npt.NDArray[np.float32]
 Answer = Callable[[Sequence[Ids]], Floats]
@@ -74,12 +74,12 @@ class Device:
         return statistics.median(spent)
 
 
-def kernel(network: LstmClassifier, device: Device, dtype: torch.dtype) -> Answer:
+def kernel(network: RecurrentClassifier, device: Device, dtype: torch.dtype) -> Answer:
     """Our kernels."""
     return CudaEngine(network, device.where, dtype).logits
 
 
-def packed(network: LstmClassifier, device: Device, dtype: torch.dtype, rows: int) -> Answer:
+def packed(network: RecurrentClassifier, device: Device, dtype: torch.dtype, rows: int) -> Answer:
     """cuDNN over packed sequences."""
     module = Packed(_moved(network, device, dtype)).to(device.where, dtype).eval()
     module.ngrams = _moved(network, device, torch.float32).ngrams  # as in the kernels
@@ -92,7 +92,7 @@ def packed(network: LstmClassifier, device: Device, dtype: torch.dtype, rows: in
     return _in_batches(compute, len(network.head.bias), rows)
 
 
-def padded(network: LstmClassifier, device: Device, dtype: torch.dtype, rows: int = TODAY_ROWS) -> Answer:
+def padded(network: RecurrentClassifier, device: Device, dtype: torch.dtype, rows: int = TODAY_ROWS) -> Answer:
     """The padded network."""
     module = _moved(network, device, dtype)
 
@@ -104,7 +104,7 @@ def padded(network: LstmClassifier, device: Device, dtype: torch.dtype, rows: in
     return _in_batches(compute, len(network.head.bias), rows)
 
 
-def _moved(network: LstmClassifier, device: Device, dtype: torch.dtype) -> LstmClassifier:
+def _moved(network: RecurrentClassifier, device: Device, dtype: torch.dtype) -> RecurrentClassifier:
     """A copy."""
     return copy.deepcopy(network).to(device.where, dtype).eval()
 

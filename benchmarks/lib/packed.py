@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from model.checkpoint import load_checkpoint
 from model.classifier import Classifier
-from model.network import LstmClassifier
+from model.network import RecurrentClassifier
 from model.text import Encoded
 
 SHIPPED = Path(__file__).parents[2] / "checkpoints" / "sentiment"
@@ -53,7 +53,7 @@ def padded(batch: Sequence[Encoded]) -> tuple[Tensor, Tensor]:
 class Packed(nn.Module):
     """The same weights in `torch.nn.LSTM`, over packed sequences."""
 
-    def __init__(self, network: LstmClassifier) -> None:
+    def __init__(self, network: RecurrentClassifier) -> None:
         super().__init__()
         shape = network.architecture
         self.embedding = nn.Embedding.from_pretrained(network.embedding.detach())
@@ -61,7 +61,7 @@ class Packed(nn.Module):
         self.head, self.ngrams = network.head, network.ngrams
         with torch.no_grad():
             for direction, suffix in enumerate(("", "_reverse")):
-                layer = network.lstm(0, direction)
+                layer = network.encoder.lstm(0, direction)
                 getattr(self.lstm, f"weight_ih_l0{suffix}").copy_(layer.weight_ih)
                 getattr(self.lstm, f"weight_hh_l0{suffix}").copy_(layer.weight_hh)
                 getattr(self.lstm, f"bias_ih_l0{suffix}").copy_(layer.bias)

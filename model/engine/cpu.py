@@ -27,7 +27,7 @@ import torch
 from model.batch import Ids
 from model.config import Architecture
 from model.engine.build import LIBRARY
-from model.network import LstmClassifier
+from model.network import RecurrentClassifier
 
 LANES = 16
 GATES = 4
@@ -92,7 +92,7 @@ class Engine:
         threads: cores that share a batch.
     """
 
-    def __init__(self, network: LstmClassifier, *, threads: int = 1) -> None:
+    def __init__(self, network: RecurrentClassifier, *, threads: int = 1) -> None:
         found = library()
         architecture = network.architecture
         if found is None or (reason := unfit(architecture)) is not None:
@@ -142,7 +142,7 @@ class _Model(ctypes.Structure):
     ]
 
 
-def describe(network: LstmClassifier) -> tuple[_Model, list[npt.NDArray[Any]]]:
+def describe(network: RecurrentClassifier) -> tuple[_Model, list[npt.NDArray[Any]]]:
     """The network for the library, and the arrays that it points into, which must live as long."""
     architecture = network.architecture
     model = _Model(
@@ -162,7 +162,7 @@ def describe(network: LstmClassifier) -> tuple[_Model, list[npt.NDArray[Any]]]:
 
     embedding_VE = network.embedding.detach().float()
     for direction in range(architecture.num_directions):
-        layer = network.lstm(0, direction)
+        layer = network.encoder.lstm(0, direction)
         table = input_table(embedding_VE, layer.weight_ih, layer.bias)
         packed = pack_recurrent(layer.weight_hh.detach().float().numpy())
         model.layers[direction] = _Layer(kept(table), *(kept(array) for array in packed))

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from model.batch import Ids
 from model.config import Architecture
-from model.network import LstmClassifier
+from model.network import RecurrentClassifier
 
 GATES = 4
 ALIGNMENT = 16
@@ -86,7 +86,7 @@ class CudaEngine:
         dtype: float16, bfloat16 or float32.
     """
 
-    def __init__(self, network: LstmClassifier, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(self, network: RecurrentClassifier, device: torch.device, dtype: torch.dtype) -> None:
         if (reason := unfit(network.architecture, dtype)) is not None:
             raise ValueError(f"no kernel: {reason}")
         shape = network.architecture
@@ -202,32 +202,32 @@ class CudaEngine:
         return torch.cuda.device(self._device) if self._device.type == "cuda" else nullcontext()
 
 
-def input_table(network: LstmClassifier, device: torch.device, dtype: torch.dtype) -> Tensor:
+def input_table(network: RecurrentClassifier, device: torch.device, dtype: torch.dtype) -> Tensor:
     """What each token adds to the gates of each direction, [directions, V, G]."""
     shape = network.architecture
     hidden = padded_hidden(shape.hidden_size)
     table = torch.zeros(shape.num_directions, shape.vocab_size, GATES, hidden, dtype=dtype, device=device)
     embedding_VE = network.embedding.detach().to(device, torch.float32)
     for direction in range(shape.num_directions):
-        layer = network.lstm(0, direction)
+        layer = network.encoder.lstm(0, direction)
         weight_GE, bias_G = layer.weight_ih.detach().float().to(device), layer.bias.detach().float().to(device)
         gates_VG = F.linear(embedding_VE, weight_GE, bias_G)
         table[direction, :, :, : shape.hidden_size] = gates_VG.view(-1, GATES, shape.hidden_size)
     return table.flatten(2)
 
 
-def recurrent_weights(network: LstmClassifier) -> Tensor:
+def recurrent_weights(network: RecurrentClassifier) -> Tensor:
     """From each unit to each unit of each gate, float32 [directions, 4, H, H]."""
     shape = network.architecture
     size = shape.hidden_size
     weights = torch.zeros(shape.num_directions, GATES, padded_hidden(size), padded_hidden(size))
     for direction in range(shape.num_directions):
-        weight_GH = network.lstm(0, direction).weight_hh.detach().float().cpu()
+        weight_GH = network.encoder.lstm(0, direction).weight_hh.detach().float().cpu()
         weights[direction, :, :size, :size] = weight_GH.view(GATES, size, size).transpose(1, 2)
     return weights
 
 
-def head_weights(network: LstmClassifier) -> Tensor:
+def head_weights(network: RecurrentClassifier) -> Tensor:
     """What each label makes of the largest, the mean and the last state, float32 [C, directions, 3, H]."""
     shape = network.architecture
     pools = POOLS[shape.pooling]

@@ -14,7 +14,7 @@ from torch import Tensor
 from model.batch import Ids, pad
 from model.cell import LstmCell, Trace
 from model.cells import CELLS, GatedCell
-from model.network import LstmClassifier
+from model.network import RecurrentClassifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class TracedLayer:
     states_TH: dict[str, Tensor]
 
 
-def trace(network: LstmClassifier, ids: Ids) -> list[TracedLayer]:
+def trace(network: RecurrentClassifier, ids: Ids) -> list[TracedLayer]:
     """Every layer, lowest first, forward before backward; none of a network without layers.
 
     Args:
@@ -46,8 +46,8 @@ def trace(network: LstmClassifier, ids: Ids) -> list[TracedLayer]:
     traced: list[TracedLayer] = []
     with torch.inference_mode():
         x_T1D = network.embed(batch.ids_TB)
-        if network.convolution is not None:
-            x_T1D = network.convolution(x_T1D, torch.full_like(x_T1D[:, :, :1], len(ids) > 0, dtype=torch.bool))
+        if network.encoder.convolution is not None:
+            x_T1D = network.encoder.convolution(x_T1D, torch.full_like(x_T1D[:, :, :1], len(ids) > 0, dtype=torch.bool))
         for layer in range(network.architecture.num_layers):
             outputs = []
             for direction in range(network.architecture.num_directions):
@@ -59,9 +59,9 @@ def trace(network: LstmClassifier, ids: Ids) -> list[TracedLayer]:
     return traced
 
 
-def _cell(network: LstmClassifier, layer: int, direction: int) -> LstmCell | GatedCell:
+def _cell(network: RecurrentClassifier, layer: int, direction: int) -> LstmCell | GatedCell:
     """The written-out cell that shares the weights of this layer."""
-    weights = network.recurrent(layer, direction)
+    weights = network.encoder.recurrent(layer, direction)
     kind: Callable[[int, int], LstmCell | GatedCell] = CELLS[network.architecture.cell]
     with torch.device("meta"):
         cell = kind(weights.weight_ih.shape[1], weights.hidden_size)

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from model.batch import Ids, pad, plan_batches
 from model.config import CheckpointConfig
-from model.network import LstmClassifier
+from model.network import RecurrentClassifier
 
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
@@ -41,9 +41,10 @@ class LogOdds:
         device: where it is.
     """
 
-    def __init__(self, network: LstmClassifier, config: CheckpointConfig, device: torch.device) -> None:
+    def __init__(self, network: RecurrentClassifier, config: CheckpointConfig, device: torch.device) -> None:
         self.network = network.eval().requires_grad_(False).to(device)
-        network.layers.train()  # cuDNN has no backward pass for layers in evaluation; nothing is dropped all the same.
+        # cuDNN has no backward pass for layers in evaluation mode; nothing is dropped all the same.
+        network.encoder.layers.train()
         self._temperature = config.temperature
         self._multi_label = config.task == "multi_label"
         self._device = device

@@ -16,7 +16,7 @@ from model.checkpoint import CARD, CONFIG, FILES, METRICS, TOKENIZER, WEIGHTS, l
 from model.config import Cell
 from model.errors import CheckpointDamaged, CheckpointError, CheckpointIncompatible, CheckpointMissing
 from model.folder import DIGESTS
-from model.network import LstmClassifier
+from model.network import RecurrentClassifier
 from tests.conftest import make_checkpoint
 
 
@@ -56,9 +56,9 @@ def test_round_trip(tiny_checkpoint: Path) -> None:
 def test_every_architecture_is_read_back(cell: Cell, tmp_path: Path) -> None:
     made = make_checkpoint()
     architecture = made.config.architecture.model_copy(update={"cell": cell, "conv_width": 3, "num_layers": 2})
-    network = LstmClassifier(architecture, 2).eval()
+    network = RecurrentClassifier(architecture, 2).eval()
     config = made.config.model_copy(update={"architecture": architecture})
-    save_checkpoint(tmp_path / "model", type(made)(config, network.state_dict(), made.tokenizer, {}, made.card))
+    save_checkpoint(tmp_path / "model", type(made)(config, network.weights(), made.tokenizer, {}, made.card))
     loaded = load_checkpoint(tmp_path / "model")
     assert loaded.config == config
     ids, lengths = torch.randint(0, 500, (6, 2)), torch.tensor([6, 3])

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from model.config import Architecture, Cell, EncoderShape, Pooling
 from model.encoder import Encoder
-from model.network import LstmClassifier
+from model.network import RecurrentClassifier
 
 Floats = npt.NDArray[np.float64]
 
@@ -86,7 +86,7 @@ def _pooled_by_hand(encoder: Encoder, states_TS: Floats) -> Floats:
 def test_agrees_with_torch_on_packed_rows(cell: Cell, num_layers: int, bidirectional: bool, pooling: Pooling) -> None:
     encoder = _encoder(cell=cell, num_layers=num_layers, bidirectional=bidirectional, pooling=pooling)
     x_TBE, lengths_B = _series()
-    pooled = _numbers(encoder.encode(x_TBE, lengths_B))
+    pooled = _numbers(encoder(x_TBE, lengths_B))
     tolerance = 1e-6 if pooling == "attention" else 1e-12  # its softmax is computed in float32
     for ours, states_TS in zip(pooled, _states_by_torch(encoder, x_TBE.nan_to_num(0.0), lengths_B), strict=True):
         np.testing.assert_allclose(ours, _pooled_by_hand(encoder, states_TS), atol=tolerance)
@@ -96,7 +96,7 @@ def test_agrees_with_torch_on_packed_rows(cell: Cell, num_layers: int, bidirecti
 def test_the_convolution_is_a_sum_over_windows(width: int) -> None:
     encoder = _encoder(num_layers=0, conv_width=width, pooling="max_mean_last")
     x_TBE, lengths_B = _series()
-    pooled = _numbers(encoder.encode(x_TBE, lengths_B))
+    pooled = _numbers(encoder(x_TBE, lengths_B))
     assert encoder.convolution is not None
     weight, bias = _numbers(encoder.convolution.weight), _numbers(encoder.convolution.bias)
     for row, length in enumerate(LENGTHS):
@@ -111,16 +111,16 @@ def test_the_convolution_is_a_sum_over_windows(width: int) -> None:
 def test_numbers_in_the_padding_and_neighbours_have_no_effect(cell: Cell) -> None:
     encoder = _encoder(cell=cell, num_layers=2, conv_width=3, pooling="attention")
     x_TBE, lengths_B = _series()
-    together = encoder.encode(x_TBE, lengths_B)
+    together = encoder(x_TBE, lengths_B)
     for row, length in enumerate(LENGTHS):
-        alone = encoder.encode(x_TBE[:length, row : row + 1], lengths_B[row : row + 1])
+        alone = encoder(x_TBE[:length, row : row + 1], lengths_B[row : row + 1])
         torch.testing.assert_close(together[row], alone[0], atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("pooling", get_args(Pooling))
 def test_a_row_without_steps_is_zeros(pooling: Pooling) -> None:
     encoder = _encoder(pooling=pooling)
-    pooled = encoder.encode(*_series([0, 3]))
+    pooled = encoder(*_series([0, 3]))
     assert pooled.shape == (2, encoder.shape.pooled_size)
     assert pooled[0].abs().max() == 0
     assert pooled[1].abs().max() > 0
@@ -131,10 +131,10 @@ def test_a_classifier_is_an_encoder_of_its_embedded_tokens(cell: Cell) -> None:
     architecture = Architecture(
         vocab_size=9, embedding_dim=E, hidden_size=H, cell=cell, conv_width=3, pooling="attention"
     )
-    network = LstmClassifier(architecture, 2).eval()
+    network = RecurrentClassifier(architecture, 2).eval()
     encoder = Encoder(EncoderShape.model_validate(architecture.model_dump(include=set(EncoderShape.model_fields))))
-    weights = network.state_dict()
+    weights = network.weights()
     encoder.load_state_dict({name: weights[name] for name in encoder.state_dict()})
     ids_TB, lengths_B = torch.randint(0, 9, (6, 2)), torch.tensor([6, 2])
-    pooled = encoder.eval().encode(network.embedding[ids_TB], lengths_B)
+    pooled = encoder.eval()(network.embedding[ids_TB], lengths_B)
     torch.testing.assert_close(network.head(pooled), network(ids_TB, lengths_B))

@@ -13,7 +13,7 @@ from model.cell import LstmLayer
 from model.cells import CELLS
 from model.config import Architecture, Cell, Pooling
 from model.encoder import Dropouts
-from model.network import LstmClassifier
+from model.network import RecurrentClassifier
 
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 CELL_NAMES: tuple[Cell, ...] = get_args(Cell)
@@ -41,10 +41,10 @@ def _name(shape: dict[str, Any]) -> str:
 every_variant = pytest.mark.parametrize("shape", VARIANTS, ids=_name)
 
 
-def _network(seed: int = 0, drops: dict[str, float] | None = None, **shape: Any) -> LstmClassifier:
+def _network(seed: int = 0, drops: dict[str, float] | None = None, **shape: Any) -> RecurrentClassifier:
     torch.manual_seed(seed)
     architecture = Architecture.model_validate({"vocab_size": 30, "embedding_dim": 6, "hidden_size": 5} | shape)
-    network = LstmClassifier(architecture, 3, Dropouts.model_validate(drops or {}))
+    network = RecurrentClassifier(architecture, 3, Dropouts.model_validate(drops or {}))
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.copy_(torch.randn_like(parameter) * 0.5)
@@ -56,12 +56,12 @@ def _rows(lengths: list[int], seed: int = 0) -> list[np.ndarray]:
     return [rng.integers(0, 30, length).astype(np.int32) for length in lengths]
 
 
-def _run(network: LstmClassifier, batch: Batch) -> Tensor:
+def _run(network: RecurrentClassifier, batch: Batch) -> Tensor:
     logits: Tensor = network(batch.ids_TB, batch.lengths_B)
     return logits
 
 
-def _reference(network: LstmClassifier, row: np.ndarray) -> Tensor:
+def _reference(network: RecurrentClassifier, row: np.ndarray) -> Tensor:
     """Logits [C] of one text, unpadded, through the written-out cells and pooling by its definition."""
     logits_C: Tensor = network.head(_reference_pooled(network, row))
     if network.ngrams is not None:
@@ -71,14 +71,14 @@ def _reference(network: LstmClassifier, row: np.ndarray) -> Tensor:
     return logits_C
 
 
-def _reference_pooled(network: LstmClassifier, row: np.ndarray) -> Tensor:
+def _reference_pooled(network: RecurrentClassifier, row: np.ndarray) -> Tensor:
     architecture = network.architecture
     if len(row) == 0:
         return torch.zeros(architecture.pooled_size)
     x_TE = _reference_convolution(network, network.embedding[torch.as_tensor(row, dtype=torch.long)])
     states_TS, last_S = (x_TE, x_TE[-1]) if architecture.num_layers == 0 else _reference_states(network, x_TE)
-    if network.attention is not None:
-        project, context = network.attention.project, network.attention.context
+    if network.encoder.attention is not None:
+        project, context = network.encoder.attention.project, network.encoder.attention.context
         hidden_TS = torch.tanh(states_TS @ project.weight.T + project.bias)
         weights_T: Tensor = torch.softmax(hidden_TS @ context.weight[0], 0)
         pooled_S: Tensor = weights_T @ states_TS
@@ -88,7 +88,7 @@ def _reference_pooled(network: LstmClassifier, row: np.ndarray) -> Tensor:
     return torch.cat([parts[name] for name in wanted])
 
 
-def _reference_states(network: LstmClassifier, x_TE: Tensor) -> tuple[Tensor, Tensor]:
+def _reference_states(network: RecurrentClassifier, x_TE: Tensor) -> tuple[Tensor, Tensor]:
     """States over time and last states of the top layer."""
     architecture = network.architecture
     reference = LstmLayer(
@@ -102,18 +102,18 @@ def _reference_states(network: LstmClassifier, x_TE: Tensor) -> tuple[Tensor, Te
         for direction in range(architecture.num_directions):
             cell = reference.cells[layer * architecture.num_directions + direction]
             # The very same parameters, so that gradients of the slow calculation arrive where those of the fast one do.
-            for name, parameter in network.recurrent(layer, direction).named_parameters():
+            for name, parameter in network.encoder.recurrent(layer, direction).named_parameters():
                 assert getattr(cell, name).shape == parameter.shape
                 setattr(cell, name, parameter)
     states, (h, _) = reference(x_TE.unsqueeze(1), torch.tensor([len(x_TE)]))
     return states[:, 0], torch.cat(list(h[-architecture.num_directions :, 0]))
 
 
-def _reference_convolution(network: LstmClassifier, x_TE: Tensor) -> Tensor:
+def _reference_convolution(network: RecurrentClassifier, x_TE: Tensor) -> Tensor:
     """One product for each place in the window, zeros beyond the text."""
-    if network.convolution is None:
+    if network.encoder.convolution is None:
         return x_TE
-    weight, bias = network.convolution.weight, network.convolution.bias
+    weight, bias = network.encoder.convolution.weight, network.encoder.convolution.bias
     reach = weight.shape[2] // 2
     steps = []
     for t in range(len(x_TE)):
@@ -122,7 +122,7 @@ def _reference_convolution(network: LstmClassifier, x_TE: Tensor) -> Tensor:
     return torch.stack(steps).clamp(min=0)
 
 
-def _dense_gradients(network: LstmClassifier) -> dict[str, Tensor]:
+def _dense_gradients(network: RecurrentClassifier) -> dict[str, Tensor]:
     gradients = {name: parameter.grad for name, parameter in network.named_parameters()}
     return {name: gradient.to_dense() for name, gradient in gradients.items() if gradient is not None}
 
@@ -210,22 +210,32 @@ def test_every_parameter_gets_a_gradient_and_the_embedding_a_sparse_one(shape: d
 
 
 def test_weights_have_the_names_that_checkpoints_know() -> None:
-    names = [name for name, _ in _network(num_layers=2).named_parameters()]
-    assert names == [
+    assert list(_network(num_layers=2).weights()) == [
         "embedding",
         *(f"layers.{i}.{j}.{kind}" for i in (0, 1) for j in (0, 1) for kind in ("weight_ih", "weight_hh", "bias")),
         *("head.weight", "head.bias"),
     ]
 
 
+def test_weights_come_back_under_those_names() -> None:
+    shape: dict[str, Any] = {"conv_width": 3, "pooling": "attention", "ngram_buckets": 50}
+    network, other = _network(seed=0, **shape), _network(seed=1, **shape)
+    other.load_weights(network.weights())
+    batch = pad(_rows(LENGTHS))
+    assert torch.equal(_run(other, batch), _run(network, batch))
+    lacking = {name: weight for name, weight in network.weights().items() if name != "convolution.bias"}
+    with pytest.raises(KeyError, match=r"convolution\.bias"):
+        other.load_weights(lacking)
+
+
 def test_layers_are_given_out_by_their_kind() -> None:
-    assert _network().lstm(0, 1).weight_hh.shape == (20, 5)
+    assert _network().encoder.lstm(0, 1).weight_hh.shape == (20, 5)
     with pytest.raises(TypeError, match="not an LSTM layer: FusedGru"):
-        _network(cell="gru").lstm()
+        _network(cell="gru").encoder.lstm()
     broken = _network()
-    broken.layers[0] = torch.nn.Identity()
+    broken.encoder.layers[0] = torch.nn.Identity()
     with pytest.raises(TypeError, match="not a recurrent layer"):
-        broken.recurrent()
+        broken.encoder.recurrent()
 
 
 @pytest.mark.parametrize("cell", CELL_NAMES)

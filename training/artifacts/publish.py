@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 from model.checkpoint import Checkpoint, save_checkpoint
 from model.classifier import Classifier
 from model.config import CheckpointConfig
-from model.network import LstmClassifier
+from model.network import RecurrentClassifier
 from model.profile import Reference
 from training.artifacts.card import write_card
 from training.artifacts.record import Calibration, Effort, Record, TeacherRecord
@@ -49,7 +49,7 @@ class Finished:
     corpus: Corpus
     tokenizer: Tokenizer
     trainer: Trainer
-    network: LstmClassifier
+    network: RecurrentClassifier
     teachers: tuple[TeacherRecord, ...] = ()
     start: Pretrained | None = None
 
@@ -88,7 +88,7 @@ def bare_checkpoint(finished: Finished) -> Checkpoint:
             max_tokens=config.tokenizer.max_tokens,
             architecture=network.architecture,
         ),
-        weights={name: tensor.to(dtype) for name, tensor in network.state_dict().items()},
+        weights={name: tensor.to(dtype) for name, tensor in network.weights().items()},
         tokenizer=finished.tokenizer,
         metrics={},
         card="",

@@ -63,7 +63,7 @@ class Vectors:
         for chosen in plan_batches(lengths_N, max_tokens=BATCH_TOKENS, max_rows=256):
             batch = pad([rows[i] for i in chosen]).to(self._device)
             with torch.inference_mode():
-                pooled_BP = self._network.encode(self._network.embed(batch.ids_TB), batch.lengths_B)
+                pooled_BP = self._network.encoder(self._network.embed(batch.ids_TB), batch.lengths_B)
                 vectors_NP[chosen] = torch.nn.functional.normalize(pooled_BP.float(), dim=1).cpu().numpy()
         return vectors_NP
 

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from model.batch import Batch
 from model.config import Task
-from model.network import LstmClassifier
+from model.network import RecurrentClassifier
 from training.fit.imitation import divergence
 from training.fit.objective import mixed_precision
 
@@ -46,7 +46,7 @@ class EmbeddedTexts:
         logits_BC: of the texts as they are, float32.
     """
 
-    def __init__(self, network: LstmClassifier, batch: Batch, dtype: torch.dtype) -> None:
+    def __init__(self, network: RecurrentClassifier, batch: Batch, dtype: torch.dtype) -> None:
         self._network, self._lengths_B, self._dtype = network, batch.lengths_B, dtype
         steps_T1 = torch.arange(len(batch.ids_TB), device=batch.lengths_B.device).unsqueeze(1)
         self.inside_TB1 = (steps_T1 < batch.lengths_B).unsqueeze(2)

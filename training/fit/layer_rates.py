@@ -4,19 +4,19 @@ Source: Howard & Ruder 2018 (ULMFiT), section 3.2, discriminative fine-tuning: t
 l over 2.6, a decay of 0.385.
 """
 
-from model.network import LstmClassifier
+from model.network import RecurrentClassifier, stored_name
 
 
-def layer_rates(network: LstmClassifier, decay: float) -> list[float]:
+def layer_rates(network: RecurrentClassifier, decay: float) -> list[float]:
     """The factor of each parameter's learning rate, in the order of `network.parameters()`.
 
     The head and what pools have 1, the recurrent layer below them `decay`, the one below that its square, and so on
     through the convolution, if there is one, to the embedding.
     """
-    return [decay ** _depth(name, network) for name, _ in network.named_parameters()]
+    return [decay ** _depth(stored_name(name), network) for name, _ in network.named_parameters()]
 
 
-def _depth(name: str, network: LstmClassifier) -> int:
+def _depth(name: str, network: RecurrentClassifier) -> int:
     """How many layers lie above the parameter of this name."""
     num_layers = network.architecture.num_layers
     part, *rest = name.split(".")
@@ -25,5 +25,5 @@ def _depth(name: str, network: LstmClassifier) -> int:
     if part == "convolution":
         return num_layers + 1
     if part == "embedding":
-        return num_layers + (1 if network.convolution is None else 2)
+        return num_layers + (1 if network.encoder.convolution is None else 2)
     return 0

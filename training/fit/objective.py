@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model.batch import Batch
-from model.network import LstmClassifier
+from model.network import RecurrentClassifier
 
 Rows = npt.NDArray[np.int64]
 """Places [B] of a batch's texts among the training examples."""
@@ -29,7 +29,7 @@ class Objective(Protocol):
     `step`, the steps done before this one. So a resumed run goes on exactly.
     """
 
-    def __call__(self, network: LstmClassifier, batch: Batch, rows: Rows, step: int) -> Tensor:
+    def __call__(self, network: RecurrentClassifier, batch: Batch, rows: Rows, step: int) -> Tensor:
         """See above."""
         ...
 
@@ -45,7 +45,7 @@ class Supervised:
     def __init__(self, loss: Loss, dtype: torch.dtype) -> None:
         self._loss, self._dtype = loss, dtype
 
-    def __call__(self, network: LstmClassifier, batch: Batch, rows: Rows, step: int) -> Tensor:
+    def __call__(self, network: RecurrentClassifier, batch: Batch, rows: Rows, step: int) -> Tensor:
         """The mean loss of the batch."""
         with mixed_precision(batch.ids_TB.device, self._dtype):
             logits_BC = network(batch.ids_TB, batch.lengths_B)

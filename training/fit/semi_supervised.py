@@ -13,7 +13,7 @@ from torch import Tensor
 
 from model.batch import Batch, Ids, pad
 from model.config import Frozen, Task
-from model.network import LstmClassifier
+from model.network import RecurrentClassifier
 from training.fit.adversarial import EmbeddedTexts, adversarial_loss, virtual_adversarial_loss
 from training.fit.imitation import entropy
 from training.fit.objective import Loss, Rows
@@ -117,7 +117,7 @@ class SemiSupervised:
     ) -> None:
         self._loss, self._dtype, self._config, self._task, self._unlabeled = loss, dtype, config, task, unlabeled
 
-    def __call__(self, network: LstmClassifier, batch: Batch, rows: Rows, step: int) -> Tensor:
+    def __call__(self, network: RecurrentClassifier, batch: Batch, rows: Rows, step: int) -> Tensor:
         """The weighted sum."""
         config = self._config
         labelled = EmbeddedTexts(network, batch, self._dtype)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from model.batch import Ids, pad, plan_batches
 from model.config import Frozen
-from model.network import LstmClassifier
+from model.network import RecurrentClassifier
 from training.fit.batches import epoch_batches
 from training.fit.layer_rates import layer_rates
 from training.fit.objective import CrossEntropy, Loss, MakeObjective, Supervised, balanced_weights
@@ -112,7 +112,7 @@ class Trainer(Steps):
 
     def __init__(
         self,
-        network: LstmClassifier,
+        network: RecurrentClassifier,
         train: Examples,
         validation: Examples,
         config: LoopConfig,
@@ -138,13 +138,13 @@ class Trainer(Steps):
         self._train_lengths = train.lengths
         self._measure, self._seed = measure, seed
         self._average = copy.deepcopy(self.network)
-        self._best = {name: w.detach().clone() for name, w in self.network.state_dict().items()}
+        self._best = {name: w.detach().clone() for name, w in self.network.weights().items()}
         loss = loss or _cross_entropy(train.targets, network.head.out_features, config, device)
         self._objective = objective(processes.whole(loss), self._dtype)
         torch.manual_seed(processes.seed(seed))
 
     def logits(
-        self, examples: Examples, network: LstmClassifier | None = None, processes: Processes = ALONE
+        self, examples: Examples, network: RecurrentClassifier | None = None, processes: Processes = ALONE
     ) -> npt.NDArray[np.float32]:
         """Logits [N, C] of `examples` in evaluation mode, in their order; computed by `processes` together."""
         network = (network or self.network).eval()
@@ -194,18 +194,18 @@ class Trainer(Steps):
         self._note_reading(score)
         if position.best is None or score > position.best:
             position.best, position.readings_without_gain = score, 0
-            self._best = {name: w.detach().clone() for name, w in candidate.state_dict().items()}
+            self._best = {name: w.detach().clone() for name, w in candidate.weights().items()}
         else:
             position.readings_without_gain += 1
             position.finished = position.readings_without_gain >= config.patience
 
     def _restore_best(self) -> None:
-        self.network.load_state_dict(self._best)
+        self.network.load_weights(self._best)
 
     def _tensors(self) -> Iterator[tuple[str, Tensor]]:
         for prefix, tensors in (
-            ("network", self.network.state_dict()),
-            ("average", self._average.state_dict()),
+            ("network", self.network.weights()),
+            ("average", self._average.weights()),
             ("best", self._best),
         ):
             for name, tensor in tensors.items():

@@ -34,7 +34,7 @@ from model.checkpoint import (
 from model.config import FORMAT_VERSION, Frozen
 from model.errors import CheckpointDamaged, CheckpointIncompatible
 from model.folder import DIGESTS, as_json, parse_json, read_folder, version_of, write_folder
-from model.network import LstmClassifier
+from model.network import RecurrentClassifier
 from training.data.corpus import DataFile
 from training.data.tokenizer import TokenizerConfig
 from training.language_model.config import EncoderShape, LanguageDropouts, LanguageLoop
@@ -139,12 +139,12 @@ class Pretrained:
             "architecture": self.config.architecture.model_dump() | {"conv_width": 0},
         }
 
-    def fill(self, network: LstmClassifier) -> None:
+    def fill(self, network: RecurrentClassifier) -> None:
         """Puts embedding and recurrent layers into a classifier of the same shape."""
         with torch.no_grad():
-            for name, parameter in network.named_parameters():
+            for name, weight in network.weights().items():
                 if name in self.weights:
-                    parameter.copy_(self.weights[name])
+                    weight.copy_(self.weights[name])
 
 
 def save_pretrained(

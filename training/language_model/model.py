@@ -11,14 +11,13 @@ drawn tokens.
 """
 
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from model.config import Architecture
 from model.encoder import locked_dropout, reverse, reverse_order
-from model.network import LstmClassifier
+from model.network import RecurrentClassifier
 from training.language_model.config import LanguageDropouts, LanguageLoop
 from training.language_model.softmax import drawing_chances, full_cross_entropy, sampled_cross_entropy
 
@@ -39,7 +38,7 @@ class Reading:
 
 
 class LanguageModel(nn.Module):
-    """The language models over an `LstmClassifier`, whose head has no part in them.
+    """The language models over a `RecurrentClassifier`, whose head has no part in them.
 
     The bias of the softmax begins at the log of each token's share of the texts, and not at zero: else the first
     hundreds of steps go into learning which tokens are frequent.
@@ -58,7 +57,7 @@ class LanguageModel(nn.Module):
         self, architecture: Architecture, dropouts: LanguageDropouts, loop: LanguageLoop, counts_V: Tensor
     ) -> None:
         super().__init__()
-        self.encoder = LstmClassifier(architecture, num_labels=1, dropouts=dropouts.of_network())
+        self.classifier = RecurrentClassifier(architecture, num_labels=1, dropouts=dropouts.of_network())
         self.dropouts, self.loop = dropouts, loop
         same = architecture.hidden_size == architecture.embedding_dim
         self.projections = nn.ModuleList(
@@ -80,24 +79,24 @@ class LanguageModel(nn.Module):
     def read(self, ids_TB: Tensor, lengths_B: Tensor) -> list[Reading]:
         """What each direction predicts from, forward first; of a text of n tokens each predicts n - 1."""
         order = reverse_order(lengths_B, ids_TB.shape[0])
-        x_TBE = locked_dropout(self.encoder.embed(ids_TB), self.dropouts.embedding, self.training)
+        x_TBE = locked_dropout(self.classifier.embed(ids_TB), self.dropouts.embedding, self.training)
         readings = [self._read(0, x_TBE, ids_TB, lengths_B)]
-        if self.encoder.architecture.bidirectional:
+        if self.classifier.architecture.bidirectional:
             reversed_TB = ids_TB.flatten()[order].view(ids_TB.shape)
             readings.append(self._read(1, reverse(x_TBE, order), reversed_TB, lengths_B))
         return readings
 
     def losses(self, reading: Reading) -> Tensor:
         """-log p of each target over the whole vocabulary, [N]."""
-        return full_cross_entropy(reading.outputs_NE, reading.targets_N, self.encoder.embedding, self.bias)
+        return full_cross_entropy(reading.outputs_NE, reading.targets_N, self.classifier.embedding, self.bias)
 
     def _read(self, direction: int, x_TBE: Tensor, ids_TB: Tensor, lengths_B: Tensor) -> Reading:
         """`x_TBE` and `ids_TB` are in the direction's own order."""
         states_TBH = x_TBE
-        for layer in range(self.encoder.architecture.num_layers):
+        for layer in range(self.classifier.architecture.num_layers):
             if layer:
                 states_TBH = locked_dropout(states_TBH, self.dropouts.between, self.training)
-            recurrent = self.encoder.recurrent(layer, direction)
+            recurrent = self.classifier.encoder.recurrent(layer, direction)
             states_TBH = recurrent(states_TBH, weight_drop=self.dropouts.recurrent)
         dropped_TBH = locked_dropout(states_TBH, self.dropouts.output, self.training)
         has_next_TB = torch.arange(1, len(ids_TB), device=ids_TB.device).unsqueeze(1) < lengths_B
@@ -108,7 +107,7 @@ class LanguageModel(nn.Module):
         return Reading(self.projections[direction](outputs_NH), ids_TB[1:][has_next_TB], penalty)
 
     def _cross_entropy(self, outputs_NE: Tensor, targets_N: Tensor) -> Tensor:
-        embedding_VE = self.encoder.embedding
+        embedding_VE = self.classifier.embedding
         if not self.loop.softmax_samples:
             return full_cross_entropy(outputs_NE, targets_N, embedding_VE, self.bias)
         samples_K = torch.multinomial(self.chances_V, self.loop.softmax_samples, replacement=True)
@@ -119,9 +118,5 @@ class LanguageModel(nn.Module):
 
     def stored(self) -> dict[str, Tensor]:
         """The weights under the names that they have in a classifier, and those of the softmax; not the head."""
-        state = cast(dict[str, Tensor], self.state_dict())
-        return {
-            name.removeprefix("encoder."): tensor
-            for name, tensor in state.items()
-            if not name.startswith("encoder.head.")
-        }
+        of_classifier = {n: w for n, w in self.classifier.weights().items() if not n.startswith("head.")}
+        return of_classifier | {n: w for n, w in self.state_dict().items() if not n.startswith("classifier.")}

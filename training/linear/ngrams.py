@@ -20,7 +20,7 @@ from scipy.sparse import csr_matrix
 
 from model.batch import Ids, pad
 from model.config import Frozen, Task
-from model.network import LstmClassifier
+from model.network import RecurrentClassifier
 from model.ngrams import distinct_buckets
 from training.linear.nbsvm import as_two, each_column, fit_svm
 from training.metrics.calibration import probabilities
@@ -182,11 +182,11 @@ def mean_loss(logits_NC: Floats, truth_NC: Decisions, task: Task) -> float:
     return float(losses(probabilities(logits_NC, task=task), truth_NC, task=task).mean())
 
 
-def joined(network: LstmClassifier, blend: Blend) -> LstmClassifier:
+def joined(network: RecurrentClassifier, blend: Blend) -> RecurrentClassifier:
     """A network that answers with both; `network` is left as it is."""
     buckets = len(blend.table_FC)
     architecture = network.architecture.model_copy(update={"ngram_buckets": buckets, "ngram_order": blend.order})
-    both = LstmClassifier(architecture, network.head.out_features, network.dropouts).to(network.embedding.device)
+    both = RecurrentClassifier(architecture, network.head.out_features, network.dropouts).to(network.embedding.device)
     shares = blend.shares
 
     def tensor(numbers: Floats) -> torch.Tensor:

@@ -6,7 +6,7 @@ Shape suffixes: N texts, F buckets, C labels, V texts that choose.
 from rich.console import Console
 from tokenizers import Tokenizer
 
-from model.network import LstmClassifier
+from model.network import RecurrentClassifier
 from model.text import TextEncoder
 from training.config.config import TrainConfig
 from training.data.corpus import Corpus
@@ -17,7 +17,7 @@ from training.linear.ngrams import count_ngrams, enough_buckets, fit_blend, join
 
 def with_ngrams(
     trainer: Trainer, corpus: Corpus, tokenizer: Tokenizer, config: TrainConfig, console: Console
-) -> LstmClassifier:
+) -> RecurrentClassifier:
     """The trained network with the n-grams of the labelled training texts beside it, if the configuration has any.
 
     C of the SVM and the shares are those of the least loss on `corpus.stopping`.

@@ -15,7 +15,7 @@ from rich.console import Console
 from tokenizers import Tokenizer
 
 from model.device import resolve_device
-from model.network import LstmClassifier
+from model.network import RecurrentClassifier
 from model.text import TextEncoder
 from training.artifacts.publish import Finished, publish
 from training.artifacts.record import Record, TeacherRecord
@@ -213,7 +213,9 @@ def build_student(
 ) -> Trainer:
     """A trainer at its first step, towards those answers; the same weights for the same seed."""
     torch.manual_seed(config.seed)
-    network = LstmClassifier(config.architecture.sized(tokenizer.get_vocab_size()), len(corpus.labels), config.dropouts)
+    network = RecurrentClassifier(
+        config.architecture.sized(tokenizer.get_vocab_size()), len(corpus.labels), config.dropouts
+    )
     if start is not None:
         start.fill(network)
     elif (vectors := vectors_path(config.distill)) is not None:
@@ -244,7 +246,7 @@ def vectors_path(config: DistillConfig) -> Path | None:
 
 def start_from(
     path: Path,
-    network: LstmClassifier,
+    network: RecurrentClassifier,
     tokenizer: Tokenizer,
     texts: Sequence[str],
     config: TrainConfig,

@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from tokenizers import Tokenizer
 
 from model.device import resolve_device
-from model.network import LstmClassifier
+from model.network import RecurrentClassifier
 from model.text import TextEncoder
 from training.artifacts.publish import Finished, publish
 from training.artifacts.record import Record
@@ -123,7 +123,7 @@ def build_trainer(
     """A trainer at its first step; the same weights for the same seed, those of `start` where it has them."""
     torch.manual_seed(config.seed)
     architecture = config.architecture.sized(tokenizer.get_vocab_size())
-    network = LstmClassifier(architecture, len(corpus.labels), config.dropouts)
+    network = RecurrentClassifier(architecture, len(corpus.labels), config.dropouts)
     if start is not None:
         start.fill(network)
     encoder = TextEncoder(tokenizer, max_tokens=config.tokenizer.max_tokens)

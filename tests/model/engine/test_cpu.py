@@ -16,7 +16,7 @@ from model.engine import cpu as engine
 from model.engine.build import build as build_library
 from model.engine.cpu import GATES, H_ZERO, LANES, Engine, library, pack_recurrent, share, unfit
 from model.errors import ConfigError
-from model.network import LstmClassifier
+from model.network import RecurrentClassifier
 from tests.conftest import make_checkpoint
 from training.data.contrast.draw import GRAMMARS, draw_sentences
 
@@ -26,15 +26,15 @@ COMMON = Architecture(vocab_size=50, embedding_dim=8, hidden_size=32)
 runs_here = pytest.mark.skipif((reason := unfit(COMMON)) is not None, reason=f"no engine here: {reason}")
 
 
-def _network(seed: int = 0, spread: float = 0.3, **shape: Any) -> LstmClassifier:
+def _network(seed: int = 0, spread: float = 0.3, **shape: Any) -> RecurrentClassifier:
     torch.manual_seed(seed)
-    network = LstmClassifier(COMMON.model_copy(update=shape), 3)
+    network = RecurrentClassifier(COMMON.model_copy(update=shape), 3)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.copy_(torch.randn_like(parameter) * spread)
         for direction in range(network.architecture.num_directions):
             # Of spectral radius 1: with a larger one any two implementations drift apart, as any chaos does.
-            network.lstm(0, direction).weight_hh.div_(spread * network.architecture.hidden_size**0.5)
+            network.encoder.lstm(0, direction).weight_hh.div_(spread * network.architecture.hidden_size**0.5)
     return network.eval()
 
 
@@ -43,7 +43,7 @@ def _rows(*lengths: int) -> list[Ids]:
     return [rng.integers(0, 50, length).astype(np.int32) for length in lengths]
 
 
-def _reference(network: LstmClassifier, rows: list[Ids]) -> np.ndarray:
+def _reference(network: RecurrentClassifier, rows: list[Ids]) -> np.ndarray:
     batch = pad(rows)
     logits: np.ndarray = network(batch.ids_TB, batch.lengths_B).detach().numpy()
     return logits
@@ -86,7 +86,7 @@ def test_it_is_right_to_half_precision_where_nothing_is_rounded() -> None:
     network, rows = _network(), _rows(*LENGTHS)
     with torch.no_grad():
         for direction in (0, 1):
-            network.lstm(0, direction).weight_hh.zero_()
+            network.encoder.lstm(0, direction).weight_hh.zero_()
     np.testing.assert_allclose(Engine(network).logits(rows), _reference(network, rows), atol=5e-3)
 
 

@@ -11,7 +11,7 @@ from model.batch import Ids, pad
 from model.classifier import Classifier
 from model.config import Architecture
 from model.engine.cuda import TILES, CudaEngine, Tile, by_length, padded_hidden, unfit
-from model.network import LstmClassifier
+from model.network import RecurrentClassifier
 
 triton = pytest.importorskip("triton", reason="Triton is not installed")
 
@@ -26,15 +26,15 @@ if not GPU and tuple(map(int, triton.__version__.split(".")[:2])) < (3, 7):
     pytest.skip("the interpreter of Triton 3.6 cannot work with this NumPy", allow_module_level=True)
 
 
-def _network(**shape: Any) -> LstmClassifier:
+def _network(**shape: Any) -> RecurrentClassifier:
     torch.manual_seed(0)
-    network = LstmClassifier(COMMON.model_copy(update=shape), 3)
+    network = RecurrentClassifier(COMMON.model_copy(update=shape), 3)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.copy_(torch.randn_like(parameter) * 0.3)
         for direction in range(network.architecture.num_directions):
             # Of spectral radius 1: with a larger one any two implementations drift apart, as any chaos does.
-            network.lstm(0, direction).weight_hh.div_(0.3 * network.architecture.hidden_size**0.5)
+            network.encoder.lstm(0, direction).weight_hh.div_(0.3 * network.architecture.hidden_size**0.5)
     return network.eval()
 
 
@@ -43,7 +43,7 @@ def _rows(*lengths: int) -> list[Ids]:
     return [rng.integers(0, 50, length).astype(np.int32) for length in lengths]
 
 
-def _reference(network: LstmClassifier, rows: list[Ids]) -> np.ndarray:
+def _reference(network: RecurrentClassifier, rows: list[Ids]) -> np.ndarray:
     batch = pad(rows)
     logits: np.ndarray = network(batch.ids_TB, batch.lengths_B).detach().numpy()
     return logits
@@ -94,7 +94,7 @@ def test_n_grams_longer_than_a_block_of_places_count_once() -> None:
 
 def test_many_labels() -> None:
     torch.manual_seed(0)
-    network = LstmClassifier(COMMON.model_copy(update={"ngram_buckets": 64}), 40).eval()
+    network = RecurrentClassifier(COMMON.model_copy(update={"ngram_buckets": 64}), 40).eval()
     assert network.ngrams is not None
     network.ngrams.table.normal_()
     rows = _rows(4, 0, 9)
@@ -130,7 +130,7 @@ def test_tiles_grow_with_the_number_of_texts() -> None:
 def test_says_what_it_cannot_do(shape: dict[str, Any], dtype: torch.dtype, reason: str) -> None:
     assert reason in str(unfit(COMMON.model_copy(update=shape), dtype))
     with pytest.raises(ValueError, match=reason):
-        CudaEngine(LstmClassifier(COMMON.model_copy(update=shape), 3), DEVICE, dtype)
+        CudaEngine(RecurrentClassifier(COMMON.model_copy(update=shape), 3), DEVICE, dtype)
 
 
 def test_fits_what_ships() -> None:

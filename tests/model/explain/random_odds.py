@@ -8,7 +8,7 @@ import torch
 from model.batch import Ids
 from model.config import Architecture, CheckpointConfig, Task
 from model.explain.log_odds import Labels, LogOdds
-from model.network import LstmClassifier
+from model.network import RecurrentClassifier
 
 LENGTHS = (6, 0, 1, 11, 2)
 
@@ -17,7 +17,7 @@ def random_odds(task: Task = "single_label", num_labels: int = 3, spread: float 
     torch.manual_seed(0)
     values: dict[str, Any] = {"vocab_size": 20, "embedding_dim": 5, "hidden_size": 4} | shape
     architecture = Architecture(**values)
-    network = LstmClassifier(architecture, num_labels).requires_grad_(False)
+    network = RecurrentClassifier(architecture, num_labels).requires_grad_(False)
     for parameter in network.parameters():
         parameter.copy_(torch.randn_like(parameter) * spread)
     labels = tuple("abcde"[:num_labels])

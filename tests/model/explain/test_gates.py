@@ -15,7 +15,7 @@ from model.config import Architecture
 from model.encoder import reverse, reverse_order
 from model.engine.cpu import unfit
 from model.explain.gates import TracedLayer, trace
-from model.network import LstmClassifier
+from model.network import RecurrentClassifier
 from model.recurrent import LAYERS
 from model.text import Encoded, TextEncoder
 
@@ -31,16 +31,16 @@ NAMES = {
 }
 
 
-def _network(**shape: Any) -> LstmClassifier:
+def _network(**shape: Any) -> RecurrentClassifier:
     torch.manual_seed(0)
     values: dict[str, Any] = {"vocab_size": 20, "embedding_dim": 5, "hidden_size": 4} | shape
-    network = LstmClassifier(Architecture(**values), 3).eval().requires_grad_(False)
+    network = RecurrentClassifier(Architecture(**values), 3).eval().requires_grad_(False)
     for parameter in network.parameters():
         parameter.copy_(torch.randn_like(parameter) * 0.5)
     return network
 
 
-def _pooled(network: LstmClassifier, traced: list[TracedLayer], ids: Ids) -> Tensor:
+def _pooled(network: RecurrentClassifier, traced: list[TracedLayer], ids: Ids) -> Tensor:
     """Logits [C] from the hidden states of the top layer."""
     batch = pad([ids])
     order = reverse_order(batch.lengths_B, len(batch.ids_TB))
@@ -51,7 +51,7 @@ def _pooled(network: LstmClassifier, traced: list[TracedLayer], ids: Ids) -> Ten
         for layer, states_TBH in zip(top, states, strict=True)
     ]
     inside_TB1 = torch.ones(len(ids), 1, 1, dtype=torch.bool)
-    logits_BC = network.head(network._pool(states, order, inside_TB1, batch.lengths_B))
+    logits_BC = network.head(network.encoder._pool(states, order, inside_TB1, batch.lengths_B))
     if network.ngrams is not None:
         logits_BC = logits_BC + network.ngrams(batch.ids_TB, batch.lengths_B)
     return logits_BC[0]  # type: ignore[no-any-return]
@@ -100,7 +100,7 @@ def test_a_text_without_tokens_has_no_numbers_and_a_network_without_layers_no_ga
 def test_the_cells_share_the_network_s_weights() -> None:
     network, ids = _network(), np.array([1, 2, 3], dtype=np.int32)
     before, state = trace(network, ids)[0].states_TH["forget"], torch.get_rng_state()
-    network.recurrent().bias.add_(1.0)
+    network.encoder.recurrent().bias.add_(1.0)
     assert (trace(network, ids)[0].states_TH["forget"] > before).all()
     assert torch.equal(torch.get_rng_state(), state), "drew random numbers"
 

@@ -30,7 +30,7 @@ def test_vectors_are_what_the_head_reads_made_one_long(vectors: Vectors, tiny_ch
         if not ids:
             assert not vector_P.any()
             continue
-        pooled = network.encode(network.embedding[torch.tensor(ids)].unsqueeze(1), torch.tensor([len(ids)]))[0]
+        pooled = network.encoder(network.embedding[torch.tensor(ids)].unsqueeze(1), torch.tensor([len(ids)]))[0]
         np.testing.assert_allclose(vector_P, (pooled / pooled.norm()).detach().numpy(), atol=1e-6)
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from model.batch import Batch, pad
 from model.config import Architecture, Task
 from model.encoder import Dropouts
-from model.network import LstmClassifier
+from model.network import RecurrentClassifier
 from training.fit.adversarial import EmbeddedTexts, adversarial_loss, of_norm, virtual_adversarial_loss
 from training.fit.imitation import divergence
 
@@ -19,18 +19,18 @@ BATCH = pad([np.array(row, dtype=np.int32) for row in IDS])
 EVERYWHERE = Dropouts(word=0.1, token=0.1, embedding=0.3, between=0.2, recurrent=0.2, pooled=0.3)
 
 
-def network(dropouts: Dropouts | None = None, num_labels: int = 3, **architecture: object) -> LstmClassifier:
+def network(dropouts: Dropouts | None = None, num_labels: int = 3, **architecture: object) -> RecurrentClassifier:
     torch.manual_seed(0)
     shape = {"vocab_size": 12, "embedding_dim": 4, "hidden_size": 5} | architecture
-    return LstmClassifier(Architecture.model_validate(shape), num_labels, dropouts).train()
+    return RecurrentClassifier(Architecture.model_validate(shape), num_labels, dropouts).train()
 
 
-def bag(num_labels: int = 2) -> LstmClassifier:
+def bag(num_labels: int = 2) -> RecurrentClassifier:
     """A linear model: the mean of the vectors, and the head."""
     return network(num_layers=0, pooling="mean", num_labels=num_labels)
 
 
-def embedded(network: LstmClassifier, batch: Batch = BATCH, dtype: torch.dtype = torch.float32) -> EmbeddedTexts:
+def embedded(network: RecurrentClassifier, batch: Batch = BATCH, dtype: torch.dtype = torch.float32) -> EmbeddedTexts:
     return EmbeddedTexts(network, batch, dtype)
 
 

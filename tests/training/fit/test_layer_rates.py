@@ -5,15 +5,14 @@ import torch
 from torch import nn
 
 from model.config import Architecture
-from model.network import LstmClassifier
+from model.network import RecurrentClassifier
 from training.fit.layer_rates import layer_rates
 from training.fit.optimizer import RowAdamW
 
 
 def rates_by_part(architecture: Architecture, decay: float) -> dict[str, float]:
-    network = LstmClassifier(architecture, 2)
-    names = [name for name, _ in network.named_parameters()]
-    rates = dict(zip(names, layer_rates(network, decay), strict=True))
+    network = RecurrentClassifier(architecture, 2)
+    rates = dict(zip(network.weights(), layer_rates(network, decay), strict=True))
     return {name.removesuffix(".weight_hh").removesuffix(".weight"): rate for name, rate in rates.items()}
 
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from model.config import Architecture
 from model.encoder import Dropouts
-from model.network import LstmClassifier
+from model.network import RecurrentClassifier
 from tests.training.fit.pair import run_pair
 from training.errors import RunError, UsageError
 from training.fit.objective import CrossEntropy
@@ -52,7 +52,7 @@ def accuracy(logits: np.ndarray, targets: np.ndarray) -> float:
 
 def trainer(processes: Processes, dropouts: Dropouts, dtype: torch.dtype = torch.float32) -> Trainer:
     torch.manual_seed(7 + processes.rank)  # the weights of the first process are those of both
-    network = LstmClassifier(Architecture(vocab_size=60, embedding_dim=8, hidden_size=8), 2, dropouts)
+    network = RecurrentClassifier(Architecture(vocab_size=60, embedding_dim=8, hidden_size=8), 2, dropouts)
     return Trainer(
         network, examples(150, 1), examples(600, 2), CONFIG,
         measure=accuracy, seed=0, device=CPU, processes=processes, dtype=dtype,

@@ -16,7 +16,7 @@ from model.batch import pad
 from model.checkpoint import load_checkpoint
 from model.config import Architecture, Task
 from model.encoder import Dropouts
-from model.network import LstmClassifier
+from model.network import RecurrentClassifier
 from tests.training.conftest import TINY, draw_rows
 from tests.training.fit.test_trainer import CONFIG, CPU, _accuracy, _examples
 from tests.training.test_main import StopAfter
@@ -42,7 +42,7 @@ def test_entropy_by_hand() -> None:
 @pytest.mark.parametrize("task", ["single_label", "multi_label"])
 def test_the_entropy_is_a_mean_over_the_texts_with_and_without_labels(task: Task) -> None:
     torch.manual_seed(0)
-    network = LstmClassifier(Architecture(vocab_size=20, embedding_dim=4, hidden_size=4), 2).train()
+    network = RecurrentClassifier(Architecture(vocab_size=20, embedding_dim=4, hidden_size=4), 2).train()
     labelled, unlabeled = (pad([np.array(row, dtype=np.int32) for row in ids]) for ids in ([[1, 2], [3]], [[4, 5, 6]]))
     objective = SemiSupervised(
         lambda logits_BC, rows: logits_BC.sum() * 0 + 7,
@@ -91,7 +91,7 @@ def test_a_few_texts_without_labels_are_enough(num_texts: int) -> None:
 def trainer(config: SemiConfig | None) -> Trainer:
     torch.manual_seed(7)
     shape = Architecture(vocab_size=20, embedding_dim=8, hidden_size=8)
-    network = LstmClassifier(shape, 2, Dropouts(embedding=0.1, word=0.05, recurrent=0.1, pooled=0.1))
+    network = RecurrentClassifier(shape, 2, Dropouts(embedding=0.1, word=0.05, recurrent=0.1, pooled=0.1))
     objective = (
         Supervised
         if config is None

@@ -8,7 +8,7 @@ import torch
 
 from model.config import Architecture
 from model.encoder import Dropouts
-from model.network import LstmClassifier
+from model.network import RecurrentClassifier
 from training.fit.steps import Progress
 from training.fit.trainer import Examples, LoopConfig, Trainer
 
@@ -39,7 +39,7 @@ def _trainer(
 ) -> Trainer:
     torch.manual_seed(7)
     shape = Architecture(vocab_size=20, embedding_dim=8, hidden_size=8)
-    network = LstmClassifier(shape, 2, Dropouts(embedding=0.1, word=0.05, recurrent=0.1, pooled=0.1))
+    network = RecurrentClassifier(shape, 2, Dropouts(embedding=0.1, word=0.05, recurrent=0.1, pooled=0.1))
     return Trainer(
         network, _examples(examples, 1), _examples(100, 2), config,
         measure=_accuracy, seed=seed, device=CPU, dtype=dtype,
@@ -120,7 +120,7 @@ def test_multi_label_targets_train_a_sigmoid_each() -> None:
     base = _examples(200, 1)
     both = np.stack([base.targets, np.array([9 in row for row in base.ids])], axis=1).astype(np.float32)
     torch.manual_seed(0)
-    network = LstmClassifier(Architecture(vocab_size=20, embedding_dim=16, hidden_size=16), 2)
+    network = RecurrentClassifier(Architecture(vocab_size=20, embedding_dim=16, hidden_size=16), 2)
     examples = Examples(base.ids, both)
 
     def exact(logits: np.ndarray, targets: np.ndarray) -> float:

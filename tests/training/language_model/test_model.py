@@ -38,7 +38,7 @@ def read(model: LanguageModel, texts: list[Ids]) -> list[list[list[float]]]:
 def test_a_uniform_model_is_as_perplexed_as_it_has_tokens() -> None:
     model = build()
     with torch.no_grad():
-        model.encoder.embedding.zero_()
+        model.classifier.embedding.zero_()
     assert perplexity(model, rows([1, 2, 3], [4, 5]), CPU) == pytest.approx((V, V, V))
     assert perplexity(build(), rows([1, 2, 3, 4, 5, 6]), CPU)[0] == pytest.approx(V, rel=0.05)
 
@@ -47,7 +47,7 @@ def test_it_begins_at_the_shares_of_the_tokens() -> None:
     counts = count_tokens(rows([0, 0, 0, 1], [1]), 3)
     model = LanguageModel(EncoderShape(embedding_dim=2, hidden_size=2).sized(3), NONE, PLAIN, counts)
     with torch.no_grad():
-        model.encoder.embedding.zero_()
+        model.classifier.embedding.zero_()
     # Add one: 4/8, 3/8, 1/8; forward predicts 0 then 2, backward 0 then 1.
     forward, backward = math.sqrt(8 / 4 * 8), math.sqrt(8 / 4 * 8 / 3)
     expected = (math.sqrt(forward * backward), forward, backward)
@@ -74,7 +74,9 @@ def test_the_backward_model_is_a_forward_model_of_reversed_text() -> None:
     model, mirrored = build(), build()
     with torch.no_grad():
         for mine, theirs in ((0, 1), (1, 0)):
-            mirrored.encoder.recurrent(0, mine).load_state_dict(model.encoder.recurrent(0, theirs).state_dict())
+            mirrored.classifier.encoder.recurrent(0, mine).load_state_dict(
+                model.classifier.encoder.recurrent(0, theirs).state_dict()
+            )
             mirrored.projections[mine].load_state_dict(model.projections[theirs].state_dict())
     texts = [[3, 4, 5, 6], [7, 8], [1, 2, 1]]
     _, forward, backward = perplexity(model, rows(*texts), CPU)
@@ -99,7 +101,7 @@ def test_a_window_is_predicted_alone_as_in_a_batch() -> None:
 def test_activation_regularisation_by_hand() -> None:
     model = build(loop=PLAIN.model_copy(update={"activation": 2.0, "temporal": 3.0}), bidirectional=False)
     batch = pad(rows([3, 4, 5], [6, 7]))
-    states = model.encoder.recurrent(0, 0)(model.encoder.eval().embed(batch.ids_TB))
+    states = model.classifier.encoder.recurrent(0, 0)(model.classifier.eval().embed(batch.ids_TB))
     long, short = states[:, 0], states[:2, 1]
     taken = torch.stack([long[0], long[1], short[0]])
     changes = torch.stack([long[1] - long[0], long[2] - long[1], short[1] - short[0]])

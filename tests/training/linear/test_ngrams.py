@@ -6,7 +6,7 @@ import torch
 
 from model.batch import Ids, pad
 from model.config import Architecture, Task
-from model.network import LstmClassifier
+from model.network import RecurrentClassifier
 from model.ngrams import NgramBag
 from training.config.config import build_config
 from training.errors import UsageError
@@ -66,7 +66,7 @@ def test_labels_that_are_a_decision_each_have_their_own_shares_and_their_own_rar
 @pytest.mark.parametrize(("num_labels", "task"), [(2, "single_label"), (3, "single_label"), (3, "multi_label")])
 def test_both_together_give_the_weighed_sum(num_labels: int, task: Task) -> None:
     torch.manual_seed(0)
-    network = LstmClassifier(Architecture(vocab_size=50, embedding_dim=4, hidden_size=3), num_labels).eval()
+    network = RecurrentClassifier(Architecture(vocab_size=50, embedding_dim=4, hidden_size=3), num_labels).eval()
     rows, rng = _rows(*range(4, 64)), np.random.default_rng(1)
     truth = np.eye(num_labels, dtype=bool)[rng.integers(0, num_labels, 60)]
     batch, present = pad(rows), count_ngrams(rows, 2, 256)

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 import training.runs.train
 from model.checkpoint import load_checkpoint
 from model.errors import CheckpointDamaged, CheckpointError, CheckpointIncompatible, CheckpointMissing
-from model.network import LstmClassifier
+from model.network import RecurrentClassifier
 from tests.training.conftest import TINY
 from tests.training.test_main import StopAfter, call, metrics_of
 from training.artifacts.run_folder import RunFolder
@@ -84,9 +84,10 @@ def test_a_classifier_begins_with_these_weights_and_this_tokenizer(
     assert request.config.tokenizer.max_tokens == 512
     ready = prepare(request, RunFolder(tmp_path / "m"), resume=False, device="cpu", console=Console(quiet=True))
     stored, network = load_file(folder / "model.safetensors"), ready.trainer.network
-    taken = [name for name, _ in network.named_parameters() if name in stored]
-    assert taken == [name for name, _ in network.named_parameters() if not name.startswith("head")]
-    assert all(torch.equal(network.get_parameter(name), stored[name]) for name in taken)
+    weights = network.weights()
+    taken = [name for name in weights if name in stored]
+    assert taken == [name for name in weights if not name.startswith("head")]
+    assert all(torch.equal(weights[name], stored[name]) for name in taken)
     assert json.loads(ready.tokenizer.to_str()) == json.loads((folder / "tokenizer.json").read_bytes())
 
 
@@ -271,9 +272,9 @@ def test_layers_of_one_direction_may_be_stacked(reviews: Path, tmp_path: Path) -
     assert result.exit_code == 0, result.output
     assert metrics_of(tmp_path / "m")["perplexity"]["backward"] is None
     loaded = load_pretrained(tmp_path / "m")
-    network = LstmClassifier(loaded.config.architecture.sized(loaded.config.vocab_size), 2)
+    network = RecurrentClassifier(loaded.config.architecture.sized(loaded.config.vocab_size), 2)
     loaded.fill(network)
-    assert torch.equal(network.recurrent(1, 0).weight_hh, loaded.weights["layers.1.0.weight_hh"])
+    assert torch.equal(network.encoder.recurrent(1, 0).weight_hh, loaded.weights["layers.1.0.weight_hh"])
 
 
 def test_help_and_settings() -> None:
