@@ -9,10 +9,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -33,7 +29,6 @@ from app.auth.accounts import Accounts
 from app.config.settings import Settings
 from app.core import log
 from app.core.classifier import Classifier
-from app.core.errors import AppError, InvalidRequest, handle_error, problem_response
 from app.core.plan import Plan, Source
 from app.core.shared import Board
 from app.deployment.deployer import Deployer
@@ -44,7 +39,7 @@ from app.explain.openapi import STRUCTS as EXPLANATIONS
 from app.explain.openapi import describe_explanations, explain_paths
 from app.explain.queue import Explanations
 from app.http.authorize import Guard
-from app.http.body import PLAIN_FIELD
+from app.http.problems import EXCEPTION_HANDLERS
 from app.http.proxies import cross_origin, from_proxies
 from app.http.request_log import Observed
 from app.http.routing import NamedMount, NamedRoute, Prefixed, ShortWay
@@ -148,11 +143,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        exception_handlers={
-            AppError: handle_error,
-            HTTPException: handle_error,
-            RequestValidationError: _handle_invalid,
-        },
+        exception_handlers=EXCEPTION_HANDLERS,
     )
     app.state.registry = registry
     app.state.deployer = deployer
@@ -206,15 +197,6 @@ def _layers(
     app = Observed(app, metrics=metrics, registry=registry, tracer=tracer)
     # Outside of all, since browsers want its headers on errors too. It answers by itself what browsers ask beforehand.
     return cross_origin(app, settings.cors_origin) if settings.cors_origin else app
-
-
-async def _handle_invalid(_request: Request, error: Exception) -> Response:
-    """FastAPI's own answer would repeat the input."""
-    if not isinstance(error, RequestValidationError):
-        raise error
-    first = error.errors()[0]
-    where = ".".join(part if PLAIN_FIELD.fullmatch(part) else "?" for part in map(str, first["loc"]))
-    return problem_response(InvalidRequest(f"{first['msg']} - at `{where}`."))
 
 
 def work(settings: Settings, sock: socket.socket, board: Board, parent: int, replaces: bool) -> None:

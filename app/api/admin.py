@@ -22,7 +22,8 @@ from app.core.errors import CheckpointRefused, Conflict, InvalidRequest, PathRef
 from app.core.plan import Plan, Source
 from app.deployment.deployer import Deployer
 from app.deployment.registry import Registry
-from app.http.body import Parser, read_body
+from app.http.body import read_body
+from app.http.json import Parser
 
 MAX_BODY_BYTES = 64 * 1024
 
@@ -130,7 +131,7 @@ def admin_routes(registry: Registry, deployer: Deployer, settings: Settings) -> 
     """The routes."""
     router = APIRouter(prefix="/admin", tags=["admin"])
     admin = Admin(registry, deployer, settings)
-    unknown = UnknownModel("No model has this name; GET /models lists those that there are.")
+    unknown = UnknownModel()
     untold = ServiceError("The other processes of this server cannot be told: No space left on device.", 5)
     invalid = InvalidRequest("Object missing required field `path`.")
     outside = PathRefused("The path is not one that this server may load.")
@@ -196,7 +197,7 @@ def _files(folder: Path) -> list[Path]:
 
 def _known(plan: Plan | None) -> Plan:
     if plan is None:
-        raise UnknownModel("No model has this name; GET /models lists those that there are.")
+        raise UnknownModel
     return plan
 
 

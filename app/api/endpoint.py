@@ -13,10 +13,11 @@ from starlette.types import Receive, Scope, Send
 
 from app.config.settings import Settings
 from app.core.classifier import Probabilities
-from app.core.errors import AppError, ClientGone, TextTooLong, TooManyTexts
+from app.core.errors import AppError, TextTooLong, TooManyTexts
 from app.core.job import STAGES, Job
 from app.deployment.registry import Registry, ServedModel
-from app.http.body import timeout_s
+from app.http.deadline import timeout_s
+from app.http.disconnect import until_client_leaves
 from app.http.request_log import RequestRecord
 from model.text import Encoded
 
@@ -25,9 +26,6 @@ INLINE_SCORES = 2048
 
 SERVER_TIMING = ", ".join(f"{stage};dur=%.2f" for stage in STAGES).encode()
 """Milliseconds of each stage."""
-
-WATCH_AFTER_S = 0.01
-"""Patience with a client before it is watched whether it is still there: most have their answer sooner."""
 
 JSON = ((b"content-type", b"application/json"),)
 
@@ -101,9 +99,7 @@ def begin(model: ServedModel, texts: Sequence[str], timeout_s: float, max_chars:
     """
     distinct: dict[str, int] = {}
     places = [
-        distinct.setdefault(text, len(distinct))
-        if len(text) <= max_chars
-        else TextTooLong(f"The text has {len(text)} characters; the limit is {max_chars}.")
+        distinct.setdefault(text, len(distinct)) if len(text) <= max_chars else TextTooLong.over(max_chars, len(text))
         for text in texts
     ]
     classified = Classified(model, model.batcher.submit(list(distinct), timeout_s), places)
@@ -123,7 +119,7 @@ def classify(model: ServedModel, settings: Settings, scope: Scope, texts: Sequen
         AppError: the request gets no answer; says why.
     """
     if len(texts) > settings.max_texts:
-        raise TooManyTexts(f"The request has {len(texts)} texts; the limit is {settings.max_texts}.")
+        raise TooManyTexts.over(settings.max_texts, len(texts))
     record = RequestRecord.of(scope)
     record.model, record.texts = model.name, len(texts)
     classified = begin(model, texts, timeout_s(scope, settings.deadline_ms), settings.max_chars)
@@ -139,7 +135,7 @@ async def finished(classified: Classified, scope: Scope, receive: Receive) -> Cl
     Raises:
         AppError: there is none; says why.
     """
-    await _finish(classified.job, receive)
+    await until_client_leaves(classified.job.done, receive)
     RequestRecord.of(scope).tokens = classified.job.num_tokens
     return classified
 
@@ -170,25 +166,3 @@ def version_header(model: ServedModel) -> tuple[bytes, bytes]:
 def texts_of(inputs: str | list[str]) -> list[str]:
     """A single text as a list of one."""
     return [inputs] if isinstance(inputs, str) else inputs
-
-
-async def _finish(job: Job, receive: Receive) -> None:
-    """Waits for the answers; a client that leaves meanwhile takes its job with it."""
-    watcher: asyncio.Task[None] | None = None
-
-    async def watch() -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        job.fail(ClientGone("The client left before its answer was ready."))
-
-    def begin_to_watch() -> None:
-        nonlocal watcher
-        watcher = asyncio.get_running_loop().create_task(watch())
-
-    timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, begin_to_watch)
-    try:
-        await job.done
-    finally:
-        timer.cancel()
-        if watcher is not None:
-            watcher.cancel()

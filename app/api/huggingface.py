@@ -13,7 +13,8 @@ from app.api.rendering import prediction
 from app.config.settings import Settings
 from app.core.errors import InvalidRequest
 from app.deployment.registry import Registry, ServedModel
-from app.http.body import Parser, read_body
+from app.http.body import read_body
+from app.http.json import Parser
 from app.http.routing import NamedRoute
 
 PATHS = ("/", "/invocations")

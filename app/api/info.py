@@ -34,8 +34,8 @@ def api_routes(registry: Registry, metrics: Metrics, settings: Settings) -> APIR
         )
 
     unknown = problem_responses(
-        UnknownModel("No model has this name; GET /models lists those that there are."),
-        NotReady("The model is being loaded.", retry_after_s=1),
+        UnknownModel(),
+        NotReady(retry_after_s=1),
     )
 
     @router.get("/models/{name}", tags=["models"], summary="Describe one model", responses=unknown)

@@ -4,13 +4,10 @@ An error is `{"error": "…"}` here, and a request of the wrong form 400 instead
 """
 
 import re
-from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
 from fastapi import APIRouter
-from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
-from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
@@ -19,9 +16,10 @@ from app.api.endpoint import Classified, answer, built, classify, finished
 from app.api.oip_tensors import INPUT, InferRequest, read_request, write_response
 from app.api.openapi import problem_responses
 from app.config.settings import Settings
-from app.core.errors import V2_PREFIX, AppError, InvalidRequest, NotReady, v2_error_response
+from app.core.errors import InvalidRequest, NotReady
 from app.deployment.registry import Registry, ServedModel
 from app.http.body import read_body
+from app.http.problems import V2_PREFIX
 from app.http.routing import NamedRoute
 
 LENGTH_HEADER = "Inference-Header-Content-Length"
@@ -82,25 +80,9 @@ class ModelReady(BaseModel):
     ready: bool
 
 
-class V2Route(APIRoute):
-    """A route whose errors are this protocol's."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's handler inside of what translates errors."""
-        handler = super().get_route_handler()
-
-        async def handle(request: Request) -> Response:
-            try:
-                return await handler(request)
-            except AppError as error:
-                return v2_error_response(error)
-
-        return handle
-
-
 def v2_router(registry: Registry) -> APIRouter:
     """The routes that answer from memory."""
-    router = APIRouter(prefix=V2_PREFIX, route_class=V2Route, tags=["open inference protocol"])
+    router = APIRouter(prefix=V2_PREFIX, tags=["open inference protocol"])
 
     @router.get("", summary="Describe the server", responses=problem_responses())
     async def server() -> ServerMetadata:
@@ -153,12 +135,6 @@ class Infer:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
-        try:
-            await self._infer(scope, receive, send)
-        except AppError as error:
-            await v2_error_response(error)(scope, receive, send)
-
-    async def _infer(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun, request = self._begin(scope, await read_body(scope, receive, self._settings.max_body_bytes))
         classified = await finished(begun, scope, receive)
         model = classified.model

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from app.api.rendering import DECIMALS
 from app.core.classifier import Probabilities
 from app.core.errors import InvalidRequest
-from app.http.body import Parser
+from app.http.json import Parser
 
 INPUT = "text"
 OUTPUTS = ("label", "score", "probabilities")

@@ -17,20 +17,18 @@ from starlette.exceptions import HTTPException
 from app.api.schemas import FailedPrediction, Prediction, PredictRequest, PredictResponse
 from app.config.settings import Settings
 from app.core.errors import (
-    PROBLEM_MEDIA_TYPE,
     BodyTooLarge,
     DeadlineExceeded,
     InvalidJson,
     InvalidRequest,
     NotReady,
     Overloaded,
-    Problem,
     TooManyTexts,
     UnknownModel,
     UnsupportedEncoding,
-    problem_response,
 )
-from app.http.body import TIMEOUT_HEADER
+from app.http.deadline import TIMEOUT_HEADER
+from app.http.problems import PROBLEM_MEDIA_TYPE, Problem, problem_response
 
 DESCRIPTION = """Small, fast text classification.
 
@@ -185,13 +183,13 @@ def _predict(settings: Settings) -> dict[str, Any]:
 def _predict_problems(settings: Settings) -> dict[int | str, dict[str, Any]]:
     return problem_responses(
         InvalidJson("JSON is malformed: invalid character (byte 12)."),
-        UnknownModel("No model has this name; GET /models lists those that there are."),
-        BodyTooLarge(f"The body is larger than {settings.max_body_bytes} bytes."),
-        TooManyTexts(f"The request has {settings.max_texts + 1} texts; the limit is {settings.max_texts}."),
-        UnsupportedEncoding("Send the body as it is, without Content-Encoding."),
+        UnknownModel(),
+        BodyTooLarge.over(settings.max_body_bytes),
+        TooManyTexts.over(settings.max_texts, settings.max_texts + 1),
+        UnsupportedEncoding(),
         InvalidRequest("Expected `str`, got `int` - at `$.inputs[3]`."),
         RuntimeError(),
-        Overloaded("The queue has no room for this request; try again later.", retry_after_s=2),
-        NotReady("The model is being loaded.", retry_after_s=1),
-        DeadlineExceeded(f"The answer was not ready within {settings.deadline_ms} ms."),
+        Overloaded(retry_after_s=2),
+        NotReady(retry_after_s=1),
+        DeadlineExceeded.after(settings.deadline_ms / 1000),
     )

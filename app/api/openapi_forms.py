@@ -23,9 +23,8 @@ from app.core.errors import (
     TextTooLong,
     UnknownModel,
     UnsupportedEncoding,
-    V2Error,
-    v2_error_response,
 )
+from app.http.problems import V2Error, v2_error_response
 
 STRUCTS = (
     HubRequest,
@@ -102,13 +101,13 @@ def _ref(name: str) -> dict[str, Any]:
 def _problems(*errors: Exception, settings: Settings) -> dict[str, Any]:
     whole = (
         InvalidJson("JSON is malformed: invalid character (byte 12)."),
-        BodyTooLarge(f"The body is larger than {settings.max_body_bytes} bytes."),
-        TextTooLong(f"The text has {settings.max_chars + 1} characters; the limit is {settings.max_chars}."),
-        UnsupportedEncoding("Send the body as it is, without Content-Encoding."),
-        ComputeError("This text could not be computed. The server's log has the cause."),
-        Overloaded("The queue has no room for this request; try again later.", retry_after_s=2),
-        NotReady("The model is being loaded.", retry_after_s=1),
-        DeadlineExceeded(f"The answer was not ready within {settings.deadline_ms} ms."),
+        BodyTooLarge.over(settings.max_body_bytes),
+        TextTooLong.over(settings.max_chars, settings.max_chars + 1),
+        UnsupportedEncoding(),
+        ComputeError(),
+        Overloaded(retry_after_s=2),
+        NotReady(retry_after_s=1),
+        DeadlineExceeded.after(settings.deadline_ms / 1000),
     )
     return {str(status): response for status, response in problem_responses(*whole, *errors).items()}
 
@@ -157,7 +156,7 @@ def _vllm(path: str, settings: Settings) -> dict[str, Any]:
         }
         | _problems(
             InvalidRequest("Expected `str | array`, got `int` - at `$.input`."),
-            UnknownModel("No model has this name; GET /models lists those that there are."),
+            UnknownModel(),
             settings=settings,
         ),
     }
@@ -170,10 +169,10 @@ def _stream() -> dict[str, Any]:
         ("top_k", "Only so many of the best labels, unless a line says else.", count),
     ]
     problems = problem_responses(
-        UnknownModel("No model has this name; GET /models lists those that there are."),
-        UnsupportedEncoding("Send the body as it is, without Content-Encoding."),
+        UnknownModel(),
+        UnsupportedEncoding(),
         InvalidRequest("`top_k` in the query must be a whole number from 1 up."),
-        NotReady("The model is being loaded.", retry_after_s=1),
+        NotReady(retry_after_s=1),
     )
     lines = {
         "description": "A `LinePrediction` or a `LineFailure` a line, in order, all by one version of the model.",
@@ -233,12 +232,12 @@ def _v2_errors(settings: Settings) -> dict[str, Any]:
     responses: dict[str, Any] = {"default": problem_responses()["default"]}
     for error in (
         InvalidRequest("The only input is `text`, of datatype BYTES."),
-        UnknownModel("No model has this name; GET /models lists those that there are."),
-        BodyTooLarge(f"The body is larger than {settings.max_body_bytes} bytes."),
-        UnsupportedEncoding("Send the body as it is, without Content-Encoding."),
-        ComputeError("This text could not be computed. The server's log has the cause."),
-        Overloaded("The queue has no room for this request; try again later.", retry_after_s=2),
-        DeadlineExceeded(f"The answer was not ready within {settings.deadline_ms} ms."),
+        UnknownModel(),
+        BodyTooLarge.over(settings.max_body_bytes),
+        UnsupportedEncoding(),
+        ComputeError(),
+        Overloaded(retry_after_s=2),
+        DeadlineExceeded.after(settings.deadline_ms / 1000),
     ):
         made = v2_error_response(error)
         responses[str(made.status_code)] = {

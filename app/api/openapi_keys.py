@@ -4,8 +4,9 @@ import json
 from typing import Any
 
 from app.api.openapi import REF
-from app.core.errors import PROBLEM_MEDIA_TYPE, Forbidden, RateLimited, Unauthorized, response_in_form, row_of
+from app.core.errors import Forbidden, RateLimited, Unauthorized, row_of
 from app.http.authorize import role_for
+from app.http.problems import PROBLEM_MEDIA_TYPE, error_response
 
 SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "`Authorization: Bearer …`"},
@@ -32,11 +33,11 @@ def require_keys(document: dict[str, Any], *, public_metrics: bool) -> None:
 def _refusals(path: str, role: str) -> dict[str, Any]:
     responses: dict[str, Any] = {}
     for error in (
-        Unauthorized("This server does not know the key."),
+        Unauthorized(),
         Forbidden(f"This needs a key of the role {role}."),
-        RateLimited("The key is over its rate; try again later.", retry_after_s=2),
+        RateLimited(retry_after_s=2),
     ):
-        made = response_in_form(path, error)
+        made = error_response(path, error)
         schema = "Problem" if made.media_type == PROBLEM_MEDIA_TYPE else "V2Error"
         content = {"schema": {"$ref": REF.format(name=schema)}, "example": json.loads(bytes(made.body))}
         responses[str(made.status_code)] = {

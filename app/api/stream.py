@@ -15,7 +15,7 @@ from typing import Annotated
 from urllib.parse import parse_qsl
 
 import msgspec
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from app.api.endpoint import Classified, Outcome, begin, version_header
 from app.api.ndjson import LineCutter
@@ -24,7 +24,10 @@ from app.api.schemas import LabelScore, TextError
 from app.config.settings import Settings
 from app.core.errors import AppError, BodyTooLarge, ClientGone, InvalidRequest
 from app.deployment.registry import Registry, ServedModel
-from app.http.body import Parser, refuse_compressed, timeout_s
+from app.http.body import refuse_compressed
+from app.http.deadline import timeout_s
+from app.http.disconnect import next_part
+from app.http.json import Parser
 from app.http.request_log import RequestRecord
 from app.http.routing import NamedRoute
 
@@ -158,7 +161,7 @@ class _Flow:
         more = True
         while more:
             async with asyncio.timeout(STALL_S):
-                message = await _next(receive)
+                message = await next_part(receive)
             more = message.get("more_body", False)
             for lines in _groups(cutter, message.get("body", b""), last=not more):
                 asked = [(n, _line(line)) for n, line in enumerate(lines, number + 1) if line is None or line.strip()]
@@ -167,7 +170,7 @@ class _Flow:
                     await self.under_way.put(Group(asked, await self._submit(asked)))
         await self.under_way.put(None)
         while True:  # until the client leaves
-            await _next(receive)
+            await next_part(receive)
 
     async def _submit(self, lines: list[tuple[int, StreamLine | AppError]]) -> Classified | AppError:
         texts = [line.inputs for _, line in lines if isinstance(line, StreamLine)]
@@ -218,14 +221,7 @@ class _Flow:
         while not self.under_way.empty():
             group = self.under_way.get_nowait()
             if group is not None and isinstance(group.classified, Classified):
-                group.classified.job.fail(ClientGone("The client left before its answer was ready."))
-
-
-async def _next(receive: Receive) -> Message:
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise ClientGone("The client left before its request was complete.")
-    return message
+                group.classified.job.fail(ClientGone())
 
 
 def _groups(cutter: LineCutter, piece: bytes, *, last: bool) -> Iterator[list[bytes | None]]:

@@ -13,7 +13,8 @@ from app.config.settings import Settings
 from app.core.classifier import Probabilities
 from app.core.errors import InvalidRequest
 from app.deployment.registry import Registry
-from app.http.body import Parser, read_body
+from app.http.body import read_body
+from app.http.json import Parser
 from app.http.routing import NamedRoute
 from model.text import Encoded
 

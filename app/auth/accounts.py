@@ -53,7 +53,7 @@ class Account:
         """
         wait_s = self.wait_s()
         if wait_s > 0:
-            raise RateLimited("The key is over its rate; try again later.", math.ceil(wait_s))
+            raise RateLimited(math.ceil(wait_s))
         self._spend(1)
 
     def classified(self, texts: int) -> None:

@@ -283,7 +283,7 @@ class Batcher:
     def _failure(self, stage: str, error: Exception) -> ComputeError:
         # Text reaches the tokeniser, whose message might quote it; the device sees only numbers.
         logger.error("a text failed alone", extra={"stage": stage, "cause": type(error).__name__}, exc_info=error)
-        return ComputeError("This text could not be computed. The server's log has the cause.")
+        return ComputeError()
 
     def _died(self, error: BaseException) -> None:
         logger.critical("the device thread died", exc_info=error)

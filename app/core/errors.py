@@ -1,4 +1,4 @@
-"""What can go wrong while serving, and the only table from error to HTTP status and stable code.
+"""The errors of the server, and the only table from an error to its HTTP status and stable code.
 
 AppError
 ├── SettingsError            the server cannot start with these settings (never reaches a client)
@@ -15,28 +15,31 @@ AppError
 ├── RateLimited              the key is over its rate; the same request works later
 └── ClientGone               nobody is left to read the answer
 
-Every answer that is not a success is one schema, RFC 9457's problem with two members that Hugging Face clients show.
-A detail is written here or by the raiser and never repeats what the client sent.
+A detail is written here or by the raiser and never repeats what the client sent. A sentence that several places raise
+or show stands here once. `app.http.problems` writes the responses.
 """
 
-import http
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-import msgspec
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
+from typing import Self
 
 from model.errors import InputError, ModelError
 
-PROBLEM_MEDIA_TYPE = "application/problem+json"
 CLIENT_CLOSED_REQUEST = 499
 """Status of a request whose client left; only logs and metrics see it. Source: nginx's convention."""
 
 
 class AppError(Exception):
-    """Root of every error that `app` raises on purpose; `str(error)` is a sentence fit for the client."""
+    """Root of every error that `app` raises on purpose; `str(error)` is a sentence fit for the client.
+
+    Attributes:
+        default: the sentence where the raiser gives none.
+    """
+
+    default = ""
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail or self.default)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -63,17 +66,34 @@ class InvalidRequest(RequestError):
 class UnsupportedEncoding(RequestError):
     """The body is compressed."""
 
+    default = "Send the body as it is, without Content-Encoding."
+
 
 class BodyTooLarge(RequestError):
     """The body has more bytes than the server takes."""
+
+    @classmethod
+    def over(cls, max_bytes: int) -> Self:
+        """The error of a body over the limit."""
+        return cls(f"The body is larger than {max_bytes} bytes.")
 
 
 class TooManyTexts(RequestError):
     """The request has more texts than the server takes at once."""
 
+    @classmethod
+    def over(cls, limit: int, num_texts: int) -> Self:
+        """The error of a request over the limit."""
+        return cls(f"The request has {num_texts} texts; the limit is {limit}.")
+
 
 class TextTooLong(RequestError):
     """One text has more characters than the server takes."""
+
+    @classmethod
+    def over(cls, limit: int, num_chars: int) -> Self:
+        """The error of a text over the limit."""
+        return cls(f"The text has {num_chars} characters; the limit is {limit}.")
 
 
 class HeadersTooLarge(RequestError):
@@ -82,6 +102,8 @@ class HeadersTooLarge(RequestError):
 
 class Unauthorized(RequestError):
     """The request has no key, or one that the server does not know."""
+
+    default = "This server does not know the key."
 
     @property
     def headers(self) -> dict[str, str]:
@@ -103,7 +125,9 @@ class RequestTooSlow(RequestError):
 
 
 class UnknownModel(RequestError):
-    """No model has the name that was asked for."""
+    """No model has the requested name."""
+
+    default = "No model has this name; GET /models lists those that there are."
 
 
 class CheckpointRefused(RequestError):
@@ -125,7 +149,7 @@ class ServiceError(AppError):
         retry_after_s: when it is worth asking again, or None if that is unknown.
     """
 
-    def __init__(self, detail: str, retry_after_s: int | None = None) -> None:
+    def __init__(self, detail: str = "", retry_after_s: int | None = None) -> None:
         super().__init__(detail)
         self.retry_after_s = retry_after_s
 
@@ -138,17 +162,28 @@ class ServiceError(AppError):
 class Overloaded(ServiceError):
     """There is no room in the queue for the whole request."""
 
+    default = "The queue has no room for this request; try again later."
+
 
 class NotReady(ServiceError):
     """The model is loading, restarting or broken, or the server is leaving."""
+
+    default = "The model is being loaded."
 
 
 class DeadlineExceeded(ServiceError):
     """The answer would have come too late."""
 
+    @classmethod
+    def after(cls, deadline_s: float) -> Self:
+        """The error of a request whose deadline passed."""
+        return cls(f"The answer was not ready within {deadline_s * 1000:.0f} ms.")
+
 
 class ComputeError(ServiceError):
     """One text could not be computed; its neighbours could."""
+
+    default = "This text could not be computed. The server's log has the cause."
 
 
 class RateLimited(AppError):
@@ -158,8 +193,10 @@ class RateLimited(AppError):
         retry_after_s: when it may ask again, if nobody else asks with it.
     """
 
-    def __init__(self, detail: str, retry_after_s: int) -> None:
-        super().__init__(detail)
+    default = "The key is over its rate; try again later."
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__()
         self.retry_after_s = retry_after_s
 
     @property
@@ -170,6 +207,8 @@ class RateLimited(AppError):
 
 class ClientGone(AppError):
     """The client closed the connection before its answer was there."""
+
+    default = "The client left before its answer was ready."
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,31 +253,6 @@ TABLE: Mapping[type[Exception], Row] = {
 
 INTERNAL_DETAIL = "Something went wrong on the server. The request id finds the cause in its log."
 
-_HTTP_DETAILS = {
-    404: "There is nothing at this path. /docs lists what there is.",
-    405: "This path does not take this method. The Allow header lists those that it takes.",
-}
-
-
-V2_PREFIX = "/v2"
-
-
-class V2Error(msgspec.Struct, frozen=True):
-    """Body of every error of the Open Inference Protocol."""
-
-    error: str
-
-
-class Problem(msgspec.Struct, frozen=True):
-    """Body of every answer that is not a success (RFC 9457)."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    error: str
-    error_type: str
-
 
 def row_of(error: Exception) -> Row:
     """The row of the nearest ancestor of the error's class."""
@@ -250,36 +264,3 @@ def describe(error: Exception) -> tuple[Row, str]:
     row = row_of(error)
     foreseen = row.code != "internal_error" and str(error)
     return row, str(error) if foreseen else INTERNAL_DETAIL
-
-
-def problem_response(error: Exception) -> Response:
-    """The answer to a request that failed with `error`."""
-    headers = error.headers if isinstance(error, AppError) else {}
-    if isinstance(error, HTTPException):
-        phrase = http.HTTPStatus(error.status_code).phrase
-        row = Row(error.status_code, phrase.lower().replace(" ", "_").replace("-", "_"), phrase)
-        detail = _HTTP_DETAILS.get(error.status_code, phrase + ".")
-        headers.update(error.headers or {})
-    else:
-        row, detail = describe(error)
-    problem = Problem(f"urn:sluice:problem:{row.code}", row.title, row.status, detail, detail, row.code)
-    return Response(msgspec.json.encode(problem), row.status, headers, PROBLEM_MEDIA_TYPE)
-
-
-def v2_error_response(error: Exception) -> Response:
-    """The same as the Open Inference Protocol has it, where a request of the wrong form is 400."""
-    row, detail = describe(error)
-    status = 400 if isinstance(error, InvalidRequest) else row.status
-    headers = error.headers if isinstance(error, AppError) else {}
-    return Response(msgspec.json.encode(V2Error(detail)), status, headers, "application/json")
-
-
-def response_in_form(path: str, error: Exception) -> Response:
-    """The answer as the protocol has it to which the path belongs."""
-    of_v2 = path == V2_PREFIX or path.startswith(V2_PREFIX + "/")
-    return v2_error_response(error) if of_v2 else problem_response(error)
-
-
-async def handle_error(_request: Request, error: Exception) -> Response:
-    """`problem_response` as Starlette wants an exception handler to be."""
-    return problem_response(error)

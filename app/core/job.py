@@ -83,7 +83,7 @@ class Job:
             self.done.set_exception(error)
 
     def _expire(self, timeout_s: float) -> None:
-        self.fail(DeadlineExceeded(f"The answer was not ready within {timeout_s * 1000:.0f} ms."))
+        self.fail(DeadlineExceeded.after(timeout_s))
 
     def stages_s(self) -> list[float]:
         """Seconds that a finished job spent in each of `STAGES`; they add up to the whole."""

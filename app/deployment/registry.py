@@ -154,8 +154,8 @@ class Registry:
         if deployment := self._deployments.get(name):
             return deployment
         if name in self.names:
-            raise NotReady("The model is being loaded.", retry_after_s=1)
-        raise UnknownModel("No model has this name; GET /models lists those that there are.")
+            raise NotReady(retry_after_s=1)
+        raise UnknownModel
 
     @property
     def deployments(self) -> dict[str, Deployment]:

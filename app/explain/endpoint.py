@@ -11,10 +11,13 @@ from starlette.types import Receive, Scope, Send
 
 from app.api.endpoint import JSON, texts_of, version_header
 from app.config.settings import Settings
-from app.core.errors import ClientGone, DeadlineExceeded, InvalidRequest, TooManyTexts
+from app.core.errors import DeadlineExceeded, InvalidRequest, TooManyTexts
 from app.deployment.registry import Registry
-from app.explain.queue import Explained, Explanations, Wanted
-from app.http.body import Parser, read_body, timeout_s
+from app.explain.queue import Explanations, Wanted
+from app.http.body import read_body
+from app.http.deadline import timeout_s
+from app.http.disconnect import until_client_leaves
+from app.http.json import Parser
 from app.http.request_log import RequestRecord
 from app.http.routing import NamedRoute
 
@@ -91,7 +94,7 @@ class Explain:
         call = _parse(await read_body(scope, receive, settings.max_body_bytes))
         texts, most = texts_of(call.inputs), settings.explain_max_texts
         if len(texts) > most:
-            raise TooManyTexts(f"The request has {len(texts)} texts; the limit is {most}.")
+            raise TooManyTexts.over(most, len(texts))
         model = self._registry.get(call.model)
         if call.label is not None and call.label not in model.classifier.labels:
             raise InvalidRequest("The model has no such label; GET /models lists those that it has - at `$.label`.")
@@ -106,7 +109,10 @@ class Explain:
                 call.label, call.occlusion, call.sentences, call.gates or bool(call.units), call.units or []
             )
             explaining = asyncio.ensure_future(self._explanations.explain(model, texts, wanted, permit))
-            explained = await _waited(explaining, receive, patience_s)
+            async with asyncio.timeout(patience_s):
+                explained = await until_client_leaves(explaining, receive)
+        except TimeoutError:
+            raise DeadlineExceeded.after(patience_s) from None
         finally:
             permit.release()
         record.tokens = sum(text.tokens for text in explained)
@@ -114,26 +120,3 @@ class Explain:
         headers = [(b"content-length", str(len(body)).encode()), *JSON, version_header(model)]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
-
-
-async def _waited(
-    explaining: "asyncio.Future[list[Explained]]", receive: Receive, patience_s: float
-) -> list[Explained]:
-    """What it comes to, unless time is up or the client leaves: then it is cancelled."""
-
-    async def left() -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-
-    leaving = asyncio.ensure_future(left())
-    try:
-        await asyncio.wait((explaining, leaving), timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
-        if explaining.done():
-            return explaining.result()
-        if leaving.done():
-            raise ClientGone("The client left before its answer was ready.")
-        raise DeadlineExceeded(f"The answer was not ready within {patience_s * 1000:.0f} ms.")
-    finally:
-        explaining.cancel()
-        leaving.cancel()
-        await asyncio.gather(explaining, leaving, return_exceptions=True)

@@ -167,13 +167,13 @@ def _problems(settings: Settings) -> dict[int | str, dict[str, Any]]:
     most = settings.explain_max_texts
     return problem_responses(
         InvalidJson("JSON is malformed: invalid character (byte 12)."),
-        UnknownModel("No model has this name; GET /models lists those that there are."),
-        BodyTooLarge(f"The body is larger than {settings.max_body_bytes} bytes."),
-        TooManyTexts(f"The request has {most + 1} texts; the limit is {most}."),
-        UnsupportedEncoding("Send the body as it is, without Content-Encoding."),
+        UnknownModel(),
+        BodyTooLarge.over(settings.max_body_bytes),
+        TooManyTexts.over(most, most + 1),
+        UnsupportedEncoding(),
         InvalidRequest("The model has no such label; GET /models lists those that it has - at `$.label`."),
         RuntimeError(),
-        Overloaded("The queue has no room for this request; try again later.", retry_after_s=2),
+        Overloaded(retry_after_s=2),
         NotReady("The process that explains died and is being replaced.", retry_after_s=2),
-        DeadlineExceeded(f"The answer was not ready within {settings.explain_deadline_ms} ms."),
+        DeadlineExceeded.after(settings.explain_deadline_ms / 1000),
     )

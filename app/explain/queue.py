@@ -131,7 +131,7 @@ class Explanations:
     async def _one(self, model: ServedModel, path: str, text: str, wanted: Wanted, deaths: int) -> Explained:
         most = self._settings.max_chars
         if len(text) > most:
-            error = TextTooLong(f"The text has {len(text)} characters; the limit is {most}.")
+            error = TextTooLong.over(most, len(text))
             self._metrics.failed.of(model.name, row_of(error).code).inc()
             return Explained(msgspec.Raw(_encode(failed(error))))
         await self._turn.acquire()

@@ -71,7 +71,7 @@ class Guard:
             raise Unauthorized("Send a key as `Authorization: Bearer …` or `X-API-Key: …`.")
         account = self._accounts.find(secret)
         if account is None:
-            raise Unauthorized("This server does not know the key.")
+            raise Unauthorized
         RequestRecord.of(scope).account = account
         if role not in account.key.roles:
             raise Forbidden(f"This needs a key of the role {role}.")

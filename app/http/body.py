@@ -1,158 +1,42 @@
-"""From the bytes of a request to a checked value, or to an error that says where and never what."""
+"""Reads whole request bodies within a limit of bytes."""
 
-import re
-from collections.abc import Sequence
-from typing import Generic, TypeVar
-
-import msgspec
 from starlette.types import Receive, Scope
 
-from app.core.errors import BodyTooLarge, ClientGone, InvalidJson, InvalidRequest, UnsupportedEncoding
-
-TIMEOUT_HEADER = "X-Request-Timeout-Ms"
-
-T = TypeVar("T")
-
-_ESCAPE = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a whole pair: left as it is
-    rb"|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})"  # half of one
-    rb"|.)",  # any other escape, so that the text after an escaped backslash is not taken for one
-    re.DOTALL,
-)
-_FIELD = re.compile(r"(?<=unknown field `).*(?=`)", re.DOTALL)
-_VALUE = re.compile(r"Invalid enum value .*(?= - at `)", re.DOTALL)
-_WHOLE_FLOAT = re.compile(r"Expected `int[^`]*`, got `float`")
-_WHERE = re.compile(r" - at `\$[A-Za-z0-9_.\[\]]{0,64}`\Z")
-PLAIN_FIELD = re.compile(r"[A-Za-z0-9_]{1,32}")
-"""What a field's name looks like. Other names are the client's text and are never repeated."""
-
-
-class Parser(Generic[T]):
-    r"""From a body to a checked value of one kind, whatever the Content-Type was.
-
-    A lone surrogate, which JSON can write and Unicode cannot, becomes U+FFFD: one broken text in a list must not cost
-    the others their answers.
-
-    Args:
-        kind: a `msgspec` struct.
-
-    >>> Text = msgspec.defstruct("Text", [("inputs", list[str])])
-    >>> Parser(Text).parse(rb'{"inputs": ["\ud800!", "\ud83d\ude00"]}').inputs == ["\ufffd!", "\U0001f600"]
-    True
-    """
-
-    def __init__(self, kind: type[T]) -> None:
-        self._decode = msgspec.json.Decoder(kind).decode
-        self._decode_lax = msgspec.json.Decoder(kind, strict=False).decode
-        self._fields = [field.encode_name for field in msgspec.structs.fields(kind)]  # type: ignore[arg-type]
-
-    def parse(self, body: bytes) -> T:
-        """The value in `body`.
-
-        Raises:
-            InvalidJson: it is not JSON; says at which byte.
-            InvalidRequest: it is JSON of another shape; says at which field.
-        """
-        try:
-            return self._read(body)
-        except msgspec.ValidationError as error:
-            raise InvalidRequest(_sentence(str(error), self._fields)) from None
-        except UnicodeDecodeError:
-            raise InvalidJson(_where_utf8_breaks(body)) from None
-        except msgspec.DecodeError as error:
-            repaired = _ESCAPE.sub(_replace_lone, body)
-            if repaired != body:
-                return self.parse(repaired)
-            raise InvalidJson(_syntax(str(error), body)) from None
-
-    def _read(self, body: bytes) -> T:
-        try:
-            return self._decode(body)
-        except msgspec.ValidationError as error:
-            if not _WHOLE_FLOAT.match(str(error)):
-                raise
-        # 2.0 is an integer in JSON Schema. The lax decoder would take "2" as well, but there it is a float.
-        return self._decode_lax(body)
+from app.core.errors import BodyTooLarge, UnsupportedEncoding
+from app.http.disconnect import next_part
 
 
 async def read_body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
-    """The whole body.
+    """Returns the whole body.
 
     Raises:
-        BodyTooLarge: it is longer than `max_bytes`, by its header or by what came.
-        UnsupportedEncoding: it is compressed.
+        BodyTooLarge: Content-Length, or what arrived, is more than `max_bytes`.
+        UnsupportedEncoding: the body is compressed.
         ClientGone: the client left before the end.
     """
-    too_large = f"The body is larger than {max_bytes} bytes."
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit() and int(value) > max_bytes:
-            raise BodyTooLarge(too_large)
+            raise BodyTooLarge.over(max_bytes)
     refuse_compressed(scope)
     chunks = []
     num_bytes = 0
     while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGone("The client left before its request was complete.")
+        message = await next_part(receive)
         chunk = message.get("body", b"")
         num_bytes += len(chunk)
         if num_bytes > max_bytes:
-            raise BodyTooLarge(too_large)
+            raise BodyTooLarge.over(max_bytes)
         chunks.append(chunk)
         if not message.get("more_body", False):
             return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 def refuse_compressed(scope: Scope) -> None:
-    """Compressed bodies are not read: a small one can become a huge one.
+    """Refuses compressed bodies: a few bytes could decompress to gigabytes.
 
     Raises:
-        UnsupportedEncoding: the body is one.
+        UnsupportedEncoding: the header Content-Encoding names a compression.
     """
     for name, value in scope["headers"]:
         if name == b"content-encoding" and value.strip().lower() != b"identity":
-            raise UnsupportedEncoding("Send the body as it is, without Content-Encoding.")
-
-
-def timeout_s(scope: Scope, deadline_ms: int) -> float:
-    """Seconds that the request may take: the client's wish, at most the server's deadline.
-
-    Raises:
-        InvalidRequest: the header is not a whole number of milliseconds from 1 up.
-    """
-    for name, value in scope["headers"]:
-        if name == b"x-request-timeout-ms":
-            if not re.fullmatch(rb"0*[1-9][0-9]{0,8}", value):
-                raise InvalidRequest(f"The header {TIMEOUT_HEADER} must be a whole number of milliseconds, at least 1.")
-            return min(int(value), deadline_ms) / 1000
-    return deadline_ms / 1000
-
-
-def _replace_lone(escape: re.Match[bytes]) -> bytes:
-    # As long as what it replaces, so that the byte offsets in error messages stay true.
-    return rb"\ufffd" if escape["lone"] else escape[0]
-
-
-def _sentence(message: str, fields: Sequence[str]) -> str:
-    """Msgspec's message, except that names and values are the client's text: a name is shown if it looks like one."""
-    field = _FIELD.search(message)
-    if field and not PLAIN_FIELD.fullmatch(field[0]):
-        if where := _WHERE.search(message):
-            return f"There is an unknown field{where[0]}."
-        known = [f"`{name}`" for name in fields]
-        return f"The request has an unknown field; it may have {', '.join(known[:-1])} and {known[-1]}."
-    return _VALUE.sub("Not one of the values that it may have", message) + "."
-
-
-def _syntax(message: str, body: bytes) -> str:
-    if message == "Input data was truncated":
-        return f"The JSON ends too early (byte {len(body)})." if body.strip() else "The body is empty."
-    return f"{message}."
-
-
-def _where_utf8_breaks(body: bytes) -> str:
-    try:
-        body.decode()
-    except UnicodeDecodeError as error:
-        return f"The body is not valid UTF-8 (byte {error.start})."
-    return "The body is not valid UTF-8."
+            raise UnsupportedEncoding

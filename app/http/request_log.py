@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.auth.accounts import Account
-from app.core.errors import AppError, HeadersTooLarge, NotReady, response_in_form
+from app.core.errors import AppError, HeadersTooLarge, NotReady
 from app.core.job import Job
 from app.deployment.registry import Registry
+from app.http.problems import error_response
 from app.http.routing import route_path, template
 from app.telemetry.metrics import Metrics
 from app.telemetry.tracing import Parent
@@ -124,7 +125,7 @@ class Observed:
             self._note(scope, record, request_id, status, started, time.monotonic())
 
     async def _fail(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
-        await response_in_form(route_path(scope), error)(scope, receive, send)
+        await error_response(route_path(scope), error)(scope, receive, send)
 
     def _request_id(self, scope: Scope) -> bytes:
         """The client's `X-Request-Id` if it is short and harmless, else a new one."""

@@ -23,8 +23,8 @@ from app.core.errors import (
     Overloaded,
     RequestTooSlow,
     SettingsError,
-    problem_response,
 )
+from app.http.problems import problem_response
 from app.http.request_log import cut_short
 from app.telemetry.metrics import Metrics
 

@@ -30,7 +30,8 @@ from app.api.predict import parse_predict
 from app.api.stream import StreamLine, query_of
 from app.api.vllm import ClassifyRequest
 from app.core.errors import AppError
-from app.http.body import Parser, timeout_s
+from app.http.deadline import timeout_s
+from app.http.json import Parser
 
 MEGABYTE = 2**20
 TIMEOUT_S = 5

@@ -1,126 +1,53 @@
-import json
-from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from app.api.predict import parse_predict
-from app.core.errors import AppError, InvalidJson, InvalidRequest, UnsupportedEncoding
-from app.http.body import read_body, timeout_s
+from app.core.errors import BodyTooLarge, ClientGone, UnsupportedEncoding
+from app.http.body import read_body
 
+pytestmark = pytest.mark.anyio
 
-@pytest.mark.parametrize(
-    ("body", "detail"),
-    [
-        (b"", "The body is empty."),
-        (b" \n", "The body is empty."),
-        (b'{"inputs": "a', "The JSON ends too early (byte 13)."),
-        (b'{"inputs": [NaN]}', "JSON is malformed: invalid character (byte 12)."),
-        (b'{"inputs": "a"} x', "JSON is malformed: trailing characters (byte 17)."),
-        (b'{"inputs": "a\xff"}', "The body is not valid UTF-8 (byte 13)."),
-        (b'{"inputs": "\xed\xa0\x80"}', "The body is not valid UTF-8 (byte 12)."),
-        (b'{"inputs": "\\ud800", "top_k": NaN}', "JSON is malformed: invalid character (byte 30)."),
-        (b'{"top_k": 2.0, "inputs": "\xff"}', "The body is not valid UTF-8 (byte 26)."),
-        (b'{"top_k": 2.0, "inputs": "a"', "The JSON ends too early (byte 28)."),
-    ],
-)
-def test_what_is_not_json_is_located(body: bytes, detail: str) -> None:
-    with pytest.raises(InvalidJson) as error:
-        parse_predict(body)
-    assert str(error.value) == detail
+CHUNKS = [b"abc", b"", b"de"]
 
 
-@pytest.mark.parametrize(
-    ("body", "detail"),
-    [
-        ("[]", "Expected `object`, got `array`."),
-        ("{}", "Object missing required field `inputs`."),
-        ('{"inputs": 3}', "Expected `str | array`, got `int` - at `$.inputs`."),
-        ('{"inputs": null}', "Expected `str | array`, got `null` - at `$.inputs`."),
-        ('{"inputs": ["a", "b", 3]}', "Expected `str`, got `int` - at `$.inputs[2]`."),
-        ('{"inputs": [["a", "b"]]}', "Expected `str`, got `array` - at `$.inputs[0]`."),
-        ('{"inputs": "a", "top_k": 0}', "Expected `int` >= 1 - at `$.top_k`."),
-        ('{"inputs": "a", "top_k": 1.5}', "Expected `int | null`, got `float` - at `$.top_k`."),
-        ('{"top_k": 2.0, "inputs": 3}', "Expected `str | array`, got `int` - at `$.inputs`."),
-        ('{"inputs": "a", "top_k": "2"}', "Expected `int | null`, got `str` - at `$.top_k`."),
-        ('{"inputs": "a", "top_k": true}', "Expected `int | null`, got `bool` - at `$.top_k`."),
-        ('{"inputs": "a", "parameters": {}}', "Object contains unknown field `parameters`."),
-        (
-            '{"inputs": "a", "my private text": 1}',
-            "The request has an unknown field; it may have `inputs`, `model` and `top_k`.",
-        ),
-        (
-            '{"inputs": "a", "x`\\n`y": 1}',
-            "The request has an unknown field; it may have `inputs`, `model` and `top_k`.",
-        ),
-    ],
-)
-def test_wrong_shape_names_field_and_position(body: str, detail: str) -> None:
-    with pytest.raises(InvalidRequest) as error:
-        parse_predict(body.encode())
-    assert str(error.value) == detail
+def scope_of(*headers: tuple[bytes, bytes]) -> dict[str, Any]:
+    return {"headers": list(headers)}
+
+
+class Client:
+    """Sends chunks, then leaves."""
+
+    def __init__(self, chunks: list[bytes], *, complete: bool = True) -> None:
+        last = len(chunks) - 1 if complete else len(chunks)
+        self.unread = [{"type": "http.request", "body": c, "more_body": i < last} for i, c in enumerate(chunks)]
+
+    async def receive(self) -> dict[str, Any]:
+        return self.unread.pop(0) if self.unread else {"type": "http.disconnect"}
+
+
+async def test_chunks_are_joined_up_to_the_limit() -> None:
+    assert await read_body(scope_of(), Client(CHUNKS).receive, 5) == b"abcde"
+    assert await read_body(scope_of((b"content-encoding", b"identity")), Client([b"one"]).receive, 5) == b"one"
+
+
+async def test_body_over_the_limit_is_refused_before_the_rest_is_read() -> None:
+    client = Client([b"abc", b"def", b"ghi"])
+    with pytest.raises(BodyTooLarge, match="larger than 5 bytes"):
+        await read_body(scope_of(), client.receive, 5)
+    assert len(client.unread) == 1
 
 
 @pytest.mark.parametrize(
-    ("written", "read"),
-    [
-        (rb"\ud800", "\ufffd"),
-        (rb"\uDFFF!", "\ufffd!"),
-        (rb"\ud83d\ude00", "\U0001f600"),
-        (rb"\ud83d\ud83d\ude00", "\ufffd\U0001f600"),
-        (rb"\ude00\ud83d", "\ufffd\ufffd"),
-        (rb"\\ud800 \ud800", "\\ud800 \ufffd"),
-        (rb"\\\ud800\\", "\\\ufffd\\"),
-        (rb"\ud800\n\u0041", "\ufffd\nA"),
-    ],
+    ("header", "error"),
+    [((b"content-length", b"6"), BodyTooLarge), ((b"content-encoding", b"gzip"), UnsupportedEncoding)],
 )
-def test_lone_surrogates_become_replacement_characters(written: bytes, read: str) -> None:
-    assert parse_predict(b'{"inputs": ["' + written + b'", "whole"]}').inputs == [read, "whole"]
+async def test_headers_suffice_to_refuse_a_body(header: tuple[bytes, bytes], error: type[Exception]) -> None:
+    client = Client([b"abc"])
+    with pytest.raises(error):
+        await read_body(scope_of(header), client.receive, 5)
+    assert client.unread
 
 
-def test_whole_number_written_as_a_float_is_a_whole_number() -> None:
-    assert parse_predict(b'{"inputs": "a", "top_k": 2.0}').top_k == 2
-    assert parse_predict(rb'{"top_k": 2.0, "inputs": "\ud800"}').inputs == "\ufffd"
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.text(st.characters()))
-def test_any_text_survives_however_it_is_written(text: str) -> None:
-    expected = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    assert parse_predict(json.dumps({"inputs": text}).encode()).inputs == expected
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.binary(max_size=60) | st.text().map(str.encode))
-def test_any_bytes_are_read_or_refused(body: bytes) -> None:
-    for candidate in (body, b'{"inputs":' + body, b'{"inputs":"' + body + b'"}'):
-        with suppress(AppError):
-            assert parse_predict(candidate).inputs is not None
-
-
-def test_deep_nesting_is_harmless() -> None:
-    with pytest.raises(InvalidRequest):
-        parse_predict(b'{"inputs": ' + b"[" * 1_000_000)
-
-
-@pytest.mark.parametrize(("value", "seconds"), [(None, 2.0), (b"500", 0.5), (b"1", 0.001), (b"999999999", 2.0)])
-def test_client_may_only_shorten_the_deadline(value: bytes | None, seconds: float) -> None:
-    headers = [] if value is None else [(b"x-request-timeout-ms", value)]
-    assert timeout_s({"headers": headers}, 2000) == seconds
-
-
-@pytest.mark.parametrize("value", [b"", b"0", b"-1", b"1.5", b"soon", b"1e3", b"9" * 5000])
-def test_senseless_timeouts_are_refused(value: bytes) -> None:
-    with pytest.raises(InvalidRequest):
-        timeout_s({"headers": [(b"x-request-timeout-ms", value)]}, 2000)
-
-
-@pytest.mark.anyio
-async def test_compressed_body_is_refused() -> None:
-    async def receive() -> Any:
-        raise AssertionError("the body must not be read")
-
-    with pytest.raises(UnsupportedEncoding):
-        await read_body({"headers": [(b"content-encoding", b"gzip")]}, receive, 10)
+async def test_client_that_leaves_before_the_end_gets_no_answer() -> None:
+    with pytest.raises(ClientGone):
+        await read_body(scope_of(), Client([b"abc"], complete=False).receive, 5)

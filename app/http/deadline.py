@@ -1,0 +1,23 @@
+"""The deadline of a request: the server's, or a shorter one from the client's header."""
+
+import re
+
+from starlette.types import Scope
+
+from app.core.errors import InvalidRequest
+
+TIMEOUT_HEADER = "X-Request-Timeout-Ms"
+
+
+def timeout_s(scope: Scope, deadline_ms: int) -> float:
+    """Returns the seconds that a request may take: what its header asks for, at most `deadline_ms`.
+
+    Raises:
+        InvalidRequest: the header is not a whole number of milliseconds from 1 up.
+    """
+    for name, value in scope["headers"]:
+        if name == b"x-request-timeout-ms":
+            if not re.fullmatch(rb"0*[1-9][0-9]{0,8}", value):
+                raise InvalidRequest(f"The header {TIMEOUT_HEADER} must be a whole number of milliseconds, at least 1.")
+            return min(int(value), deadline_ms) / 1000
+    return deadline_ms / 1000

@@ -1,0 +1,90 @@
+"""Responses to requests that failed, in the form of the protocol that the path belongs to.
+
+Every error, whatever its status, is one schema: RFC 9457's problem, with two members that Hugging Face's clients show.
+Under `/v2` errors have the form of the Open Inference Protocol.
+"""
+
+import http
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+import msgspec
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.core.errors import AppError, InvalidRequest, Row, describe
+from app.http.json import PLAIN_FIELD
+from app.http.routing import route_path
+
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+V2_PREFIX = "/v2"
+
+_HTTP_DETAILS = {
+    404: "There is nothing at this path. /docs lists what there is.",
+    405: "This path does not take this method. The Allow header lists those that it takes.",
+}
+
+
+class V2Error(msgspec.Struct, frozen=True):
+    """Body of every error of the Open Inference Protocol."""
+
+    error: str
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """Body of every answer that is not a success (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    error: str
+    error_type: str
+
+
+def error_response(path: str, error: Exception) -> Response:
+    """Returns the answer to a request for `path` that failed with `error`."""
+    of_v2 = path == V2_PREFIX or path.startswith(V2_PREFIX + "/")
+    return v2_error_response(error) if of_v2 and not isinstance(error, HTTPException) else problem_response(error)
+
+
+def problem_response(error: Exception) -> Response:
+    """Returns `error` as a problem; an unforeseen one says nothing of its cause."""
+    headers = error.headers if isinstance(error, AppError) else {}
+    if isinstance(error, HTTPException):
+        phrase = http.HTTPStatus(error.status_code).phrase
+        row = Row(error.status_code, phrase.lower().replace(" ", "_").replace("-", "_"), phrase)
+        detail = _HTTP_DETAILS.get(error.status_code, phrase + ".")
+        headers.update(error.headers or {})
+    else:
+        row, detail = describe(error)
+    problem = Problem(f"urn:sluice:problem:{row.code}", row.title, row.status, detail, detail, row.code)
+    return Response(msgspec.json.encode(problem), row.status, headers, PROBLEM_MEDIA_TYPE)
+
+
+def v2_error_response(error: Exception) -> Response:
+    """Returns `error` as the Open Inference Protocol has it; there a request of the wrong form is 400."""
+    row, detail = describe(error)
+    status = 400 if isinstance(error, InvalidRequest) else row.status
+    headers = error.headers if isinstance(error, AppError) else {}
+    return Response(msgspec.json.encode(V2Error(detail)), status, headers, "application/json")
+
+
+async def _handle(request: Request, error: Exception) -> Response:
+    if isinstance(error, RequestValidationError):  # FastAPI's own answer would repeat the input
+        first = error.errors()[0]
+        where = ".".join(part if PLAIN_FIELD.fullmatch(part) else "?" for part in map(str, first["loc"]))
+        error = InvalidRequest(f"{first['msg']} - at `{where}`.")
+    return error_response(route_path(request.scope), error)
+
+
+Handler = Callable[[Request, Exception], Coroutine[Any, Any, Response]]
+
+EXCEPTION_HANDLERS: Mapping[type[Exception], Handler] = {
+    AppError: _handle,
+    HTTPException: _handle,
+    RequestValidationError: _handle,
+}
+"""The handlers for FastAPI's router."""
