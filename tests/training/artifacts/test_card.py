@@ -1,8 +1,10 @@
+from pathlib import Path
+
 import pytest
 
 from tests.training.evaluation.test_report import evaluation
 from training.artifacts.card import write_card
-from training.artifacts.record import Calibration, Effort, Record
+from training.artifacts.record import Calibration, Effort, Record, StartRecord, TeacherRecord
 from training.data.corpus import DataFile
 from training.evaluation.evaluate import Evaluation
 
@@ -39,22 +41,45 @@ RECORD = Record(
 )
 
 
-def test_the_card_without_a_test_set() -> None:
-    card = write_card(RECORD)
-    for line in (
-        "# reviews",
-        "Gives a text exactly one of 2 labels: `no`, `ye|s`.",
-        "| accuracy | 0.7500 [95% 0.2500 to 1.0000] |",
-        "figures are flattered; no test set was given.",
-        "| ye\\|s | 1.0000 | 0.6667 | 0.8000 | 3 |",
-        "| train | a\\|b.csv | 1,200 | `12ab` |",
-        "Licence of the data: not recorded.",
-        "- Found in this run: the model has collapsed.",
-        RECORD.command,
-        "in 1:02:05 on cpu (Some CPU, 2 cores; threads: 2)",
-        "Sluice 0.1.0; torch 2.13.0.",
-    ):
-        assert line in card, line
+FULL = RECORD.model_copy(
+    update={
+        "task": "multi_label",
+        "evaluations": {role: evaluation(("no", "ye|s")) for role in ("validation", "test", "fil|ms", "books")},
+        "calibration": Calibration(
+            temperature=0.8, ece_before=0.05, ece_after=0.01, nll_before=0.5, nll_after=0.4, rows=1500, apart=True,
+            macro_f1_before=0.25, macro_f1_after=0.375,
+        ),
+        "source": "example.org",
+        "licence": "CC BY 4.0",
+        "warnings": ["some texts are empty", "the model has collapsed"],
+        "code": {"version": "0.1.0", "commit": "abc1234"},
+        "libraries": {"torch": "2.13.0", "numpy": "2.2.0"},
+        "config": RECORD.config | {"distill.hard_share": 0.5},
+        "teachers": (
+            TeacherRecord(name="large | teacher", digest="34cd", scores={"validation": 0.9, "test": 0.875}),
+            TeacherRecord(name="other", digest="56ef", scores={"validation": 0.8, "test": 0.75}),
+        ),
+        "start": StartRecord(
+            name="english", version="789abc", perplexity=54.321, command="python -m training pretrain raw.txt",
+            data={"texts 1": DataFile(file="raw|1.jsonl", sha256="def0", rows=123_456, labels={})},
+        ),
+    }
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "record"), [("plain", RECORD), ("full", FULL)])
+def test_the_whole_card_reads_as_it_should(name: str, record: Record) -> None:
+    assert write_card(record) == (Path(__file__).parent / "cards" / f"{name}.md").read_text("utf-8")
+
+
+def test_a_student_of_labels_and_teachers_is_told_from_one_of_teachers_alone() -> None:
+    alone = "It was trained to give the logits that its teachers give."
+    assert alone in write_card(FULL)
+    card = write_card(FULL.model_copy(update={"config": FULL.config | {"distill.hard_share": 1}}))
+    assert (
+        "Labels taught it the texts that have one; of the others it was trained to say what its teachers say." in card
+    )
+    assert alone not in card
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,18 @@
+from pathlib import Path
+
+import pytest
+from jinja2 import UndefinedError
+
+from training.artifacts.template import render
+
+
+def test_numbers_and_cells_are_written_for_a_person(tmp_path: Path) -> None:
+    template = tmp_path / "a.jinja"
+    template.write_text("{{ a | figure }} {{ b | count }} {{ c | duration }} | {{ d | cell }} |\n", encoding="utf-8")
+    assert render(template, a=1 / 3, b=12345, c=61.0, d="x|\ny") == "0.3333 12,345 1:01 | x\\| y |\n"
+
+
+def test_a_name_without_a_value_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.jinja").write_text("{{ scores }}", encoding="utf-8")
+    with pytest.raises(UndefinedError, match="'scores' is undefined"):
+        render(tmp_path / "a.jinja", score=1)
