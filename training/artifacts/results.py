@@ -1,6 +1,7 @@
 """A folder of results that grows by one finished piece at a time, and may be gone on with."""
 
 import json
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -11,10 +12,13 @@ from pydantic import ValidationError
 from model.config import Frozen
 from model.device import resolve_device
 from training.artifacts.publish import published_settings
+from training.artifacts.template import render
 from training.config.request import Request
 from training.data.corpus import Corpus, DataFile
 from training.errors import UsageError
 from training.provenance import code_version, describe_machine, library_versions
+
+TEMPLATE = Path(__file__).parent / "results.md.jinja"
 
 
 class Results(Frozen):
@@ -85,6 +89,16 @@ class Results(Frozen):
         commands = "\n".join(dict.fromkeys([*before.command.splitlines(), self.command]))
         found = {self.FOUND: getattr(before, self.FOUND)}
         return self.model_copy(update={"created": before.created, "command": commands, **found})
+
+    def write_markdown(self, columns: Mapping[str, str], rows: Iterable[Sequence[str]], notes: Iterable[str]) -> str:
+        """A table with what is needed to judge and repeat it.
+
+        Args:
+            columns: heading and alignment (`---` or `---:`) of each column.
+            rows: cells, one a column.
+            notes: sentences below the table; the warnings follow them.
+        """
+        return render(TEMPLATE, results=self, columns=columns, rows=rows, notes=notes)
 
     @classmethod
     def read(cls, path: Path) -> Self:

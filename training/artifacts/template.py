@@ -8,7 +8,7 @@ from training.fit.progress import format_duration
 
 
 def render(template: Path, **values: object) -> str:
-    """Fills a template with `values`; a template beside this file may be extended or included.
+    """Fills a template with `values`.
 
     Filters: `cell`, `figure` (four decimals), `count` (commas between thousands), `duration` (of seconds).
 
@@ -16,7 +16,7 @@ def render(template: Path, **values: object) -> str:
         jinja2.UndefinedError: the template names what is not among the values.
     """
     environment = Environment(
-        loader=FileSystemLoader([template.parent, Path(__file__).parent]),
+        loader=FileSystemLoader(template.parent),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

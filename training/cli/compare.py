@@ -50,7 +50,7 @@ def compare(
     """
     from training.config.request import CallOptions, new_request
     from training.evaluation.report import make_console
-    from training.experiments.compare import compare as run_comparison
+    from training.experiments.compare import run_comparison
 
     limit_threads(threads)
     numbers = _parse_seeds(seeds)

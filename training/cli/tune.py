@@ -10,6 +10,7 @@ import click
 
 from training.cli.group import INTERRUPTED
 from training.cli.options import DEVICE, FILE, THREADS, UNLABELED, data_options, limit_threads, setting_options
+from training.interrupt import StopRequest
 
 
 @click.command()
@@ -61,24 +62,25 @@ def tune(
     from training.config.request import PROGRAM, CallOptions, new_request
     from training.evaluation.report import make_console
     from training.experiments.space import DEFAULT_SPACE, read_space, without
-    from training.experiments.tune import BEST
-    from training.experiments.tune import tune as run_search
+    from training.experiments.tune import BEST, run_search
 
     limit_threads(threads)
     space = without(read_space(space_file or DEFAULT_SPACE), options["settings"])
     request = new_request(CallOptions(output=output, command="tune", **options))
     words = ["--space", space_file.name] if space_file else []
     words += ["--budget-s", f"{budget_s:g}"]
-    finished = run_search(
-        request.model_copy(update={"command": f"{request.command} {shlex.join(words)}"}),
-        space,
-        output,
-        budget_s=budget_s,
-        resume=resume,
-        overwrite=overwrite,
-        device=device,
-        console=make_console(),
-    )
+    with StopRequest() as stop:
+        finished = run_search(
+            request.model_copy(update={"command": f"{request.command} {shlex.join(words)}"}),
+            space,
+            output,
+            budget_s=budget_s,
+            should_stop=lambda: bool(stop),
+            resume=resume,
+            overwrite=overwrite,
+            device=device,
+            console=make_console(),
+        )
     words = [*PROGRAM, "train", "--config", str(output / BEST), "--output", str(output / "checkpoint")]
     words += ["--device", device] if device != "auto" else []
     click.echo(f"to train with the best settings: {shlex.join(words)}")

@@ -1,1 +1,1 @@
-"""Comparisons of methods and searches for settings."""
+"""Comparisons of methods, and searches for settings."""

@@ -1,4 +1,4 @@
-"""Linear classifiers over n-grams: what anyone would try first, and often hard to beat.
+"""Linear baselines over n-grams: TF-IDF with logistic regression, and NB-SVM.
 
 Both count words and pairs of words or, where the text is mostly Chinese, one to three characters. Everything is chosen
 on the texts that also stop the networks.
@@ -20,7 +20,7 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from training.data.dataset import encode_labels, mostly_chinese, truth_of
-from training.experiments.contender import Contender, Floats, Setting
+from training.experiments.contender import Contender, FitContext, Floats
 from training.linear.nbsvm import ALWAYS, as_two, each_column, fit_svm
 from training.metrics.scores import Decisions, measure
 
@@ -36,7 +36,7 @@ INTERPOLATIONS = (0.25, 0.5, 1.0)
 
 @dataclass(frozen=True, slots=True)
 class LinearModel:
-    """Weights over n-grams; see `training.experiments.contender.Fitted`."""
+    """A linear classifier over n-grams; implements `training.experiments.contender.Fitted`."""
 
     vectorizer: Any
     weights_CF: Floats
@@ -51,29 +51,29 @@ class LinearModel:
         return words + 4 * int(numbers)
 
     def logits(self, texts: Sequence[str]) -> Floats:
-        """Logits [N, labels]."""
+        """Uncalibrated logits [N, labels] of texts."""
         return self.of_counts(self.vectorizer.transform(texts))
 
     def of_counts(self, counts_NF: csr_matrix) -> Floats:
-        """Logits [N, labels] of vectors."""
+        """Uncalibrated logits [N, labels] of n-gram counts."""
         scores_NC: Floats = counts_NF @ self.weights_CF.T + self.bias_C
         return scores_NC
 
 
-def fit_tfidf(setting: Setting, _seed: int) -> LinearModel:
+def fit_tfidf(context: FitContext, _seed: int) -> LinearModel:
     """TF-IDF with logarithmic counts and logistic regression, C chosen on validation."""
-    vectorizer = TfidfVectorizer(sublinear_tf=True, dtype=np.float32, **_ngrams(setting.corpus.train.texts))
-    counts_NF = vectorizer.fit_transform(setting.corpus.train.texts)
+    vectorizer = TfidfVectorizer(sublinear_tf=True, dtype=np.float32, **_ngrams(context.corpus.train.texts))
+    counts_NF = vectorizer.fit_transform(context.corpus.train.texts)
 
     def models() -> Iterator[LinearModel]:
         for strength in LOGISTIC_STRENGTHS:
-            weights_CF, bias_C = _fit_logistic(counts_NF, setting, strength)
+            weights_CF, bias_C = _fit_logistic(counts_NF, context, strength)
             yield LinearModel(vectorizer, weights_CF, bias_C, f"C={strength:g}")
 
-    return _choose(models(), setting)
+    return _choose(models(), context)
 
 
-def fit_nbsvm(setting: Setting, _seed: int) -> LinearModel:
+def fit_nbsvm(context: FitContext, _seed: int) -> LinearModel:
     """A linear SVM over n-grams that are there or not, each weighted by its naive Bayes log-count ratio.
 
     C and the interpolation of its weights with their mean magnitude are chosen on validation. More than two labels are
@@ -81,24 +81,24 @@ def fit_nbsvm(setting: Setting, _seed: int) -> LinearModel:
 
     Source: Wang & Manning 2012, "Baselines and Bigrams: Simple, Good Sentiment and Topic Classification".
     """
-    vectorizer = CountVectorizer(binary=True, dtype=np.float32, **_ngrams(setting.corpus.train.texts))
-    counts_NF = vectorizer.fit_transform(setting.corpus.train.texts)
-    truth_NC = truth_of(setting.corpus.train, setting.corpus.labels)
+    vectorizer = CountVectorizer(binary=True, dtype=np.float32, **_ngrams(context.corpus.train.texts))
+    counts_NF = vectorizer.fit_transform(context.corpus.train.texts)
+    truth_NC = truth_of(context.corpus.train, context.corpus.labels)
 
     def models() -> Iterator[LinearModel]:
         for strength in SVM_STRENGTHS:
-            columns = each_column(truth_NC, setting.corpus.task, partial(fit_svm, counts_NF, strength))
+            columns = each_column(truth_NC, context.corpus.task, partial(fit_svm, counts_NF, strength))
             for share in INTERPOLATIONS:
                 weights_CF = np.stack([ratios_F * interpolate(w_F, share) for ratios_F, w_F, _ in columns])
                 bias_C = np.array([b for _, _, b in columns])
-                weights_CF, bias_C = as_two(weights_CF, bias_C, setting.corpus.task)
+                weights_CF, bias_C = as_two(weights_CF, bias_C, context.corpus.task)
                 yield LinearModel(vectorizer, weights_CF, bias_C, f"C={strength:g}, β={share:g}")
 
-    return _choose(models(), setting)
+    return _choose(models(), context)
 
 
 def interpolate(weights_F: Floats, share: float) -> Floats:
-    """`share` of the weights and the rest of their mean magnitude.
+    """Mixes the weights with their mean magnitude; `share` is that of the weights, 0 to 1.
 
     Source: Wang & Manning 2012, eq. 5.
 
@@ -118,10 +118,10 @@ def _ngrams(texts: Sequence[str]) -> dict[str, Any]:
     return {"analyzer": "word", "ngram_range": (1, 2), "token_pattern": WORD}
 
 
-def _choose(models: Iterator[LinearModel], setting: Setting) -> LinearModel:
+def _choose(models: Iterator[LinearModel], context: FitContext) -> LinearModel:
     """The best by the metric on the texts for choosing, the first of equals; as many as the budget allows."""
-    corpus, began = setting.corpus, time.monotonic()
-    score = measure(setting.request.config.metric, corpus.task)
+    corpus, began = context.corpus, time.monotonic()
+    score = measure(context.request.config.metric, corpus.task)
     targets = encode_labels(corpus.stopping, corpus.labels)
     best: tuple[float, LinearModel] | None = None
     counts_NF = None
@@ -130,15 +130,15 @@ def _choose(models: Iterator[LinearModel], setting: Setting) -> LinearModel:
         value = score(model.of_counts(counts_NF).astype(np.float32), targets)
         if best is None or value > best[0]:
             best = value, model
-        if setting.budget_s is not None and time.monotonic() - began > setting.budget_s:
+        if context.budget_s is not None and time.monotonic() - began > context.budget_s:
             break
     if best is None:
         raise AssertionError("there is at least one model")
     return best[1]
 
 
-def _fit_logistic(counts_NF: Any, setting: Setting, strength: float) -> tuple[Floats, Floats]:
-    corpus = setting.corpus
+def _fit_logistic(counts_NF: Any, context: FitContext, strength: float) -> tuple[Floats, Floats]:
+    corpus = context.corpus
     targets = encode_labels(corpus.train, corpus.labels)
 
     def solve(y_N: Any, solver: str) -> tuple[Floats, Floats]:
@@ -157,5 +157,5 @@ def _fit_logistic(counts_NF: Any, setting: Setting, strength: float) -> tuple[Fl
         weights_1F, bias_1 = solve(y_N, "liblinear")
         return weights_1F[0], float(bias_1[0])
 
-    columns = each_column(truth_of(corpus.train, corpus.labels), setting.corpus.task, one)
-    return as_two(np.stack([w_F for w_F, _ in columns]), np.array([b for _, b in columns]), setting.corpus.task)
+    columns = each_column(truth_of(corpus.train, corpus.labels), context.corpus.task, one)
+    return as_two(np.stack([w_F for w_F, _ in columns]), np.array([b for _, b in columns]), context.corpus.task)

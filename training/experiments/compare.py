@@ -1,4 +1,4 @@
-"""Methods set beside each other on the same texts: the same splits, the same budget, the same figures.
+"""Comparison of methods on the same texts: the same splits, the same budget, the same figures.
 
 Everything that is chosen is chosen on validation; the test texts are read once a fit, when nothing is left to choose.
 """
@@ -20,7 +20,7 @@ from training.data.unlabeled import with_unlabeled
 from training.errors import UsageError
 from training.experiments.baselines import NBSVM, TFIDF
 from training.experiments.comparison import Comparison, Outcome, print_table, summarise, write_markdown
-from training.experiments.contender import Contender, Fitted, Setting, Unavailable
+from training.experiments.contender import Contender, FitContext, Fitted, Unavailable
 from training.experiments.fasttext import FASTTEXT
 from training.experiments.networks import CHANGES, NGRAMS, contender
 from training.experiments.plots import draw_plots
@@ -34,10 +34,10 @@ RESULTS = "comparison.json"
 TABLE = "comparison.md"
 
 TIMED_S = 0.5
-"""How long the rate of answers is measured."""
+"""Seconds for which the rate of answers is measured."""
 
 
-def compare(
+def run_comparison(
     request: Request,
     output: Path,
     *,
@@ -56,7 +56,7 @@ def compare(
     Raises:
         UsageError: a name is unknown, or something stands at `output`; and as in `read_corpus`.
     """
-    chosen = choose(only)
+    chosen = select_methods(only)
     config = request.config
     if config.start is not None:
         raise UsageError("compare trains every network from nothing; leave start out")
@@ -65,30 +65,25 @@ def compare(
     corpus = with_unlabeled(corpus, config.semi.unlabeled, text_column=config.data.text_column, data_root=data_root)
     comparison = Comparison.beginning(request, corpus, device=device, budget_s=budget_s)
     comparison = comparison.going_on(output / RESULTS, resume=resume, overwrite=overwrite)
-    write(comparison, output)
+    write_results(comparison, output)
     for warning in corpus.warnings:
         console.print(f"warning: {warning}", markup=False)
-    for entry in chosen:
-        for seed in seeds if entry.seeded else (None,):
-            if not comparison.has(entry.name, seed) and entry.title not in comparison.absent:
-                with scratch_folder(output) as scratch:
-                    setting = Setting(
-                        request=request,
-                        corpus=corpus,
-                        device=device,
-                        budget_s=budget_s,
-                        scratch=scratch,
-                        console=console,
-                    )
-                    comparison = add(comparison, entry, setting, seed)
-                write(comparison, output)
+    for method, seed in [(each, seed) for each in chosen for seed in (seeds if each.seeded else (None,))]:
+        if comparison.has(method.name, seed) or method.title in comparison.absent:
+            continue
+        with scratch_folder(output) as scratch:
+            context = FitContext(
+                request=request, corpus=corpus, device=device, budget_s=budget_s, scratch=scratch, console=console
+            )
+            comparison = with_fit(comparison, method, context, seed)
+        write_results(comparison, output)
     if comparison.outcomes:
         draw_plots(summarise(comparison), output)
         print_table(console, comparison)
     return comparison
 
 
-def choose(only: Sequence[str]) -> list[Contender]:
+def select_methods(only: Sequence[str]) -> list[Contender]:
     """The methods of these names in the order of `CONTENDERS`; all if there are none.
 
     Raises:
@@ -97,34 +92,34 @@ def choose(only: Sequence[str]) -> list[Contender]:
     for name in only:
         if name not in CONTENDERS:
             raise UsageError(f"no method '{name}'; there are {', '.join(CONTENDERS)}")
-    return [entry for name, entry in CONTENDERS.items() if not only or name in only]
+    return [method for name, method in CONTENDERS.items() if not only or name in only]
 
 
-def write(comparison: Comparison, output: Path) -> None:
-    """Figures and table."""
+def write_results(comparison: Comparison, output: Path) -> None:
+    """Writes the figures and the table."""
     replace_text(output / RESULTS, comparison.model_dump_json(indent=2) + "\n")
-    (output / TABLE).write_text(write_markdown(comparison), encoding="utf-8")
+    replace_text(output / TABLE, write_markdown(comparison))
 
 
-def add(comparison: Comparison, entry: Contender, setting: Setting, seed: int | None) -> Comparison:
-    """The comparison with one fit more, or with why there is none."""
-    console = setting.console
-    console.print(f"{entry.title}{'' if seed is None else f', seed {seed}'}", markup=False)
+def with_fit(comparison: Comparison, method: Contender, context: FitContext, seed: int | None) -> Comparison:
+    """Fits a method; returns the comparison with the outcome, or with the reason why there is none."""
+    console = context.console
+    console.print(f"{method.title}{'' if seed is None else f', seed {seed}'}", markup=False)
     began = time.perf_counter()
     try:
-        fitted = entry.fit(setting, seed or 0)
+        fitted = method.fit(context, seed or 0)
     except Unavailable as error:
         console.print(f"  left out: {error}", markup=False)
-        return comparison.model_copy(update={"absent": comparison.absent | {entry.title: str(error)}})
+        return comparison.model_copy(update={"absent": comparison.absent | {method.title: str(error)}})
     seconds = time.perf_counter() - began
-    outcome = measure_outcome(entry, fitted, setting.corpus, seed=seed, seconds=seconds)
-    console.print(f"  {tell(outcome)}", markup=False)
+    outcome = measure_outcome(method, fitted, context.corpus, seed=seed, seconds=seconds)
+    console.print(f"  {describe_outcome(outcome)}", markup=False)
     places = {name: place for place, name in enumerate(CONTENDERS)}
     outcomes = sorted((*comparison.outcomes, outcome), key=lambda one: places.get(one.method, len(places)))
     return comparison.model_copy(update={"outcomes": tuple(outcomes)})
 
 
-def measure_outcome(entry: Contender, fitted: Fitted, corpus: Corpus, *, seed: int | None, seconds: float) -> Outcome:
+def measure_outcome(method: Contender, fitted: Fitted, corpus: Corpus, *, seed: int | None, seconds: float) -> Outcome:
     """Calibrates on validation, measures there, and reads the test texts once."""
     truth_NC = truth_of(corpus.calibration, corpus.labels)
     logits_NC = fitted.logits(corpus.calibration.texts)
@@ -139,8 +134,8 @@ def measure_outcome(entry: Contender, fitted: Fitted, corpus: Corpus, *, seed: i
         return score(p_NC, truth_NC, corpus.labels, task=corpus.task, thresholds=thresholds)
 
     return Outcome(
-        method=entry.name,
-        title=entry.title,
+        method=method.name,
+        title=method.title,
         seed=seed,
         choice=fitted.choice,
         temperature=temperature,
@@ -148,12 +143,12 @@ def measure_outcome(entry: Contender, fitted: Fitted, corpus: Corpus, *, seed: i
         test=None if corpus.test is None else figures(corpus.test),
         seconds=seconds,
         size_bytes=fitted.size_bytes,
-        texts_per_s=rate(fitted, corpus.validation.texts),
+        texts_per_s=measure_texts_per_s(fitted, corpus.validation.texts),
     )
 
 
-def rate(fitted: Fitted, texts: list[str]) -> float:
-    """Texts answered a second, of validation, over and over for `TIMED_S`."""
+def measure_texts_per_s(fitted: Fitted, texts: list[str]) -> float:
+    """Texts answered a second, measured over `TIMED_S` by giving the same texts again and again."""
     began, answered = time.perf_counter(), 0
     while (seconds := time.perf_counter() - began) < TIMED_S:
         fitted.logits(texts)
@@ -161,8 +156,8 @@ def rate(fitted: Fitted, texts: list[str]) -> float:
     return answered / seconds
 
 
-def tell(outcome: Outcome) -> str:
-    """One line for the one who waits."""
+def describe_outcome(outcome: Outcome) -> str:
+    """The figures of a fit in one line, for the terminal."""
     test = "" if outcome.test is None else f"test {outcome.test.accuracy:.4f}, "
     return (
         f"validation {outcome.validation.accuracy:.4f}, {test}{format_duration(outcome.seconds)}, "

@@ -1,4 +1,4 @@
-"""What a comparison found: one outcome a method and seed, and the table of means and spreads."""
+"""The results of a comparison: one outcome a method and seed, and the table of means and spreads."""
 
 import statistics
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ class Outcome(Frozen):
     """One fit of one method.
 
     Attributes:
-        method, title: which.
+        method, title: the method's name and its name in tables.
         seed: None for a method that needs none.
         choice: what was chosen on validation.
         temperature: fitted on validation; all probabilities are after it.
@@ -40,9 +40,14 @@ class Outcome(Frozen):
     size_bytes: int
     texts_per_s: float
 
+    @property
+    def scores(self) -> Scores:
+        """Figures of the test texts or, where there are none, of validation."""
+        return self.test or self.validation
+
 
 class Comparison(Results):
-    """`comparison.json`.
+    """The contents of `comparison.json`.
 
     Attributes:
         budget_s: of one fit; None is no limit.
@@ -59,7 +64,7 @@ class Comparison(Results):
     absent: dict[str, str] = Field(default_factory=dict)
 
     def has(self, method: str, seed: int | None) -> bool:
-        """Whether this fit is already there."""
+        """Tells a fit that is already there from one that is still to be made."""
         return any((outcome.method, outcome.seed) == (method, seed) for outcome in self.outcomes)
 
 
@@ -70,19 +75,33 @@ class Estimate:
     mean: float
     spread: float | None
 
-    def show(self, places: int, scale: float = 1.0) -> str:
-        """As in a table.
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Estimate":
+        """Mean and sample standard deviation.
 
-        >>> Estimate(0.8512, 0.0034).show(1, scale=100), Estimate(0.8512, None).show(1, scale=100)
+        >>> Estimate.of([1.0, 3.0]).spread, Estimate.of([1.0]).spread
+        (1.4142135623730951, None)
+        """
+        return cls(statistics.mean(values), statistics.stdev(values) if len(values) > 1 else None)
+
+    def percent(self) -> str:
+        """Percents with one decimal, as in a table.
+
+        >>> Estimate(0.8512, 0.0034).percent(), Estimate(0.8512, None).percent()
         ('85.1 ± 0.3', '85.1')
         """
-        spread = "" if self.spread is None else f" ± {self.spread * scale:.{places}f}"
-        return f"{self.mean * scale:.{places}f}{spread}"
+        spread = "" if self.spread is None else f" ± {self.spread * 100:.1f}"
+        return f"{self.mean * 100:.1f}{spread}"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A method over its seeds. The figures are of the test texts or, where there are none, of validation."""
+class MethodSummary:
+    """A method over its seeds.
+
+    Attributes:
+        accuracy, macro_f1, ece: of the test texts or, where there are none, of validation.
+        choice: of the first fit.
+    """
 
     title: str
     fits: int
@@ -95,102 +114,89 @@ class Row:
     texts_per_s: Estimate
     choice: str
 
+    @classmethod
+    def of(cls, outcomes: Sequence[Outcome]) -> "MethodSummary":
+        """Summarises the fits of one method."""
 
-def summarise(comparison: Comparison) -> list[Row]:
-    """A row a method, in order of appearance."""
+        def over(value: Callable[[Outcome], float]) -> Estimate:
+            return Estimate.of([value(outcome) for outcome in outcomes])
+
+        return cls(
+            title=outcomes[0].title,
+            fits=len(outcomes),
+            validation_accuracy=over(lambda o: o.validation.accuracy),
+            accuracy=over(lambda o: o.scores.accuracy),
+            macro_f1=over(lambda o: o.scores.macro_f1),
+            ece=over(lambda o: o.scores.ece),
+            seconds=over(lambda o: o.seconds),
+            size_bytes=over(lambda o: o.size_bytes),
+            texts_per_s=over(lambda o: o.texts_per_s),
+            choice=outcomes[0].choice,
+        )
+
+
+def summarise(comparison: Comparison) -> list[MethodSummary]:
+    """A summary of each method, in order of appearance."""
     groups: dict[str, list[Outcome]] = {}
     for outcome in comparison.outcomes:
         groups.setdefault(outcome.method, []).append(outcome)
-    return [_row(outcomes) for outcomes in groups.values()]
+    return [MethodSummary.of(outcomes) for outcomes in groups.values()]
 
 
-def _row(outcomes: Sequence[Outcome]) -> Row:
-    def over(value: Callable[[Outcome], float]) -> Estimate:
-        return estimate([value(outcome) for outcome in outcomes])
+COLUMNS: dict[str, Callable[[MethodSummary], str]] = {
+    "method": lambda method: method.title,
+    "fits": lambda method: str(method.fits),
+    "validation acc. %": lambda method: method.validation_accuracy.percent(),
+    "accuracy %": lambda method: method.accuracy.percent(),
+    "macro-F1 %": lambda method: method.macro_f1.percent(),
+    "ECE %": lambda method: method.ece.percent(),
+    "time": lambda method: format_duration(method.seconds.mean),
+    "MB": lambda method: format_megabytes(method.size_bytes.mean),
+    "texts/s": lambda method: f"{method.texts_per_s.mean:,.0f}",
+    "chosen": lambda method: method.choice,
+}
+"""Columns of the table: the heading, and the cell of a method."""
 
-    return Row(
-        title=outcomes[0].title,
-        fits=len(outcomes),
-        validation_accuracy=over(lambda o: o.validation.accuracy),
-        accuracy=over(lambda o: (o.test or o.validation).accuracy),
-        macro_f1=over(lambda o: (o.test or o.validation).macro_f1),
-        ece=over(lambda o: (o.test or o.validation).ece),
-        seconds=over(lambda o: o.seconds),
-        size_bytes=over(lambda o: o.size_bytes),
-        texts_per_s=over(lambda o: o.texts_per_s),
-        choice=outcomes[0].choice,
-    )
+WORDS = ("method", "chosen")
+"""Columns that are aligned left; the others hold numbers."""
 
 
-def estimate(values: Sequence[float]) -> Estimate:
-    """Mean and sample standard deviation.
+def format_megabytes(size_bytes: float) -> str:
+    """Megabytes to two digits, or whole ones from ten on.
 
-    >>> estimate([1.0, 3.0]).spread, estimate([1.0]).spread
-    (1.4142135623730951, None)
+    >>> format_megabytes(2_345_678), format_megabytes(12_345_678)
+    ('2.3', '12')
     """
-    return Estimate(statistics.mean(values), statistics.stdev(values) if len(values) > 1 else None)
-
-
-HEADINGS = (
-    "method",
-    "fits",
-    "validation acc. %",
-    "accuracy %",
-    "macro-F1 %",
-    "ECE %",
-    "time",
-    "MB",
-    "texts/s",
-    "chosen",
-)
-
-
-def cells(row: Row) -> list[str]:
-    """A row as text, under `HEADINGS`. Time and size are means."""
-    return [
-        row.title,
-        str(row.fits),
-        row.validation_accuracy.show(1, scale=100),
-        row.accuracy.show(1, scale=100),
-        row.macro_f1.show(1, scale=100),
-        row.ece.show(1, scale=100),
-        format_duration(row.seconds.mean),
-        f"{row.size_bytes.mean / 1e6:.2g}" if row.size_bytes.mean < 10e6 else f"{row.size_bytes.mean / 1e6:,.0f}",
-        f"{row.texts_per_s.mean:,.0f}",
-        row.choice,
-    ]
+    return f"{size_bytes / 1e6:.2g}" if size_bytes < 10e6 else f"{size_bytes / 1e6:,.0f}"
 
 
 def print_table(console: Console, comparison: Comparison) -> None:
-    """For a person to read."""
+    """Prints the table and what a reader must know."""
     table = Table(box=box.SIMPLE_HEAD if console.is_terminal else box.ASCII2)
-    for heading in HEADINGS:
-        table.add_column(heading, justify="left" if heading in ("method", "chosen") else "right", overflow="fold")
-    for row in summarise(comparison):
-        table.add_row(*cells(row))
+    for heading in COLUMNS:
+        table.add_column(heading, justify="left" if heading in WORDS else "right", overflow="fold")
+    for row in table_rows(comparison):
+        table.add_row(*row)
     console.print(table)
-    for line in notes(comparison):
+    for line in [*notes(comparison), *(f"Mind: {warning}." for warning in comparison.warnings)]:
         console.print(line, markup=False)
 
 
 def write_markdown(comparison: Comparison) -> str:
     """The table with what is needed to judge and repeat it."""
-    table = [f"| {' | '.join(HEADINGS)} |", "| --- |" + " ---: |" * (len(HEADINGS) - 2) + " --- |"]
-    table += [f"| {' | '.join(cells(row))} |" for row in summarise(comparison)]
-    parts = ", ".join(f"{role} `{file.file}` ({file.rows:,})" for role, file in comparison.data.items())
-    made = (
-        f"{comparison.created}, {comparison.machine}, {comparison.device}, threads: {comparison.threads}; "
-        f"Sluice {comparison.code['version'] or 'unknown'} ({comparison.code['commit'] or 'no commit'})."
-    )
-    sections = ["\n".join(table), "\n".join(f"- {line}" for line in notes(comparison))]
-    return "\n\n".join([*sections, f"```sh\n{comparison.command}\n```", f"{made} Texts: {parts}."]) + "\n"
+    columns = {heading: "---" if heading in WORDS else "---:" for heading in COLUMNS}
+    return comparison.write_markdown(columns, table_rows(comparison), notes(comparison))
+
+
+def table_rows(comparison: Comparison) -> list[list[str]]:
+    """Cells of each method, under `COLUMNS`."""
+    return [[cell(method) for cell in COLUMNS.values()] for method in summarise(comparison)]
 
 
 def notes(comparison: Comparison) -> list[str]:
-    """What a reader of the table must know."""
-    rows = {role: file.rows for role, file in comparison.data.items()}
+    """Sentences on how the figures were measured, and on methods that are missing."""
     read = "the test texts, read once a fit"
-    if "test" not in rows:
+    if "test" not in comparison.data:
         read = "validation, which also chose: there is no test file"
     budget = "no limit" if comparison.budget_s is None else f"about {comparison.budget_s:g} s a fit"
     cost = f"Time is from texts to model, choosing included; budget: {budget}."
@@ -198,5 +204,4 @@ def notes(comparison: Comparison) -> list[str]:
         f"Accuracy, macro-F1 and ECE are of {read}. Mean ± standard deviation over the fits, each with its own seed.",
         f"ECE is after a temperature fitted on validation, for every method. {cost}",
         *(f"{title} did not take part: {cause}." for title, cause in comparison.absent.items()),
-        *(f"Mind: {warning}." for warning in comparison.warnings),
     ]

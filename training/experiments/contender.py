@@ -1,4 +1,4 @@
-"""What `compare` asks of a method: learn from a corpus, then give logits for texts."""
+"""The interface of a method that `compare` fits: it learns from a corpus, then gives logits for texts."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.floating[Any]]
 
 
 class Unavailable(TrainingError):
-    """A method cannot take part here; says why. The others go on."""
+    """A method cannot take part here; the message says why, and the others go on."""
 
 
 class Fitted(Protocol):
@@ -30,12 +30,12 @@ class Fitted(Protocol):
 
     @property
     def size_bytes(self) -> int:
-        """See above."""
+        """Bytes on disk, as described above."""
         ...
 
     @property
     def choice(self) -> str:
-        """See above."""
+        """Settings that validation chose, as described above."""
         ...
 
     def logits(self, texts: Sequence[str]) -> Floats:
@@ -44,8 +44,8 @@ class Fitted(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """What is the same for all methods.
+class FitContext:
+    """The texts and limits that are the same for all methods.
 
     Attributes:
         request: settings of the networks, and where the data are.
@@ -66,7 +66,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A method under its name.
+    """A method of a comparison under its name.
 
     Attributes:
         name: for `--only`.
@@ -77,5 +77,5 @@ class Contender:
 
     name: str
     title: str
-    fit: Callable[[Setting, int], Fitted]
+    fit: Callable[[FitContext, int], Fitted]
     seeded: bool

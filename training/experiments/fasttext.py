@@ -21,7 +21,7 @@ from tables.labels import Names
 from training.data.dataset import Dataset, mostly_chinese
 from training.evaluation.report import shorten
 from training.experiments.baselines import WORD
-from training.experiments.contender import Contender, Fitted, Floats, Setting, Unavailable
+from training.experiments.contender import Contender, FitContext, Fitted, Floats, Unavailable
 from training.experiments.fasttext_child import CHOICE, LOG, MODEL, train_here
 
 PACKAGE = "fasttext"
@@ -34,7 +34,7 @@ SMALLEST_PROBABILITY = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class FastText:
-    """See `training.experiments.contender.Fitted`."""
+    """A trained fastText model; implements `training.experiments.contender.Fitted`."""
 
     model: Any
     task: Task
@@ -54,7 +54,7 @@ class FastText:
         return np.asarray(np.log(p_NC) if self.task == "single_label" else np.log(p_NC / (1 - p_NC)))
 
 
-def fit_fasttext(setting: Setting, seed: int) -> Fitted:
+def fit_fasttext(context: FitContext, seed: int) -> Fitted:
     """Trains with the settings that fastText's autotune finds best on validation within the budget.
 
     Raises:
@@ -62,14 +62,14 @@ def fit_fasttext(setting: Setting, seed: int) -> Fitted:
     """
     if importlib.util.find_spec(PACKAGE) is None:
         raise Unavailable("its package is not installed (pip install fasttext-numpy2, on Linux with x86-64)")
-    corpus, folder = setting.corpus, setting.scratch
+    corpus, folder = context.corpus, context.scratch
     by_character = mostly_chinese(corpus.train.texts)
     _write(folder / "train.txt", corpus.train, corpus.labels, by_character)
     _write(folder / "validation.txt", corpus.stopping, corpus.labels, by_character)
     arguments = {
         "input": str(folder / "train.txt"),
         "autotuneValidationFile": str(folder / "validation.txt"),
-        "autotuneDuration": max(1, round(setting.budget_s or DEFAULT_BUDGET_S)),
+        "autotuneDuration": max(1, round(context.budget_s or DEFAULT_BUDGET_S)),
         "thread": 1,  # the only number that gives the same weights again
         "seed": seed,
         "verbose": 0,

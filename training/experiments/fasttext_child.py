@@ -1,4 +1,4 @@
-"""What runs in fastText's own process. Nothing heavy is imported here: the process should begin at once."""
+"""Trains fastText in a process of its own. Nothing heavy is imported here, so that the process begins at once."""
 
 import importlib
 import importlib.util

@@ -1,4 +1,4 @@
-"""Which trial comes next: many settings are tried shortly, the better of them longer, the best in full.
+"""Successive halving: many settings are tried shortly, the better of them longer, the best in full.
 
 Source: Jamieson & Talwalkar 2016, "Non-stochastic Best Arm Identification and Hyperparameter Optimization" (successive
 halving), with settings drawn at random as in Li et al. 2018, "Hyperband: A Novel Bandit-Based Approach to
@@ -14,16 +14,16 @@ from typing import Any
 from model.config import Frozen
 
 FACTOR = 3
-"""One of so many goes up, and is trained so many times as long (η of the sources, who take 3 or 4)."""
+"""One in `FACTOR` settings goes up, and is trained `FACTOR` times as long (η of the sources, who take 3 or 4)."""
 
-MOST_RUNGS = 3
+MAX_RUNGS = 3
 
 AS_GIVEN = 0
 """Number of the settings that the call gave; those drawn count from 1."""
 
 
 class Trial(Frozen):
-    """A training that was finished.
+    """A finished training with some settings.
 
     Attributes:
         number: of its settings.
@@ -43,23 +43,20 @@ class Trial(Frozen):
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """A trial to come: the settings of this number on this rung."""
+class PlannedTrial:
+    """A trial to come: the settings of this number, trained as long as this rung says."""
 
     number: int
     rung: int
 
 
 def count_rungs(epochs: int) -> int:
-    """How many rungs there are where a training in full takes so many epochs: none has less than one epoch.
+    """The number of rungs where a training in full takes `epochs`: none has less than one epoch.
 
     >>> [count_rungs(epochs) for epochs in (1, 2, 3, 8, 9, 100)]
     [1, 1, 2, 2, 3, 3]
     """
-    num_rungs = 1
-    while num_rungs < MOST_RUNGS and FACTOR**num_rungs <= epochs:
-        num_rungs += 1
-    return num_rungs
+    return sum(FACTOR**rung <= epochs for rung in range(MAX_RUNGS))
 
 
 def epochs_on(rung: int, *, num_rungs: int, epochs: int) -> int:
@@ -72,18 +69,18 @@ def epochs_on(rung: int, *, num_rungs: int, epochs: int) -> int:
     return max(1, round(epochs * share))
 
 
-def next_job(trials: Sequence[Trial], num_rungs: int) -> Job:
-    """What to try after these: first the settings as given, in full; then by successive halving."""
+def plan_next(trials: Sequence[Trial], num_rungs: int) -> PlannedTrial:
+    """Plans the trial after these: first the settings as given, in full; then by successive halving."""
     if not trials:
-        return Job(AS_GIVEN, num_rungs - 1)
+        return PlannedTrial(AS_GIVEN, num_rungs - 1)
     drawn = [trial for trial in trials if trial.number != AS_GIVEN]
     for rung in reversed(range(num_rungs - 1)):
         ranked = sorted((t for t in drawn if t.rung == rung), key=lambda t: (-t.score, t.number))
         above = {t.number for t in drawn if t.rung == rung + 1}
         for trial in ranked[: len(ranked) // FACTOR]:
             if trial.number not in above:
-                return Job(trial.number, rung + 1)
-    return Job(1 + max((trial.number for trial in drawn), default=AS_GIVEN), 0)
+                return PlannedTrial(trial.number, rung + 1)
+    return PlannedTrial(1 + max((trial.number for trial in drawn), default=AS_GIVEN), 0)
 
 
 def best_of(trials: Sequence[Trial], num_rungs: int) -> Trial | None:

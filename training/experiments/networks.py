@@ -1,6 +1,6 @@
 """The networks that `compare` sets beside each other: one architecture, each with one thing changed.
 
-Every other setting (widths, dropout, loop, tokenizer) is the same for all and comes from the recipe, file or `--set`.
+Every other context (widths, dropout, loop, tokenizer) is the same for all and comes from the recipe, file or `--set`.
 """
 
 import time
@@ -16,7 +16,7 @@ from training.artifacts.publish import Finished, bare_checkpoint, reload
 from training.config.config import TrainConfig
 from training.data.tokenizer import train_tokenizer
 from training.evaluation.evaluate import logits_of
-from training.experiments.contender import Contender, Floats, Setting
+from training.experiments.contender import Contender, FitContext, Floats
 from training.fit.progress import show_progress
 from training.fit.trainer import Trainer
 from training.runs.blend import with_ngrams
@@ -32,7 +32,7 @@ ONE_BILSTM: dict[str, Any] = {
     "bidirectional": True,
     "conv_width": 0,
 }
-"""What the others change one thing of; pooling and widths are as set."""
+"""The architecture of which each other network changes one thing; pooling and widths are as set."""
 
 CHANGES: dict[str, tuple[str, dict[str, Any]]] = {
     "average": ("averaged embeddings", {"num_layers": 0, "pooling": "mean"}),
@@ -55,21 +55,21 @@ NGRAMS = "ngrams"
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A checkpoint as served; see `training.experiments.contender.Fitted`."""
+    """A network as it would be served; implements `training.experiments.contender.Fitted`."""
 
     classifier: Classifier
     size_bytes: int
     choice: str
 
     def logits(self, texts: Sequence[str]) -> Floats:
-        """Logits [N, labels]."""
+        """Uncalibrated logits [N, labels] of texts."""
         return logits_of(self.classifier, self.classifier.encode(texts))
 
 
 def contender(name: str) -> Contender:
-    """The network of this name."""
+    """The network of this name as a method of a comparison."""
     title = "LSTM and hashed n-grams" if name == NGRAMS else CHANGES[name][0]
-    return Contender(name, title, lambda setting, seed: fit_network(name, setting, seed), seeded=True)
+    return Contender(name, title, lambda context, seed: fit_network(name, context, seed), seeded=True)
 
 
 def changed(config: TrainConfig, name: str, seed: int) -> TrainConfig:
@@ -80,32 +80,32 @@ def changed(config: TrainConfig, name: str, seed: int) -> TrainConfig:
     return config.model_copy(update={"architecture": architecture, "ngrams": ngrams, "seed": seed})
 
 
-def fit_network(name: str, setting: Setting, seed: int) -> Network:
+def fit_network(name: str, context: FitContext, seed: int) -> Network:
     """Learns a tokenizer and trains, in as many epochs as fit into the budget; validation picks the weights."""
-    config = changed(setting.request.config, name, seed)
+    config = changed(context.request.config, name, seed)
     began = time.monotonic()
-    tokenizer = train_tokenizer(config.tokenizer, setting.corpus.given)
-    if setting.budget_s is not None:
-        left = setting.budget_s - (time.monotonic() - began)
-        config = shortened(config, setting, tokenizer, budget_s=left)
-    trainer = _trainer(config, setting, tokenizer)
-    with show_progress(setting.console, metric=config.metric) as show:
+    tokenizer = train_tokenizer(config.tokenizer, context.corpus.given)
+    if context.budget_s is not None:
+        left = context.budget_s - (time.monotonic() - began)
+        config = shortened(config, context, tokenizer, budget_s=left)
+    trainer = _trainer(config, context, tokenizer)
+    with show_progress(context.console, metric=config.metric) as show:
         trainer.run(lambda progress: show(progress, trainer.history))
-    request = setting.request.model_copy(update={"config": config})
-    scratch = setting.scratch / "checkpoint"
-    network = with_ngrams(trainer, setting.corpus, tokenizer, config, setting.console)
-    checkpoint = bare_checkpoint(Finished(request, setting.corpus, tokenizer, trainer, network))
-    classifier = reload(checkpoint, scratch, setting.device)
+    request = context.request.model_copy(update={"config": config})
+    scratch = context.scratch / "checkpoint"
+    network = with_ngrams(trainer, context.corpus, tokenizer, config, context.console)
+    checkpoint = bare_checkpoint(Finished(request, context.corpus, tokenizer, trainer, network))
+    classifier = reload(checkpoint, scratch, context.device)
     size = sum(path.stat().st_size for path in scratch.iterdir())
     return Network(classifier, size, f"best of {trainer.history[-1]['epoch']:.3g} epochs")
 
 
-def shortened(config: TrainConfig, setting: Setting, tokenizer: Tokenizer, *, budget_s: float) -> TrainConfig:
+def shortened(config: TrainConfig, context: FitContext, tokenizer: Tokenizer, *, budget_s: float) -> TrainConfig:
     """The configuration with no more epochs than the budget has room for, at least one.
 
     Not simply stopped when time is up: the learning rate then falls to its floor at the end, as it should.
     """
-    trainer = _trainer(config, setting, tokenizer)
+    trainer = _trainer(config, context, tokenizer)
     steps = 0
 
     def enough() -> bool:
@@ -119,5 +119,5 @@ def shortened(config: TrainConfig, setting: Setting, tokenizer: Tokenizer, *, bu
     return config.model_copy(update={"loop": config.loop.model_copy(update={"epochs": epochs})})
 
 
-def _trainer(config: TrainConfig, setting: Setting, tokenizer: Tokenizer) -> Trainer:
-    return build_trainer(config, setting.corpus, tokenizer, device=resolve_device(setting.device))
+def _trainer(config: TrainConfig, context: FitContext, tokenizer: Tokenizer) -> Trainer:
+    return build_trainer(config, context.corpus, tokenizer, device=resolve_device(context.device))

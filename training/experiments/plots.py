@@ -1,4 +1,4 @@
-"""Accuracy against what it costs, as pictures."""
+"""Plots of accuracy against training time, size and speed."""
 
 import itertools
 from collections.abc import Callable, Sequence
@@ -6,9 +6,9 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from training.experiments.comparison import Estimate, Row
+from training.experiments.comparison import Estimate, MethodSummary
 
-AXES: dict[str, tuple[str, Callable[[Row], float]]] = {
+AXES: dict[str, tuple[str, Callable[[MethodSummary], float]]] = {
     "accuracy-time": ("training time, s", lambda row: row.seconds.mean),
     "accuracy-size": ("size on disk, MB", lambda row: row.size_bytes.mean / 1e6),
     "accuracy-speed": ("answers, texts/s", lambda row: row.texts_per_s.mean),
@@ -19,7 +19,7 @@ MARKERS = "osD^v<>PX*hp8"
 """There are more methods than colours."""
 
 
-def draw_plots(rows: Sequence[Row], folder: Path) -> list[Path]:
+def draw_plots(rows: Sequence[MethodSummary], folder: Path) -> list[Path]:
     """Writes a PNG for each of `AXES`; returns their paths."""
     paths = []
     for name, (label, cost) in AXES.items():
@@ -29,7 +29,7 @@ def draw_plots(rows: Sequence[Row], folder: Path) -> list[Path]:
     return paths
 
 
-def draw(rows: Sequence[Row], label: str, cost: Callable[[Row], float]) -> Figure:
+def draw(rows: Sequence[MethodSummary], label: str, cost: Callable[[MethodSummary], float]) -> Figure:
     """A point a method, with its spread, over a logarithmic cost."""
     figure = Figure(figsize=(9, 5), layout="constrained")
     axes = figure.subplots()

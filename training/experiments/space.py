@@ -1,4 +1,4 @@
-"""Where a search for settings looks: which settings, and which values each may take."""
+"""The space of a search: the settings that are searched, and the values that each may take."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
@@ -37,7 +37,7 @@ class Range(Frozen):
         return self
 
     def draw(self, rng: np.random.Generator) -> int | float:
-        """One of them."""
+        """Draws a number of the range."""
         if self.log:
             value = math.exp(rng.uniform(math.log(self.low), math.log(self.high)))
         elif isinstance(self.low, int) and isinstance(self.high, int):
@@ -54,7 +54,7 @@ class Choice(Frozen):
     values: tuple[Any, ...]
 
     def draw(self, rng: np.random.Generator) -> Any:
-        """One of them."""
+        """Draws one of the values."""
         return self.values[int(rng.integers(len(self.values)))]
 
 
@@ -99,7 +99,7 @@ def without(space: Space, settings: Iterable[str]) -> Space:
 
 
 def describe_space(space: Space) -> dict[str, Any]:
-    """As in a file, for the record."""
+    """The space as plain JSON, for the record of a search."""
     return {
         key: list(values.values) if isinstance(values, Choice) else values.model_dump() for key, values in space.items()
     }

@@ -22,11 +22,10 @@ from training.data.corpus import Corpus, read_corpus
 from training.data.tokenizer import TokenizerConfig, train_tokenizer
 from training.data.unlabeled import with_unlabeled
 from training.errors import UsageError
-from training.experiments.halving import AS_GIVEN, Job, Trial, count_rungs, epochs_on, next_job
+from training.experiments.halving import AS_GIVEN, PlannedTrial, Trial, count_rungs, epochs_on, plan_next
 from training.experiments.space import Space, describe_space, draw
 from training.experiments.tuning import Tuning, describe_best, describe_settings, write_markdown
 from training.fit.progress import format_duration, show_progress
-from training.interrupt import StopRequest
 from training.metrics.scores import measure
 from training.runs.blend import with_ngrams
 from training.runs.train import build_trainer, encode_examples
@@ -36,12 +35,13 @@ TABLE = "tuning.md"
 BEST = "best.toml"
 
 
-def tune(
+def run_search(
     request: Request,
     space: Space,
     output: Path,
     *,
     budget_s: float,
+    should_stop: Callable[[], bool],
     resume: bool = False,
     overwrite: bool = False,
     device: str = "auto",
@@ -49,23 +49,16 @@ def tune(
 ) -> bool:
     """Searches, and writes `tuning.json`, `tuning.md` and `best.toml` into `output`, anew after each trial.
 
-    A trial that is not finished in time, or when Ctrl-C or SIGTERM comes, is given up; with `resume` the search goes on
-    after the last finished one, whose seconds and those before it count.
+    A trial that is not finished in time, or when `should_stop()`, is given up; with `resume` the search goes on after
+    the last finished one, whose seconds and those before it count.
 
     Returns:
-        Whether the time is up; False if Ctrl-C or SIGTERM came first.
+        True when the time is up; False if `should_stop()` ended the search first.
 
     Raises:
         UsageError: something stands at `output`; and as in `read_corpus`.
     """
-    if request.config.start is not None:
-        raise UsageError("tune searches shapes, which a start fixes; leave start out")
-    untested = request.config.data.model_copy(update={"test": None, "tests": None})
-    config = request.config.model_copy(update={"data": untested})
-    corpus = read_corpus(untested, seed=config.seed, data_root=Path(request.data_root))
-    corpus = with_unlabeled(
-        corpus, config.semi.unlabeled, text_column=untested.text_column, data_root=Path(request.data_root)
-    )
+    config, corpus = read_untested(request)
     tuning = Tuning.beginning(
         request,
         corpus,
@@ -76,25 +69,37 @@ def tune(
         space=json.loads(json.dumps(describe_space(space))),
     )
     tuning = tuning.going_on(output / RESULTS, resume=resume, overwrite=overwrite)
-    write(tuning, request.config, output)
+    write_results(tuning, request.config, output)
     for warning in corpus.warnings:
         console.print(f"warning: {warning}", markup=False)
     trials = Trials(config, corpus, space, device=resolve_device(device), console=console)
     deadline = time.monotonic() + budget_s - tuning.seconds
-    with StopRequest() as stop:
-        while not stop and (left := deadline - time.monotonic()) > 0:
-            job = next_job(tuning.trials, tuning.num_rungs)
-            console.print(f"{trials.describe(job)}; {format_duration(left)} left", markup=False, highlight=False)
-            trial = trials.run(job, lambda: bool(stop) or time.monotonic() > deadline)
-            if trial is None:
-                break
+    while not (stopped := should_stop()) and (left := deadline - time.monotonic()) > 0:
+        plan = plan_next(tuning.trials, tuning.num_rungs)
+        console.print(f"{trials.describe(plan)}; {format_duration(left)} left", markup=False, highlight=False)
+        trial = trials.run(plan, lambda: should_stop() or time.monotonic() > deadline)
+        if trial is not None:
             tuning = tuning.model_copy(update={"trials": (*tuning.trials, trial)})
-            write(tuning, request.config, output)
-            console.print(f"  {tell(trial, tuning)}", markup=False, highlight=False)
-        stopped = bool(stop)
+            write_results(tuning, request.config, output)
+            console.print(f"  {describe_trial(trial, tuning)}", markup=False, highlight=False)
     for line in describe_best(tuning):
         console.print(line, markup=False, highlight=False)
     return not stopped
+
+
+def read_untested(request: Request) -> tuple[TrainConfig, Corpus]:
+    """The configuration without its test files, and the texts of its other files.
+
+    Raises:
+        UsageError: the configuration has a start; and as in `read_corpus`.
+    """
+    config, data_root = request.config, Path(request.data_root)
+    if config.start is not None:
+        raise UsageError("tune searches shapes, which a start fixes; leave start out")
+    data = config.data.model_copy(update={"test": None, "tests": None})
+    corpus = read_corpus(data, seed=config.seed, data_root=data_root)
+    corpus = with_unlabeled(corpus, config.semi.unlabeled, text_column=data.text_column, data_root=data_root)
+    return config.model_copy(update={"data": data}), corpus
 
 
 class Trials:
@@ -116,19 +121,22 @@ class Trials:
         self._num_rungs = count_rungs(config.loop.epochs)
         self._tokenizers: dict[TokenizerConfig, Tokenizer] = {}
 
-    def describe(self, job: Job) -> str:
-        """What is about to be trained, in a line."""
-        epochs, settings = self._config_of(job).loop.epochs, self._settings(job.number)
-        blank = Trial(number=job.number, rung=job.rung, epochs=epochs, settings=settings, score=0, seconds=0)
-        return f"trial {job.number}, up to {epochs} epochs: {describe_settings(blank)}"
+    def settings(self, number: int) -> dict[str, Any]:
+        """The settings of this number that are not as given, by dotted key."""
+        return {} if number == AS_GIVEN else draw(self._space, seed=self._config.seed, number=number)
 
-    def run(self, job: Job, should_stop: Callable[[], bool]) -> Trial | None:
+    def describe(self, plan: PlannedTrial) -> str:
+        """The trial that is about to be trained, in a line."""
+        settings = describe_settings(plan.number, self.settings(plan.number))
+        return f"trial {plan.number}, up to {self._config_of(plan).loop.epochs} epochs: {settings}"
+
+    def run(self, plan: PlannedTrial, should_stop: Callable[[], bool]) -> Trial | None:
         """The finished trial; None if it was stopped.
 
         It is scored on all validation texts, with the n-grams beside the network, as what `train` publishes will be.
         """
         began = time.perf_counter()
-        config, corpus = self._config_of(job), self._corpus
+        config, corpus = self._config_of(plan), self._corpus
         tokenizer = self._tokenizer(config.tokenizer)
         trainer = build_trainer(config, corpus, tokenizer, device=self._device)
         with show_progress(self._console, metric=config.metric) as show:
@@ -139,20 +147,17 @@ class Trials:
         examples = encode_examples(corpus.validation, corpus, encoder)
         score = measure(config.metric, corpus.task)(trainer.logits(examples, network), examples.targets)
         return Trial(
-            number=job.number,
-            rung=job.rung,
+            number=plan.number,
+            rung=plan.rung,
             epochs=config.loop.epochs,
-            settings=self._settings(job.number),
+            settings=self.settings(plan.number),
             score=score,
             seconds=time.perf_counter() - began,
         )
 
-    def _settings(self, number: int) -> dict[str, Any]:
-        return {} if number == AS_GIVEN else draw(self._space, seed=self._config.seed, number=number)
-
-    def _config_of(self, job: Job) -> TrainConfig:
-        config = with_settings(self._config, self._settings(job.number))
-        epochs = epochs_on(job.rung, num_rungs=self._num_rungs, epochs=config.loop.epochs)
+    def _config_of(self, plan: PlannedTrial) -> TrainConfig:
+        config = with_settings(self._config, self.settings(plan.number))
+        epochs = epochs_on(plan.rung, num_rungs=self._num_rungs, epochs=config.loop.epochs)
         return config.model_copy(update={"loop": config.loop.model_copy(update={"epochs": epochs})})
 
     def _tokenizer(self, config: TokenizerConfig) -> Tokenizer:
@@ -166,16 +171,16 @@ def with_settings(config: TrainConfig, settings: dict[str, Any]) -> TrainConfig:
     return build_config(config.model_dump(), nest(settings))
 
 
-def write(tuning: Tuning, config: TrainConfig, output: Path) -> None:
-    """Trials, table, and the settings as given with those of the best trial over them."""
+def write_results(tuning: Tuning, config: TrainConfig, output: Path) -> None:
+    """Writes the trials, the table, and the settings as given with those of the best trial over them."""
     replace_text(output / RESULTS, tuning.model_dump_json(indent=2) + "\n")
     replace_text(output / TABLE, write_markdown(tuning))
     best = tuning.best
     replace_text(output / BEST, to_toml(with_settings(config, best.settings if best else {})))
 
 
-def tell(trial: Trial, tuning: Tuning) -> str:
-    """One line for the one who waits."""
+def describe_trial(trial: Trial, tuning: Tuning) -> str:
+    """The score of a trial in one line, for the terminal."""
     best = tuning.best or trial
     return (
         f"validation {tuning.metric} {trial.score:.4f} in {format_duration(trial.seconds)}; "

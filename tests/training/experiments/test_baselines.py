@@ -15,17 +15,17 @@ from training.data.config import DataConfig
 from training.data.corpus import read_corpus
 from training.data.dataset import mostly_chinese, truth_of
 from training.experiments.baselines import fit_nbsvm, fit_tfidf, interpolate
-from training.experiments.contender import Setting
+from training.experiments.contender import FitContext
 from training.linear.nbsvm import log_count_ratios
 from training.metrics.scores import accuracy, decide
 
 BOTH = pytest.mark.parametrize("fit", [fit_tfidf, fit_nbsvm])
 
 
-def make_setting(folder: Path, train: Path, *settings: str, budget_s: float | None = None) -> Setting:
+def make_setting(folder: Path, train: Path, *settings: str, budget_s: float | None = None) -> FitContext:
     request = new_request(CallOptions(output=folder / "o", data_root=folder, train_file=train, settings=settings))
     corpus = read_corpus(request.config.data, seed=0, data_root=folder)
-    return Setting(
+    return FitContext(
         request=request,
         corpus=corpus,
         device="cpu",
@@ -63,10 +63,10 @@ def test_interpolation_keeps_the_mean_magnitude() -> None:
 
 @BOTH
 def test_learns_which_words_tell(fit: Any, reviews: Path, tmp_path: Path) -> None:
-    setting = make_setting(tmp_path, reviews / "train.csv")
-    model = fit(setting, 0)
+    context = make_setting(tmp_path, reviews / "train.csv")
+    model = fit(context, 0)
     logits = model.logits(["a superb film", "an awful film"])
-    assert logits.argmax(1).tolist() == [setting.corpus.labels.index(name) for name in ("good", "bad")]
+    assert logits.argmax(1).tolist() == [context.corpus.labels.index(name) for name in ("good", "bad")]
     np.testing.assert_allclose(logits.sum(1), 0, atol=1e-9)
     assert model.choice.startswith("C=")
     words = sum(len(word.encode()) + 1 for word in model.vectorizer.get_feature_names_out())
@@ -74,14 +74,14 @@ def test_learns_which_words_tell(fit: Any, reviews: Path, tmp_path: Path) -> Non
 
 
 def test_logistic_regression_is_that_of_scikit_learn(reviews: Path, tmp_path: Path) -> None:
-    setting = make_setting(tmp_path, reviews / "train.csv")
-    model = fit_tfidf(setting, 0)
+    context = make_setting(tmp_path, reviews / "train.csv")
+    model = fit_tfidf(context, 0)
     strength = float(model.choice.removeprefix("C="))
     theirs = LogisticRegression(C=strength, solver="liblinear", random_state=0)
-    vectors = model.vectorizer.transform(setting.corpus.train.texts)
-    theirs.fit(vectors, truth_of(setting.corpus.train, setting.corpus.labels)[:, 1])
-    logits = model.logits(setting.corpus.validation.texts)
-    wanted = theirs.decision_function(model.vectorizer.transform(setting.corpus.validation.texts))
+    vectors = model.vectorizer.transform(context.corpus.train.texts)
+    theirs.fit(vectors, truth_of(context.corpus.train, context.corpus.labels)[:, 1])
+    logits = model.logits(context.corpus.validation.texts)
+    wanted = theirs.decision_function(model.vectorizer.transform(context.corpus.validation.texts))
     np.testing.assert_allclose(logits[:, 1] - logits[:, 0], wanted, rtol=1e-5)
 
 
@@ -89,15 +89,15 @@ def test_logistic_regression_is_that_of_scikit_learn(reviews: Path, tmp_path: Pa
 def test_three_labels(fit: Any, tmp_path: Path) -> None:
     words = {"a": "apple", "b": "bread", "c": "cream"}
     rows = [(f"{words['abc'[i % 3]]} or so no{i}", "abc"[i % 3]) for i in range(90)]
-    setting = make_setting(tmp_path, _write(tmp_path / "three.tsv", rows))
-    assert fit(setting, 0).logits(["some bread", "the cream", "apple"]).argmax(1).tolist() == [1, 2, 0]
+    context = make_setting(tmp_path, _write(tmp_path / "three.tsv", rows))
+    assert fit(context, 0).logits(["some bread", "the cream", "apple"]).argmax(1).tolist() == [1, 2, 0]
 
 
 @BOTH
 def test_sets_of_labels_even_one_that_every_text_has(fit: Any, reviews: Path, tmp_path: Path) -> None:
-    setting = make_setting(tmp_path, reviews / "lists.jsonl", "data.validation_fraction=0.3")
-    corpus = setting.corpus
-    model = fit(setting, 0)
+    context = make_setting(tmp_path, reviews / "lists.jsonl", "data.validation_fraction=0.3")
+    corpus = context.corpus
+    model = fit(context, 0)
     chosen = decide(model.logits(corpus.validation.texts), task="multi_label", thresholds_C=0.0)
     truth = truth_of(corpus.validation, corpus.labels)
     for label in ("good", "bad"):
@@ -109,17 +109,17 @@ def test_sets_of_labels_even_one_that_every_text_has(fit: Any, reviews: Path, tm
         for i in range(40):
             kind = "xy"[i % 2]
             always.write(f'{{"text": "{kind * 3} word no{i}", "label": ["{kind}", "all"]}}\n')
-    setting = make_setting(tmp_path, tmp_path / "always.jsonl")
-    chosen = decide(fit(setting, 0).logits(["xxx word", "yyy"]), task="multi_label", thresholds_C=0.0)
-    names = [[name for name, given in zip(setting.corpus.labels, row, strict=True) if given] for row in chosen]
+    context = make_setting(tmp_path, tmp_path / "always.jsonl")
+    chosen = decide(fit(context, 0).logits(["xxx word", "yyy"]), task="multi_label", thresholds_C=0.0)
+    names = [[name for name, given in zip(context.corpus.labels, row, strict=True) if given] for row in chosen]
     assert names == [["all", "x"], ["all", "y"]]
 
 
 @BOTH
 def test_chinese_is_read_by_characters(fit: Any, tmp_path: Path) -> None:
     rows = [(("很好看的电影" if i % 2 else "太难看的电影") + f"第{i}部", "ab"[i % 2]) for i in range(60)]
-    setting = make_setting(tmp_path, _write(tmp_path / "zh.tsv", rows))
-    model = fit(setting, 0)
+    context = make_setting(tmp_path, _write(tmp_path / "zh.tsv", rows))
+    model = fit(context, 0)
     assert model.logits(["真的很好", "太难了"]).argmax(1).tolist() == [1, 0]
     assert "很好" in model.vectorizer.vocabulary_
 
@@ -132,12 +132,12 @@ def test_the_budget_bounds_how_much_is_tried(fit: Any, reviews: Path, tmp_path: 
 
 def test_validation_chooses_the_strength(reviews: Path, tmp_path: Path) -> None:
     """With every training label wrong in half of the cases only the chosen strength differs."""
-    setting = make_setting(tmp_path, reviews / "train.csv")
-    chosen, first = fit_tfidf(setting, 0), fit_tfidf(make_setting(tmp_path, reviews / "train.csv", budget_s=1e-9), 0)
-    truth = truth_of(setting.corpus.stopping, setting.corpus.labels)
+    context = make_setting(tmp_path, reviews / "train.csv")
+    chosen, first = fit_tfidf(context, 0), fit_tfidf(make_setting(tmp_path, reviews / "train.csv", budget_s=1e-9), 0)
+    truth = truth_of(context.corpus.stopping, context.corpus.labels)
 
     def value(model: Any) -> float:
-        return accuracy(truth, decide(model.logits(setting.corpus.stopping.texts), task="single_label"))
+        return accuracy(truth, decide(model.logits(context.corpus.stopping.texts), task="single_label"))
 
     assert value(chosen) >= value(first)
 

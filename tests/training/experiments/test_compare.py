@@ -14,9 +14,9 @@ from tests.training.conftest import TINY
 from training.__main__ import main
 from training.errors import UsageError
 from training.experiments import compare as compare_module
-from training.experiments.compare import CONTENDERS, RESULTS, TABLE, choose
-from training.experiments.comparison import HEADINGS, Comparison, summarise
-from training.experiments.contender import Contender, Floats, Setting, Unavailable
+from training.experiments.compare import CONTENDERS, RESULTS, TABLE, select_methods
+from training.experiments.comparison import COLUMNS, Comparison, summarise
+from training.experiments.contender import Contender, FitContext, Floats, Unavailable
 from training.experiments.plots import AXES
 
 
@@ -63,7 +63,7 @@ def test_a_table_with_everything(call: list[str | Path], tmp_path: Path) -> None
     assert "| averaged embeddings | 2 |" in table
     assert str(tmp_path) not in table
     assert "averaged embeddings" in output
-    assert all(heading in output for heading in HEADINGS)
+    assert all(heading in output for heading in COLUMNS)
     for name in AXES:
         assert (tmp_path / "out" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".png", ".json", ".md"}
@@ -87,7 +87,7 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> Counting:
     """One method, and no plots, which take a second."""
     method = Counting()
     monkeypatch.setattr(compare_module, "draw_plots", lambda rows, folder: [])
-    entry = Contender("count", "counting", lambda setting, seed: method, seeded=True)
+    entry = Contender("count", "counting", lambda context, seed: method, seeded=True)
     monkeypatch.setattr(compare_module, "CONTENDERS", {"count": entry})
     return method
 
@@ -120,7 +120,7 @@ def test_an_interrupted_comparison_goes_on(
 ) -> None:
     fits: list[int] = []
 
-    def fit(setting: Setting, seed: int) -> Counting:
+    def fit(context: FitContext, seed: int) -> Counting:
         fits.append(seed)
         if fits == [0, 1]:
             raise KeyboardInterrupt
@@ -158,7 +158,7 @@ def test_a_method_that_cannot_take_part_is_named_and_the_others_go_on(
 ) -> None:
     tries: list[int] = []
 
-    def missing(setting: Setting, seed: int) -> Counting:
+    def missing(context: FitContext, seed: int) -> Counting:
         tries.append(seed)
         raise Unavailable("its package is not installed")
 
@@ -201,10 +201,10 @@ def test_the_help_names_every_method() -> None:
 
 
 def test_methods_are_given_in_one_order() -> None:
-    assert [entry.name for entry in choose(["bilstm", "tfidf"])] == ["tfidf", "bilstm"]
-    assert [entry.name for entry in choose([])] == list(CONTENDERS)
+    assert [entry.name for entry in select_methods(["bilstm", "tfidf"])] == ["tfidf", "bilstm"]
+    assert [entry.name for entry in select_methods([])] == list(CONTENDERS)
     with pytest.raises(UsageError):
-        choose(["tfidf", "x"])
+        select_methods(["tfidf", "x"])
 
 
 def test_the_record_is_plain_json(call: list[str | Path], counting: Counting, tmp_path: Path) -> None:

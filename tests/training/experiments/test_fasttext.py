@@ -60,9 +60,9 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_trains_in_its_own_process_and_answers(
     reviews: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    setting = make_setting(tmp_path, reviews / "train.csv", budget_s=7)
-    fitted: Any = fit_fasttext(setting, 3)
-    good = setting.corpus.labels.index("good")
+    context = make_setting(tmp_path, reviews / "train.csv", budget_s=7)
+    fitted: Any = fit_fasttext(context, 3)
+    good = context.corpus.labels.index("good")
     logits = fitted.logits(["a superb\nfilm", "an awful film", "nothing"])
     assert logits.argmax(1).tolist()[:2] == [good, 1 - good]
     assert logits[2].tolist() == pytest.approx([logits[2, 0]] * 2)
@@ -74,9 +74,9 @@ def test_trains_in_its_own_process_and_answers(
     assert "loss" not in arguments
     assert capfd.readouterr().err == "", "what the package prints is kept away from the user"
     assert (tmp_path / "log.txt").read_text() == "noise\n"
-    for role, dataset in (("train", setting.corpus.train), ("validation", setting.corpus.stopping)):
+    for role, dataset in (("train", context.corpus.train), ("validation", context.corpus.stopping)):
         lines = (tmp_path / f"{role}.txt").read_text(encoding="utf-8").splitlines()
-        places = {name: place for place, name in enumerate(setting.corpus.labels)}
+        places = {name: place for place, name in enumerate(context.corpus.labels)}
         assert lines == [
             f"__label__{places[names[0]]} {text.lower()}"
             for text, names in zip(dataset.texts, dataset.labels, strict=True)
@@ -85,11 +85,11 @@ def test_trains_in_its_own_process_and_answers(
 
 @pytest.mark.usefixtures("stand_in")
 def test_sets_of_labels_get_odds(reviews: Path, tmp_path: Path) -> None:
-    setting = make_setting(tmp_path, reviews / "lists.jsonl", "data.validation_fraction=0.3")
-    fitted: Any = fit_fasttext(setting, 0)
+    context = make_setting(tmp_path, reviews / "lists.jsonl", "data.validation_fraction=0.3")
+    fitted: Any = fit_fasttext(context, 0)
     assert fitted.model.arguments["loss"] == "ova"
     logits = fitted.logits(["a superb film"])
-    chosen = {name for name, value in zip(setting.corpus.labels, logits[0], strict=True) if value > -1}
+    chosen = {name for name, value in zip(context.corpus.labels, logits[0], strict=True) if value > -1}
     assert chosen == {"good", "numbered"}
 
 

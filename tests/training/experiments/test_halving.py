@@ -4,23 +4,23 @@ from collections import Counter
 
 import pytest
 
-from training.experiments.halving import Job, Trial, best_of, next_job
+from training.experiments.halving import PlannedTrial, Trial, best_of, plan_next
 
 
-def trial(job: Job, score: float) -> Trial:
+def trial(job: PlannedTrial, score: float) -> Trial:
     return Trial(number=job.number, rung=job.rung, epochs=1, settings={}, score=score, seconds=1.0)
 
 
 def play(num_trials: int, num_rungs: int, quality: dict[int, float]) -> list[Trial]:
     trials: list[Trial] = []
     for _ in range(num_trials):
-        job = next_job(trials, num_rungs)
+        job = plan_next(trials, num_rungs)
         trials.append(trial(job, quality.get(job.number, 0.5)))
     return trials
 
 
 def test_the_settings_as_given_come_first_and_in_full() -> None:
-    assert next_job([], 3) == Job(0, 2)
+    assert plan_next([], 3) == PlannedTrial(0, 2)
 
 
 def test_the_best_of_three_goes_up_at_once() -> None:
@@ -50,11 +50,11 @@ def test_on_one_rung_it_is_random_search() -> None:
 
 
 def test_the_best_is_of_those_in_full_and_of_equals_the_first() -> None:
-    trials = [trial(Job(*place), score) for place, score in (((0, 1), 0.7), ((1, 0), 0.9), ((2, 1), 0.7))]
+    trials = [trial(PlannedTrial(*place), score) for place, score in (((0, 1), 0.7), ((1, 0), 0.9), ((2, 1), 0.7))]
     best = best_of(trials, 2)
     assert best is not None
     assert best.number == 0
-    better = best_of([*trials, trial(Job(3, 1), 0.71)], 2)
+    better = best_of([*trials, trial(PlannedTrial(3, 1), 0.71)], 2)
     assert better is not None
     assert better.number == 3
     assert best_of([], 2) is None

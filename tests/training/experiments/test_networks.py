@@ -32,18 +32,18 @@ def test_only_one_has_n_grams_beside_it() -> None:
 
 @pytest.mark.parametrize("name", [*CHANGES, NGRAMS])
 def test_each_learns_which_words_tell(name: str, reviews: Path, tmp_path: Path) -> None:
-    setting = make_setting(tmp_path, reviews / "train.csv", *SETTINGS)
-    fitted = contender(name).fit(setting, 0)
+    context = make_setting(tmp_path, reviews / "train.csv", *SETTINGS)
+    fitted = contender(name).fit(context, 0)
     logits = fitted.logits(["a superb film", "an awful film"])
-    assert logits.argmax(1).tolist() == [setting.corpus.labels.index(label) for label in ("good", "bad")]
+    assert logits.argmax(1).tolist() == [context.corpus.labels.index(label) for label in ("good", "bad")]
     assert fitted.size_bytes == sum(path.stat().st_size for path in (tmp_path / "checkpoint").iterdir())
     assert fitted.choice == "best of 5 epochs"
 
 
 def test_a_budget_means_fewer_epochs_but_at_least_one(reviews: Path, tmp_path: Path) -> None:
-    setting = make_setting(tmp_path, reviews / "train.csv", *SETTINGS)
-    config = changed(setting.request.config, "bilstm", 0)
-    tokenizer = train_tokenizer(config.tokenizer, setting.corpus.train.texts)
-    assert shortened(config, setting, tokenizer, budget_s=1e-6).loop.epochs == 1
-    assert shortened(config, setting, tokenizer, budget_s=1e6).loop.epochs == config.loop.epochs
+    context = make_setting(tmp_path, reviews / "train.csv", *SETTINGS)
+    config = changed(context.request.config, "bilstm", 0)
+    tokenizer = train_tokenizer(config.tokenizer, context.corpus.train.texts)
+    assert shortened(config, context, tokenizer, budget_s=1e-6).loop.epochs == 1
+    assert shortened(config, context, tokenizer, budget_s=1e6).loop.epochs == config.loop.epochs
     assert contender("average").fit(make_setting(tmp_path, reviews / "train.csv", *SETTINGS, budget_s=0.01), 0).choice

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from training.experiments.comparison import Estimate, Row
+from training.experiments.comparison import Estimate, MethodSummary
 from training.experiments.plots import AXES, MARKERS, draw, draw_plots
 
 
-def _row(title: str, accuracy: float, seconds: float) -> Row:
+def _row(title: str, accuracy: float, seconds: float) -> MethodSummary:
     plain = Estimate(accuracy, None)
-    return Row(
+    return MethodSummary(
         title=title,
         fits=1,
         validation_accuracy=plain,

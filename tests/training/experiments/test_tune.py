@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-import training.experiments.tune
 from tests.training.conftest import TINY
 from training.__main__ import main
 from training.config.config import TrainConfig, build_config, read_toml
-from training.experiments.halving import Job, Trial
+from training.experiments.halving import PlannedTrial, Trial
 from training.experiments.tune import BEST, RESULTS, TABLE, Trials, with_settings
 from training.experiments.tuning import Tuning
 
@@ -25,7 +25,7 @@ learning_rate = { low = 0.01, high = 0.03, log = true }
 embedding = [0.0, 0.2]
 """
 FIXED = [word for pair in zip(TINY[::2], TINY[1::2], strict=True) if "learning_rate" not in pair[1] for word in pair]
-Run = Callable[[Trials, Job, Callable[[], bool]], Trial | None]
+Run = Callable[[Trials, PlannedTrial, Callable[[], bool]], Trial | None]
 
 
 def call(*arguments: object) -> Result:
@@ -39,41 +39,36 @@ def arguments(reviews: Path, tmp_path: Path) -> list[object]:
     return ["tune", *files, *FIXED, "--device", "cpu"]
 
 
-class Counted:
-    """Counts trials, stands in for `StopRequest`, and is true after `limit` of them."""
+class Interrupted:
+    """Runs trials, and presses Ctrl-C when `limit` of them are finished."""
 
     def __init__(self, run: Run, limit: int) -> None:
-        self._run, self.limit, self.jobs = run, limit, list[Job]()
+        self._run, self._limit, self.plans = run, limit, list[PlannedTrial]()
 
-    def run(self, trials: Trials, job: Job, should_stop: Callable[[], bool]) -> Trial | None:
-        trial = self._run(trials, job, should_stop)
-        self.jobs.append(job)
+    def run(self, trials: Trials, plan: PlannedTrial, should_stop: Callable[[], bool]) -> Trial | None:
+        trial = self._run(trials, plan, should_stop)
+        self.plans.append(plan)
+        if len(self.plans) == self._limit:
+            signal.raise_signal(signal.SIGINT)
         return trial
 
-    def __bool__(self) -> bool:
-        return len(self.jobs) >= self.limit
 
-    def __enter__(self) -> "Counted":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
+Interrupt = Callable[[Run, int], Interrupted]
 
 
-def fake_run(trials: Trials, job: Job, should_stop: Callable[[], bool]) -> Trial:
+def fake_run(trials: Trials, plan: PlannedTrial, should_stop: Callable[[], bool]) -> Trial:
     """A trial of ten seconds that scores by its number."""
-    settings = trials._settings(job.number)
-    score = 0.5 if job.number == 0 else (job.number * 7 % 10) / 10
-    return Trial(number=job.number, rung=job.rung, epochs=1, settings=settings, score=score, seconds=10.0)
+    score = 0.5 if plan.number == 0 else (plan.number * 7 % 10) / 10
+    settings = trials.settings(plan.number)
+    return Trial(number=plan.number, rung=plan.rung, epochs=1, settings=settings, score=score, seconds=10.0)
 
 
 @pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> Callable[[Run, int], Counted]:
-    def install(run: Run, limit: int) -> Counted:
-        counted = Counted(run, limit)
-        monkeypatch.setattr(Trials, "run", lambda *arguments: counted.run(*arguments))
-        monkeypatch.setattr(training.experiments.tune, "StopRequest", lambda: counted)
-        return counted
+def interrupt(monkeypatch: pytest.MonkeyPatch) -> Interrupt:
+    def install(run: Run, limit: int) -> Interrupted:
+        interrupted = Interrupted(run, limit)
+        monkeypatch.setattr(Trials, "run", lambda *arguments: interrupted.run(*arguments))
+        return interrupted
 
     return install
 
@@ -84,15 +79,15 @@ def validation_accuracy(checkpoint: Path) -> float:
 
 
 def test_what_is_found_trains_to_the_score_it_was_found_with(
-    arguments: list[object], counted: Callable[[Run, int], Counted], tmp_path: Path
+    arguments: list[object], interrupt: Interrupt, tmp_path: Path
 ) -> None:
     run = Trials.run
     output = tmp_path / "out"
-    counted(run, 3)
+    interrupt(run, 3)
     first = call(*arguments, "--budget-s", 1000)
     assert first.exit_code == 130, first.output
     assert "stopped; the same command with --resume goes on" in first.output
-    counted(run, 3)
+    interrupt(run, 3)
     result = call(*arguments, "--budget-s", 1000, "--resume")
     tuning = Tuning.read(output / RESULTS)
     promoted = max(tuning.trials[1:4], key=lambda trial: trial.score).number
@@ -119,19 +114,19 @@ def test_what_is_found_trains_to_the_score_it_was_found_with(
 
 
 def test_an_interrupted_search_goes_on_as_if_never_stopped(
-    arguments: list[object], counted: Callable[[Run, int], Counted], tmp_path: Path
+    arguments: list[object], interrupt: Interrupt, tmp_path: Path
 ) -> None:
     output = tmp_path / "out"
-    whole = counted(fake_run, 30)
+    whole = interrupt(fake_run, 30)
     call(*arguments, "--budget-s", 1e6)
     straight = Tuning.read(output / RESULTS).trials
     assert len(straight) == 30
-    counted(fake_run, 11)
+    interrupt(fake_run, 11)
     call(*arguments, "--budget-s", 1e6, "--overwrite")
-    again = counted(fake_run, 19)
+    again = interrupt(fake_run, 19)
     result = call(*arguments, "--budget-s", 1e6, "--resume")
     assert Tuning.read(output / RESULTS).trials == straight
-    assert again.jobs == whole.jobs[11:]
+    assert again.plans == whole.plans[11:]
     assert max(trial.score for trial in straight if trial.rung == 1) == 0.9
     assert "(as given 0.5000)" in result.output
     best = Tuning.read(output / RESULTS).best
@@ -141,15 +136,13 @@ def test_an_interrupted_search_goes_on_as_if_never_stopped(
     assert (config.loop.epochs, config.architecture.hidden_size) == (5, 8)
 
 
-def test_time_is_counted_over_resumptions(
-    arguments: list[object], counted: Callable[[Run, int], Counted], tmp_path: Path
-) -> None:
+def test_time_is_counted_over_resumptions(arguments: list[object], interrupt: Interrupt, tmp_path: Path) -> None:
     """Ten seconds a trial, as they say; none of them passes here."""
-    counted(fake_run, 2)
+    interrupt(fake_run, 2)
     call(*arguments, "--budget-s", 25)
-    spent = counted(fake_run, 100)
+    spent = interrupt(fake_run, 100)
     assert call(*arguments, "--budget-s", 20, "--resume").exit_code == 0
-    assert not spent.jobs
+    assert not spent.plans
     assert "other space" in call(*arguments, "--budget-s", 20, "--resume", "--set", "dropouts.embedding=0").output
     assert "other config" in call(*arguments, "--budget-s", 20, "--resume", "--set", "seed=3").output
     assert "exists; --resume goes on" in call(*arguments, "--budget-s", 20).output
@@ -166,19 +159,19 @@ def test_too_little_time_leaves_the_settings_as_given(arguments: list[object], t
     assert build_config(read_toml(tmp_path / "out" / BEST)).loop.learning_rate == TrainConfig().loop.learning_rate
 
 
-def test_one_training_in_full_is_no_comparison(arguments: list[object], counted: Callable[[Run, int], Counted]) -> None:
-    counted(fake_run, 2)
+def test_one_training_in_full_is_no_comparison(arguments: list[object], interrupt: Interrupt) -> None:
+    interrupt(fake_run, 2)
     assert "nothing but the settings as given was trained in full" in call(*arguments, "--budget-s", 1e6).output
 
 
 def test_no_test_file_is_read_but_it_is_kept_for_the_training(
-    reviews: Path, counted: Callable[[Run, int], Counted], tmp_path: Path
+    reviews: Path, interrupt: Interrupt, tmp_path: Path
 ) -> None:
     (tmp_path / "mine.toml").write_text(
         'data.train = "train.csv"\ndata.test = "no such file.csv"\ndata.tests = { more = "nor this.csv" }\n',
         encoding="utf-8",
     )
-    counted(fake_run, 1)
+    interrupt(fake_run, 1)
     options = ["--config", tmp_path / "mine.toml", "--data-root", reviews, "--output", tmp_path / "out"]
     result = call("tune", *options, "--budget-s", 100)
     assert result.exit_code == 130, result.output
@@ -190,10 +183,8 @@ def test_no_test_file_is_read_but_it_is_kept_for_the_training(
     assert (refused.exit_code, "No such option" in refused.output) == (2, True)
 
 
-def test_sets_of_labels_and_the_metric_asked_for(
-    reviews: Path, counted: Callable[[Run, int], Counted], tmp_path: Path
-) -> None:
-    counted(Trials.run, 1)
+def test_sets_of_labels_and_the_metric_asked_for(reviews: Path, interrupt: Interrupt, tmp_path: Path) -> None:
+    interrupt(Trials.run, 1)
     files = ["--train", reviews / "lists.jsonl", "--output", tmp_path / "out"]
     result = call("tune", *files, *TINY, "--set", "metric=macro_f1", "--budget-s", 1000)
     assert re.search(r"validation macro_f1 [01]\.\d+ in", result.output), result.output
