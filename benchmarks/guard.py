@@ -1,4 +1,4 @@
-"""Has the engine or the server become slow? Each is compared with a reference of the same run, no stored time.
+"""Fails if engine or server became slow against a reference of the same run.
 
     python -m benchmarks.guard
 

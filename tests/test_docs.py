@@ -13,17 +13,22 @@ from starlette.testclient import TestClient
 from app.__main__ import cli as app_command
 from app.config.settings import Settings, env_name
 from app.main import create_app
+from benchmarks.lib.structure import Checkout
+from benchmarks.readme import blocks, filled
 from training.__main__ import main as training_command
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "SECURITY.md", *ROOT.glob("docs/**/*.md")])
-CHECKPOINTS = sorted(path.parent for path in ROOT.glob("checkpoints/*/config.json"))
-
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CURL = re.compile(r"^\$ curl -s localhost:8000(?P<path>\S+) -d '(?P<body>.*)'\n(?P<answer>(?:[^`].*\n)+)", re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
 COMMAND = re.compile(r"python -m (app|training) [^\n`#|]*")
+USED = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh.md", "docs/using.md")}
+"""Documents whose requests and code are run."""
+
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+SHOWN = [(name, shown) for name, text in USED.items() for shown in CURL.finditer(text)]
+CHECKPOINTS = sorted(path.parent for path in ROOT.glob("checkpoints/*/config.json"))
 
 
 def _commands() -> Iterator[tuple[str, str]]:
@@ -43,16 +48,17 @@ def client() -> Iterator[TestClient]:
 
 
 def test_the_readme_shows_requests() -> None:
-    assert len(CURL.findall(README)) >= 3
+    assert len(SHOWN) >= 4
+    assert {name for name, _ in SHOWN} == USED.keys()
     assert "make serve" in README[:1000]
     assert "make test" in README[:1000]
 
 
-@pytest.mark.parametrize("shown", list(CURL.finditer(README)), ids=lambda shown: shown["body"][:40])
-def test_each_curl_of_the_readme_answers_as_shown(client: TestClient, shown: re.Match[str]) -> None:
+@pytest.mark.parametrize(("name", "shown"), SHOWN, ids=[f"{name}-{shown['body'][:40]}" for name, shown in SHOWN])
+def test_each_curl_of_the_documents_answers_as_shown(client: TestClient, name: str, shown: re.Match[str]) -> None:
     answer = client.post(shown["path"], content=shown["body"].encode())
     expected = json.loads(shown["answer"])
-    assert _rounded(answer.json()) == _rounded(expected)
+    assert _rounded(answer.json()) == _rounded(expected), name
 
 
 def _rounded(value: object) -> object:
@@ -64,13 +70,13 @@ def _rounded(value: object) -> object:
     return [_rounded(item) for item in value] if isinstance(value, list) else value
 
 
-def test_the_python_of_the_readme_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    blocks = [code for language, code in FENCE.findall(README) if language == "python"]
-    assert blocks
+def test_the_python_of_the_documents_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    programs = [code for text in USED.values() for language, code in FENCE.findall(text) if language == "python"]
+    assert programs
     monkeypatch.chdir(ROOT)
-    for code in blocks:
+    for code in programs:
         scope: dict[str, object] = {}
-        exec(compile(code, "README.md", "exec"), scope)  # noqa: S102 - our own README
+        exec(compile(code, "docs/using.md", "exec"), scope)  # noqa: S102 - our own README
         assert getattr(scope["probabilities"], "shape") == (2, 2)  # noqa: B009 - its type is the reader's to know
 
 
@@ -120,3 +126,18 @@ def test_a_shipped_checkpoint_is_whole_and_has_its_card(checkpoint: Path) -> Non
 
 def test_shipped_checkpoints_are_small() -> None:
     assert sum(path.stat().st_size for path in ROOT.glob("checkpoints/*/*")) < 40e6
+
+
+def test_the_readme_is_a_page() -> None:
+    assert len(README.splitlines()) <= 120
+    assert (ROOT / "docs/figures/page.png").stat().st_size < 150_000
+
+
+def test_the_figures_of_the_readme_are_those_of_the_record() -> None:
+    for name in ("README.md", "README.zh.md"):
+        assert filled(USED[name], blocks()) == USED[name], "python -m benchmarks.readme write"
+
+
+def test_prose_stays_within_a_hundred_columns() -> None:
+    length, place = Checkout(ROOT).longest_prose()
+    assert length <= 100, place

@@ -1,4 +1,4 @@
-"""What rounding changes: the engine's answers against those of the same weights in float32.
+"""Compares the engine's answers with those of the same weights in float32: effects of rounding.
 
     python -m benchmarks.engine.agreement FILE... [--checkpoint checkpoints/sentiment] [--dtype int8] [--texts 25000]
 

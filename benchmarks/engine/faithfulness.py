@@ -1,4 +1,4 @@
-"""Do attributions say what the model does? Completeness of integrated gradients, and what leaving tokens out shows.
+"""Measures explanations: completeness of integrated gradients, and faithfulness by leaving tokens out.
 
     python -m benchmarks.engine.faithfulness FILE [--checkpoint checkpoints/sentiment] [--texts 1000] [--seeds 5]
 
@@ -113,7 +113,7 @@ def measure(score: Score, rows: Sequence[Ids], labels_N: Labels, scores: Sequenc
 
 
 def _measures(without: Floats, alone: Floats) -> list[float]:
-    """Of one text, from p(0 to T) and q(0 to T)."""
+    """Areas and losses of one text, from p(0 to T) and q(0 to T)."""
     num_tokens = len(without) - 1
     first = -(-PERCENT * num_tokens // 100)
     areas = [float(np.trapezoid(curve) / num_tokens) for curve in (without, alone)]

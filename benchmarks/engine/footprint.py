@@ -1,4 +1,4 @@
-"""What a server costs before its first request: seconds from process start to ready, and resident memory.
+"""Measures a server before its first request: seconds from process start to ready, resident memory.
 
     python -m benchmarks.engine.footprint [--starts 3] [-- OPTION...]     # options of `python -m app serve`
 

@@ -1,4 +1,4 @@
-"""How many multiplications does a token cost, in a checkpoint of ours and in a transformer?
+"""Counts multiplications a token, in a checkpoint of ours and in a transformer.
 
     python -m benchmarks.engine.multiplications [CHECKPOINT] [--transformer FOLDER]
 

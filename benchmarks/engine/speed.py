@@ -1,4 +1,4 @@
-"""How fast a checkpoint answers on one core, against other ways to run the same weights.
+"""Compares the engine's speed on one core with other ways to run the same weights.
 
     python -m benchmarks.engine.speed FILE... [--checkpoint checkpoints/sentiment] [--minilm FOLDER] [--texts 1000]
 

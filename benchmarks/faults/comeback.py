@@ -1,4 +1,4 @@
-"""Is `Retry-After` honest: are those who obey it served when they come back?
+"""Measures whether clients that obey `Retry-After` are served when they come back.
 
     python -m benchmarks.faults.comeback [--times 3] [--seconds 15]
 
@@ -35,13 +35,13 @@ QUEUE = 16
 
 @dataclass
 class Outcome:
-    """What became of the requests of one kind, by status."""
+    """Outcomes of the requests of one kind, by status."""
 
     statuses: Counter[int] = field(default_factory=Counter)
 
     @property
     def share(self) -> float:
-        """Of those served."""
+        """Latencies of served requests, in seconds."""
         return self.statuses[200] / max(1, self.statuses.total())
 
 
@@ -58,7 +58,7 @@ class Overload:
     told_s: Counter[int] = field(default_factory=Counter)
 
     async def ask(self, outcome: Outcome) -> httpx.Response:
-        """One request."""
+        """Sends one request and obeys Retry-After."""
         response = await self.client.post("/predict", content=self.body)
         outcome.statuses[response.status_code] += 1
         return response

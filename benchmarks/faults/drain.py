@@ -1,4 +1,4 @@
-"""Does anybody lose an answer when a server under full load is told to leave?
+"""Counts answers lost when a server under full load is told to leave.
 
     python -m benchmarks.faults.drain [--rounds 10] [--serve-option=--workers=2]
 
@@ -43,7 +43,7 @@ REFUSED = -1
 
 @dataclass(slots=True)
 class Callers:
-    """Those who send, and what they got.
+    """Senders and the answers that they got.
 
     Attributes:
         sending: whether they go on.
@@ -73,7 +73,7 @@ class Callers:
             connection.close()
 
     async def heed(self) -> None:
-        """The balancer."""
+        """A balancer that follows readiness."""
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}") as client:
             while (await client.get("/health/ready")).status_code == OK:  # noqa: ASYNC110  # another process changes it
                 await asyncio.sleep(ASK_EVERY_S)

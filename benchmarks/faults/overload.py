@@ -1,4 +1,4 @@
-"""Does the server keep its head at five times what it can, and is it its old self again two seconds later?
+"""Measures the server at five times saturation, and its recovery within two seconds.
 
     python -m benchmarks.faults.overload [--times 5] [--seconds 60] [--request-texts 64]
 
@@ -54,7 +54,7 @@ class Probe:
     answers: list[tuple[float, int, float]] = field(default_factory=list)
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Asks for readiness until it is cancelled."""
         while True:
             began = time.perf_counter()
             connection = await connect(self.port)
@@ -65,7 +65,7 @@ class Probe:
             await asyncio.sleep(ASK_EVERY_S)
 
     def latencies(self, begin: float, end: float) -> list[float]:
-        """Of the answers in that time."""
+        """Figures of the answers in that time."""
         return [seconds for at, _, seconds in self.answers if begin <= at < end]
 
 

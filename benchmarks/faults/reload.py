@@ -1,4 +1,4 @@
-"""Does a reload lose a request, or answer one by half of each version?
+"""Reloads a model under load and checks that no request is lost or answered by two versions.
 
     python -m benchmarks.faults.reload [--reloads 100] [--serve-option=--workers=2]
 
@@ -59,7 +59,7 @@ def scores_of(body: bytes) -> tuple[str, list[Scores]]:
 
 
 def same(scores: Scores, alone: Scores) -> bool:
-    """Whether the scores are those of the text when it was alone.
+    """Compares scores with those of the text when it was alone.
 
     >>> same({"a": 0.5}, {"a": 0.500001}), same({"a": 0.5}, {"a": 0.5001}), same({"a": 0.5}, {"b": 0.5})
     (True, False, False)
@@ -71,7 +71,7 @@ def same(scores: Scores, alone: Scores) -> bool:
 
 @dataclass
 class Result:
-    """What came back.
+    """Answers that came back, sorted by outcome.
 
     Attributes:
         failures: answers that were not 200, by status.
@@ -89,7 +89,7 @@ class Result:
 
     @property
     def good(self) -> bool:
-        """Whether nothing failed, nothing was wrong and memory is flat."""
+        """True if nothing failed, nothing was wrong and memory is flat."""
         before, after = thirds(self.memory)
         return not self.failures and not self.wrong and len(self.versions) == 2 and after <= allowed(before, SHORT_S)
 
@@ -158,7 +158,7 @@ async def exchange(folder: Path, checkpoint: Checkpoint, port: int, pid: int) ->
 async def measure(
     folder: Path, both: Sequence[Checkpoint], port: int, pid: int, *, reloads: int, connections: int, seed: int
 ) -> Result:
-    """Reloads under load."""
+    """Measures reloads under load and judges them."""
     rng = random.Random(seed)
     texts = sentences(NUM_TEXTS, rng)
     alone = {}

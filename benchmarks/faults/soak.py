@@ -1,4 +1,4 @@
-"""Does every answer stay right and the server's memory flat, at 80% of what it can, under texts of every length?
+"""Runs the server at 80% of saturation with texts of every length; checks answers and memory.
 
     python -m benchmarks.faults.soak [--seconds 60] [--serve-option=--workers=2]
 
@@ -73,7 +73,7 @@ def thirds(samples: Sequence[int]) -> tuple[float, float]:
 
 
 def allowed(before: float, seconds: float) -> float:
-    """How much memory may be held in the end of a run of so many seconds.
+    """Largest memory allowed at the end of a run of so many seconds.
 
     >>> allowed(100 * MEGABYTE, 60) / MEGABYTE, allowed(100 * MEGABYTE, 900) / MEGABYTE
     (115.0, 102.0)
@@ -99,7 +99,7 @@ class Judge:
     _right: dict[bytes, bytes] = field(default_factory=dict)
 
     def see(self, request: bytes, status: int, body: bytes) -> None:
-        """One answer."""
+        """Judges one answer by its status and body."""
         self.statuses[status] += 1
         # Most are the bytes that were found right before: comparing those costs the generator nothing.
         if status != OK or self._right.get(request) == body:
@@ -116,14 +116,14 @@ class Judge:
 
 
 def agree(alone: Sequence[dict[str, Any]], together: Sequence[dict[str, Any]]) -> bool:
-    """Whether each text got the prediction that it got alone."""
+    """Checks that each text got the prediction that it got alone."""
     return len(alone) == len(together) and all(
         difference(one, among) <= TOLERANCE for one, among in zip(alone, together, strict=True)
     )
 
 
 def make_texts(rng: random.Random) -> list[list[str]]:
-    """Of each request: 1 to 64 texts, most of few."""
+    """Numbers of texts of the requests: 1 to 64, most of few."""
     sizes = (1, 1, 1, 4, 16, 64)
     return [[of_any_kind(rng, MAX_CHARS) for _ in range(rng.choice(sizes))] for _ in range(NUM_REQUESTS)]
 
@@ -146,7 +146,7 @@ async def ask_alone(port: int, requests: Sequence[Sequence[str]]) -> Judge:
 
 
 async def soak(port: int, pid: int, judge: Judge, seconds: float) -> tuple[list[Tally], list[int]]:
-    """What came back at 80% of saturation in each round, and the memory meanwhile; both without the warm-up."""
+    """Answers at 80% of saturation in each round, and memory meanwhile; both without the warm-up."""
     samples: list[int] = []
     requests = list(judge.expected)
 

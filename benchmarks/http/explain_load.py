@@ -1,4 +1,4 @@
-"""Does `/predict` notice that others ask for explanations?
+"""Measures the latency of `/predict` while others ask for explanations.
 
     python -m benchmarks.http.explain_load [--rounds 6] [--seconds 5] [--load 0.3]
 
@@ -36,7 +36,7 @@ SETTLE_S = 0.5
 
 @dataclass(slots=True)
 class Rounds:
-    """What was seen.
+    """Latencies of one round, with and without explanations.
 
     Attributes:
         alone, beside: seconds of the 99th percentile of each round, without explanations and with.
@@ -53,11 +53,11 @@ class Rounds:
 
     @property
     def ratio(self) -> Spread:
-        """With over without."""
+        """Ratio of latency with explanations to without."""
         return Spread.of(self.beside, self.alone)
 
     def add(self, predicted: Tally, unanswered: int, explained: Tally | None) -> None:
-        """One measurement."""
+        """Measures latencies of one round."""
         self.failed += predicted.statuses.total() - predicted.statuses[OK] + unanswered
         (self.alone if explained is None else self.beside).append(percentile(predicted.latencies, 99))
         self.medians[explained is not None].append(percentile(predicted.latencies, 50))
@@ -69,7 +69,7 @@ class Rounds:
 
 
 async def measure(port: int, rounds: int, seconds: float, load: float, connections: int) -> Rounds:
-    """Prints each round."""
+    """Prints the figures of each round."""
     texts = sentences(512, random.Random(0))
     predict = [render([text]) for text in texts]
     explain = [render([text], "/explain", gates=True) for text in texts]

@@ -1,4 +1,4 @@
-"""Does anything that a client can write make a parser do other than read it or refuse it?
+"""Fuzzes the parsers: every input must be read or refused, nothing else.
 
     python -m benchmarks.http.fuzz [--inputs 1000000] [--max-bytes 2048]
 
@@ -66,7 +66,7 @@ _parsers = tuple(Parser(kind).parse for kind in (HubRequest, ClassifyRequest, St
 
 
 def check(data: bytes) -> None:
-    """One input.
+    """Feeds one input to a parser.
 
     Raises:
         Exception: something is wrong; whatever it is.
@@ -168,7 +168,7 @@ def fuzz(inputs: int, max_bytes: int, seed: int, folder: Path) -> None:
 
 
 def functions_of(module: ModuleType) -> Iterator[FunctionType]:
-    """Those that are written in it, methods included."""
+    """Functions that are written in it, methods included."""
     for value in vars(module).values():
         if getattr(value, "__module__", None) == module.__name__:
             members = vars(value).values() if isinstance(value, type) else [value]

@@ -1,4 +1,4 @@
-"""What the server does at 70% of what it can, at three times that, and as a request grows.
+"""Measures latency at 70% load, behaviour at three times saturation, and cost as a request grows.
 
     python -m benchmarks.http.load [FILE] [--only load|texts|tokens] [--serve-option=--threads=2]
 

@@ -1,4 +1,4 @@
-"""Does a text get the same answer alone and in any company, and does the server survive what people send?
+"""Sends texts of every kind, and compares answers alone with answers in company.
 
     python -m benchmarks.http.mixed_texts [--texts 10000] [--model NAME=PATH]
 

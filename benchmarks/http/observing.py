@@ -1,4 +1,4 @@
-"""What looking on costs a request: microseconds of processor time, each the least of many rounds.
+"""Measures the cost of metrics and traces a request: microseconds of processor time, least of many rounds.
 
     python -m benchmarks.http.observing
 

@@ -1,4 +1,4 @@
-"""How long does the page take for a file of 100,000 rows, does it stay awake meanwhile, and is every row answered?
+"""Measures the page on a file of 100,000 rows: seconds, longest stall, and correctness of every row.
 
     python -m benchmarks.http.page_rows [--rows 100000]
 
@@ -48,7 +48,7 @@ def file_of(rows: int, texts: Sequence[str]) -> str:
 
 
 def ask_alone(url: str, texts: Sequence[str]) -> list[dict[str, Any]]:
-    """What `/predict` says of each."""
+    """Predictions of `/predict` for each text."""
     found: list[dict[str, Any]] = []
     for start in range(0, len(texts), 512):
         body = {"inputs": list(texts[start : start + 512])}
@@ -92,7 +92,7 @@ def measure(page: Page, path: Path, rows: int) -> tuple[dict[str, float], str]:
 @click.command(help=(__doc__ or "").split("\n\n", maxsplit=1)[0])
 @click.option("--rows", type=click.IntRange(1), default=100_000, show_default=True)
 def main(rows: int) -> None:
-    """The command line."""
+    """Runs the measurement from the command line."""
     chromium = shutil.which("chromium")
     if chromium is None:
         raise click.ClickException("There is no chromium: apt-get install chromium.")

@@ -1,4 +1,4 @@
-"""Does the server do what its OpenAPI document says, whatever is generated from that?
+"""Runs schemathesis: the server must do what its OpenAPI document says.
 
     python -m benchmarks.http.schema [--max-examples 200] [--max-s 300]
 
@@ -60,7 +60,7 @@ def filter_case(context, case):
 def run_schemathesis(
     url: str, folder: Path, *, seed: int, max_examples: int, max_s: int
 ) -> subprocess.CompletedProcess[str]:
-    """What it printed about the server at `url`; `folder` is for its files."""
+    """Output of schemathesis about the server at `url`; `folder` is for its files."""
     (folder / "schemathesis.toml").write_text(SCHEMATHESIS)
     (folder / "hooks.py").write_text(HOOKS)
     options = f"--checks all --seed {seed} --max-examples {max_examples} --max-time {max_s} --wait-for-schema 10"

@@ -1,4 +1,4 @@
-"""How fast the server answers, against other ways to serve the same weights and against what bounds it.
+"""Compares the server's speed with other ways to serve the same weights and with its upper bounds.
 
     python -m benchmarks.http.serving FILE [--python-litserve PYTHON] [--python-bentoml PYTHON] [--python-ray PYTHON]
       [--serve-option=--threads=2]
@@ -70,7 +70,7 @@ class Contender:
 
     @contextmanager
     def serving(self) -> Iterator[Running]:
-        """The server, ready."""
+        """A ready server process for one contender."""
         with running(self.command, ready_path=self.ready_path, environ=self.environ) as found:
             yield found
 
@@ -246,7 +246,7 @@ def main(
     options: tuple[str, ...],
     only: tuple[str, ...],
 ) -> None:
-    """Prints two tables."""
+    """Prints two tables: single texts and requests of 64."""
     if file is None:
         click.echo(context.get_help())
         return

@@ -1,4 +1,4 @@
-"""Is a stream of a million lines answered in order and in bounded memory, with each line's own answer?
+"""Streams a million lines and checks order, answers and bounded memory.
 
     python -m benchmarks.http.stream [--lines 1000000]
 
@@ -47,7 +47,7 @@ def line_of(number: int, texts: Sequence[str]) -> bytes:
 
 
 def is_right(number: int, entry: dict[str, Any], expected: Sequence[dict[str, Any]]) -> bool:
-    """Whether an answer is that of line `number`."""
+    """Compares an answer with that of line `number`."""
     if entry.get("line") != number:
         return False
     if number % BROKEN_EVERY == 0:
@@ -76,7 +76,7 @@ def ask_alone(port: int, texts: Sequence[str]) -> list[dict[str, Any]]:
 
 @contextmanager
 def sampling(read: Callable[[], int]) -> Iterator[list[int]]:
-    """What `read` gives, twice a second."""
+    """Readings of `read`, two a second."""
     samples = [read()]
     ended = threading.Event()
 

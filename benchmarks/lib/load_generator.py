@@ -54,7 +54,7 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 @dataclass(slots=True)
 class Tally:
-    """What came back.
+    """Counts and latencies of answers, by status.
 
     Attributes:
         seconds: that the counting lasted.
@@ -74,11 +74,11 @@ class Tally:
         return self.statuses[OK] / self.seconds
 
     def share(self, status: int) -> float:
-        """Of the answers, those with `status`."""
+        """Number of answers with `status`."""
         return self.statuses[status] / max(1, self.statuses.total())
 
     def add(self, status: int, latency: float) -> None:
-        """One answer."""
+        """Adds one answer with its status and latency."""
         self.statuses[status] += 1
         if status == OK:
             self.latencies.append(latency)
@@ -95,11 +95,11 @@ class Connection(asyncio.Protocol):
 
     @property
     def open(self) -> bool:
-        """Whether it can take another request."""
+        """True while the connection can take another request."""
         return self._transport is not None and not self._transport.is_closing()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Called by asyncio."""
+        """Takes the transport when asyncio has connected."""
         # Not a subclass under uvloop.
         self._transport = cast(asyncio.Transport, transport)
 
@@ -113,7 +113,7 @@ class Connection(asyncio.Protocol):
         return self._answer
 
     def data_received(self, data: bytes) -> None:
-        """Called by asyncio."""
+        """Reads bytes of an answer that asyncio received."""
         received = self._received
         received += data
         if self._end is None:
@@ -133,19 +133,19 @@ class Connection(asyncio.Protocol):
                 self._answer.set_result((status, body))
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Called by asyncio."""
+        """Fails waiting requests when asyncio lost the connection."""
         self._transport = None
         if self._answer is not None and not self._answer.done():
             self._answer.set_result((LOST, b""))
 
     def close(self) -> None:
-        """Ends it."""
+        """Closes the connection at once."""
         if self._transport is not None:
             self._transport.abort()
 
 
 def content_length(head: bytes) -> int:
-    r"""Of the head of an answer, 0 if it names none.
+    r"""Body length from the head of an answer, 0 if it names none.
 
     >>> content_length(b"HTTP/1.1 200 OK\r\nContent-Length: 12")
     12
@@ -155,7 +155,7 @@ def content_length(head: bytes) -> int:
 
 
 async def connect(port: int) -> Connection:
-    """A new connection."""
+    """Opens a new keep-alive connection."""
     _, connection = await asyncio.get_running_loop().create_connection(Connection, "127.0.0.1", port)
     return connection
 

@@ -1,4 +1,4 @@
-"""What a process and those below it hold in memory."""
+"""Resident memory of a process and its children."""
 
 from collections import defaultdict
 from contextlib import suppress

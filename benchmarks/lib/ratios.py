@@ -1,4 +1,4 @@
-"""What is said of figures that were taken in turns: the middle one, the range, and whether it is enough."""
+"""Summaries of figures taken in turns: median, range, and a floor for the median."""
 
 import math
 import statistics
@@ -20,7 +20,7 @@ class Spread:
 
     @classmethod
     def of(cls, ours: Sequence[float], theirs: Sequence[float]) -> "Spread":
-        """Of each round, ours over theirs: what slows a round slows both."""
+        """Ratios of each round, ours over theirs: noise that slows a round slows both."""
         ratios = [a / b if b else math.inf for a, b in zip(ours, theirs, strict=True)]
         return cls(statistics.median(ratios), min(ratios), max(ratios))
 
@@ -43,7 +43,7 @@ class Check:
 
     @property
     def holds(self) -> bool:
-        """Whether the median is at or above the floor."""
+        """True if the median is at or above the floor."""
         return self.ratio.median >= self.floor
 
     def __str__(self) -> str:

@@ -33,7 +33,7 @@ class Running:
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """Address of the server, without a slash at the end."""
         return f"http://127.0.0.1:{self.port}"
 
 

@@ -51,7 +51,7 @@ class WrkMissing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What wrk saw.
+    """Figures that wrk reported.
 
     Attributes:
         requests: answers, whatever their status.
@@ -94,7 +94,7 @@ def body(texts: Sequence[str]) -> str:
 
 
 def parse(printed: str) -> Load:
-    """What `done` of the script wrote.
+    """Parses the line that `done` of the script wrote.
 
     Raises:
         ValueError: it wrote nothing.
@@ -106,7 +106,7 @@ def parse(printed: str) -> Load:
 
 
 def find_wrk() -> str:
-    """The program.
+    """Path of the wrk program.
 
     Raises:
         WrkMissing: it is not installed.

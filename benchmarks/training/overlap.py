@@ -1,4 +1,4 @@
-"""Is any text of these files in the training data?
+"""Finds test texts that also occur in training files.
 
     python -m benchmarks.training.overlap TEST… --against TRAIN… [--text-column NAME] [--min-bytes N] [--show N]
 
@@ -25,7 +25,7 @@ MIN_BYTES = 30
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """Which test texts are in the training texts, by their places."""
+    """Finds test texts among the training texts, by their places."""
 
     exact: frozenset[int]
     contained: frozenset[int]

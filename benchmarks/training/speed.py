@@ -1,4 +1,4 @@
-"""How much faster Sluice trains than the loop that everybody writes, at equal accuracy.
+"""Compares Sluice's training speed with the usual PyTorch loop, at equal accuracy.
 
     python -m benchmarks.training.speed [--recipe sst2] [--rounds 5] [--seconds 10] [--accuracy-epochs 0]
 
@@ -38,7 +38,7 @@ NOTHING = torch.zeros(1, dtype=torch.long)
 
 
 class PlainClassifier(nn.Module):
-    """What one writes from a tutorial: packed sequences, PyTorch's own layers, max + mean + last pooling."""
+    """The classifier of a tutorial: packed sequences, PyTorch's own layers, max + mean + last pooling."""
 
     def __init__(self, shape: Architecture, num_labels: int, dropout: float) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class PlainClassifier(nn.Module):
         self.head = nn.Linear(6 * shape.hidden_size, num_labels)
 
     def forward(self, ids_BT: Tensor, lengths_B: Tensor) -> Tensor:
-        """Logits [B, C]."""
+        """Computes logits [B, C]."""
         embedded = self.dropout(self.embedding(ids_BT))
         packed = nn.utils.rnn.pack_padded_sequence(embedded, lengths_B, batch_first=True, enforce_sorted=False)
         states, (last, _) = self.lstm(packed)

@@ -45,11 +45,11 @@ class PackedApi(litserve.LitAPI):  # type: ignore[misc] # not installed where ty
         return [[next(rest) for _ in texts] for texts in x]
 
     def unbatch(self, output: list[Predictions]) -> list[Predictions]:
-        """By request already."""
+        """Passes requests on as they are."""
         return output
 
     def encode_response(self, output: Predictions, **kwargs: Any) -> dict[str, Predictions]:
-        """One answer."""
+        """Renders the answer to one request."""
         return {"predictions": output}
 
 

@@ -14,7 +14,7 @@ from benchmarks.lib.packed import PackedClassifier
 
 
 class Request(BaseModel):
-    """Texts to classify."""
+    """Request body: texts to classify."""
 
     inputs: list[str]
 

@@ -23,7 +23,7 @@ Predictions = list[dict[str, str | float]]
 
 
 class PackedDeployment:
-    """One replica."""
+    """A replica that computes waiting requests as one batch."""
 
     def __init__(self, checkpoint: str, threads: int) -> None:
         self._classifier = PackedClassifier(Path(checkpoint), threads=threads)
@@ -35,12 +35,12 @@ class PackedDeployment:
         return [[next(rest) for _ in texts] for texts in requests]
 
     async def __call__(self, request: Request) -> dict[str, Predictions]:
-        """One answer."""
+        """Answers one request from its batch."""
         return {"predictions": await self.predict((await request.json())["inputs"])}
 
 
 def main(port: int, threads: int, checkpoint: str) -> None:
-    """Serves until SIGTERM."""
+    """Serves requests until SIGTERM."""
     with tempfile.TemporaryDirectory(prefix="ray-") as scratch:
         ray.init(include_dashboard=False, log_to_driver=False, configure_logging=False, _temp_dir=scratch)
         serve.start(http_options={"host": "127.0.0.1", "port": port, "access_log": False})
