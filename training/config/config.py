@@ -4,12 +4,12 @@ Each section is the configuration that lives beside what it builds.
 """
 
 import difflib
-import json
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
+import tomli_w
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from model.config import Architecture, Frozen
@@ -181,20 +181,13 @@ def to_toml(config: TrainConfig) -> str:
 
     >>> print(to_toml(TrainConfig(seed=3, loop=LoopConfig(learning_rate=1e-5))), end="")
     seed = 3
-    loop.learning_rate = 1e-05
+    <BLANKLINE>
+    [loop]
+    learning_rate = 1e-05
     """
     defaults = flatten(TrainConfig())
     changed = {key: value for key, value in flatten(config).items() if value is not None and value != defaults[key]}
-    return "".join(f"{key} = {_as_toml(value)}\n" for key, value in changed.items())
-
-
-def _as_toml(value: Any) -> str:
-    """Strings and numbers of TOML are those of JSON, but for one character that it wants escaped."""
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{_as_toml(name)} = {_as_toml(item)}" for name, item in value.items()) + " }"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_as_toml, value))}]"
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return tomli_w.dumps(nest(changed))
 
 
 def flatten(config: BaseModel, prefix: str = "") -> dict[str, Any]:
