@@ -1,10 +1,12 @@
-"""Rows of different lengths as one padded batch.
+"""Rows of different lengths as padded batches.
 
-Shape suffixes: T time steps, B batch.
+Shape suffixes: T time steps, B batch, N rows of all batches.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Sized
 from dataclasses import dataclass
+from itertools import islice
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +42,7 @@ def pad(rows: Sequence[Ids], *, num_steps: int | None = None) -> Batch:
     >>> pad([np.array([5, 6], dtype=np.int32), np.array([7], dtype=np.int32)]).ids_TB.tolist()
     [[5, 7], [6, 0]]
     """
-    lengths_B = np.fromiter((len(row) for row in rows), dtype=np.int64, count=len(rows))
+    lengths_B = lengths_of(rows)
     longest = max(1, num_steps or 0, int(lengths_B.max(initial=0)))
     ids_BT = np.zeros((len(rows), longest), dtype=np.int64)
     inside_BT = np.arange(longest) < lengths_B[:, None]
@@ -67,3 +69,37 @@ def plan_batches(
         if end == len(order) or full or (end + 1 - start) * max(int(lengths[order[end]]), 1) > max_tokens:
             yield order[start:end]
             start = end
+
+
+def map_batches(
+    compute: Callable[[npt.NDArray[np.int64]], npt.NDArray[Any]],
+    lengths_N: npt.NDArray[np.int64],
+    *,
+    width: int,
+    max_tokens: int,
+    max_rows: int | None = None,
+    dtype: npt.DTypeLike = np.float32,
+    share: tuple[int, int] = (0, 1),
+) -> npt.NDArray[Any]:
+    """Computes numbers [N, width] for any number of rows, batch by batch, in the order of the rows.
+
+    Args:
+        compute: from the places [B] of a batch's rows to their numbers [B, width].
+        lengths_N: tokens of each row.
+        width: numbers per row.
+        max_tokens, max_rows: bounds of a batch, as in `plan_batches`.
+        dtype: number format of the result.
+        share: (i, n) computes only the i-th of every n batches, and leaves the other rows zero.
+
+    >>> map_batches(lambda rows: rows[:, None] * 10, np.array([3, 1, 2]), width=1, max_tokens=4).ravel().tolist()
+    [0.0, 10.0, 20.0]
+    """
+    result = np.zeros((len(lengths_N), width), dtype=dtype)
+    for batch in islice(plan_batches(lengths_N, max_tokens=max_tokens, max_rows=max_rows), share[0], None, share[1]):
+        result[batch] = compute(batch)
+    return result
+
+
+def lengths_of(rows: Sequence[Sized]) -> npt.NDArray[np.int64]:
+    """Length of each row, int64 [N]."""
+    return np.fromiter((len(row) for row in rows), dtype=np.int64, count=len(rows))

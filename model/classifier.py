@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from model.batch import Ids, pad, plan_batches
+from model.batch import Ids, lengths_of, map_batches, pad
 from model.checkpoint import Checkpoint, load_checkpoint
 from model.config import Task
 from model.device import fastest_dtype, resolve_device
@@ -21,6 +21,7 @@ from model.engine.cpu import Engine
 from model.engine.cuda import CudaEngine
 from model.errors import ConfigError
 from model.network import RecurrentClassifier
+from model.probabilities import probabilities
 from model.profile import Profile, Profiler, Reference
 from model.text import Encoded, TextEncoder
 
@@ -119,13 +120,7 @@ class Classifier:
 
     def probabilities(self, logits_BC: Probabilities) -> Probabilities:
         """Softmax, or for multi-label a sigmoid each, of logits over the temperature."""
-        scaled = logits_BC / np.float32(self._temperature)
-        if self.task == "multi_label":
-            sigmoid: Probabilities = 1 / (1 + np.exp(-scaled))
-            return sigmoid
-        exponentials = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-        probabilities: Probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
-        return probabilities
+        return probabilities(logits_BC, task=self.task, temperature=self._temperature)
 
     def profile(self, batch: Sequence[Encoded], probabilities_BC: Probabilities) -> Profile:
         """What these texts, at least one, and their answers look like. Safe to call from several threads."""
@@ -134,11 +129,13 @@ class Classifier:
     def predict(self, texts: Sequence[str], *, max_batch_tokens: int = 8192) -> Probabilities:
         """Probabilities [len(texts), len(labels)] of any number of texts, batched by length."""
         encoded = self.encode(texts)
-        result = np.zeros((len(texts), len(self.labels)), dtype=np.float32)
-        lengths = np.array([text.num_tokens for text in encoded], dtype=np.int64)
-        for batch in plan_batches(lengths, max_tokens=max_batch_tokens, max_rows=1024):
-            result[batch] = self.score([encoded[i] for i in batch])
-        return result
+        return map_batches(
+            lambda rows: self.score([encoded[i] for i in rows]),
+            lengths_of([text.ids for text in encoded]),
+            width=len(self.labels),
+            max_tokens=max_batch_tokens,
+            max_rows=1024,
+        )
 
     def warm_up(self) -> None:
         """Runs a batch of each length up to the limit, doubling, so that no request pays for a first use."""

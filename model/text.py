@@ -71,7 +71,7 @@ class Encoded:
 
     @property
     def num_tokens(self) -> int:
-        """Tokens after truncation."""
+        """Number of tokens after truncation."""
         return len(self.ids)
 
 

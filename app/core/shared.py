@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from app.core.plan import Plan, Plans
+from model.files import replace
 
 Labels = tuple[str, ...]
 Values = list[float]
@@ -59,7 +60,7 @@ class Board:
     def write(self, counts: Snapshot, gauges: Snapshot) -> None:
         """Leaves this worker's tallies, if there is room for them."""
         try:
-            _write(self._folder / f"{os.getpid()}.json", {COUNTS: counts, GAUGES: gauges})
+            replace(self._folder / f"{os.getpid()}.json", json.dumps({COUNTS: counts, GAUGES: gauges}))
         except OSError as error:
             if not self._full:
                 logger.error("the other workers cannot be told this one's tallies", extra={"cause": error.strerror})
@@ -109,7 +110,7 @@ class Board:
                 plans.pop(name, None)
             else:
                 plans[name] = plan
-            _write(self._folder / PLANS, msgspec.to_builtins(plans))
+            replace(self._folder / PLANS, msgspec.json.encode(plans))
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -124,7 +125,8 @@ class Board:
 def tell_restarts(folder: Path, number: int) -> None:
     """Leaves for all how many workers this process, their parent, has replaced; later, if the disk is full now."""
     with suppress(OSError):
-        _write(folder / f"{os.getpid()}.json", {COUNTS: {WORKER_RESTARTS: [((), [float(number)])]}, GAUGES: {}})
+        left = {COUNTS: {WORKER_RESTARTS: [((), [float(number)])]}, GAUGES: {}}
+        replace(folder / f"{os.getpid()}.json", json.dumps(left))
 
 
 def _runs(pid: int) -> bool:
@@ -133,10 +135,3 @@ def _runs(pid: int) -> bool:
     except OSError:  # it is gone, or its number is another process now that is not ours
         return False
     return True
-
-
-def _write(path: Path, content: Any) -> None:
-    """Whoever reads sees all of it or what was there before."""
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(content), encoding="utf-8")
-    partial.replace(path)

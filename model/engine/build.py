@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from model.files import replacing
+
 LIBRARY = Path(__file__).with_name("libengine.so")
 """What `model.engine.cpu` loads. Any x86-64 may build it: it asks the processor before it runs."""
 
@@ -24,14 +26,12 @@ def build() -> str:
     compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
     if compiler is None:
         return "engine: no C++ compiler found; PyTorch computes, several times slower"
-    partial = LIBRARY.with_suffix(".partial")
-    done = subprocess.run(  # noqa: S603 - a compiler on a file of ours
-        [compiler, *FLAGS, str(SOURCE), "-o", str(partial)], capture_output=True, text=True
-    )
-    if done.returncode:
-        partial.unlink(missing_ok=True)
-        return f"engine: {compiler} failed; PyTorch computes, several times slower\n{done.stderr.strip()}"
-    partial.replace(LIBRARY)
+    try:
+        with replacing(LIBRARY) as partial:
+            command = [compiler, *FLAGS, str(SOURCE), "-o", str(partial)]
+            subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - a compiler on our file
+    except subprocess.CalledProcessError as error:
+        return f"engine: {compiler} failed; PyTorch computes, several times slower\n{error.stderr.strip()}"
     return f"engine: built {LIBRARY.name} with {compiler}"
 
 

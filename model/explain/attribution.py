@@ -22,7 +22,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from model.batch import Ids, plan_batches
+from model.batch import Ids, lengths_of, plan_batches
 from model.explain.log_odds import LENGTH_STEP, MAX_BATCH_TOKENS, Floats, Labels, LogOdds
 from model.ngrams import NgramBag, buckets_of
 
@@ -80,7 +80,7 @@ def gap_of(scores: Floats, difference: float) -> float:
 
 def integrate(odds: LogOdds, rows: Sequence[Ids], labels_N: Labels, steps: int) -> list[Floats]:
     """The scores of each text's tokens by the midpoints of so many equal steps."""
-    lengths_N = np.array([len(row) for row in rows], dtype=np.int64)
+    lengths_N = lengths_of(rows)
     scores_NT = np.zeros((len(rows), int(lengths_N.max(initial=0)) + LENGTH_STEP))  # room for padding
     by_logits_NC = np.zeros((len(rows), odds.network.head.out_features))
     texts_J = np.repeat(np.arange(len(rows)), steps)

@@ -17,9 +17,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from model.batch import Ids, pad, plan_batches
+from model.batch import Ids, lengths_of, map_batches, pad
 from model.config import CheckpointConfig
 from model.network import RecurrentClassifier
+from model.probabilities import probabilities
 
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
@@ -46,32 +47,32 @@ class LogOdds:
         # cuDNN has no backward pass for layers in evaluation mode; nothing is dropped all the same.
         network.encoder.layers.train()
         self._temperature = config.temperature
-        self._multi_label = config.task == "multi_label"
+        self._task = config.task
         self._device = device
 
     def logits(self, rows: Sequence[Ids], scales_N: Floats | None = None) -> Floats:
         """Logits [N, C] over the temperature, at the point `scales_N` (α) of each text's path, by default its end."""
-        found = np.zeros((len(rows), self.network.head.out_features))
-        scales_N = np.ones(len(rows)) if scales_N is None else scales_N
-        lengths_N = np.array([len(row) for row in rows], dtype=np.int64)
-        for batch in plan_batches(lengths_N, max_tokens=MAX_BATCH_TOKENS, max_rows=MAX_BATCH_TOKENS):
-            with torch.inference_mode():
-                x_TBE, bag_BC, lengths_B = self._embed([rows[i] for i in batch])
-                scales_B1 = self._on_device(scales_N[batch]).float().unsqueeze(1)
-                logits_BC = self.network.from_embedded(x_TBE * scales_B1, lengths_B) + bag_BC * scales_B1
-                found[batch] = (logits_BC / self._temperature).cpu().numpy()
-        return found
+        at_N = np.ones(len(rows)) if scales_N is None else scales_N
+
+        def compute(batch: npt.NDArray[np.int64]) -> Floats:
+            x_TBE, bag_BC, lengths_B = self._embed([rows[i] for i in batch])
+            scales_B1 = self._on_device(at_N[batch]).float().unsqueeze(1)
+            logits_BC = self.network.from_embedded(x_TBE * scales_B1, lengths_B) + bag_BC * scales_B1
+            return (logits_BC / self._temperature).cpu().numpy()
+
+        width, most = self.network.head.out_features, MAX_BATCH_TOKENS
+        with torch.inference_mode():
+            return map_batches(compute, lengths_of(rows), width=width, max_tokens=most, max_rows=most, dtype=np.float64)
 
     def probabilities(self, logits_NC: Floats) -> Floats:
         """Calibrated probabilities [..., C], as those of `model.classifier.Classifier`."""
-        logits = torch.from_numpy(logits_NC)
-        return (logits.sigmoid() if self._multi_label else logits.softmax(-1)).numpy()
+        return probabilities(logits_NC, task=self._task)
 
     def of_logits(self, logits_BC: Tensor, labels_B: Tensor) -> Tensor:
         """F [B] of logits over the temperature."""
         chosen_B1 = labels_B.unsqueeze(1)
         value_B = logits_BC.gather(1, chosen_B1).squeeze(1)
-        if self._multi_label:
+        if self._task == "multi_label":
             return value_B
         return value_B - logits_BC.scatter(1, chosen_B1, float("-inf")).logsumexp(1)
 

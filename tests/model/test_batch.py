@@ -1,11 +1,12 @@
 """Padding and planning."""
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.batch import pad, plan_batches
+from model.batch import lengths_of, map_batches, pad, plan_batches
 
 
 def _row(*ids: int) -> np.ndarray:
@@ -41,3 +42,31 @@ def test_a_batch_is_filled_before_the_next_is_begun() -> None:
     assert batches == [[0, 1], [2, 3], [4]]
     with pytest.raises(StopIteration):
         next(plan_batches(np.array([], dtype=np.int64), max_tokens=4))
+
+
+def test_map_batches_puts_each_row_s_numbers_in_its_place() -> None:
+    lengths = np.array([5, 1, 4, 2, 3])
+    calls = []
+
+    def compute(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        calls.append(rows.tolist())
+        return np.stack([rows, lengths[rows]], axis=1).astype(np.float64)
+
+    found = map_batches(compute, lengths, width=2, max_tokens=6, dtype=np.float64)
+    assert found.tolist() == [[0, 5], [1, 1], [2, 4], [3, 2], [4, 3]]
+    assert calls == [[1, 3], [4], [2], [0]]
+    assert map_batches(compute, lengths[:0], width=2, max_tokens=6).shape == (0, 2)
+
+
+def test_map_batches_shared_among_processes_adds_up_to_the_whole() -> None:
+    lengths = np.array([5, 1, 4, 2, 3])
+    parts = [
+        map_batches(lambda rows: rows[:, None] + 1, lengths, width=1, max_tokens=6, share=(i, 3)) for i in range(3)
+    ]
+    assert np.sum(parts, axis=0).ravel().tolist() == [1, 2, 3, 4, 5]
+    assert all((part == 0).any() for part in parts)
+
+
+def test_lengths_of_rows() -> None:
+    assert lengths_of([_row(5, 6), _row()]).tolist() == [2, 0]
+    assert lengths_of([]).dtype == np.int64

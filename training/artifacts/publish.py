@@ -16,6 +16,7 @@ from model.checkpoint import Checkpoint, save_checkpoint
 from model.classifier import Classifier
 from model.config import CheckpointConfig
 from model.network import RecurrentClassifier
+from model.probabilities import probabilities
 from model.profile import Reference
 from training.artifacts.card import write_card
 from training.artifacts.record import Calibration, Effort, Record, TeacherRecord
@@ -28,7 +29,7 @@ from training.evaluation.reference import reference_of, source
 from training.evaluation.sanity import result_warnings
 from training.fit.trainer import Trainer
 from training.language_model.folder import Pretrained
-from training.metrics.calibration import fit_temperature, fit_thresholds, probabilities
+from training.metrics.calibration import fit_temperature, fit_thresholds
 from training.provenance import code_version, describe_machine, library_versions
 
 TRAINING_SAMPLE = 2000
@@ -108,7 +109,8 @@ def calibrate(raw: Checkpoint, uncalibrated: Classifier, corpus: Corpus) -> Chec
     temperature = fit_temperature(logits_NC, truth_NC, task=corpus.task)
     found: dict[str, object] = {"temperature": temperature}
     if corpus.task == "multi_label":
-        found["thresholds"] = fit_thresholds(probabilities(logits_NC / temperature, task=corpus.task), truth_NC)
+        p_NC = probabilities(logits_NC.astype(np.float64), task=corpus.task, temperature=temperature)
+        found["thresholds"] = fit_thresholds(p_NC, truth_NC)
     return dataclasses.replace(raw, config=raw.config.model_copy(update=found))
 
 

@@ -127,10 +127,3 @@ def goes_on(output: Path, name: str, *, kind: str, resume: bool, overwrite: bool
     if exists and not overwrite and not resume:
         raise UsageError(f"{output} exists; --resume goes on with it, --overwrite replaces it")
     return exists and resume
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Writes a file at once or not at all."""
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from model.batch import plan_batches
+from model.batch import lengths_of, map_batches
 from model.classifier import Classifier
 from model.config import Frozen
+from model.probabilities import probabilities
 from model.text import Encoded
 from training.data.dataset import Dataset, truth_of
 from training.errors import DataError
-from training.metrics.calibration import probabilities
 from training.metrics.scores import Decisions, Scores, Uncalibrated, decide, losses, score, score_uncalibrated
 
 BATCH_TOKENS = 8192
@@ -86,18 +86,20 @@ def evaluate(classifier: Classifier, dataset: Dataset, *, seed: int = 0) -> Resu
         scores=scores,
         truncated=sum(text.truncated for text in encoded),
         tokens=sum(text.num_tokens for text in encoded),
-        uncalibrated=score_uncalibrated(probabilities(logits_NC, task=task), truth_NC, task=task),
+        uncalibrated=score_uncalibrated(probabilities(logits_NC.astype(np.float64), task=task), truth_NC, task=task),
     )
     return Result(evaluation, probabilities_NC, truth_NC)
 
 
 def logits_of(classifier: Classifier, encoded: Sequence[Encoded]) -> npt.NDArray[np.float32]:
     """Uncalibrated logits [N, C] of any number of texts, in their order."""
-    lengths_N = np.array([text.num_tokens for text in encoded], dtype=np.int64)
-    logits_NC = np.zeros((len(encoded), len(classifier.labels)), dtype=np.float32)
-    for batch in plan_batches(lengths_N, max_tokens=BATCH_TOKENS, max_rows=256):
-        logits_NC[batch] = classifier.logits([encoded[i] for i in batch])
-    return logits_NC
+    return map_batches(
+        lambda rows: classifier.logits([encoded[i] for i in rows]),
+        lengths_of([text.ids for text in encoded]),
+        width=len(classifier.labels),
+        max_tokens=BATCH_TOKENS,
+        max_rows=256,
+    )
 
 
 def truth_for(dataset: Dataset, classifier: Classifier) -> Decisions:

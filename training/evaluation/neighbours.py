@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from model.batch import pad, plan_batches
+from model.batch import lengths_of, map_batches, pad
 from model.checkpoint import Checkpoint
 from model.device import resolve_device
 from model.text import TextEncoder
@@ -58,14 +58,15 @@ class Vectors:
     def __call__(self, texts: Sequence[str]) -> Floats:
         """Vectors [N, P]; zeros for a text without tokens."""
         rows = [text.ids for text in self._encoder.encode(texts)]
-        vectors_NP = np.zeros((len(rows), self._network.architecture.pooled_size), dtype=np.float32)
-        lengths_N = np.array([len(row) for row in rows], dtype=np.int64)
-        for chosen in plan_batches(lengths_N, max_tokens=BATCH_TOKENS, max_rows=256):
+
+        def pooled(chosen: npt.NDArray[np.int64]) -> Floats:
             batch = pad([rows[i] for i in chosen]).to(self._device)
-            with torch.inference_mode():
-                pooled_BP = self._network.encoder(self._network.embed(batch.ids_TB), batch.lengths_B)
-                vectors_NP[chosen] = torch.nn.functional.normalize(pooled_BP.float(), dim=1).cpu().numpy()
-        return vectors_NP
+            pooled_BP = self._network.encoder(self._network.embed(batch.ids_TB), batch.lengths_B)
+            return torch.nn.functional.normalize(pooled_BP.float(), dim=1).cpu().numpy()
+
+        width = self._network.architecture.pooled_size
+        with torch.inference_mode():
+            return map_batches(pooled, lengths_of(rows), width=width, max_tokens=BATCH_TOKENS, max_rows=256)
 
 
 def nearest(

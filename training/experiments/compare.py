@@ -12,7 +12,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from training.artifacts.results import replace_text
+from model.files import replace
+from model.probabilities import probabilities
 from training.config.request import Request
 from training.data.corpus import Corpus, read_corpus
 from training.data.dataset import Dataset, truth_of
@@ -25,7 +26,7 @@ from training.experiments.fasttext import FASTTEXT
 from training.experiments.networks import CHANGES, NGRAMS, contender
 from training.experiments.plots import draw_plots
 from training.fit.progress import format_duration
-from training.metrics.calibration import fit_temperature, fit_thresholds, probabilities
+from training.metrics.calibration import fit_temperature, fit_thresholds
 from training.metrics.scores import Scores, score
 
 CONTENDERS = {entry.name: entry for entry in (TFIDF, NBSVM, FASTTEXT, *map(contender, (*CHANGES, NGRAMS)))}
@@ -97,8 +98,8 @@ def select_methods(only: Sequence[str]) -> list[Contender]:
 
 def write_results(comparison: Comparison, output: Path) -> None:
     """Writes the figures and the table."""
-    replace_text(output / RESULTS, comparison.model_dump_json(indent=2) + "\n")
-    replace_text(output / TABLE, write_markdown(comparison))
+    replace(output / RESULTS, comparison.model_dump_json(indent=2) + "\n")
+    replace(output / TABLE, write_markdown(comparison))
 
 
 def with_fit(comparison: Comparison, method: Contender, context: FitContext, seed: int | None) -> Comparison:
@@ -126,10 +127,12 @@ def measure_outcome(method: Contender, fitted: Fitted, corpus: Corpus, *, seed: 
     temperature = fit_temperature(logits_NC, truth_NC, task=corpus.task)
     thresholds = None
     if corpus.task == "multi_label":
-        thresholds = fit_thresholds(probabilities(logits_NC / temperature, task=corpus.task), truth_NC)
+        thresholds = fit_thresholds(
+            probabilities(logits_NC.astype(float), task=corpus.task, temperature=temperature), truth_NC
+        )
 
     def figures(dataset: Dataset) -> Scores:
-        p_NC = probabilities(fitted.logits(dataset.texts) / temperature, task=corpus.task)
+        p_NC = probabilities(fitted.logits(dataset.texts).astype(float), task=corpus.task, temperature=temperature)
         truth_NC = truth_of(dataset, corpus.labels)
         return score(p_NC, truth_NC, corpus.labels, task=corpus.task, thresholds=thresholds)
 

@@ -14,8 +14,8 @@ from rich.console import Console
 from tokenizers import Tokenizer
 
 from model.device import resolve_device
+from model.files import replace
 from model.text import TextEncoder
-from training.artifacts.results import replace_text
 from training.config.config import TrainConfig, build_config, nest, to_toml
 from training.config.request import Request
 from training.data.corpus import Corpus, read_corpus
@@ -173,10 +173,10 @@ def with_settings(config: TrainConfig, settings: dict[str, Any]) -> TrainConfig:
 
 def write_results(tuning: Tuning, config: TrainConfig, output: Path) -> None:
     """Writes the trials, the table, and the settings as given with those of the best trial over them."""
-    replace_text(output / RESULTS, tuning.model_dump_json(indent=2) + "\n")
-    replace_text(output / TABLE, write_markdown(tuning))
+    replace(output / RESULTS, tuning.model_dump_json(indent=2) + "\n")
+    replace(output / TABLE, write_markdown(tuning))
     best = tuning.best
-    replace_text(output / BEST, to_toml(with_settings(config, best.settings if best else {})))
+    replace(output / BEST, to_toml(with_settings(config, best.settings if best else {})))
 
 
 def describe_trial(trial: Trial, tuning: Tuning) -> str:

@@ -11,7 +11,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from model.batch import Batch, Ids, pad
+from model.batch import Batch, Ids, lengths_of, pad
 from model.config import Frozen, Task
 from model.network import RecurrentClassifier
 from training.fit.adversarial import EmbeddedTexts, adversarial_loss, virtual_adversarial_loss
@@ -77,7 +77,7 @@ class UnlabeledBatches:
 
     def __init__(self, ids: Sequence[Ids], *, rows: int, max_tokens: int, seed: int) -> None:
         self._ids, self._rows, self._max_tokens, self._seed = ids, rows, max_tokens, seed
-        self._lengths_N = np.fromiter((len(row) for row in ids), dtype=np.int64, count=len(ids))
+        self._lengths_N = lengths_of(ids)
 
     def __call__(self, step: int) -> Batch:
         """The batch of a step, on the CPU."""

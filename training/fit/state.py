@@ -10,6 +10,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from model.files import replacing
 from training.errors import UsageError
 from training.fit.parallel import Processes
 
@@ -50,11 +51,9 @@ def write_state(
     if not processes.is_first:
         return
     directory.mkdir(parents=True, exist_ok=True)
-    partial = directory / f"{STATE}.partial"
-    save_file(
-        saved, partial, metadata={"position": json.dumps(vars(position)), "optimizer_steps": str(optimizer_steps)}
-    )
-    partial.replace(directory / STATE)
+    metadata = {"position": json.dumps(vars(position)), "optimizer_steps": str(optimizer_steps)}
+    with replacing(directory / STATE) as partial:
+        save_file(saved, partial, metadata=metadata)
 
 
 def read_state(

@@ -14,7 +14,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from model.batch import Ids, pad, plan_batches
+from model.batch import Ids, lengths_of, map_batches, pad
 from model.config import Frozen
 from model.network import RecurrentClassifier
 from training.fit.batches import epoch_batches
@@ -86,7 +86,7 @@ class Examples:
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
         """Tokens of each text."""
-        return np.fromiter((len(row) for row in self.ids), dtype=np.int64, count=len(self.ids))
+        return lengths_of(self.ids)
 
 
 Measure = Callable[[npt.NDArray[np.float32], npt.NDArray[Any]], float]
@@ -148,12 +148,14 @@ class Trainer(Steps):
     ) -> npt.NDArray[np.float32]:
         """Logits [N, C] of `examples` in evaluation mode, in their order; computed by `processes` together."""
         network = (network or self.network).eval()
-        result = np.zeros((len(examples.ids), network.head.out_features), dtype=np.float32)
+
+        def compute(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+            padded = pad([examples.ids[i] for i in rows]).to(self._device)
+            return network(padded.ids_TB, padded.lengths_B).float().cpu().numpy()  # type: ignore[no-any-return]
+
+        share, width = (processes.rank, processes.count), network.head.out_features
         with torch.inference_mode():
-            batches = list(plan_batches(examples.lengths, max_tokens=8192, max_rows=512))
-            for batch in batches[processes.rank :: processes.count]:
-                padded = pad([examples.ids[i] for i in batch]).to(self._device)
-                result[batch] = network(padded.ids_TB, padded.lengths_B).float().cpu().numpy()
+            result = map_batches(compute, examples.lengths, width=width, max_tokens=8192, max_rows=512, share=share)
         processes.summed(torch.from_numpy(result))
         return result
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from model.batch import Ids, pad, plan_batches
+from model.batch import Ids, lengths_of, pad, plan_batches
 from training.errors import RunError
 from training.fit.batches import Order, epoch_batches
 from training.fit.objective import mixed_precision
@@ -115,11 +115,6 @@ def _parts(reading: Reading) -> Iterator[Reading]:
     return (Reading(outputs_NE, targets_N, reading.penalty) for outputs_NE, targets_N in pairs)
 
 
-def lengths_of(windows: Sequence[Ids]) -> npt.NDArray[np.int64]:
-    """Tokens of each."""
-    return np.fromiter((len(window) for window in windows), dtype=np.int64, count=len(windows))
-
-
 def count_tokens(windows: Sequence[Ids], vocab_size: int) -> Tensor:
-    """How often each token stands in the windows, [V]."""
+    """Occurrences of each token in the windows, [V]."""
     return torch.from_numpy(np.bincount(np.concatenate(windows), minlength=vocab_size))

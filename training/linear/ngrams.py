@@ -18,12 +18,12 @@ from pydantic import Field
 from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
 
-from model.batch import Ids, pad
+from model.batch import Ids, lengths_of, pad
 from model.config import Frozen, Task
 from model.network import RecurrentClassifier
 from model.ngrams import distinct_buckets
+from model.probabilities import probabilities
 from training.linear.nbsvm import as_two, each_column, fit_svm
-from training.metrics.calibration import probabilities
 from training.metrics.scores import Decisions, losses
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -100,7 +100,7 @@ def count_ngrams(rows: Sequence[Ids], order: int, num_buckets: int) -> csr_matri
     `model.ngrams.NgramBag` multiplies its table with the same.
     """
     found: list[npt.NDArray[np.int64]] = []
-    lengths = np.fromiter((len(row) for row in rows), dtype=np.int64, count=len(rows))
+    lengths = lengths_of(rows)
     start = 0
     while start < len(rows):
         longest, end = 1, start

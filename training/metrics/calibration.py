@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.config import Task
+from model.probabilities import probabilities
 from training.metrics.scores import Decisions
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -42,20 +43,6 @@ def fit_temperature(logits_NC: Floats, truth_NC: Decisions, *, task: Task) -> fl
 def loss_slope(b: float, logits_NC: Floats, truth_NC: Decisions, *, task: Task) -> float:
     """d/db of the mean negative log-likelihood of `b * logits`: the expected logit less that of the truth."""
     return float(((probabilities(b * logits_NC, task=task) - truth_NC) * logits_NC).sum(axis=1).mean())
-
-
-def probabilities(logits_NC: Floats, *, task: Task) -> Floats:
-    """Softmax over labels, or a sigmoid of each; float64 [N, C].
-
-    >>> probabilities(np.array([[0.0, 0.0]]), task="single_label").tolist()
-    [[0.5, 0.5]]
-    """
-    z_NC = logits_NC.astype(np.float64)
-    if task == "multi_label":
-        return np.exp(-np.logaddexp(0.0, -z_NC))
-    e_NC: Floats = np.exp(z_NC - z_NC.max(axis=1, keepdims=True))
-    p_NC: Floats = e_NC / e_NC.sum(axis=1, keepdims=True)
-    return p_NC
 
 
 def fit_thresholds(probabilities_NC: Floats, truth_NC: Decisions) -> tuple[float, ...]:

@@ -7,6 +7,7 @@ import torch
 from rich.console import Console
 from tokenizers import Tokenizer
 
+from model.batch import lengths_of
 from model.device import resolve_device
 from training.artifacts.run_folder import RunFolder
 from training.config.config import flatten
@@ -18,7 +19,7 @@ from training.language_model.config import PretrainConfig
 from training.language_model.folder import Perplexity, PretrainedConfig, PretrainRecord, save_pretrained
 from training.language_model.model import LanguageModel
 from training.language_model.texts import RawTexts, first_tokens, read_texts, windows
-from training.language_model.trainer import LanguageTrainer, count_tokens, lengths_of, perplexity
+from training.language_model.trainer import LanguageTrainer, count_tokens, perplexity
 from training.provenance import code_version, describe_machine, library_versions
 from training.runs.train import fit, load_state
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from model.files import replacing
 from training.errors import RunError
 from training.teachers.teacher import Teacher, check_mapping, columns_for, digest_of, student_logits
 
@@ -91,7 +92,6 @@ def shard(teacher: Teacher, texts: Sequence[str], cache: Path) -> tuple[npt.NDAr
     logits_NK = teacher.logits(texts)
     if not np.isfinite(logits_NK).all():
         raise RunError(f"teacher {teacher.name} gives logits that are not finite")
-    partial = path.with_suffix(".partial")
-    save_file({"logits": logits_NK}, partial)
-    partial.replace(path)
+    with replacing(path) as partial:
+        save_file({"logits": logits_NK}, partial)
     return logits_NK, True

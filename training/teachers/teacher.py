@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from model.batch import plan_batches
+from model.batch import lengths_of, map_batches
 from model.classifier import Classifier
 from model.folder import DIGESTS
 from training.errors import UsageError
@@ -222,12 +222,14 @@ def forward(model: PreTrained, tokenizer: PreTrainedTokenizer, ids: Sequence[lis
 def predict(model: PreTrained, tokenizer: PreTrainedTokenizer, ids: Sequence[list[int]]) -> Floats:
     """Logits [N, K] of texts given as ids, in evaluation mode, in their order."""
     model.eval()
-    lengths_N = np.array([len(row) for row in ids], dtype=np.int64)
-    logits_NK = np.zeros((len(ids), model.config.num_labels), dtype=np.float32)
     with torch.inference_mode():
-        for batch in plan_batches(lengths_N, max_tokens=BATCH_TOKENS, max_rows=BATCH_ROWS):
-            logits_NK[batch] = forward(model, tokenizer, [ids[i] for i in batch]).cpu().numpy()
-    return logits_NK
+        return map_batches(
+            lambda rows: forward(model, tokenizer, [ids[i] for i in rows]).cpu().numpy(),
+            lengths_of(ids),
+            width=model.config.num_labels,
+            max_tokens=BATCH_TOKENS,
+            max_rows=BATCH_ROWS,
+        )
 
 
 def digest_of(parts: Iterable[bytes]) -> str:

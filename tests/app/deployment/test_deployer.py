@@ -367,7 +367,7 @@ async def test_a_change_that_the_others_cannot_be_told_is_refused(folder: Path, 
 def test_a_full_disk_is_told_once_and_once_more_when_it_was_not_full_between(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    board, partial = Board(tmp_path, [0], 0), tmp_path / f"{os.getpid()}.partial"
+    board, partial = Board(tmp_path, [0], 0), tmp_path / f"{os.getpid()}.json.partial"
     for _ in range(2):
         partial.symlink_to("/dev/full")
         board.write({"eggs": []}, {})

@@ -3,10 +3,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
-from scipy.special import expit, softmax
 
 from model.config import Task
-from training.metrics.calibration import TEMPERATURE_RANGE, fit_temperature, fit_thresholds, loss_slope, probabilities
+from model.probabilities import probabilities
+from training.metrics.calibration import TEMPERATURE_RANGE, fit_temperature, fit_thresholds, loss_slope
 from training.metrics.scores import decide, losses, one_hot, precision_recall_f1
 
 
@@ -65,12 +65,6 @@ def test_slope_is_that_of_the_loss(task: Task) -> None:
 
     numeric = (loss(0.7 + 1e-5) - loss(0.7 - 1e-5)) / 2e-5
     assert loss_slope(0.7, logits_NC, truth_NC, task=task) == pytest.approx(numeric, abs=1e-5)
-
-
-def test_probabilities_agree_with_scipy_and_do_not_overflow() -> None:
-    logits_NC = np.array([[1000.0, -1000.0, 0.0], [1.0, 2.0, 3.0]])
-    assert probabilities(logits_NC, task="single_label") == pytest.approx(softmax(logits_NC, axis=1))
-    assert probabilities(logits_NC, task="multi_label") == pytest.approx(expit(logits_NC))
 
 
 @given(st.integers(0, 1000), st.integers(1, 40))
