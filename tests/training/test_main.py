@@ -233,7 +233,7 @@ def test_other_columns_and_numbers_as_labels(tmp_path: Path) -> None:
     result = call("train", "--train", tmp_path / "a.tsv", *columns, "--output", tmp_path / "m", *TINY)
     assert result.exit_code == 0, result.output
     assert load_checkpoint(tmp_path / "m").config.labels == ("4", "5")
-    assert result.output.count("warning: 2 training texts stand in the set more than once with different labels") == 2
+    assert result.output.count("warning: 2 training texts occur more than once with different labels") == 2
     assert call("evaluate", tmp_path / "m", tmp_path / "a.tsv", *columns).exit_code == 0
     missing = call("evaluate", tmp_path / "m", tmp_path / "a.tsv")
     assert missing.exit_code == 2

@@ -19,9 +19,9 @@ def mix(files: tuple[Path, ...], output: Path, without: tuple[Path, ...], text_c
     \b
     python -m training mix a/train.csv b/train.csv --without a/test.csv --without b/test.csv --output mixed.parquet
     """
-    from training.data.mix import mix as run_mix
+    from training.data.mix import mix_files
 
-    reports = run_mix(files, output, without=without, text_column=text_column, label_column=label_column)
+    reports = mix_files(files, output, without=without, text_column=text_column, label_column=label_column)
     for report in reports:
         dropped = f"held out {report.held_out:,}, repeated {report.repeated:,}, contradicted {report.contradicted:,}"
         click.echo(f"{report.path}: kept {report.kept:,}, {dropped}")

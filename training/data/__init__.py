@@ -1,1 +1,1 @@
-"""Labelled and unlabelled texts: reading, checking, splitting and writing variants."""
+"""Labelled and unlabelled texts: reading, checking, splitting and augmenting them."""

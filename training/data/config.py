@@ -8,15 +8,15 @@ from model.config import Frozen
 
 
 class DataConfig(Frozen):
-    """Which files, which columns, and what to say about them.
+    """The data files of a run, their columns, and where they come from.
 
     Attributes:
-        train, validation, test: files; a relative one in a recipe is looked for under the data root.
-        tests: further test files by name, each scored by itself: the parts of a mixture, say.
+        train, validation, test: paths; a relative one in a recipe is looked for under the data root.
+        tests: further test files by name, each scored by itself, for example the parts of a mixture.
         text_column, label_column: names of columns.
-        validation_fraction: share of the training texts put aside where no validation file is given.
-        source: where anyone can get the files; shown when one is missing and in the model card.
-        licence: what the source says of it; shown in the model card.
+        validation_fraction: share of the training texts that are validated on where no validation file is given.
+        source: where to get the files; shown when one is missing and in the model card.
+        licence: the one that the source states; shown in the model card.
     """
 
     train: str | None = None

@@ -13,14 +13,14 @@ from training.errors import DataError, UsageError
 from training.provenance import file_digest
 
 ENOUGH_TO_HALVE = 1000
-"""So many validation texts are parted: some pick the weights, others the temperature and thresholds."""
+"""From so many validation texts on, one half picks the weights, the other the temperature and thresholds."""
 
 FEW_TEXTS = 10
 """A label with fewer training texts is reported."""
 
 
 class DataFile(Frozen):
-    """What `metrics.json` says of the texts of one role.
+    """The record of the texts of one role in `metrics.json`.
 
     Attributes:
         file: its name, below the data root where it is there.
@@ -37,15 +37,15 @@ class DataFile(Frozen):
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """The texts by role, with what is common to all of them.
+    """The texts of a run by role, with their labels and the warnings about them.
 
     Attributes:
         stopping, calibration: the halves of `validation` that pick the weights, and the temperature and thresholds;
             both are the whole of it if it has fewer than `ENOUGH_TO_HALVE` texts.
         tests: further test sets by name.
         labels: names in the order of the targets; those of `train`.
-        files: what to record of each role: `train`, `validation`, perhaps `test`, and the names of further tests.
-        warnings: what a person should know about the data before trusting a score, one sentence each.
+        files: the record of each role: `train`, `validation`, perhaps `test`, and the names of further tests.
+        warnings: what makes a score on these data doubtful, one sentence each.
         unlabeled: further texts to train on, none of them held out.
     """
 
@@ -62,7 +62,7 @@ class Corpus:
     unlabeled: tuple[str, ...] = ()
 
     @property
-    def given(self) -> list[str]:
+    def training_texts(self) -> list[str]:
         """The texts that are trained on, those with labels first."""
         return [*self.train.texts, *self.unlabeled]
 
@@ -111,9 +111,10 @@ def read_corpus(config: DataConfig, *, seed: int, data_root: Path) -> Corpus:
 
 
 def _halves(validation: Dataset, *, seed: int) -> tuple[Dataset, Dataset]:
-    """Weights picked on some texts are too sure of themselves on those, so others should fit the temperature.
+    """Texts to pick the weights on, and texts to fit the temperature on.
 
-    Where there are few, both tasks need all of them.
+    The best weights of several are overconfident on the texts that picked them, so others should fit the temperature.
+    Where there are few, both need all of them.
     """
     if len(validation) < ENOUGH_TO_HALVE:
         return validation, validation
@@ -132,7 +133,7 @@ def _warnings(train: Dataset, held_out: dict[str, Dataset], labels: Names) -> li
         if missing := sorted(set(labels) - dataset.counts().keys()):
             warnings.append(f"no {role} text has the label(s) {_first(missing)}")
     if count := num_contradictions(train):
-        warnings.append(f"{count:,} training texts stand in the set more than once with different labels")
+        warnings.append(f"{count:,} training texts occur more than once with different labels")
     if empty := sum(not text.strip() for text in train.texts):
         warnings.append(f"{empty:,} training texts are empty")
     if small := small_labels(train, fewer_than=FEW_TEXTS):
@@ -172,6 +173,6 @@ def _describe(dataset: Dataset, digest: str, labels: Sequence[str], data_root: P
 
 
 def shown_path(path: Path, data_root: Path) -> str:
-    """The path below the data root, or else only the file's name: what is published holds no paths of a machine."""
+    """The path below the data root, or else only the file's name, so that nothing published holds a machine's paths."""
     path, data_root = path.resolve(), data_root.resolve()
     return path.relative_to(data_root).as_posix() if path.is_relative_to(data_root) else path.name

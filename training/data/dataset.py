@@ -22,7 +22,7 @@ class Dataset:
 
     Attributes:
         path: the file that they come from.
-        task: whether each text has one label or a set of them.
+        task: one label a text, or a set of labels.
         texts: as in the file.
         labels: names of each text's labels, distinct and in the file's order.
         rows: each text's place in the file.
@@ -41,7 +41,7 @@ class Dataset:
         return len(self.texts)
 
     def take(self, indices: Iterable[int]) -> "Dataset":
-        """The texts at `indices`, in that order."""
+        """A data set of the texts at `indices`, in that order."""
         chosen = list(indices)
         return Dataset(
             self.path,
@@ -54,7 +54,7 @@ class Dataset:
         )
 
     def counts(self) -> Counter[str]:
-        """Texts per label name."""
+        """Number of texts of each label name."""
         return Counter(name for names in self.labels for name in names)
 
 
@@ -121,13 +121,13 @@ def _shorten(names: Sequence[str], limit: int = 10) -> str:
 
 
 def truth_of(dataset: Dataset, labels: Names) -> Decisions:
-    """Which label each text has, [N, C]."""
+    """True where a text has a label, bool [N, C]."""
     targets = encode_labels(dataset, labels)
     return targets > 0.5 if targets.ndim == 2 else one_hot(targets.astype(np.int64), len(labels))
 
 
 def mostly_chinese(texts: Sequence[str], sample: int = 1000) -> bool:
-    """Whether most letters are Chinese characters, so that spaces do not part words.
+    """Tells Chinese texts, where no spaces part the words, by most of their letters.
 
     >>> mostly_chinese(["很好看的影片 film"]), mostly_chinese(["a film called 英雄"])
     (True, False)

@@ -1,7 +1,6 @@
 """One training file out of several: each text once, and none that a test file holds.
 
-Public sets repeat themselves and each other. A text that stands in a test split must not be in any training data of
-the same
+Public sets repeat themselves and each other. A text of a test split must not be in any training data of the same
 model, whichever set it came from.
 """
 
@@ -17,15 +16,15 @@ from training.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
-class Mixed:
-    """What was kept of one file, and why the rest was not.
+class MixReport:
+    """Number of texts kept of one file, and of those left out by reason.
 
     Attributes:
         path: the file.
         kept: texts taken.
         held_out: texts that one of the files to keep out holds.
         repeated: texts that were taken before, from this file or an earlier one.
-        contradicted: texts that stand somewhere with another label; none of them is taken.
+        contradicted: texts that occur with another label too; none of them is taken.
     """
 
     path: Path
@@ -35,9 +34,9 @@ class Mixed:
     contradicted: int
 
 
-def mix(
+def mix_files(
     files: Sequence[Path], output: Path, *, without: Sequence[Path], text_column: str, label_column: str
-) -> list[Mixed]:
+) -> list[MixReport]:
     """Writes the Parquet file `output` with the columns text, label and source, in the order of `files`.
 
     Texts are compared without case, punctuation and white space.
@@ -68,7 +67,7 @@ def mix(
                 seen.add(key)
                 for column, value in zip(columns.values(), (text, label, _source(part.path)), strict=True):
                     column.append(value)
-        reports.append(Mixed(part.path, **{name: fate[name] for name in FATES}))
+        reports.append(MixReport(part.path, **{name: fate[name] for name in FATES}))
     write_parquet(output, columns)
     return reports
 

@@ -1,7 +1,7 @@
-"""Single sentences out of longer texts: what a teacher of sentences labels for its student.
+"""Splits unlabelled reviews into sentences for the teacher.
 
 A student has to read more words than a small labelled set holds. Reviews without labels hold them, but a teacher that
-learned from sentences knows little of a whole review, and takes long to read it.
+learned from sentences is inaccurate and slow on a whole review.
 """
 
 import re
@@ -19,17 +19,17 @@ from training.data.variants import split_units
 from training.errors import UsageError
 
 MARKUP_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
-"""Pages copied from the web, as in IMDB, end their lines so."""
+"""A line break in pages copied from the web, as in IMDB."""
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
-    """What came of the texts.
+class SentenceCounts:
+    """Counts of texts and sentences, as the command reports them.
 
     Attributes:
         texts: read.
-        fitting: different sentences in them of the length asked for, which no text to keep out holds.
-        written: of those, at most as many as were asked for.
+        fitting: distinct sentences of the wanted length that occur in no held-out text.
+        written: sentences written; fewer than `fitting` where a limit is given.
     """
 
     texts: int
@@ -47,7 +47,7 @@ def write_sentences(
     limit: int | None,
     seed: int,
     text_column: str,
-) -> Cut:
+) -> SentenceCounts:
     """Writes the Parquet file `output` with the column `text_column`: sentences of the texts in `files`, each once.
 
     Sentences are compared without case, punctuation and white space.
@@ -79,7 +79,7 @@ def write_sentences(
         drawn = np.random.default_rng(seed).choice(len(found), size=limit, replace=False)
         chosen = [found[place] for place in np.sort(drawn)]
     write_parquet(output, {text_column: chosen})
-    return Cut(len(texts), len(found), len(chosen))
+    return SentenceCounts(len(texts), len(found), len(chosen))
 
 
 def sentences(texts: Iterable[str], *, min_words: int, max_words: int) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Which texts are kept from training, and whether any text is on both sides of that line."""
+"""Splits training from validation texts, and finds texts that are on both sides."""
 
 import unicodedata
 from collections import defaultdict
@@ -11,7 +11,7 @@ from training.errors import DataError
 
 
 def normalised(text: str) -> str:
-    """What makes two texts the same: letters and digits, without case; all but white space where there are neither.
+    """A key that equal texts share: letters and digits without case; all but white space where there are neither.
 
     >>> normalised("It's GOOD!") == normalised("its good")
     True
@@ -23,7 +23,7 @@ def normalised(text: str) -> str:
 
 
 def split(dataset: Dataset, *, fraction: float, seed: int) -> tuple[Dataset, Dataset]:
-    """Parts a data set into training and validation, about `fraction` of each label in the second.
+    """Splits a data set into training and validation, about `fraction` of each label in the second.
 
     Equal texts stay on one side. Each label keeps a text in training and, if it has two different ones, has one in
     validation. A multi-label text counts for its rarest label.
@@ -63,12 +63,12 @@ def _strata(dataset: Dataset) -> dict[str, list[list[int]]]:
 
 
 def num_shared(dataset: Dataset, seen: Set[str]) -> int:
-    """How many texts of `dataset` are, normalised, in `seen`."""
+    """Number of texts of `dataset` whose normalised form is in `seen`."""
     return sum(normalised(text) in seen for text in dataset.texts)
 
 
 def num_contradictions(dataset: Dataset) -> int:
-    """How many texts also stand in the set with another label."""
+    """Number of texts that also occur in the set with another label."""
     keys = [normalised(text) for text in dataset.texts]
     labels: dict[str, set[tuple[str, ...]]] = defaultdict(set)
     for key, names in zip(keys, dataset.labels, strict=True):
@@ -77,6 +77,6 @@ def num_contradictions(dataset: Dataset) -> int:
 
 
 def small_labels(dataset: Dataset, *, fewer_than: int) -> list[tuple[str, int]]:
-    """Labels with few texts, and how many, fewest first."""
+    """Labels of fewer than `fewer_than` texts with their counts, rarest first."""
     small = [(name, count) for name, count in dataset.counts().items() if count < fewer_than]
     return sorted(small, key=lambda item: (item[1], item[0]))

@@ -11,12 +11,12 @@ from model.text import build_tokenizer, train_vocabulary
 
 
 class TokenizerConfig(Frozen):
-    """How texts become tokens.
+    """Settings of the tokenizer.
 
     Attributes:
         vocab_size: at most this many tokens; 512 are the bytes.
         min_frequency: pairs seen less often are not merged.
-        lowercase: whether case is dropped.
+        lowercase: drops case.
         max_tokens: longer texts are cut to their first `max_tokens` tokens, in training and in serving.
     """
 

@@ -1,6 +1,6 @@
-"""Texts without labels, and the transfer set: every text on which a student imitates its teachers.
+"""Unlabelled texts, and the transfer set on which a student imitates its teachers.
 
-It is the training texts, the unlabelled ones and variants of both, each text once, and no text that is held out.
+The transfer set is the training texts, the unlabelled ones and variants of both, each once, without held-out texts.
 
 Shape suffixes: N texts, C labels.
 """
@@ -29,8 +29,8 @@ class TransferSet:
 
     Attributes:
         texts: N distinct texts; those of the data come first, then variants.
-        num_given: how many are no variants.
-        num_withheld: how many different given texts were left out because validation or test has them.
+        num_given: number of texts that are no variants.
+        num_withheld: number of distinct given texts left out because validation or test has them.
     """
 
     texts: list[str]
@@ -39,18 +39,18 @@ class TransferSet:
 
     @property
     def given(self) -> list[str]:
-        """Those that are no variants."""
+        """The texts that are no variants."""
         return self.texts[: self.num_given]
 
     def describe(self) -> str:
-        """The size in a line."""
+        """The size in one line, for the terminal."""
         withheld = f"; {self.num_withheld:,} left out, which validation or test has" if self.num_withheld else ""
         variants = len(self.texts) - self.num_given
         return f"transfer set: {self.num_given:,} texts and {variants:,} variants{withheld}"
 
 
 def read_unlabeled(path: Path, *, text_column: str) -> list[str]:
-    """The texts of a file; rows without one are passed over.
+    """Reads the texts of a file; rows without one are passed over.
 
     Raises:
         TableError: the file or its column cannot be read.
@@ -77,7 +77,7 @@ def with_unlabeled(corpus: Corpus, names: Sequence[str], *, text_column: str, da
     for number, path in enumerate(map(Path, names), 1):
         kept = distinct(read_unlabeled(path, text_column=text_column), but_not=seen)
         if not kept:
-            raise DataError(path, "has no texts but such as validation, test or a file before it has")
+            raise DataError(path, "every text in it also occurs in validation, test or an earlier file")
         seen |= set(map(normalised, kept))
         texts += kept
         shown = shown_path(path, data_root)
@@ -104,11 +104,11 @@ def build_transfer_set(corpus: Corpus, unlabeled: Sequence[str], config: Augment
 
 
 def known_labels(texts: Sequence[str], corpus: Corpus) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-    """The labels that the data give to `texts`.
+    """Labels of those `texts` that stand in the training data.
 
     Returns:
-        Zeros and ones [N, C], the last row of the data counting where a text stands there several times; and which
-        texts [N] are labelled at all.
+        Zeros and ones, float32 [N, C], the last row of the data counting where a text stands there several times; and
+        bool [N], true where a text is labelled.
     """
     targets = encode_labels(corpus.train, corpus.labels)
     chosen_NC = targets if targets.ndim == 2 else one_hot(targets.astype(np.int64), len(corpus.labels))

@@ -1,4 +1,4 @@
-"""Variants of texts for a teacher to label: words left out, words swapped for others of their kind, crops.
+"""Augments texts for a teacher to label: drops words, swaps words for others of their class, crops.
 
 A student sees only what the teacher says of these texts, so a variant need not mean what its source means; it must
 only be a text of the same sort. Teacher and student read the same variant: a word is left out rather than replaced by
@@ -25,18 +25,18 @@ UNIT = re.compile(r"\s*(?:[\u3400-\u9fff\uf900-\ufaff]|(?:(?![\u3400-\u9fff\uf90
 """A word, a Chinese character or a mark, with the white space before it."""
 
 NUM_CONTEXTS = 250
-"""So many of the commonest words, to the left and to the right, describe a word's surroundings."""
+"""Number of the commonest words by which the neighbours of a word are described, on each side."""
 
 MIN_COUNT = 5
 """Rarer words have too few surroundings to be put into a class; they are not swapped."""
 
 
 class AugmentConfig(Frozen):
-    """How many variants, and of what sort.
+    """Settings of the variants: their number, and the chance of each change.
 
     Attributes:
-        variants: of each labelled text, before duplicates are removed.
-        unlabeled_variants: of each unlabelled text.
+        variants: number for each labelled text, before duplicates are removed.
+        unlabeled_variants: number for each unlabelled text.
         drop: chance of a word to be left out.
         swap: chance of a word to be replaced by another of its class.
         crop: chance of a variant to be cut to a run of words.
@@ -103,7 +103,7 @@ class WordClasses:
         return members[min(int(np.searchsorted(cumulative, rng.random())), len(members) - 1)]
 
     def same_class(self, word: str, other: str) -> bool:
-        """Whether both words are in one class."""
+        """True if both words are in one class."""
         return word in self._class_of and self._class_of.get(word) == self._class_of.get(other)
 
 
@@ -138,7 +138,7 @@ def distinct(texts: Iterable[str], *, but_not: Set[str] = frozenset()) -> list[s
 
 
 def _surroundings(sentences: Sequence[Sequence[str]], places: dict[str, int]) -> np.ndarray:
-    """Unit vectors [len(places), 2 * contexts + 2] of what stands to the left and to the right of each word."""
+    """Unit vectors [len(places), 2 * contexts + 2] of the left and right neighbours of each word."""
     width = min(NUM_CONTEXTS, len(places)) + 1  # the last column counts all other words and the ends of a text
     counts = np.zeros((len(places), 2 * width))
     for words in sentences:

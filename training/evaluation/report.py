@@ -1,4 +1,4 @@
-"""Figures for a person to read, on a terminal or in a log."""
+"""Prints evaluations for a person to read, on a terminal or in a log."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +26,7 @@ def make_console(*, stderr: bool = False) -> Console:
 
 
 def print_evaluation(console: Console, evaluation: Evaluation) -> None:
-    """The figures of one file."""
+    """Prints the figures of one file."""
     for name, value in summary(evaluation):
         console.print(f"{name:<12} {value}")
     scores = evaluation.scores
@@ -78,7 +78,7 @@ def _abstention(scores: Scores) -> list[tuple[str, str]]:
 
 
 def print_mistakes(console: Console, mistakes: Sequence[Mistake]) -> None:
-    """The worst mistakes, the texts shortened."""
+    """Prints the worst mistakes, their texts shortened."""
     table = _table(console, "row", "loss", "predicted", "true", "text", title="Worst mistakes")
     for mistake in mistakes:
         names = [", ".join(labels) or "(none)" for labels in (mistake.predicted, mistake.truth)]
@@ -89,7 +89,7 @@ def print_mistakes(console: Console, mistakes: Sequence[Mistake]) -> None:
 def print_neighbours(
     console: Console, path: Path, mistakes: Sequence[Mistake], found: Sequence[list[Neighbour]]
 ) -> None:
-    """What each mistake was nearest to in the training file at `path`, the texts shortened."""
+    """Prints the training texts of the file at `path` that are nearest to each mistake."""
     table = _table(console, "row", "cosine", "true", "text", "found at", title=f"Nearest training texts, of {path}")
     for mistake, neighbours in zip(mistakes, found, strict=True):
         for neighbour in neighbours:

@@ -84,7 +84,7 @@ def fit_network(name: str, context: FitContext, seed: int) -> Network:
     """Learns a tokenizer and trains, in as many epochs as fit into the budget; validation picks the weights."""
     config = changed(context.request.config, name, seed)
     began = time.monotonic()
-    tokenizer = train_tokenizer(config.tokenizer, context.corpus.given)
+    tokenizer = train_tokenizer(config.tokenizer, context.corpus.training_texts)
     if context.budget_s is not None:
         left = context.budget_s - (time.monotonic() - began)
         config = shortened(config, context, tokenizer, budget_s=left)

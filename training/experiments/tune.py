@@ -162,7 +162,7 @@ class Trials:
 
     def _tokenizer(self, config: TokenizerConfig) -> Tokenizer:
         if config not in self._tokenizers:
-            self._tokenizers[config] = train_tokenizer(config, self._corpus.given)
+            self._tokenizers[config] = train_tokenizer(config, self._corpus.training_texts)
         return self._tokenizers[config]
 
 

@@ -102,7 +102,7 @@ def prepare(
         run.check_digests(digests)
         tokenizer = run.tokenizer()
     else:
-        tokenizer = make_tokenizer(config, start, corpus.given)
+        tokenizer = make_tokenizer(config, start, corpus.training_texts)
         run.create(request, tokenizer, digests)
     trainer = build_trainer(config, corpus, tokenizer, device=resolve_device(device), start=start, processes=processes)
     if resume and run.has_state:

@@ -46,7 +46,7 @@ def test_what_is_wrong_with_the_data_is_said(tmp_path: Path) -> None:
             "validation scores flatter the model"
         ),
         "no validation text has the label(s) rare",
-        "2 training texts stand in the set more than once with different labels",
+        "2 training texts occur more than once with different labels",
         "1 training texts are empty",
         "label(s) with fewer than 10 training texts: rare (1)",
     ]

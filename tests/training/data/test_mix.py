@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from training.__main__ import main
-from training.data.mix import mix
+from training.data.mix import mix_files
 from training.errors import UsageError
 
 
@@ -21,7 +21,9 @@ def test_each_text_once_and_none_of_the_test(tmp_path: Path) -> None:
     first = _csv(tmp_path / "a" / "train.csv", ("Good!", "pos"), ("good", "pos"), ("Bad", "neg"), ("So so", "neg"))
     second = _csv(tmp_path / "b" / "train.csv", ("GOOD", "pos"), ("fine", "pos"), ("so, so", "pos"), ("seen", "neg"))
     test = _csv(tmp_path / "b" / "test.csv", ("Seen.", "neg"))
-    reports = mix([first, second], tmp_path / "mix.parquet", without=[test], text_column="text", label_column="label")
+    reports = mix_files(
+        [first, second], tmp_path / "mix.parquet", without=[test], text_column="text", label_column="label"
+    )
     assert pq.read_table(tmp_path / "mix.parquet").to_pylist() == [
         {"text": "Good!", "label": "pos", "source": "a/train.csv"},
         {"text": "Bad", "label": "neg", "source": "a/train.csv"},
@@ -35,7 +37,7 @@ def test_lists_of_labels_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "many.jsonl"
     path.write_text('{"text": "a", "label": ["x", "y"]}\n')
     with pytest.raises(UsageError, match=r"many\.jsonl"):
-        mix([path], tmp_path / "mix.parquet", without=[], text_column="text", label_column="label")
+        mix_files([path], tmp_path / "mix.parquet", without=[], text_column="text", label_column="label")
 
 
 def test_the_command_reports_each_file(tmp_path: Path) -> None:

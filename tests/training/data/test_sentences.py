@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from training.__main__ import main
-from training.data.sentences import Cut, sentences, write_sentences
+from training.data.sentences import SentenceCounts, sentences, write_sentences
 from training.errors import UsageError
 
 
@@ -16,7 +16,9 @@ def _write(path: Path, *texts: str) -> Path:
     return path
 
 
-def _cut(files: list[Path], output: Path, *, without: tuple[Path, ...] = (), limit: int | None = None) -> Cut:
+def _cut(
+    files: list[Path], output: Path, *, without: tuple[Path, ...] = (), limit: int | None = None
+) -> SentenceCounts:
     return write_sentences(
         files, output, without=without, min_words=3, max_words=6, limit=limit, seed=1, text_column="text"
     )
@@ -36,14 +38,16 @@ def test_each_sentence_once_and_none_that_is_held_out(tmp_path: Path) -> None:
     first = _write(tmp_path / "a.csv", "I liked it. Quite a film! Short.", "I LIKED IT! A fine cast.")
     second = _write(tmp_path / "b.csv", "Quite a film. The end of it.")
     test = _write(tmp_path / "test.csv", "He says: a fine cast.", "So dull. A fine cast!")
-    assert _cut([first, second], tmp_path / "out.parquet", without=(test,)) == Cut(texts=3, fitting=3, written=3)
+    assert _cut([first, second], tmp_path / "out.parquet", without=(test,)) == SentenceCounts(
+        texts=3, fitting=3, written=3
+    )
     assert _texts(tmp_path / "out.parquet") == ["I liked it.", "Quite a film!", "The end of it."]
 
 
 def test_a_draw_is_the_same_for_the_same_seed_and_keeps_the_order(tmp_path: Path) -> None:
     numbers = [f"film number {n} now." for n in range(100)]
     path = _write(tmp_path / "a.csv", *numbers)
-    assert _cut([path], tmp_path / "1.parquet", limit=10) == Cut(texts=100, fitting=100, written=10)
+    assert _cut([path], tmp_path / "1.parquet", limit=10) == SentenceCounts(texts=100, fitting=100, written=10)
     _cut([path], tmp_path / "2.parquet", limit=10)
     drawn = _texts(tmp_path / "1.parquet")
     assert drawn == _texts(tmp_path / "2.parquet")

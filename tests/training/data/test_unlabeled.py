@@ -68,11 +68,11 @@ def test_texts_without_labels_are_taken_once_and_none_that_is_held_out(corpus: C
     names = [str(tmp_path / name) for name in ("a.csv", "b.csv")]
     found = with_unlabeled(corpus, names, text_column="text", data_root=tmp_path)
     assert found.unlabeled == ("new", "so bad", "newer")
-    assert found.given == [*corpus.train.texts, "new", "so bad", "newer"]
+    assert found.training_texts == [*corpus.train.texts, "new", "so bad", "newer"]
     assert [(role, file.file, file.rows) for role, file in found.files.items()][-2:] == [
         ("unlabeled 1", "a.csv", 2),
         ("unlabeled 2", "b.csv", 1),
     ]
     assert with_unlabeled(corpus, [], text_column="text", data_root=tmp_path) == corpus
-    with pytest.raises(DataError, match="has no texts but such as validation, test or a file before it has"):
+    with pytest.raises(DataError, match="every text in it also occurs in validation, test or an earlier file"):
         with_unlabeled(corpus, names[:1] * 2, text_column="text", data_root=tmp_path)
