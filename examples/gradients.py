@@ -22,8 +22,9 @@ import numpy.typing as npt
 import torch
 from matplotlib.figure import Figure
 
+from model.cell import RecurrentCell
 from model.config import Cell
-from model.recurrent import LAYERS, Recurrent
+from model.recurrent import LAYERS
 
 Floats = npt.NDArray[np.float64]
 
@@ -51,7 +52,7 @@ SETTINGS = (
 )
 
 
-def build(setting: Setting, seed: int = 0) -> Recurrent:
+def build(setting: Setting, seed: int = 0) -> RecurrentCell:
     """The layer as it begins, but for the forget bias."""
     torch.manual_seed(seed)
     layer = LAYERS[setting.cell](SIZE, SIZE).double()
@@ -61,7 +62,7 @@ def build(setting: Setting, seed: int = 0) -> Recurrent:
     return layer
 
 
-def gradient_norms(layer: Recurrent, steps_back: int = STEPS_BACK, seed: int = 1) -> Floats:
+def gradient_norms(layer: RecurrentCell, steps_back: int = STEPS_BACK, seed: int = 1) -> Floats:
     """Norms [K + 1] of the gradient at 0 to K steps back, relative to 0 steps; a geometric mean over the series."""
     torch.manual_seed(seed)
     x_TBE = torch.randn(steps_back + 1, NUM_SERIES, layer.weight_ih.shape[1], dtype=layer.bias.dtype)

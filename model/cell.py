@@ -1,26 +1,33 @@
-"""The LSTM written out once, to be read.
+"""The LSTM written out once, to be read, and what all recurrent cells share.
 
-This is the reference: plain, slow, one time step after another. The network that trains and serves
-(`model.recurrent`) uses fused kernels; `tests/model/test_cell.py` holds the two together, forward and gradient. The
-other cells are in `model.cells`.
+A cell is the weights of one layer in one direction and the arithmetic of one time step in two
+parts: `project` computes the input's part of the gates, of all steps at once, and `step` the rest.
+The other cells are in `model.cells`.
 
-Shape suffixes: T time steps, B batch, D input width, H hidden units, F = 4H or 2H.
+This arithmetic serves explanations, examples and the cells that PyTorch has no kernel for. LSTM,
+GRU and plain RNN train and serve on fused kernels (`model.recurrent`); `tests/model/test_cell.py`
+and `tests/model/test_network.py` hold the two together, forward and gradient.
+
+Shape suffixes: T time steps, B batch, D input width, H hidden units, G = gates * H, such as 4H.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import ClassVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 State = tuple[Tensor, Tensor]
 """Hidden state h and cell state c, each [B, H]."""
 
 Trace = dict[str, Tensor]
-"""What a cell computes in a step, by name, each [B, H]; the names differ between cells, `hidden` is always there."""
+"""Everything that one step computes, by name, each [B, H]; the names differ between cells, `hidden` is always there."""
 
 
 def num_parameters(input_size: int, hidden_size: int, *, biases: int = 1) -> int:
-    """Parameters of one layer in one direction: 4·(h² + h·d + h) with one bias a gate.
+    """Parameters of one LSTM layer in one direction: 4·(h² + h·d + h) with one bias a gate.
 
     PyTorch keeps two biases a gate (cuDNN's layout: one beside each product), whose sum is all that matters;
     `biases=2` counts them: 4·(h² + h·d + 2h).
@@ -33,7 +40,79 @@ def num_parameters(input_size: int, hidden_size: int, *, biases: int = 1) -> int
     return 4 * (hidden_size**2 + hidden_size * input_size + biases * hidden_size)
 
 
-class LstmCell(nn.Module):
+class RecurrentCell(nn.Module, ABC):
+    """Weights of one layer in one direction, and one time step with them.
+
+    Gates are stacked in the rows of `weight_ih`, W, [G, D], of `weight_hh`, U, [G, H], and of `bias`, b, [G].
+
+    Attributes:
+        num_gates: blocks of H rows in each weight.
+        forget_gate: place of the forget gate among them; None has none.
+    """
+
+    num_gates: ClassVar[int]
+    forget_gate: ClassVar[int | None] = None
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.weight_ih = nn.Parameter(torch.empty(self.num_gates * hidden_size, input_size))
+        self.weight_hh = nn.Parameter(torch.empty(self.num_gates * hidden_size, hidden_size))
+        self.bias = nn.Parameter(torch.empty(self.num_gates * hidden_size))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draws Xavier input weights and orthogonal recurrent ones; the forget gate begins open.
+
+        Source: Glorot & Bengio 2010; Saxe et al. 2014; Jozefowicz et al. 2015, section 2.2 (forget bias 1).
+        """
+        for gate in self.weight_ih.chunk(self.num_gates):
+            nn.init.xavier_uniform_(gate)
+        for gate in self.weight_hh.chunk(self.num_gates):
+            nn.init.orthogonal_(gate)
+        nn.init.zeros_(self.bias)
+        if self.forget_gate is not None:
+            with torch.no_grad():
+                self.bias.chunk(self.num_gates)[self.forget_gate].fill_(1.0)
+
+    def project(self, x: Tensor) -> Tensor:
+        """The input's part of the gates, W x + b, [..., G] of [..., D]: of one step or of all at once."""
+        return F.linear(x, self.weight_ih, self.bias)
+
+    @abstractmethod
+    def step(self, x_BG: Tensor, state: State, weight_hh: Tensor) -> Trace:
+        """Computes one time step.
+
+        Args:
+            x_BG: from `project`.
+            state: after the step before.
+            weight_hh: U, in training perhaps with some elements dropped.
+        """
+
+    def forward(self, x_TBD: Tensor, *, weight_drop: float = 0.0) -> Tensor:
+        """All hidden states [T, B, H] from a zero state; `weight_drop` is the rate of dropout on U in training mode."""
+        return self.states(x_TBD, F.dropout(self.weight_hh, weight_drop, self.training))
+
+    def states(self, x_TBD: Tensor, weight_hh: Tensor) -> Tensor:
+        """All hidden states [T, B, H] with these recurrent weights, one step after another."""
+        state, states = self.initial_state(x_TBD), []
+        for x_BG in self.project(x_TBD).unbind():
+            state = next_state(self.step(x_BG, state, weight_hh), state)
+            states.append(state[0])
+        return torch.stack(states)
+
+    def initial_state(self, x_TBD: Tensor) -> State:
+        """A state of zeros, on the input's device and in its number format."""
+        zeros_BH = x_TBD.new_zeros(x_TBD.shape[1], self.hidden_size)
+        return zeros_BH, zeros_BH
+
+
+def next_state(trace: Trace, state: State) -> State:
+    """The state after a step; a cell without a cell state hands the old one on."""
+    return trace["hidden"], trace.get("cell", state[1])
+
+
+class LstmCell(RecurrentCell):
     """One time step of an LSTM.
 
     With x_t the input, h_{t-1} the hidden and c_{t-1} the cell state, σ the logistic function and ⊙ the elementwise
@@ -49,31 +128,16 @@ class LstmCell(nn.Module):
     Source: Hochreiter & Schmidhuber 1997, "Long Short-Term Memory" (cell, input and output gate);
     Gers, Schmidhuber & Cummins 2000, "Learning to Forget" (forget gate).
 
-    The four gates are stacked in the order i, f, g, o, as in `torch.nn.LSTM`:
-    `weight_ih` [4H, D] is W, `weight_hh` [4H, H] is U, `bias` [4H] is b.
+    The four gates are stacked in the order i, f, g, o, as in `torch.nn.LSTM`.
     """
 
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__()
-        self.input_size = input_size
-        self.hidden_size = hidden_size
-        self.weight_ih = nn.Parameter(torch.empty(4 * hidden_size, input_size))
-        self.weight_hh = nn.Parameter(torch.empty(4 * hidden_size, hidden_size))
-        self.bias = nn.Parameter(torch.empty(4 * hidden_size))
-        bound = hidden_size**-0.5
-        for parameter in self.parameters():
-            nn.init.uniform_(parameter, -bound, bound)
+    num_gates = 4
+    forget_gate = 1
 
-    def forward(self, x_BD: Tensor, state: State) -> State:
-        """Returns (h_t, c_t), each [B, H], from one input step and the state before it."""
-        trace = self.trace(x_BD, state)
-        return trace["hidden"], trace["cell"]
-
-    def trace(self, x_BD: Tensor, state: State) -> Trace:
-        """The same with the gates: `input`, `forget`, `candidate`, `output`, `cell` and `hidden`."""
+    def step(self, x_BG: Tensor, state: State, weight_hh: Tensor) -> Trace:
+        """Computes `input`, `forget`, `candidate`, `output`, `cell` and `hidden`."""
         h_BH, c_BH = state
-        gates_B4H = x_BD @ self.weight_ih.T + h_BH @ self.weight_hh.T + self.bias
-        i_BH, f_BH, g_BH, o_BH = gates_B4H.chunk(4, dim=1)
+        i_BH, f_BH, g_BH, o_BH = (x_BG + F.linear(h_BH, weight_hh)).chunk(4, dim=1)
         i_BH, f_BH, g_BH, o_BH = torch.sigmoid(i_BH), torch.sigmoid(f_BH), torch.tanh(g_BH), torch.sigmoid(o_BH)
         c_BH = f_BH * c_BH + i_BH * g_BH
         h_BH = o_BH * torch.tanh(c_BH)
@@ -81,11 +145,10 @@ class LstmCell(nn.Module):
 
 
 class LstmLayer(nn.Module):
-    """Stacked, one- or two-directional LSTM over padded rows of known length.
+    """Stacked, one- or two-directional layers of cells over padded rows of known length, as a reference for tests.
 
     The backward direction reads each row from its own last token to its first, so padding never enters either
-    direction.
-    Above the first layer the input is the states of both directions side by side.
+    direction. Above the first layer the input is the states of both directions side by side.
 
     Args:
         input_size, hidden_size: D and H.
@@ -101,7 +164,7 @@ class LstmLayer(nn.Module):
         *,
         num_layers: int = 1,
         bidirectional: bool = False,
-        kind: Callable[[int, int], nn.Module] = LstmCell,
+        kind: Callable[[int, int], RecurrentCell] = LstmCell,
     ) -> None:
         super().__init__()
         self.hidden_size = hidden_size
@@ -118,9 +181,15 @@ class LstmLayer(nn.Module):
 
     def cell(self, layer: int = 0, direction: int = 0) -> LstmCell:
         """The cell of one layer (from 0, the lowest) and direction (0 forward, 1 backward)."""
-        cell = self.cells[layer * self.num_directions + direction]
+        cell = self._cell(layer * self.num_directions + direction)
         if not isinstance(cell, LstmCell):
             raise TypeError(f"not an LSTM cell: {cell}")
+        return cell
+
+    def _cell(self, index: int) -> RecurrentCell:
+        cell = self.cells[index]
+        if not isinstance(cell, RecurrentCell):
+            raise TypeError(f"not a recurrent cell: {cell}")
         return cell
 
     def forward(self, x_TBD: Tensor, lengths_B: Tensor, initial: State | None = None) -> tuple[Tensor, State]:
@@ -171,13 +240,13 @@ class LstmLayer(nn.Module):
         *,
         backward: bool,
     ) -> tuple[Tensor, State]:
-        """One cell over time. Rows whose text is over (or, backwards, has not begun) keep their state."""
-        cell = self.cells[index]
-        steps = range(x_TBD.shape[0])
+        """Runs one cell over time. Rows whose text is over (or, backwards, has not begun) keep their state."""
+        cell = self._cell(index)
+        x_TBG, steps = cell.project(x_TBD), range(x_TBD.shape[0])
         states: list[Tensor] = [x_TBD.new_zeros(())] * len(steps)
         for t in reversed(steps) if backward else steps:
             inside_B1 = (t < lengths_B).unsqueeze(1)
-            h_BH, c_BH = cell(x_TBD[t], state)
+            h_BH, c_BH = next_state(cell.step(x_TBG[t], state, cell.weight_hh), state)
             state = (
                 torch.where(inside_B1, h_BH, state[0]),
                 torch.where(inside_B1, c_BH, state[1]),

@@ -1,43 +1,21 @@
-"""The relatives of the LSTM written out once, to be read beside `model.cell.LstmCell`.
+"""The other recurrent cells written out once, to be read beside `model.cell.LstmCell`.
 
-References like that one: plain and slow; `model.recurrent` computes the same in bulk. Each takes an input step [B, D]
-and a state (h, c) and returns the next state; a GRU and a plain RNN have no cell state and hand `c` on as it is.
-Gates are stacked in the rows of `weight_ih`, W, [gates * H, D], of `weight_hh`, U, [gates * H, H], and of `bias`, b.
+A GRU and a plain RNN have no cell state and leave c as it is.
 
-Shape suffixes: B batch, D input width, H hidden units.
+Shape suffixes: T time steps, B batch, D input width, H hidden units, G = gates * H.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.cell import LstmCell, State, Trace
+from model.cell import LstmCell, RecurrentCell, State, Trace
 from model.config import Cell
 
 
-class GatedCell(nn.Module, ABC):
-    """The weights that all have, drawn as `LstmCell` draws them."""
-
-    def __init__(self, num_gates: int, input_size: int, hidden_size: int) -> None:
-        super().__init__()
-        rows, bound = num_gates * hidden_size, hidden_size**-0.5
-        self.weight_ih = nn.Parameter(torch.empty(rows, input_size).uniform_(-bound, bound))
-        self.weight_hh = nn.Parameter(torch.empty(rows, hidden_size).uniform_(-bound, bound))
-        self.bias = nn.Parameter(torch.empty(rows).uniform_(-bound, bound))
-
-    def forward(self, x_BD: Tensor, state: State) -> State:
-        """Returns (h_t, c_t), each [B, H]; c as given by a cell without a cell state."""
-        trace = self.trace(x_BD, state)
-        return trace["hidden"], trace.get("cell", state[1])
-
-    @abstractmethod
-    def trace(self, x_BD: Tensor, state: State) -> Trace:
-        """Everything that one step computes."""
-
-
-class RnnCell(GatedCell):
+class RnnCell(RecurrentCell):
     """One time step of a plain recurrent network, without gates.
 
         h_t = tanh(W x_t + U h_{t-1} + b)
@@ -48,15 +26,14 @@ class RnnCell(GatedCell):
     Source: Elman 1990, "Finding Structure in Time".
     """
 
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(1, input_size, hidden_size)
+    num_gates = 1
 
-    def trace(self, x_BD: Tensor, state: State) -> Trace:
-        """`hidden` alone."""
-        return {"hidden": torch.tanh(x_BD @ self.weight_ih.T + state[0] @ self.weight_hh.T + self.bias)}
+    def step(self, x_BG: Tensor, state: State, weight_hh: Tensor) -> Trace:
+        """Computes `hidden`, and nothing else."""
+        return {"hidden": torch.tanh(x_BG + F.linear(state[0], weight_hh))}
 
 
-class GruCell(GatedCell):
+class GruCell(RecurrentCell):
     """One time step of a gated recurrent unit: two gates, and no cell state beside the hidden one.
 
         r_t = σ(W_r x_t + U_r h_{t-1} + b_r)            reset gate: how much of the past the candidate sees
@@ -70,20 +47,19 @@ class GruCell(GatedCell):
     Stacked in the order r, z, n. A second bias inside the bracket, which `torch.nn.GRU` has, is left out.
     """
 
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(3, input_size, hidden_size)
+    num_gates = 3
 
-    def trace(self, x_BD: Tensor, state: State) -> Trace:
-        """`reset`, `update`, `candidate` and `hidden`."""
+    def step(self, x_BG: Tensor, state: State, weight_hh: Tensor) -> Trace:
+        """Computes `reset`, `update`, `candidate` and `hidden`."""
         h_BH = state[0]
-        xr_BH, xz_BH, xn_BH = (x_BD @ self.weight_ih.T + self.bias).chunk(3, dim=1)
-        hr_BH, hz_BH, hn_BH = (h_BH @ self.weight_hh.T).chunk(3, dim=1)
+        xr_BH, xz_BH, xn_BH = x_BG.chunk(3, dim=1)
+        hr_BH, hz_BH, hn_BH = F.linear(h_BH, weight_hh).chunk(3, dim=1)
         r_BH, z_BH = torch.sigmoid(xr_BH + hr_BH), torch.sigmoid(xz_BH + hz_BH)
         n_BH = torch.tanh(xn_BH + r_BH * hn_BH)
         return {"reset": r_BH, "update": z_BH, "candidate": n_BH, "hidden": (1 - z_BH) * n_BH + z_BH * h_BH}
 
 
-class PeepholeCell(GatedCell):
+class PeepholeCell(RecurrentCell):
     """One time step of an LSTM whose gates see the cell state, each unit its own, also when the output gate hides it.
 
         i_t = σ(W_i x_t + U_i h_{t-1} + p_i ⊙ c_{t-1} + b_i)
@@ -95,18 +71,22 @@ class PeepholeCell(GatedCell):
 
     Source: Gers & Schmidhuber 2000, "Recurrent Nets that Time and Count", section 3.
 
-    Gates as in `LstmCell`, stacked i, f, g, o; `peephole` [3H] is p, stacked i, f, o.
+    Gates as in `LstmCell`, stacked i, f, g, o; `peephole` [3H] is p, stacked i, f, o. Peepholes begin at zero, as an
+    LSTM without them.
     """
 
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(4, input_size, hidden_size)
-        self.peephole = nn.Parameter(torch.empty(3 * hidden_size).uniform_(-1, 1) * hidden_size**-0.5)
+    num_gates = 4
+    forget_gate = 1
 
-    def trace(self, x_BD: Tensor, state: State) -> Trace:
-        """As `LstmCell.trace`."""
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.peephole = nn.Parameter(torch.zeros(3 * hidden_size))
+
+    def step(self, x_BG: Tensor, state: State, weight_hh: Tensor) -> Trace:
+        """Computes the same names as `LstmCell.step`."""
         h_BH, c_BH = state
         p_i, p_f, p_o = self.peephole.chunk(3)
-        i_BH, f_BH, g_BH, o_BH = (x_BD @ self.weight_ih.T + h_BH @ self.weight_hh.T + self.bias).chunk(4, dim=1)
+        i_BH, f_BH, g_BH, o_BH = (x_BG + F.linear(h_BH, weight_hh)).chunk(4, dim=1)
         i_BH, f_BH, g_BH = torch.sigmoid(i_BH + p_i * c_BH), torch.sigmoid(f_BH + p_f * c_BH), torch.tanh(g_BH)
         c_BH = f_BH * c_BH + i_BH * g_BH
         o_BH = torch.sigmoid(o_BH + p_o * c_BH)
@@ -114,7 +94,7 @@ class PeepholeCell(GatedCell):
         return {"input": i_BH, "forget": f_BH, "candidate": g_BH, "output": o_BH, "cell": c_BH, "hidden": h_BH}
 
 
-class LayerNormCell(GatedCell):
+class LayerNormCell(RecurrentCell):
     """One time step of an LSTM whose sums are normalised over the units of a layer, each time step by itself.
 
         (i_t, f_t, g_t, o_t) = LN(W x_t; a) + LN(U h_{t-1}; a') + b
@@ -123,36 +103,42 @@ class LayerNormCell(GatedCell):
 
     where LN(z; a) = a ⊙ (z - mean(z)) / sqrt(var(z) + ε), over all 4H sums at once in the first line.
 
-    Source: Ba, Kiros & Hinton 2016, "Layer Normalization", eqs. 20 to 22. Of the three biases of eq. 20 only their sum
-    matters, and only that is kept.
+    Source: Ba, Kiros & Hinton 2016, "Layer Normalization", eqs. 3 and 20 to 22. Of the three biases of eq. 20 only
+    their sum matters, and only that is kept.
 
     Gates as in `LstmCell`, stacked i, f, g, o; `gain_ih` [4H] is a, `gain_hh` [4H] a', `gain_c` [H] a'', `bias_c` [H]
     b''.
     """
 
+    num_gates = 4
+    forget_gate = 1
+
     def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(4, input_size, hidden_size)
+        super().__init__(input_size, hidden_size)
         self.gain_ih = nn.Parameter(torch.ones(4 * hidden_size))
         self.gain_hh = nn.Parameter(torch.ones(4 * hidden_size))
         self.gain_c = nn.Parameter(torch.ones(hidden_size))
         self.bias_c = nn.Parameter(torch.zeros(hidden_size))
 
-    def trace(self, x_BD: Tensor, state: State) -> Trace:
-        """As `LstmCell.trace`; `cell` is c_t before it is normalised."""
+    def project(self, x: Tensor) -> Tensor:
+        """The input's part of the gates, LN(W x; a) + b, [..., 4H] of [..., D]."""
+        return normalise(F.linear(x, self.weight_ih), self.gain_ih, self.bias)
+
+    def step(self, x_BG: Tensor, state: State, weight_hh: Tensor) -> Trace:
+        """Computes the same names as `LstmCell.step`; `cell` is c_t before it is normalised."""
         h_BH, c_BH = state
-        from_x = normalise(x_BD @ self.weight_ih.T) * self.gain_ih
-        from_h = normalise(h_BH @ self.weight_hh.T) * self.gain_hh
-        i_BH, f_BH, g_BH, o_BH = (from_x + from_h + self.bias).chunk(4, dim=1)
+        gates_BG = x_BG + normalise(F.linear(h_BH, weight_hh), self.gain_hh)
+        i_BH, f_BH, g_BH, o_BH = gates_BG.chunk(4, dim=1)
         i_BH, f_BH, g_BH, o_BH = torch.sigmoid(i_BH), torch.sigmoid(f_BH), torch.tanh(g_BH), torch.sigmoid(o_BH)
         c_BH = f_BH * c_BH + i_BH * g_BH
-        h_BH = o_BH * torch.tanh(normalise(c_BH) * self.gain_c + self.bias_c)
+        h_BH = o_BH * torch.tanh(normalise(c_BH, self.gain_c, self.bias_c))
         return {"input": i_BH, "forget": f_BH, "candidate": g_BH, "output": o_BH, "cell": c_BH, "hidden": h_BH}
 
 
 EPSILON = 1e-5
-"""Added to the variance, as in `torch.nn.LayerNorm`: the first hidden state is zero and has none."""
+"""ε, added to the variance, as in `torch.nn.LayerNorm`: the first hidden state is zero and has none."""
 
-CELLS: dict[Cell, Callable[[int, int], LstmCell | GatedCell]] = {
+CELLS: dict[Cell, Callable[[int, int], RecurrentCell]] = {
     "lstm": LstmCell,
     "gru": GruCell,
     "rnn": RnnCell,
@@ -161,10 +147,6 @@ CELLS: dict[Cell, Callable[[int, int], LstmCell | GatedCell]] = {
 }
 
 
-def normalise(z_BN: Tensor) -> Tensor:
-    """Mean 0 and variance 1 over the units of each row.
-
-    Source: Ba et al. 2016, eq. 3.
-    """
-    centred_BN = z_BN - z_BN.mean(dim=1, keepdim=True)
-    return centred_BN / (centred_BN.square().mean(dim=1, keepdim=True) + EPSILON).sqrt()
+def normalise(z: Tensor, gain: Tensor, bias: Tensor | None = None) -> Tensor:
+    """LN(z; gain) + bias over the last axis."""
+    return F.layer_norm(z, list(gain.shape), gain, bias, EPSILON)

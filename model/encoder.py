@@ -16,8 +16,9 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
+from model.cell import RecurrentCell
 from model.config import EncoderShape, Frozen
-from model.recurrent import LAYERS, FusedLstm, Recurrent
+from model.recurrent import LAYERS, FusedLstm
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
 
@@ -185,11 +186,11 @@ class Encoder(nn.Module):
             states = self._run(depth, x_TBD, order)
         return self._pool(states, order, inside_TB1, lengths_B)
 
-    def recurrent(self, layer: int = 0, direction: int = 0) -> Recurrent:
+    def recurrent(self, layer: int = 0, direction: int = 0) -> RecurrentCell:
         """One layer (from 0, the lowest) in one direction (0 forward, 1 backward)."""
         directions = self.layers[layer]
         found = directions[direction] if isinstance(directions, nn.ModuleList) else None
-        if not isinstance(found, Recurrent):
+        if not isinstance(found, RecurrentCell):
             raise TypeError(f"not a recurrent layer: {found}")
         return found
 

@@ -1,10 +1,9 @@
 """What docs/lstm.md and its Chinese version say is true, and they say the same."""
 
-import importlib
 import json
+import pkgutil
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -91,10 +90,8 @@ def test_every_name_in_code_exists(document: str) -> None:
         if re.fullmatch(r"(model|training|tests|examples|checkpoints)/[\w./]*", code):
             assert (ROOT / code).exists(), code
             named += 1
-        elif match := re.match(r"(model|training)\.(\w+)\.([\w.]+)", code):
-            value: Any = importlib.import_module(f"{match[1]}.{match[2]}")
-            for part in match[3].split("."):
-                value = getattr(value, part)
+        elif match := re.match(r"(model|training)\.\w+\.[\w.]+", code):
+            pkgutil.resolve_name(match[0])
             named += 1
     assert named > 20
 

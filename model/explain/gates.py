@@ -1,19 +1,17 @@
-"""What the gates do at each token, from the cells that are written out, with the network's own weights.
+"""Values of the gates at each token, from the steps that are written out in `model.cell` and `model.cells`.
 
-`model.recurrent` gives hidden states only; `tests/model/explain/test_gates.py` holds the two together.
+Fused kernels give hidden states only; `tests/model/explain/test_gates.py` holds the two together.
 
 Shape suffixes: T time steps, D input width, H hidden units; 1 is the batch, of one text.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from model.batch import Ids, pad
-from model.cell import LstmCell, Trace
-from model.cells import CELLS, GatedCell
+from model.cell import RecurrentCell, Trace, next_state
 from model.network import RecurrentClassifier
 
 
@@ -51,7 +49,7 @@ def trace(network: RecurrentClassifier, ids: Ids) -> list[TracedLayer]:
         for layer in range(network.architecture.num_layers):
             outputs = []
             for direction in range(network.architecture.num_directions):
-                states = _scan(_cell(network, layer, direction), x_T1D, backward=direction == 1)
+                states = _scan(network.encoder.recurrent(layer, direction), x_T1D, backward=direction == 1)
                 outputs.append(states["hidden"])
                 inside = {name: state_T1H[: len(ids), 0] for name, state_T1H in states.items()}
                 traced.append(TracedLayer(layer, direction == 1, inside))
@@ -59,23 +57,12 @@ def trace(network: RecurrentClassifier, ids: Ids) -> list[TracedLayer]:
     return traced
 
 
-def _cell(network: RecurrentClassifier, layer: int, direction: int) -> LstmCell | GatedCell:
-    """The written-out cell that shares the weights of this layer."""
-    weights = network.encoder.recurrent(layer, direction)
-    kind: Callable[[int, int], LstmCell | GatedCell] = CELLS[network.architecture.cell]
-    with torch.device("meta"):
-        cell = kind(weights.weight_ih.shape[1], weights.hidden_size)
-    cell.load_state_dict(weights.state_dict(), assign=True)
-    return cell
-
-
-def _scan(cell: LstmCell | GatedCell, x_T1D: Tensor, *, backward: bool) -> Trace:
+def _scan(cell: RecurrentCell, x_T1D: Tensor, *, backward: bool) -> Trace:
     """Everything that the cell computes, [T, 1, H] each, in the order of the text."""
-    hidden_size = cell.weight_hh.shape[1]
-    state = (x_T1D.new_zeros(1, hidden_size), x_T1D.new_zeros(1, hidden_size))
+    x_T1G, state = cell.project(x_T1D), cell.initial_state(x_T1D)
     order = range(len(x_T1D) - 1, -1, -1) if backward else range(len(x_T1D))
     steps: dict[int, Trace] = {}
     for t in order:
-        steps[t] = cell.trace(x_T1D[t], state)
-        state = (steps[t]["hidden"], steps[t].get("cell", state[1]))
+        steps[t] = cell.step(x_T1G[t], state, cell.weight_hh)
+        state = next_state(steps[t], state)
     return {name: torch.stack([steps[t][name] for t in range(len(x_T1D))]) for name in steps[0]}
