@@ -23,26 +23,16 @@ def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, list[str | 
                 continue
             number += 1
             row = Row(number, line)
-            record = _parse_object(path, row, text.removesuffix("\n"))
-            if number == 1:
-                check_columns(path, columns, list(record))
-            yield line, [_as_json(path, row, record.get(column)) for column in columns]
+            try:
+                record = json.loads(text.removesuffix("\n"))
+                if not isinstance(record, dict):
+                    cause = f"{type(record).__name__} where an object is due; one object a line"
+                    raise TableError(path, cause, row=row)
+                if number == 1:
+                    check_columns(path, columns, list(record))
+                values = [json.dumps(record[column]) if record.get(column) is not None else None for column in columns]
+            except (ValueError, RecursionError) as error:
+                raise TableError(path, f"not valid JSON: {error}", row=row) from error
+            yield line, values
     if not number:
         raise TableError(path, "is empty")
-
-
-def _parse_object(path: Path, row: Row, text: str) -> dict[str, object]:
-    try:
-        record = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise TableError(path, f"not valid JSON: {error}", row=row) from error
-    if not isinstance(record, dict):
-        raise TableError(path, f"{type(record).__name__} where an object is due; one object a line", row=row)
-    return record
-
-
-def _as_json(path: Path, row: Row, value: object) -> str | None:
-    try:
-        return None if value is None else json.dumps(value)
-    except RecursionError as error:
-        raise TableError(path, f"not valid JSON: {error}", row=row) from error

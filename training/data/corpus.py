@@ -40,9 +40,9 @@ class Corpus:
     """The texts of a run by role, with their labels and the warnings about them.
 
     Attributes:
+        held_out: the sets that are not trained on: `validation`, perhaps `test`, and further test sets by name.
         stopping, calibration: the halves of `validation` that pick the weights, and the temperature and thresholds;
             both are the whole of it if it has fewer than `ENOUGH_TO_HALVE` texts.
-        tests: further test sets by name.
         labels: names in the order of the targets; those of `train`.
         files: the record of each role: `train`, `validation`, perhaps `test`, and the names of further tests.
         warnings: what makes a score on these data doubtful, one sentence each.
@@ -50,26 +50,33 @@ class Corpus:
     """
 
     train: Dataset
-    validation: Dataset
+    held_out: dict[str, Dataset]
     stopping: Dataset
     calibration: Dataset
-    test: Dataset | None
-    tests: dict[str, Dataset]
-    task: Task
     labels: Names
     files: dict[str, DataFile]
     warnings: list[str]
     unlabeled: tuple[str, ...] = ()
 
     @property
+    def task(self) -> Task:
+        """One label a text, or a set of labels."""
+        return self.train.task
+
+    @property
+    def validation(self) -> Dataset:
+        """The texts that choose the weights, the temperature and the thresholds."""
+        return self.held_out["validation"]
+
+    @property
+    def test(self) -> Dataset | None:
+        """The texts of the test file, if there is one."""
+        return self.held_out.get("test")
+
+    @property
     def training_texts(self) -> list[str]:
         """The texts that are trained on, those with labels first."""
         return [*self.train.texts, *self.unlabeled]
-
-    @property
-    def held_out(self) -> dict[str, Dataset]:
-        """The roles that are not trained on."""
-        return {"validation": self.validation} | ({"test": self.test} if self.test is not None else {}) | self.tests
 
 
 def read_corpus(config: DataConfig, *, seed: int, data_root: Path) -> Corpus:
@@ -82,30 +89,24 @@ def read_corpus(config: DataConfig, *, seed: int, data_root: Path) -> Corpus:
     if config.train is None:
         raise UsageError("no training file; give --train FILE, or a recipe that names one")
     train = _read(config.train, config)
-    validation = _read(config.validation, config) if config.validation else None
-    test = _read(config.test, config) if config.test else None
-    tests = {name: _read(file, config) for name, file in (config.tests or {}).items()}
+    named = {"validation": config.validation, "test": config.test} | (config.tests or {})
+    held_out = {role: _read(file, config) for role, file in named.items() if file}
     labels = label_names(train)
-    for other in (validation, test, *tests.values()):
-        if other is not None:
-            _check_fits(other, train, labels)
-    if validation is None:
+    for dataset in held_out.values():
+        _check_fits(dataset, train, labels)
+    if "validation" not in held_out:
         train, validation = split(train, fraction=config.validation_fraction, seed=seed)
-    held_out = {"validation": validation} | ({"test": test} if test is not None else {}) | tests
+        held_out = {"validation": validation} | held_out
     roles = {"train": train} | held_out
-    digests = {part.path: file_digest(part.path) for part in roles.values()}
-    files = {role: _describe(part, digests[part.path], labels, data_root) for role, part in roles.items()}
-    stopping, calibration = _halves(validation, seed=seed)
+    digests = {dataset.path: file_digest(dataset.path) for dataset in roles.values()}
+    stopping, calibration = _halves(held_out["validation"], seed=seed)
     return Corpus(
         train=train,
-        validation=validation,
+        held_out=held_out,
         stopping=stopping,
         calibration=calibration,
-        test=test,
-        tests=tests,
-        task=train.task,
         labels=labels,
-        files=files,
+        files={role: _describe(part, digests[part.path], labels, data_root) for role, part in roles.items()},
         warnings=_warnings(train, held_out, labels),
     )
 

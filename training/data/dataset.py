@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -43,14 +43,11 @@ class Dataset:
     def take(self, indices: Iterable[int]) -> "Dataset":
         """A data set of the texts at `indices`, in that order."""
         chosen = list(indices)
-        return Dataset(
-            self.path,
-            self.task,
-            [self.texts[i] for i in chosen],
-            [self.labels[i] for i in chosen],
-            [self.rows[i] for i in chosen],
-            self.text_column,
-            self.label_column,
+        return replace(
+            self,
+            texts=[self.texts[i] for i in chosen],
+            labels=[self.labels[i] for i in chosen],
+            rows=[self.rows[i] for i in chosen],
         )
 
     def counts(self) -> Counter[str]:
