@@ -2,6 +2,7 @@
 
 import click
 
+from training.cli.checklist import checklist
 from training.cli.compare import compare
 from training.cli.contrast import contrast
 from training.cli.distill import distill
@@ -28,7 +29,7 @@ def main() -> None:
 
 
 COMMANDS = (
-    *(train, evaluate, reference, distill, pretrain, teach),
+    *(train, evaluate, checklist, reference, distill, pretrain, teach),
     *(mix, contrast, sentences, compare, tune, recipes, settings),
 )
 

@@ -1,13 +1,19 @@
-"""Which expectations a model fails, counted by capability."""
+"""Failures of a model by capability, and their table.
+
+In the manner of CheckList: Ribeiro et al. 2020, "Beyond Accuracy: Behavioral Testing of NLP Models
+with CheckList".
+"""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
 from random import Random
 from typing import Literal
 
+from scipy.stats import binomtest
+
 from model.config import Frozen
+from training.errors import UsageError
 from training.evaluation.checklist.cases import Case
 from training.evaluation.checklist.chinese import chinese_cases
 from training.evaluation.checklist.english import english_cases
@@ -49,7 +55,8 @@ class Capability(Frozen):
     """Figures of one capability.
 
     Attributes:
-        interval: 95%, over the cases drawn; those of one template are alike, so another list may differ by more.
+        interval: 95% (Wilson 1927), over the cases drawn; those of one template are alike, so another
+            list may differ by more.
         worst: failures, worst first.
     """
 
@@ -104,40 +111,27 @@ def summarise(outcomes: Sequence[Outcome], *, num_worst: int) -> list[Capability
 
 def _capability(name: str, outcomes: Sequence[Outcome], num_worst: int) -> Capability:
     failed = sorted((o for o in outcomes if o.failed), key=lambda o: -o.severity)
+    interval = binomtest(len(failed), len(outcomes)).proportion_ci(0.95, method="wilson")
     return Capability(
         name=name,
         check=outcomes[0].case.check,
         cases=len(outcomes),
         failed=len(failed),
-        interval=wilson(len(failed), len(outcomes)),
+        interval=(float(interval.low), float(interval.high)),
         worst=tuple(
             Failure(texts=o.case.texts, positive=o.positive, expected=o.case.label) for o in failed[:num_worst]
         ),
     )
 
 
-def wilson(failed: int, total: int, z: float = 1.959964) -> tuple[float, float]:
-    """95% interval of a share; sensible also at none and all.
-
-    Source: Wilson 1927, "Probable Inference, the Law of Succession, and Statistical Inference".
-
-    >>> [round(bound, 3) for bound in wilson(0, 60)]
-    [0.0, 0.06]
-    """
-    share, scale = failed / total, 1 + z * z / total
-    middle = (share + z * z / (2 * total)) / scale
-    half = z / scale * sqrt(share * (1 - share) / total + z * z / (4 * total * total))
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
 def positive_column(labels: Sequence[str]) -> int:
     """Where `positive` is among a checkpoint's labels.
 
     Raises:
-        ValueError: they are not `negative` and `positive`.
+        UsageError: they are not `negative` and `positive`.
     """
     if set(labels) != {"negative", "positive"}:
-        raise ValueError(f"the suite is for the labels negative and positive, not {', '.join(labels)}")
+        raise UsageError(f"the checklist is for the labels negative and positive, not {', '.join(labels)}")
     return list(labels).index("positive")
 
 
@@ -155,10 +149,7 @@ def section(card: str, figures: str) -> str:
     before, heading, after = card.partition("## Limits\n")
     before = before.partition("## Robustness\n")[0].rstrip()
     title = "## Robustness\n\nHow often it fails where a person does not, on templates that it was not trained on"
-    return (
-        f"{before}\n\n{title}\n(`python -m training.evaluation.checklist`).\n\n{figures}\n\n{heading}{after}".rstrip()
-        + "\n"
-    )
+    return f"{before}\n\n{title}\n(`python -m training checklist`).\n\n{figures}\n\n{heading}{after}".rstrip() + "\n"
 
 
 def worst_lines(capabilities: Sequence[Capability]) -> list[str]:
