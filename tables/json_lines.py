@@ -15,24 +15,23 @@ def read_json_lines(path: Path, columns: Sequence[str], batch_rows: int) -> Iter
 
 
 def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, list[str | None]]]:
-    number = 0
+    number, encode = 0, json.JSONEncoder().encode
     # Lines end at a line feed only: JSON strings may hold U+2028 and its like unescaped.
     with open_text(path, newline="\n") as file:
         for line, text in enumerate(file, start=1):
             if not text.strip():
                 continue
             number += 1
-            row = Row(number, line)
             try:
                 record = json.loads(text.removesuffix("\n"))
                 if not isinstance(record, dict):
                     cause = f"{type(record).__name__} where an object is due; one object a line"
-                    raise TableError(path, cause, row=row)
+                    raise TableError(path, cause, row=Row(number, line))
                 if number == 1:
                     check_columns(path, columns, list(record))
-                values = [json.dumps(record[column]) if record.get(column) is not None else None for column in columns]
+                values = [encode(record[column]) if record.get(column) is not None else None for column in columns]
             except (ValueError, RecursionError) as error:
-                raise TableError(path, f"not valid JSON: {error}", row=row) from error
+                raise TableError(path, f"not valid JSON: {error}", row=Row(number, line)) from error
             yield line, values
     if not number:
         raise TableError(path, "is empty")
