@@ -2,7 +2,7 @@
 
     python -m benchmarks.training.overlap TEST… --against TRAIN… [--text-column NAME] [--min-bytes N] [--show N]
 
-Texts are compared by letters and digits alone, as `training.data.split.normalised` has them. A test text counts as
+Texts are compared by letters and digits alone, as `training.data.duplicates.normalised` has them. A test text counts as
 exact if it is a training text, and as contained if it stands inside a longer one and is long enough not to do so by
 chance.
 Exits with 1 if there are any, with 2 if a file cannot be read.
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tables.errors import TableError
-from training.data.split import normalised
+from training.data.duplicates import normalised
 from training.data.unlabeled import read_unlabeled
 
 MIN_BYTES = 30

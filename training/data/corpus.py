@@ -8,7 +8,8 @@ from model.config import Frozen, Task
 from tables.labels import Names
 from training.data.config import DataConfig
 from training.data.dataset import Dataset, encode_labels, label_names, read_dataset
-from training.data.split import normalised, num_contradictions, num_shared, small_labels, split
+from training.data.duplicates import normalised, num_contradictions, num_shared
+from training.data.split import small_labels, split
 from training.errors import DataError, UsageError
 from training.provenance import file_digest
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tables.parquet import write_parquet
 from training.data.dataset import Dataset, read_dataset
-from training.data.split import normalised
+from training.data.duplicates import normalised
 from training.errors import UsageError
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from model.explain.sentences import split_sentences
 from tables.parquet import write_parquet
-from training.data.split import normalised
+from training.data.duplicates import normalised
 from training.data.unlabeled import read_unlabeled
 from training.data.variants import split_units
 from training.errors import UsageError

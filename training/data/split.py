@@ -1,25 +1,12 @@
-"""Splits training from validation texts, and finds texts that are on both sides."""
+"""Splits a data set into training and validation texts."""
 
-import unicodedata
 from collections import defaultdict
-from collections.abc import Set
 
 import numpy as np
 
 from training.data.dataset import Dataset
+from training.data.duplicates import normalised
 from training.errors import DataError
-
-
-def normalised(text: str) -> str:
-    """A key that equal texts share: letters and digits without case; all but white space where there are neither.
-
-    >>> normalised("It's GOOD!") == normalised("its good")
-    True
-    >>> normalised(" :-) ")
-    ':-)'
-    """
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(filter(str.isalnum, folded)) or "".join(folded.split())
 
 
 def split(dataset: Dataset, *, fraction: float, seed: int) -> tuple[Dataset, Dataset]:
@@ -60,20 +47,6 @@ def _strata(dataset: Dataset) -> dict[str, list[list[int]]]:
     for group in groups.values():
         strata[min(dataset.labels[group[0]], key=lambda name: (counts[name], name), default="")].append(group)
     return strata
-
-
-def num_shared(dataset: Dataset, seen: Set[str]) -> int:
-    """Number of texts of `dataset` whose normalised form is in `seen`."""
-    return sum(normalised(text) in seen for text in dataset.texts)
-
-
-def num_contradictions(dataset: Dataset) -> int:
-    """Number of texts that also occur in the set with another label."""
-    keys = [normalised(text) for text in dataset.texts]
-    labels: dict[str, set[tuple[str, ...]]] = defaultdict(set)
-    for key, names in zip(keys, dataset.labels, strict=True):
-        labels[key].add(tuple(sorted(names)))
-    return sum(len(labels[key]) > 1 for key in keys)
 
 
 def small_labels(dataset: Dataset, *, fewer_than: int) -> list[tuple[str, int]]:

@@ -10,14 +10,13 @@ there a tagger says which words are of a kind, here the words around them do.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Sequence
 from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from model.config import Frozen
-from training.data.split import normalised
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -130,11 +129,6 @@ def vary(units: Sequence[str], classes: WordClasses, config: AugmentConfig, rng:
         start = int(rng.integers(0, max(1, len(kept) - length + 1)))
         kept = kept[start : start + length]
     return "".join(kept).strip()
-
-
-def distinct(texts: Iterable[str], *, but_not: Set[str] = frozenset()) -> list[str]:
-    """The texts in their order without repetitions, and without those that `normalised` puts among `but_not`."""
-    return [text for text in dict.fromkeys(texts) if not but_not or normalised(text) not in but_not]
 
 
 def _surroundings(sentences: Sequence[Sequence[str]], places: dict[str, int]) -> np.ndarray:

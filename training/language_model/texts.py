@@ -16,9 +16,8 @@ from tokenizers import Tokenizer
 from model.batch import Ids
 from model.text import TextEncoder
 from training.data.corpus import DataFile
-from training.data.split import normalised
+from training.data.duplicates import distinct, normalised
 from training.data.unlabeled import read_unlabeled
-from training.data.variants import distinct
 from training.errors import UsageError
 from training.language_model.config import PretrainConfig
 from training.provenance import file_digest

@@ -25,7 +25,8 @@ from training.config.config import TrainConfig
 from training.config.request import Request
 from training.data.corpus import Corpus, DataFile, read_corpus, shown_path
 from training.data.dataset import encode_labels
-from training.data.unlabeled import TransferSet, build_transfer_set, known_labels, read_unlabeled
+from training.data.transfer import TransferSet, build_transfer_set, known_labels
+from training.data.unlabeled import read_unlabeled
 from training.errors import UsageError
 from training.fit.imitation import DistillConfig, ImitationLoss, parse_label_map
 from training.fit.parallel import ALONE, Processes

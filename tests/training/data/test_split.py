@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from tables.errors import Row
 from tables.labels import Names
 from training.data.dataset import Dataset
-from training.data.split import normalised, num_contradictions, num_shared, small_labels, split
+from training.data.duplicates import normalised
+from training.data.split import small_labels, split
 from training.errors import DataError
 
 
@@ -18,14 +19,6 @@ def dataset(texts: list[str], labels: Sequence[str | Names]) -> Dataset:
     names = [label if isinstance(label, tuple) else (label,) for label in labels]
     rows = [Row(i + 1) for i in range(len(texts))]
     return Dataset(Path("x.csv"), "multi_label" if multi else "single_label", texts, names, rows, "text", "label")
-
-
-def test_the_same_text_whatever_its_case_and_punctuation() -> None:
-    assert normalised("Don't  STOP!") == normalised("dont stop") == "dontstop"
-    assert normalised("ＧＯＯＤ １") == normalised("good 1")
-    assert normalised("好！") == normalised("好") != normalised("坏")
-    assert normalised("👍") != normalised("👎")
-    assert normalised(" \t") == ""
 
 
 def test_each_label_is_set_aside_in_its_share() -> None:
@@ -70,8 +63,5 @@ def test_nothing_to_set_aside() -> None:
         split(dataset(["same", "Same!"], ["a", "a"]), fraction=0.5, seed=0)
 
 
-def test_shared_contradicting_and_rare() -> None:
-    train = dataset(["Good!", "good", "bad", "fine"], ["p", "n", "n", "p"])
-    assert num_shared(dataset(["GOOD", "new", "bad."], ["p", "p", "n"]), set(map(normalised, train.texts))) == 2
-    assert num_contradictions(train) == 2
+def test_rare_labels_are_counted_rarest_first() -> None:
     assert small_labels(dataset(["a", "b", "c"], ["x", "y", "y"]), fewer_than=3) == [("x", 1), ("y", 2)]

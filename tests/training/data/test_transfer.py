@@ -1,0 +1,39 @@
+from training.data.corpus import Corpus
+from training.data.transfer import build_transfer_set, known_labels
+from training.data.variants import AugmentConfig
+
+NONE = AugmentConfig(variants=0, unlabeled_variants=0)
+
+
+def test_each_text_stands_once_and_no_held_out_text_stands_at_all(corpus: Corpus) -> None:
+    transfer = build_transfer_set(corpus, ["new", "so bad", "Only  here", "FINE."], NONE, seed=0)
+    assert transfer.texts == ["so good", "so bad", "new"]
+    assert (transfer.num_given, transfer.num_withheld) == (3, 3)
+    assert transfer.describe() == "transfer set: 3 texts and 0 variants; 3 left out, which validation or test has"
+
+
+def test_variants_of_either_kind_come_as_many_as_asked(corpus: Corpus) -> None:
+    unlabeled = ["one two three four five six seven eight", "new"]
+    some = NONE.model_copy(update={"unlabeled_variants": 30, "crop": 0.0})
+    transfer = build_transfer_set(corpus, unlabeled, some, seed=0)
+    assert transfer.texts[:4] == ["so good", "so bad", *unlabeled]
+    variants = transfer.texts[4:]
+    assert 10 < len(variants) <= 30
+    assert all(set(variant.split()) <= set(unlabeled[0].split()) for variant in variants)
+    labelled = build_transfer_set(corpus, unlabeled, NONE.model_copy(update={"variants": 30}), seed=0)
+    assert {word for text in labelled.texts[4:] for word in text.split()} <= {"so", "good", "bad"}
+    assert build_transfer_set(corpus, unlabeled, some, seed=0).texts == transfer.texts
+    assert build_transfer_set(corpus, unlabeled, some, seed=1).texts != transfer.texts
+
+
+def test_no_variant_is_a_held_out_text(corpus: Corpus) -> None:
+    crops = NONE.model_copy(update={"unlabeled_variants": 200, "drop": 0.0, "crop": 1.0, "crop_max": 2})
+    texts = build_transfer_set(corpus, ["not only here at all"], crops, seed=0).texts
+    assert "here at" in texts
+    assert "only here" not in texts
+
+
+def test_labels_of_the_data_are_known_where_there_are_some(corpus: Corpus) -> None:
+    truth, labelled = known_labels(["so bad", "new", "so good"], corpus)
+    assert truth.tolist() == [[1, 0], [0, 0], [0, 1]]
+    assert labelled.tolist() == [True, False, True]

@@ -1,0 +1,80 @@
+"""The transfer set, on which a student imitates its teachers.
+
+It is the training texts, the unlabelled ones and variants of both, each once, without held-out texts.
+
+Shape suffixes: N texts, C labels.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from training.data.corpus import Corpus
+from training.data.dataset import encode_labels
+from training.data.duplicates import distinct, normalised
+from training.data.variants import AugmentConfig, WordClasses, augment
+from training.metrics.scores import one_hot
+
+
+@dataclass(frozen=True, slots=True)
+class TransferSet:
+    """Texts to imitate a teacher on.
+
+    Attributes:
+        texts: N distinct texts; those of the data come first, then variants.
+        num_given: number of texts that are no variants.
+        num_withheld: number of distinct given texts left out because validation or test has them.
+    """
+
+    texts: list[str]
+    num_given: int
+    num_withheld: int
+
+    @property
+    def given(self) -> list[str]:
+        """The texts that are no variants."""
+        return self.texts[: self.num_given]
+
+    def describe(self) -> str:
+        """The size in one line, for the terminal."""
+        withheld = f"; {self.num_withheld:,} left out, which validation or test has" if self.num_withheld else ""
+        variants = len(self.texts) - self.num_given
+        return f"transfer set: {self.num_given:,} texts and {variants:,} variants{withheld}"
+
+
+def build_transfer_set(corpus: Corpus, unlabeled: Sequence[str], config: AugmentConfig, *, seed: int) -> TransferSet:
+    """The transfer set; equal arguments give the same texts in the same order."""
+    held_out = {normalised(text) for dataset in corpus.held_out.values() for text in dataset.texts}
+    distinct_given = distinct([*corpus.train.texts, *unlabeled])
+    given = distinct(distinct_given, but_not=held_out)
+    allowed = set(given)
+    labelled = [text for text in dict.fromkeys(corpus.train.texts) if text in allowed]
+    others = given[len(labelled) :]
+    variants: list[str] = []
+    if config.variants or config.unlabeled_variants:
+        classes = WordClasses(given, num_classes=config.classes, seed=seed)
+        rng = np.random.default_rng(seed)
+        variants = augment(labelled, classes, config, variants=config.variants, rng=rng)
+        variants += augment(others, classes, config, variants=config.unlabeled_variants, rng=rng)
+    texts = distinct([*given, *distinct(variants, but_not=held_out)])
+    return TransferSet(texts, num_given=len(given), num_withheld=len(distinct_given) - len(given))
+
+
+def known_labels(texts: Sequence[str], corpus: Corpus) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    """Labels of those `texts` that stand in the training data.
+
+    Returns:
+        Zeros and ones, float32 [N, C], the last row of the data counting where a text stands there several times; and
+        bool [N], true where a text is labelled.
+    """
+    targets = encode_labels(corpus.train, corpus.labels)
+    chosen_NC = targets if targets.ndim == 2 else one_hot(targets.astype(np.int64), len(corpus.labels))
+    rows = {text: row for row, text in enumerate(corpus.train.texts)}
+    truth_NC = np.zeros((len(texts), len(corpus.labels)), dtype=np.float32)
+    labelled_N = np.zeros(len(texts), dtype=np.bool_)
+    for place, text in enumerate(texts):
+        if (row := rows.get(text)) is not None:
+            truth_NC[place], labelled_N[place] = chosen_NC[row], True
+    return truth_NC, labelled_N
