@@ -13,7 +13,7 @@ from tables.errors import Row
 from tables.labels import Names, is_whole_number, read_labels, read_texts
 from tables.reader import read_columns
 from training.errors import DataError
-from training.metrics.scores import Decisions, one_hot
+from training.metrics.decisions import Decisions, one_hot
 
 
 @dataclass(frozen=True, slots=True)

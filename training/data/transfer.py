@@ -15,7 +15,7 @@ from training.data.corpus import Corpus
 from training.data.dataset import encode_labels
 from training.data.duplicates import distinct, normalised
 from training.data.variants import AugmentConfig, WordClasses, augment
-from training.metrics.scores import one_hot
+from training.metrics.decisions import one_hot
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from model.probabilities import probabilities
 from model.text import Encoded
 from training.data.dataset import Dataset, truth_of
 from training.errors import DataError
-from training.metrics.scores import Decisions, Scores, Uncalibrated, decide, losses, score, score_uncalibrated
+from training.metrics.decisions import Decisions, decide
+from training.metrics.scores import Scores, Uncalibrated, losses, score, score_uncalibrated
 
 BATCH_TOKENS = 8192
 """Padded tokens scored at once."""

@@ -22,7 +22,8 @@ from sklearn.linear_model import LogisticRegression
 from training.data.dataset import encode_labels, mostly_chinese, truth_of
 from training.experiments.contender import Contender, FitContext, Floats
 from training.linear.nbsvm import ALWAYS, as_two, each_column, fit_svm
-from training.metrics.scores import Decisions, measure
+from training.metrics.decisions import Decisions
+from training.metrics.scores import measure
 
 WORD = r"(?u)\w+(?:'\w+)?|[^\w\s]+"
 """Words, numbers and runs of punctuation: ":)" and "!!!" tell something, and scikit-learn's own pattern drops them."""

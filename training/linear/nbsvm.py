@@ -15,7 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import LinearSVC
 
 from model.config import Task
-from training.metrics.scores import Decisions
+from training.metrics.decisions import Decisions
 
 Floats = npt.NDArray[np.floating[Any]]
 

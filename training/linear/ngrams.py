@@ -24,7 +24,8 @@ from model.network import RecurrentClassifier
 from model.ngrams import distinct_buckets
 from model.probabilities import probabilities
 from training.linear.nbsvm import as_two, each_column, fit_svm
-from training.metrics.scores import Decisions, losses
+from training.metrics.decisions import Decisions
+from training.metrics.scores import losses
 
 Floats = npt.NDArray[np.floating[Any]]
 

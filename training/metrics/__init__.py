@@ -1,1 +1,1 @@
-"""Scores, abstention and calibration; NumPy only."""
+"""Scores, abstention and calibration, from NumPy arrays."""

@@ -1,4 +1,4 @@
-"""What a classifier gains by leaving its least sure answers to somebody else.
+"""Abstention: accuracy gained by leaving the least sure answers to a person.
 
 Source: Geifman & El-Yaniv 2017, "Selective Classification for Deep Neural Networks", section 2 (coverage and selective
 risk); confidence is the probability of the answer, which Hendrycks & Gimpel 2017 found hard to beat.
@@ -38,7 +38,7 @@ class Abstention(Frozen):
 
 
 def abstention(confidence_M: Floats, right_M: npt.NDArray[np.bool_]) -> Abstention:
-    """Measures what abstaining by confidence is worth; M at least 1."""
+    """Measures abstention by confidence; M at least 1."""
     risk_M, is_end_M = risks(confidence_M, right_M)
     total = len(risk_M)
     places = [-(-total * i // NUM_POINTS) for i in range(1, NUM_POINTS + 1)]
@@ -53,7 +53,7 @@ def abstention(confidence_M: Floats, right_M: npt.NDArray[np.bool_]) -> Abstenti
 
 
 def risks(confidence_M: Floats, right_M: npt.NDArray[np.bool_]) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Error among the surest 1, 2, … M answers, float64 [M]; and whether a threshold can part each from the next.
+    """Error among the surest 1, 2, … M answers, float64 [M], and whether a threshold separates each from the next.
 
     Equally sure answers come in no order, so each counts with the error of its group.
 

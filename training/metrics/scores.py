@@ -1,34 +1,24 @@
-"""How good predictions are, as numbers; NumPy only.
+"""Scores of predictions: accuracy, F1 and confusion by scikit-learn, the rest by NumPy.
 
-Single-label and multi-label share one form, the decisions: a boolean matrix [N, C], which labels each text has or gets.
-
-Shape suffixes: N texts, C labels, R resamples, K distinct outcomes.
+Shape suffixes: N texts, C labels, M answers.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_recall_fscore_support
 
 from model.config import Frozen, Task
 from training.metrics.abstention import Abstention, abstention, risks
-
-Floats = npt.NDArray[np.floating[Any]]
-Decisions = npt.NDArray[np.bool_]
-Interval = tuple[float, float]
-
-NUM_BINS = 15
-"""Source: Guo et al. 2017, table 1."""
-
-NUM_RESAMPLES = 1000
-CONFIDENCE = 0.95
-RESAMPLE_CELLS = 10_000_000
-"""Bound on resamples times distinct outcomes held at once."""
+from training.metrics.bootstrap import Interval, bootstrap_intervals
+from training.metrics.calibration import calibration_error, calibration_error_equal_mass
+from training.metrics.decisions import Decisions, Floats, confidence, decide, one_hot
 
 
 class LabelScores(Frozen):
-    """Scores of one label, 0 where undefined; `support` is the number of texts that have it."""
+    """Scores of one label, 0 where undefined; `support` counts the texts that have it."""
 
     label: str
     precision: float
@@ -38,7 +28,7 @@ class LabelScores(Frozen):
 
 
 class Scores(Frozen):
-    """Everything measured on one file.
+    """Scores of one labelled file.
 
     Attributes:
         rows: N.
@@ -53,7 +43,7 @@ class Scores(Frozen):
         labels: one entry a label.
         confusion: rows are true, columns predicted labels; None for multi-label.
         bootstrap_seed: of the intervals.
-        abstention: what leaving out the least sure answers is worth; multi-label answers as in `confidence`.
+        abstention: gain from leaving out the least sure answers, which for multi-label are those of `confidence`.
     """
 
     rows: int
@@ -74,7 +64,7 @@ class Scores(Frozen):
 
 
 class Uncalibrated(Frozen):
-    """Some of the same figures without the temperature and the thresholds."""
+    """Figures at temperature 1, with labels given from a probability of 1/2."""
 
     ece: float
     ece_equal_mass: float
@@ -115,7 +105,7 @@ def score(
             LabelScores(label=label, precision=p, recall=r, f1=f, support=s)
             for label, p, r, f, s in zip(labels, precision_C, recall_C, f1_C, support_C, strict=True)
         ),
-        confusion=_as_tuples(confusion_matrix(truth_NC, chosen_NC)) if single else None,
+        confusion=_confusion(truth_NC, chosen_NC) if single else None,
         bootstrap_seed=seed,
         ece_equal_mass=calibration_error_equal_mass(sure_M, right_M),
         abstention=abstention(sure_M, right_M),
@@ -136,7 +126,7 @@ def score_uncalibrated(probabilities_NC: Floats, truth_NC: Decisions, *, task: T
 
 
 Metric = Literal["accuracy", "macro_f1"]
-"""What may pick the weights."""
+"""Validation scores by which weights can be chosen."""
 
 
 def measure(metric: Metric, task: Task) -> Callable[[npt.NDArray[np.float32], npt.NDArray[Any]], float]:
@@ -150,53 +140,38 @@ def measure(metric: Metric, task: Task) -> Callable[[npt.NDArray[np.float32], np
     return of
 
 
-def one_hot(places_N: npt.NDArray[np.integer[Any]], num_labels: int) -> Decisions:
-    """Decisions [N, C] of single labels.
-
-    >>> one_hot(np.array([1, 0]), 2).tolist()
-    [[False, True], [True, False]]
-    """
-    return np.equal.outer(places_N, np.arange(num_labels))  # type: ignore[no-any-return]
-
-
-def decide(probabilities_NC: Floats, *, task: Task, thresholds_C: Floats | float = 0.5) -> Decisions:
-    """The most probable label (the first of equals), or each label that reaches its threshold.
-
-    `thresholds_C` is for multi-label only.
-    """
-    if task == "single_label":
-        return one_hot(probabilities_NC.argmax(axis=1), probabilities_NC.shape[1])
-    return probabilities_NC >= thresholds_C
-
-
 def accuracy(truth_NC: Decisions, chosen_NC: Decisions) -> float:
     """Share of texts of which every decision is right."""
-    return float((truth_NC == chosen_NC).all(axis=1).mean())
+    return float(accuracy_score(truth_NC, chosen_NC))
 
 
 def precision_recall_f1(truth_NC: Decisions, chosen_NC: Decisions) -> tuple[Floats, Floats, Floats]:
     """Precision, recall and F1 of each label, float64 [C]; 0 where undefined."""
-    hits_C = (truth_NC & chosen_NC).sum(axis=0)
-    chosen_C, support_C = chosen_NC.sum(axis=0), truth_NC.sum(axis=0)
-    return _ratio(hits_C, chosen_C), _ratio(hits_C, support_C), _ratio(2 * hits_C, chosen_C + support_C)
+    labels = range(truth_NC.shape[1])
+    precision_C, recall_C, f1_C, _ = precision_recall_fscore_support(
+        *_widened(truth_NC, chosen_NC), labels=labels, zero_division=0
+    )
+    return precision_C, recall_C, f1_C
 
 
 def macro_f1(truth_NC: Decisions, chosen_NC: Decisions) -> float:
     """Mean F1 of the labels that occur in either matrix; 0 if none does."""
-    f1_C = precision_recall_f1(truth_NC, chosen_NC)[2]
-    occurs_C = (truth_NC | chosen_NC).any(axis=0)
-    return float(f1_C[occurs_C].mean()) if occurs_C.any() else 0.0
+    occurring = np.flatnonzero((truth_NC | chosen_NC).any(axis=0)).tolist()
+    return _f1(truth_NC, chosen_NC, occurring, average="macro") if len(occurring) else 0.0
 
 
 def micro_f1(truth_NC: Decisions, chosen_NC: Decisions) -> float:
-    """F1 over all decisions together; 0 if nothing is there and nothing was chosen."""
-    hits = (truth_NC & chosen_NC).sum()
-    return float(_ratio(2 * hits, truth_NC.sum() + chosen_NC.sum()))
+    """F1 over all decisions together; 0 if no label is there and none was chosen."""
+    return _f1(truth_NC, chosen_NC, range(truth_NC.shape[1]), average="micro")
 
 
-def confusion_matrix(truth_NC: Decisions, chosen_NC: Decisions) -> npt.NDArray[np.int64]:
-    """Texts by true label (rows) and predicted label (columns), int64 [C, C]; single-label only."""
-    return truth_NC.T.astype(np.int64) @ chosen_NC.astype(np.int64)
+def _f1(truth_NC: Decisions, chosen_NC: Decisions, labels: Sequence[int], *, average: str) -> float:
+    return float(f1_score(*_widened(truth_NC, chosen_NC), labels=labels, average=average, zero_division=0))
+
+
+def _widened(*matrices_NC: Decisions) -> list[Decisions]:
+    """Adds a column that is false: a matrix of one column is no multi-label problem to scikit-learn."""
+    return [np.pad(decisions_NC, [(0, 0), (0, 1)]) for decisions_NC in matrices_NC]
 
 
 def losses(probabilities_NC: Floats, truth_NC: Decisions, *, task: Task) -> Floats:
@@ -218,91 +193,8 @@ def brier_score(probabilities_NC: Floats, truth_NC: Decisions, *, task: Task) ->
     return float(squares_NC.sum(axis=1).mean() if task == "single_label" else squares_NC.mean())
 
 
-def confidence(probabilities_NC: Floats, truth_NC: Decisions, *, task: Task) -> tuple[Floats, Decisions]:
-    """How sure each answer is and whether it is right; an answer is a text or, for multi-label, a text and label."""
-    p_NC = probabilities_NC.astype(np.float64)
-    right_NC = decide(probabilities_NC, task=task) == truth_NC
-    if task == "single_label":
-        return p_NC.max(axis=1), right_NC.all(axis=1)
-    return np.maximum(p_NC, 1 - p_NC).ravel(), right_NC.ravel()
-
-
-def calibration_error(confidence_M: Floats, right_M: Decisions, num_bins: int = NUM_BINS) -> float:
-    """Expected calibration error: the gap of confidence and accuracy in equal-width bins, weighted by their answers.
-
-    Source: Naeini et al. 2015, section 2 (ECE); Guo et al. 2017, eqs. 2 and 3 (bin m holds ((m-1)/M, m/M]).
-
-    >>> round(calibration_error(np.array([0.9, 0.9, 0.9, 0.9]), np.array([True, True, True, False])), 4)
-    0.15
-    """
-    bins_M = np.clip(np.ceil(confidence_M * num_bins).astype(np.int64) - 1, 0, num_bins - 1)
-    gap_bins = np.bincount(bins_M, weights=confidence_M - right_M, minlength=num_bins)
-    return float(np.abs(gap_bins).sum() / len(confidence_M))
-
-
-def calibration_error_equal_mass(confidence_M: Floats, right_M: Decisions, num_bins: int = NUM_BINS) -> float:
-    """Expected calibration error with as many answers in each bin as in any other (one more where they do not divide).
-
-    Bins of equal width hold most answers of a good classifier in the last bin, and hide what differs inside it. Equally
-    sure answers count with the accuracy of all of them: no order of theirs changes the figure.
-
-    Source: Nguyen & O'Connor 2015, "Posterior calibration and exploratory analysis for natural language processing
-    models", section 3 (adaptive binning); Nixon et al. 2019, "Measuring Calibration in Deep Learning".
-
-    >>> round(calibration_error_equal_mass(np.array([0.9, 0.9, 0.8, 0.8]), np.array([True, True, True, False]), 2), 4)
-    0.2
-    """
-    values_G, group_M, size_G = np.unique(confidence_M, return_inverse=True, return_counts=True)
-    gap_G = values_G - np.bincount(group_M, weights=right_M) / size_G
-    parts = np.array_split(np.repeat(gap_G, size_G), num_bins)
-    return float(sum(abs(part.sum()) for part in parts) / len(confidence_M))
-
-
-def bootstrap_intervals(
-    truth_NC: Decisions, chosen_NC: Decisions, *, seed: int, num_resamples: int = NUM_RESAMPLES
-) -> tuple[Interval, Interval]:
-    """95% intervals of accuracy and of macro-F1 under resampling of the texts.
-
-    Texts with the same truth and prediction are interchangeable, so a resample is one multinomial draw over the
-    distinct outcomes.
-
-    Source: Efron & Tibshirani 1993, section 13.3 (percentile interval).
-    """
-    outcomes_K, counts_K = np.unique(np.hstack([truth_NC, chosen_NC]), axis=0, return_counts=True)
-    truth_KC, chosen_KC = np.hsplit(outcomes_K, 2)
-    right_K = (truth_KC == chosen_KC).all(axis=1)
-    accuracies, macros = [], []
-    for draws_RK in _draws(counts_K, seed, num_resamples):
-        accuracies.append(draws_RK @ right_K / len(truth_NC))
-        macros.append(_macro_f1_of(draws_RK.astype(np.float64), truth_KC, chosen_KC))
-    return _interval(np.concatenate(accuracies)), _interval(np.concatenate(macros))
-
-
-def _draws(counts_K: npt.NDArray[np.int64], seed: int, num_resamples: int) -> Iterator[npt.NDArray[np.int64]]:
-    """Multinomial counts [r, K], r adding up to `num_resamples`."""
-    rng = np.random.default_rng(seed)
-    step = max(1, RESAMPLE_CELLS // len(counts_K))
-    for start in range(0, num_resamples, step):
-        yield rng.multinomial(counts_K.sum(), counts_K / counts_K.sum(), size=min(step, num_resamples - start))
-
-
-def _macro_f1_of(draws_RK: Floats, truth_KC: Decisions, chosen_KC: Decisions) -> Floats:
-    """Macro-F1 of each resample, float64 [R]."""
-    hits_RC = draws_RK @ (truth_KC & chosen_KC)
-    totals_RC = draws_RK @ (truth_KC.astype(np.float64) + chosen_KC)
-    occurs_R = (totals_RC > 0).sum(axis=1)
-    return _ratio(_ratio(2 * hits_RC, totals_RC).sum(axis=1), occurs_R)
-
-
-def _interval(values_R: Floats) -> Interval:
-    low, high = np.quantile(values_R, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return float(low), float(high)
-
-
-def _ratio(numerator: Any, denominator: Any) -> Floats:
-    """The quotient, 0 where the denominator is 0."""
-    return np.asarray(numerator / np.maximum(denominator, 1), dtype=np.float64)
-
-
-def _as_tuples(matrix: npt.NDArray[np.int64]) -> tuple[tuple[int, ...], ...]:
-    return tuple(tuple(int(cell) for cell in row) for row in matrix)
+def _confusion(truth_NC: Decisions, chosen_NC: Decisions) -> tuple[tuple[int, ...], ...]:
+    """Texts by true label (rows) and predicted label (columns); single-label only."""
+    places = range(truth_NC.shape[1])
+    counts_CC = confusion_matrix(truth_NC.argmax(axis=1), chosen_NC.argmax(axis=1), labels=places)
+    return tuple(tuple(row) for row in counts_CC.tolist())

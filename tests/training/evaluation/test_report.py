@@ -8,7 +8,8 @@ from tables.errors import Row
 from training.evaluation.evaluate import Evaluation, Mistake
 from training.evaluation.neighbours import Neighbour
 from training.evaluation.report import print_evaluation, print_mistakes, print_neighbours, shorten
-from training.metrics.scores import Uncalibrated, one_hot, score
+from training.metrics.decisions import one_hot
+from training.metrics.scores import Uncalibrated, score
 
 
 def evaluation(labels: tuple[str, ...] = ("no", "[red]yes")) -> Evaluation:

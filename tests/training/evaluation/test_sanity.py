@@ -4,7 +4,8 @@ import pytest
 from training.evaluation.evaluate import Evaluation
 from training.evaluation.sanity import result_warnings
 from training.fit.trainer import LoopConfig
-from training.metrics.scores import one_hot, score
+from training.metrics.decisions import one_hot
+from training.metrics.scores import score
 
 
 def evaluation(truth: list[int], chosen: list[int], *, truncated: int = 0, labels: int = 2) -> Evaluation:

@@ -17,7 +17,8 @@ from training.data.dataset import mostly_chinese, truth_of
 from training.experiments.baselines import fit_nbsvm, fit_tfidf, interpolate
 from training.experiments.contender import FitContext
 from training.linear.nbsvm import log_count_ratios
-from training.metrics.scores import accuracy, decide
+from training.metrics.decisions import decide
+from training.metrics.scores import accuracy
 
 BOTH = pytest.mark.parametrize("fit", [fit_tfidf, fit_nbsvm])
 

@@ -6,8 +6,16 @@ from scipy.optimize import minimize_scalar
 
 from model.config import Task
 from model.probabilities import probabilities
-from training.metrics.calibration import TEMPERATURE_RANGE, fit_temperature, fit_thresholds, loss_slope
-from training.metrics.scores import decide, losses, one_hot, precision_recall_f1
+from training.metrics.calibration import (
+    TEMPERATURE_RANGE,
+    calibration_error,
+    calibration_error_equal_mass,
+    fit_temperature,
+    fit_thresholds,
+    loss_slope,
+)
+from training.metrics.decisions import decide, one_hot
+from training.metrics.scores import losses, precision_recall_f1
 
 
 def draw(seed: int, task: Task, *, temperature: float = 1.0, rows: int = 4000) -> tuple[np.ndarray, np.ndarray]:
@@ -87,3 +95,28 @@ def test_thresholds_stay_near_a_half_where_nothing_tells_otherwise() -> None:
     assert fit_thresholds(p_NC, np.array([[True, False], [False, False]])) == pytest.approx((0.55, 0.5))
     # From 0.2 to 0.9 and from 0 to 0.2 give F1 2/3 each: the former is nearer.
     assert fit_thresholds(p_NC[:, :1], np.array([[False], [True]])) == pytest.approx((0.1,))
+
+
+def test_calibration_error_by_hand() -> None:
+    # Two bins: (0.4, 0.6] is 0.55 sure and half right, (0.8, 1] is 0.9 sure and always right.
+    confidence_M = np.array([0.55, 0.55, 0.9, 0.9])
+    right_M = np.array([True, False, True, True])
+    assert calibration_error(confidence_M, right_M, num_bins=5) == pytest.approx(0.5 * 0.05 + 0.5 * 0.1)
+
+
+def test_calibration_error_bins_are_closed_above() -> None:
+    # 0.5 belongs to (0, 0.5]; with 0.6 in its bin the gaps would cancel to 0.05.
+    assert calibration_error(np.array([0.5, 0.6]), np.array([True, False]), num_bins=2) == pytest.approx(0.55)
+
+
+def test_calibration_error_of_equal_mass_by_hand() -> None:
+    # Two bins of two: (0.6, 0.7) half right and (0.9, 1.0) half right; equal width would make one of (0.5, 1].
+    confidence_M = np.array([0.9, 0.6, 1.0, 0.7])
+    right_M = np.array([True, False, False, True])
+    assert calibration_error_equal_mass(confidence_M, right_M, num_bins=2) == pytest.approx(0.5 * 0.15 + 0.5 * 0.45)
+
+
+def test_calibration_error_of_equal_mass_asks_for_no_order_of_equals() -> None:
+    confidence_M, right_M = np.full(30, 0.8), np.arange(30) < 21
+    assert calibration_error_equal_mass(confidence_M, right_M) == pytest.approx(0.1)
+    assert calibration_error_equal_mass(confidence_M, right_M[::-1]) == pytest.approx(0.1)
