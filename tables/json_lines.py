@@ -25,7 +25,7 @@ def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, list[str | 
             try:
                 record = json.loads(text.removesuffix("\n"))
                 if not isinstance(record, dict):
-                    cause = f"{type(record).__name__} where an object is due; one object a line"
+                    cause = f"expected one JSON object a line, found {type(record).__name__}"
                     raise TableError(path, cause, row=Row(number, line))
                 if number == 1:
                     check_columns(path, columns, list(record))

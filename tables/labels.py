@@ -58,7 +58,7 @@ def _text(column: Column, index: int) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool) and not _is_nan(value):
         return str(value)
     missing = value is None or _is_nan(value)
-    raise column.error(index, "the text is missing" if missing else f"{type(value).__name__} where text is due")
+    raise column.error(index, "the text is missing" if missing else f"expected text, found {type(value).__name__}")
 
 
 def _parse_list(column: Column, index: int) -> object:
@@ -72,7 +72,7 @@ def _parse_list(column: Column, index: int) -> object:
 def _list_names(value: object) -> Names:
     if isinstance(value, list):
         return tuple(dict.fromkeys(_name(item) for item in value))
-    raise ValueError("no list of labels, as other rows have")
+    raise ValueError("expected a list of labels, as in other rows")
 
 
 def _name(value: object) -> str:
@@ -85,7 +85,7 @@ def _name(value: object) -> str:
         return str(int(value))
     if isinstance(value, str | int | float):
         return str(value).strip()
-    raise ValueError(f"{type(value).__name__} where a label is due")
+    raise ValueError(f"expected a label, found {type(value).__name__}")
 
 
 def _is_nan(value: object) -> bool:

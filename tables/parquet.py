@@ -24,7 +24,7 @@ def read_parquet(path: Path, columns: Sequence[str], batch_rows: int) -> Iterato
                 yield Batch(records, pa.array(range(number, number + len(records)), pa.int64()), lines=None)
                 number += len(records)
     except pa.ArrowException as error:
-        raise TableError(path, f"not a sound Parquet file: {error}") from error
+        raise TableError(path, f"not a valid Parquet file: {error}") from error
 
 
 def write_parquet(path: Path, columns: Mapping[str, Sequence[object]]) -> None:

@@ -32,7 +32,7 @@ def read_batches(path: Path, columns: Sequence[str], *, batch_rows: int = BATCH_
     suffix = "".join(path.suffixes[-2:] if path.suffix.lower() == ".gz" else path.suffixes[-1:]).lower()
     read = FORMATS.get(suffix.removesuffix(".gz"))
     if read is None or suffix == ".parquet.gz":
-        raise TableError(path, f"unknown kind of file; known are {', '.join(FORMATS)} (those of text also as .gz)")
+        raise TableError(path, f"unknown file format; known are {', '.join(FORMATS)} (those of text also as .gz)")
     if not path.is_file():
         raise TableError(path, "is a folder" if path.is_dir() else "does not exist")
     try:

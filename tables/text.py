@@ -17,7 +17,7 @@ def open_text(path: Path, *, newline: str) -> Iterator[io.TextIOWrapper]:
     """Opens a text file; `newline` is what ends a line, as in `open`.
 
     Raises:
-        TableError: not UTF-8 or not a sound gzip file; also while the file is read inside the `with` block.
+        TableError: not UTF-8 or not a valid gzip file; also while the file is read inside the `with` block.
         OSError: it cannot be read.
     """
     try:
@@ -26,7 +26,7 @@ def open_text(path: Path, *, newline: str) -> Iterator[io.TextIOWrapper]:
                 raise TableError(path, "is UTF-16; save it as UTF-8 (iconv -f UTF-16 -t UTF-8)")
             yield io.TextIOWrapper(file, encoding="utf-8-sig", newline=newline)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise TableError(path, f"not a sound gzip file: {error}") from error
+        raise TableError(path, f"not a valid gzip file: {error}") from error
     except UnicodeDecodeError as error:
         raise TableError(path, _describe_bad_byte(path)) from error
 

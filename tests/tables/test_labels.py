@@ -45,10 +45,10 @@ def test_lists_make_a_column_multi_label(tmp_path: Path) -> None:
         (("a", None), 2, "the label is missing"),
         (("a", "  "), 2, "the label is missing"),
         ((1.0, float("nan")), 2, "the label is missing"),
-        ((["a"], None), 2, "no list of labels, as other rows have"),
-        (("a", ["b"]), 1, "no list of labels, as other rows have"),
+        ((["a"], None), 2, "expected a list of labels, as in other rows"),
+        (("a", ["b"]), 1, "expected a list of labels, as in other rows"),
         ((["a"], ["b", None]), 2, "the label is missing"),
-        (("a", {"b": 1}), 2, "dict where a label is due"),
+        (("a", {"b": 1}), 2, "expected a label, found dict"),
         (("[1]", "[1"), 2, "not a JSON array of labels"),
     ],
 )
@@ -61,6 +61,17 @@ def test_unusable_labels_are_named(values: tuple[object, ...], row: int, cause: 
 
 def test_texts_are_text_or_numbers() -> None:
     assert read_texts(column("x", 5, "", 0.5)) == ["x", "5", "", "0.5"]
-    for value, cause in ((None, "missing"), (float("nan"), "missing"), (True, "bool where"), (["x"], "list where")):
-        with pytest.raises(TableError, match=rf"row 2, column 'label': .*{cause}"):
-            read_texts(column("x", value))
+
+
+@pytest.mark.parametrize(
+    ("value", "cause"),
+    [
+        (None, "the text is missing"),
+        (float("nan"), "the text is missing"),
+        (True, "expected text, found bool"),
+        (["x"], "expected text, found list"),
+    ],
+)
+def test_unusable_texts_are_named(value: object, cause: str) -> None:
+    with pytest.raises(TableError, match=rf"row 2, column 'label': {cause}"):
+        read_texts(column("x", value))

@@ -20,7 +20,7 @@ def test_unusable_files(tmp_path: Path) -> None:
     twice = pa.Table.from_arrays([pa.array(["a"])] * 3, names=["text", "label", "label"])
     pq.write_table(twice, tmp_path / "b.parquet")
     assert error_of(tmp_path / "b.parquet").cause == "two columns have this name"
-    assert "not a sound Parquet file" in error_of(write(tmp_path / "c.parquet", b"PAR1 not really")).cause
+    assert "not a valid Parquet file" in error_of(write(tmp_path / "c.parquet", b"PAR1 not really")).cause
 
 
 def test_columns_are_written_into_a_folder_that_was_not_there(tmp_path: Path) -> None:

@@ -10,11 +10,11 @@ from tests.tables.samples import error_of, write
 @pytest.mark.parametrize(
     ("name", "cause"),
     [
-        ("a.xlsx", "unknown kind of file; known are .csv, .tsv, .jsonl, .ndjson, .parquet (those of text also as .gz)"),
-        ("a.parquet.gz", "unknown kind of file"),
+        ("a.xlsx", "unknown file format; known are .csv, .tsv, .jsonl, .ndjson, .parquet (those of text also as .gz)"),
+        ("a.parquet.gz", "unknown file format"),
     ],
 )
-def test_files_of_an_unknown_kind(tmp_path: Path, name: str, cause: str) -> None:
+def test_files_of_an_unknown_format(tmp_path: Path, name: str, cause: str) -> None:
     assert cause in error_of(write(tmp_path / name, "")).cause
 
 

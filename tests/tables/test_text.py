@@ -17,7 +17,7 @@ def test_files_may_be_gzipped(tmp_path: Path) -> None:
     "content", [ROWS.encode(), gzip.compress(ROWS.encode())[:-9], b"\x1f\x8b\x08\x00" + b"\xff" * 99]
 )
 def test_damaged_gzip_files_are_refused(tmp_path: Path, content: bytes) -> None:
-    assert "not a sound gzip file" in error_of(write(tmp_path / "b.csv.gz", content)).cause
+    assert "not a valid gzip file" in error_of(write(tmp_path / "b.csv.gz", content)).cause
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".csv.gz"])

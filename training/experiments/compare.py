@@ -60,7 +60,7 @@ def run_comparison(
     chosen = select_methods(only)
     config = request.config
     if config.start is not None:
-        raise UsageError("compare trains every network from nothing; leave start out")
+        raise UsageError("compare trains every network from random weights; leave out start")
     data_root = Path(request.data_root)
     corpus = read_corpus(config.data, seed=config.seed, data_root=data_root)
     corpus = with_unlabeled(corpus, config.semi.unlabeled, text_column=config.data.text_column, data_root=data_root)

@@ -85,7 +85,7 @@ def fit_fasttext(context: FitContext, seed: int) -> Fitted:
     if process.exitcode != 0:
         said = (folder / LOG).read_text(encoding="utf-8", errors="replace").split("\n")
         last = next((line.strip() for line in reversed(said) if line.strip()), "nothing")
-        raise Unavailable(f"it ended with exit code {process.exitcode}, and said last: {shorten(last)}")
+        raise Unavailable(f"its process ended with exit code {process.exitcode}; last output: {shorten(last)}")
     model = importlib.import_module(PACKAGE).load_model(str(folder / MODEL))
     choice = (folder / CHOICE).read_text(encoding="utf-8")
     return FastText(model, corpus.task, len(corpus.labels), by_character, (folder / MODEL).stat().st_size, choice)

@@ -15,14 +15,14 @@ from training.errors import UsageError
 DEFAULT_SPACE = Path(__file__).parent / "space.toml"
 
 FIXED = ("name", "seed", "metric", "data", "distill")
-"""Settings and sections that say what is learned and how it is measured: another value is another task, or luck."""
+"""Settings and sections that define the task and its measure: trials that differ in them do not compare."""
 
 DIGITS = 3
-"""Significant ones of a number drawn: it can be read and typed, and no more of them matter."""
+"""Significant digits of a number drawn, so that it can be read and typed."""
 
 
 class Range(Frozen):
-    """Numbers from `low` to `high`, whole ones if both are; with `log` evenly by their logarithm."""
+    """A range of numbers, whole ones if both ends are; with `log` drawn evenly by their logarithm."""
 
     low: int | float
     high: int | float
@@ -49,7 +49,7 @@ class Range(Frozen):
 
 
 class Choice(Frozen):
-    """One of some values, each as likely."""
+    """A choice of values, each as likely as another."""
 
     values: tuple[Any, ...]
 
@@ -59,11 +59,11 @@ class Choice(Frozen):
 
 
 Space = dict[str, Range | Choice]
-"""Values by dotted key, as `--set` takes them."""
+"""The values to search by dotted key, as `--set` takes them."""
 
 
 def read_space(path: Path = DEFAULT_SPACE) -> Space:
-    """The space that a TOML file describes; see `space.toml`.
+    """Reads a space from a TOML file; see `space.toml`.
 
     Raises:
         UsageError: it cannot be read, or names what is no setting, or a value that does not fit.
@@ -71,7 +71,7 @@ def read_space(path: Path = DEFAULT_SPACE) -> Space:
     try:
         space = dict(_entries(read_toml(path)))
         if not space:
-            raise UsageError("there is nothing to search")
+            raise UsageError("the space is empty")
         for key, values in space.items():
             _check(key, values)
     except UsageError as error:
@@ -80,13 +80,13 @@ def read_space(path: Path = DEFAULT_SPACE) -> Space:
 
 
 def draw(space: Space, *, seed: int, number: int) -> dict[str, Any]:
-    """The settings of trial `number`; equal arguments give equal settings."""
+    """Draws the settings of trial `number`; equal arguments give equal settings."""
     rng = np.random.default_rng([seed, number])
     return {key: space[key].draw(rng) for key in sorted(space)}
 
 
 def without(space: Space, settings: Iterable[str]) -> Space:
-    """The space less what is set: `key=value` on the command line is not searched.
+    """Takes out of the space what `key=value` sets on the command line.
 
     Raises:
         UsageError: nothing is left.

@@ -95,7 +95,7 @@ def read_untested(request: Request) -> tuple[TrainConfig, Corpus]:
     """
     config, data_root = request.config, Path(request.data_root)
     if config.start is not None:
-        raise UsageError("tune searches shapes, which a start fixes; leave start out")
+        raise UsageError("tune searches the architecture, which pre-trained layers fix; leave out start")
     data = config.data.model_copy(update={"test": None, "tests": None})
     corpus = read_corpus(data, seed=config.seed, data_root=data_root)
     corpus = with_unlabeled(corpus, config.semi.unlabeled, text_column=data.text_column, data_root=data_root)

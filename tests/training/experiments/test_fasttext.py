@@ -96,7 +96,7 @@ def test_sets_of_labels_get_odds(reviews: Path, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("stand_in")
 def test_a_crash_is_told_and_ends_nothing_else(reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FASTTEXT_CRASH", "1")
-    with pytest.raises(Unavailable, match="ended with exit code -8, and said last: noise"):
+    with pytest.raises(Unavailable, match="ended with exit code -8; last output: noise"):
         fit_fasttext(make_setting(tmp_path, reviews / "train.csv"), 0)
 
 
