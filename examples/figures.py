@@ -22,23 +22,23 @@ FOLDER = Path("docs/figures")
 
 
 def draw_gates() -> Figure:
-    """A sentence and its negation through the shipped checkpoint."""
+    """Figure of a sentence and its negation in the shipped checkpoint."""
     return gates.draw(gates.trace_all(load_checkpoint(gates.CHECKPOINT), gates.TEXTS))
 
 
 def draw_gradients() -> Figure:
-    """What is left of a gradient, by cell and forget bias."""
+    """Figure of the gradient that is left after k steps, by cell and forget bias."""
     return gradients.draw(gradients.measure())
 
 
 def draw_variants() -> Figure:
-    """The recorded comparison."""
+    """Figure of the recorded comparison of variants."""
     report = json.loads((FOLDER / "variants.json").read_text(encoding="utf-8"))
     return variants.draw({title: variants.Row(**row) for title, row in report["rows"].items()})
 
 
 def draw_parameters() -> Figure:
-    """Where the parameters of one layer are, by cell, at the widths of the shipped checkpoint."""
+    """Figure of the parameters of one layer, by cell, at the widths of the shipped checkpoint."""
     shape = load_checkpoint(gates.CHECKPOINT).config.architecture
     figure = Figure(figsize=(7, 2.5), layout="constrained")
     axes = figure.subplots()

@@ -1,4 +1,4 @@
-"""How much of the gradient arrives after 1 to 500 time steps: the plain RNN, the LSTM and the GRU.
+"""Vanishing gradients: the gradient left after 1 to 500 time steps of a plain RNN, an LSTM and a GRU.
 
     python -m examples.gradients [--output build/examples]
 
@@ -36,7 +36,7 @@ FLOOR = 1e-12
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A curve: a cell, and the bias of its forget gate if it is not left as it is."""
+    """One curve: a cell, and the bias of its forget gate if that is changed."""
 
     title: str
     cell: Cell
@@ -53,7 +53,7 @@ SETTINGS = (
 
 
 def build(setting: Setting, seed: int = 0) -> RecurrentCell:
-    """The layer as it begins, but for the forget bias."""
+    """Builds the layer as training does, but for the forget bias."""
     torch.manual_seed(seed)
     layer = LAYERS[setting.cell](SIZE, SIZE).double()
     if setting.forget_bias is not None and layer.forget_gate is not None:
@@ -97,7 +97,7 @@ def draw(curves: dict[str, Floats]) -> Figure:
 @click.command()
 @click.option("--output", type=click.Path(path_type=Path), default=Path("build/examples"), show_default=True)
 def main(output: Path) -> None:
-    """Measures what is left of a gradient; prints a table and writes gradients.png into --output."""
+    """Measures how a gradient vanishes over time; prints a table and writes gradients.png into --output."""
     curves, shown = measure(), (1, 10, 50, 100, 500)
     click.echo(f"{'steps back':<28}" + "".join(f"{k:<10}" for k in shown))
     for title, norms_K in curves.items():

@@ -1,4 +1,4 @@
-"""What the examples share: the library's encoder with a linear layer on top, and a loop that trains it.
+"""Shared by the examples: the library's encoder with a linear layer on top, and a loop that trains it.
 
 The loop is the short one of a tutorial; `training.fit.trainer` is the one that trains checkpoints.
 
@@ -21,7 +21,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 class Learner(nn.Module):
-    """Series in, a linear function of what the encoder made of each out."""
+    """Encoder with a linear layer on top of its pooled vector."""
 
     def __init__(self, shape: EncoderShape, num_outputs: int) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ def fit(
 
 
 def predict(learner: Learner, x_TNE: Tensor) -> Tensor:
-    """Outputs [N, O]."""
+    """Outputs [N, O] of series, without gradients."""
     with torch.inference_mode():
         outputs_NO: Tensor = learner(x_TNE)
         return outputs_NO

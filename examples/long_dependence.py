@@ -67,7 +67,7 @@ def draw_series(num_series: int, length: int, seed: int) -> tuple[Floats, Kinds]
 
 
 def bag_of_steps(x_TNE: Floats) -> Floats:
-    """What there was in each series, [N, F], without its order, and how it ended."""
+    """Features [N, F] of each series without its order: mean, maximum, minimum and last value."""
     return np.concatenate([x_TNE.mean(axis=0), x_TNE.max(axis=0), x_TNE.min(axis=0), x_TNE[-1]], axis=1)
 
 

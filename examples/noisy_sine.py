@@ -37,7 +37,7 @@ TRAINED, TESTED = 2000, 500
 """Values of the series that are learned from, and those after them."""
 
 AHEAD, STARTS = 100, 50
-"""How far the recursive forecasts go, and how many there are, each begun one value later."""
+"""Length of the recursive forecasts, and their number, each begun one value later."""
 
 SHAPE = EncoderShape(embedding_dim=1, hidden_size=32, bidirectional=False, pooling="last")
 

@@ -1,4 +1,4 @@
-"""What each variant of the network changes, on the series of `examples.long_dependence`: memory, size and time.
+"""Comparison of network variants on the series of `examples.long_dependence`: accuracy, size and time.
 
     python -m examples.variants [--length 150] [--steps 400] [--seeds 3] [--output build/examples]
 
@@ -38,7 +38,7 @@ CHANGES: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One variant.
+    """Figures of one variant.
 
     Attributes:
         parameters: of the encoder; the head has few.
@@ -57,7 +57,7 @@ def shape_of(title: str) -> EncoderShape:
 
 
 def num_parameters(shape: EncoderShape) -> int:
-    """Of an encoder of this shape."""
+    """Number of parameters of an encoder of this shape."""
     return sum(parameter.numel() for parameter in Encoder(shape).parameters())
 
 

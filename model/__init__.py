@@ -1,1 +1,1 @@
-"""The library: texts in, probabilities out; and the checkpoint folder in between."""
+"""Text classifiers: from texts to probabilities, with checkpoint folders to store them."""

@@ -18,7 +18,7 @@ Ids = npt.NDArray[np.int32]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Token ids, time-major, padded on the right with id 0; the lengths tell what is padding.
+    """Token ids, time-major, padded on the right with id 0; the lengths tell padding from tokens.
 
     Attributes:
         ids_TB: int64.
@@ -29,7 +29,7 @@ class Batch:
     lengths_B: Tensor
 
     def to(self, device: torch.device) -> "Batch":
-        """The same batch on `device`; does not wait for the copy."""
+        """Copies the batch to `device`; does not wait for the copy."""
         return Batch(
             self.ids_TB.to(device, non_blocking=True),
             self.lengths_B.to(device, non_blocking=True),

@@ -1,4 +1,4 @@
-"""A checkpoint: one folder that a person can read and that nothing in it can run code from.
+"""Checkpoints: one folder that people can read, and from which no code is run.
 
 | file | holds |
 | --- | --- |
@@ -42,7 +42,7 @@ Config = TypeVar("Config", bound=BaseModel)
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a checkpoint folder says.
+    """Contents of a checkpoint folder.
 
     Attributes:
         config: architecture, labels, limits, temperature.
@@ -50,7 +50,7 @@ class Checkpoint:
         tokenizer: the text pipeline.
         metrics: free-form report of how it was made and how it scores.
         card: the model card, Markdown.
-        version: first 12 hex digits of the digest of the folder; empty before it is saved.
+        version: first 12 hex digits of the folder's digest; empty before it is saved.
     """
 
     config: CheckpointConfig
@@ -62,21 +62,21 @@ class Checkpoint:
 
     @property
     def reference(self) -> Reference | None:
-        """What its answers to held-out texts look like, if `metrics` says so."""
+        """Profile of its answers to held-out texts, if `metrics` holds one."""
         return reference_in(self.metrics)
 
     def build_network(self) -> RecurrentClassifier:
-        """The network with these weights, in float32 and evaluation mode."""
+        """Builds the network with these weights, in float32 and evaluation mode."""
         network = RecurrentClassifier(self.config.architecture, len(self.config.labels))
         network.load_weights({name: tensor.float() for name, tensor in self.weights.items()})
         return network.eval()
 
 
 def save_checkpoint(directory: Path, checkpoint: Checkpoint) -> str:
-    """Writes the folder whole or not at all, and returns its version. A checkpoint that stands there is replaced.
+    """Writes the folder whole or not at all, in place of an older checkpoint; returns its version.
 
     Raises:
-        CheckpointError: something that is not a checkpoint stands at `directory`; it is left as it is.
+        CheckpointError: `directory` exists and is not a checkpoint; it is left as it is.
     """
     return write_folder(directory, _contents(checkpoint))
 
@@ -142,10 +142,10 @@ def model_contents(config: BaseModel, weights: Mapping[str, Tensor], tokenizer: 
 
 
 def parse_config(path: Path, content: bytes, kind: type[Config]) -> Config:
-    """The configuration that `path` held.
+    """Parses the configuration that was read from `path`.
 
     Raises:
-        CheckpointDamaged: it is none of this kind.
+        CheckpointDamaged: it is not a configuration of this kind.
         CheckpointIncompatible: its format is newer.
     """
     value = parse_json(path, content)
@@ -162,10 +162,10 @@ def parse_config(path: Path, content: bytes, kind: type[Config]) -> Config:
 
 
 def parse_tokenizer(path: Path, content: bytes) -> Tokenizer:
-    """The tokenizer that `path` held.
+    """Parses the tokenizer that was read from `path`.
 
     Raises:
-        CheckpointDamaged: it is none.
+        CheckpointDamaged: it is not a tokenizer.
     """
     try:
         return Tokenizer.from_buffer(content)
@@ -174,10 +174,10 @@ def parse_tokenizer(path: Path, content: bytes) -> Tokenizer:
 
 
 def parse_weights(path: Path, content: bytes) -> dict[str, Tensor]:
-    """The tensors that `path` held.
+    """Parses the tensors that were read from `path`.
 
     Raises:
-        CheckpointDamaged: it is no safetensors file.
+        CheckpointDamaged: it is not a safetensors file.
     """
     try:
         return load_tensors(content)
@@ -186,7 +186,7 @@ def parse_weights(path: Path, content: bytes) -> dict[str, Tensor]:
 
 
 def check_reference(path: Path, metrics: Mapping[str, Any], labels: Sequence[str]) -> None:
-    """Refuses a reference that is none, or one of another model.
+    """Refuses a reference that is malformed or belongs to another model.
 
     Raises:
         CheckpointDamaged, CheckpointIncompatible: says why.
@@ -200,7 +200,7 @@ def check_reference(path: Path, metrics: Mapping[str, Any], labels: Sequence[str
 
 
 def check_tokenizer(path: Path, tokenizer: Tokenizer, vocab_size: int) -> None:
-    """Refuses a tokenizer that is not the one of these weights.
+    """Refuses a tokenizer that does not belong to these weights.
 
     Raises:
         CheckpointIncompatible: it has another number of tokens.
@@ -211,7 +211,7 @@ def check_tokenizer(path: Path, tokenizer: Tokenizer, vocab_size: int) -> None:
 
 
 def check_weights(path: Path, weights: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
-    """Refuses weights whose names and shapes are not those of `wanted`, or which are no numbers.
+    """Refuses weights with other names or shapes than `wanted`, or with values that are not finite.
 
     Raises:
         CheckpointIncompatible, CheckpointDamaged: says which and why.

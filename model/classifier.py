@@ -1,6 +1,6 @@
-"""Texts in, calibrated probabilities out: the one object that a server or a script needs.
+"""Classifier of texts: from texts to calibrated probabilities, on any device.
 
-Nothing above this file sees a tensor.
+A server or a script needs this object alone; its callers see NumPy arrays and no tensors.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -38,18 +38,18 @@ Probabilities = npt.NDArray[np.float32]
 
 
 class Classifier:
-    """A loaded checkpoint on a device.
+    """Loaded checkpoint on a device.
 
     Attributes:
         labels: names, in the order of a row of probabilities.
         task: `single_label` or `multi_label`.
         version: first 12 hex digits of the checkpoint's digest.
-        max_tokens: longer texts are cut, and say so.
+        max_tokens: longer texts are cut, and marked as truncated.
         thresholds: of a multi-label model, the probability from which each label is given; None is 1/2 for all.
-        metrics: what `metrics.json` of the checkpoint says.
-        reference: what the answers to held-out texts look like; None if the checkpoint does not say.
+        metrics: contents of `metrics.json` in the checkpoint.
+        reference: profile of the answers to held-out texts; None if the checkpoint has none.
         device, dtype: where and in which number format it computes.
-        pads: whether a batch costs its longest text for each of its texts.
+        pads: True if each text of a batch costs as much as the longest one.
     """
 
     def __init__(
@@ -113,8 +113,7 @@ class Classifier:
         """Calibrated probabilities [len(batch), len(labels)] of one padded batch.
 
         Rows sum to 1 for a single-label model; for a multi-label one each entry is a probability by itself. The
-        caller bounds the cost, which
-        grows with the longest text times the number of texts. One thread at a time.
+        caller bounds the cost, which grows with the longest text times the number of texts. One thread at a time.
         """
         return self.probabilities(self.logits(batch))
 
@@ -123,7 +122,7 @@ class Classifier:
         return probabilities(logits_BC, task=self.task, temperature=self._temperature)
 
     def profile(self, batch: Sequence[Encoded], probabilities_BC: Probabilities) -> Profile:
-        """What these texts, at least one, and their answers look like. Safe to call from several threads."""
+        """Profile of these texts, at least one, and their answers. Safe to call from several threads."""
         return self._profiler.profile(batch, probabilities_BC)
 
     def predict(self, texts: Sequence[str], *, max_batch_tokens: int = 8192) -> Probabilities:
@@ -179,7 +178,7 @@ def _build_engine(
 
 
 def _padded_logits(network: RecurrentClassifier, device: torch.device, rows: Sequence[Ids]) -> Probabilities:
-    """Logits [B, C] by PyTorch."""
+    """Logits [B, C], computed by PyTorch."""
     longest = max((len(row) for row in rows), default=0)
     padded = pad(rows, num_steps=-(-longest // LENGTH_STEP) * LENGTH_STEP).to(device)
     with torch.inference_mode():

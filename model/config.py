@@ -1,7 +1,7 @@
-"""The frozen configuration that a checkpoint carries.
+"""Frozen configuration of a checkpoint.
 
-Everything inference needs to rebuild the network and read its output is here;
-what only training needs (dropout, learning rates) is not.
+It holds all that inference needs to rebuild the network and to read its output; settings of
+training alone (dropout, learning rates) are elsewhere.
 """
 
 from typing import Annotated, Literal
@@ -12,20 +12,20 @@ FORMAT_VERSION = 1
 """Version of the checkpoint folder that this code writes; older ones are read, newer ones refused."""
 
 Cell = Literal["lstm", "gru", "rnn", "peephole", "layernorm"]
-"""What the recurrent layers are made of; see `model.cells`."""
+"""Kind of the recurrent layers; see `model.cells`."""
 
 Pooling = Literal["max_mean_last", "max", "mean", "last", "attention"]
 Task = Literal["single_label", "multi_label"]
 
 
 class Frozen(BaseModel):
-    """A configuration value: immutable, and an unknown key is an error."""
+    """Base of configuration values: immutable, and an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class EncoderShape(Frozen):
-    """The shape of what turns time steps into one vector, `model.encoder.Encoder`.
+    """Shape of `model.encoder.Encoder`, which turns time steps into one vector.
 
     Attributes:
         embedding_dim: E, width of a time step: of a token's vector, or the numbers that a series has at a time.
@@ -33,8 +33,8 @@ class EncoderShape(Frozen):
         num_layers: stacked recurrent layers, 1 to 3; 0 pools the time steps themselves, a bag of words.
         bidirectional: whether each layer also reads backwards.
         pooling: how the states over time become one vector; see `model.encoder`.
-        cell: what the recurrent layers are made of.
-        conv_width: steps that a convolution in front of the recurrent layers sees at once, odd; 0 is none.
+        cell: kind of the recurrent layers.
+        conv_width: width in steps of a convolution in front of the recurrent layers, odd; 0 is none.
     """
 
     embedding_dim: Annotated[int, Field(ge=1, le=4096)]
@@ -69,7 +69,7 @@ class EncoderShape(Frozen):
 
 
 class Architecture(EncoderShape):
-    """The shape of the network; two equal values build networks with equal parameters.
+    """Shape of the network; two equal values build networks with equal parameters.
 
     Attributes:
         vocab_size: V, rows of the embedding.
@@ -83,7 +83,7 @@ class Architecture(EncoderShape):
 
 
 class CheckpointConfig(Frozen):
-    """`config.json` of a checkpoint.
+    """Contents of `config.json` in a checkpoint.
 
     Attributes:
         format_version: version of the folder's layout.

@@ -1,4 +1,4 @@
-"""Which device to compute on, and in which number format it is fastest."""
+"""Choice of the device to compute on, and of its fastest number format."""
 
 import torch
 
@@ -6,7 +6,7 @@ from model.errors import ConfigError
 
 
 def resolve_device(name: str = "auto") -> torch.device:
-    """`auto` is CUDA when there is a usable one, else the CPU.
+    """Finds the device of this name; `auto` is CUDA when there is a usable one, else the CPU.
 
     Raises:
         ConfigError: the device is unknown, or CUDA was asked for and there is none.

@@ -1,6 +1,6 @@
-"""What turns time steps into one vector: perhaps a convolution, recurrent layers, pooling.
+"""Encoder of time steps into one vector: an optional convolution, recurrent layers, pooling.
 
-The steps are vectors of any origin: embedded tokens in `model.network`, measurements in `examples/`.
+The steps are vectors of any kind: embedded tokens in `model.network`, measurements in `examples/`.
 
 Each layer is two one-directional ones of `model.recurrent`; the second reads every row reversed by its own length, so
 padding always comes after the text, no packed sequence is needed and a row's result cannot depend on its neighbours.
@@ -24,7 +24,7 @@ Rate = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Dropouts(Frozen):
-    """Probabilities of dropping, in training only.
+    """Dropout rates, for training mode only.
 
     Attributes:
         word: a token's whole vector, for every place where that token stands in the batch.
@@ -46,7 +46,7 @@ class Dropouts(Frozen):
 
 
 class _Permute(torch.autograd.Function):
-    """Reorders rows by a permutation that is its own inverse, so the gradient is the same gather and not a scatter."""
+    """Reorders rows by a permutation that is its own inverse: the gradient is the same gather and not a scatter."""
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor, order: Tensor) -> Tensor:
@@ -81,7 +81,7 @@ def locked_dropout(x_TBD: Tensor, rate: float, training: bool) -> Tensor:
 
 
 class Convolution(nn.Module):
-    """A convolution over time in front of the recurrent layers: each token sees its neighbours, ReLU(K * x + b).
+    """Convolution over time in front of the recurrent layers: each token sees its neighbours, ReLU(K * x + b).
 
     Beyond either end of the text there are zeros, so a text gives the same alone and padded. As wide as the embedding.
 
@@ -95,7 +95,7 @@ class Convolution(nn.Module):
         nn.init.kaiming_uniform_(self.weight, nonlinearity="relu")
 
     def forward(self, x_TBE: Tensor, inside_TB1: Tensor) -> Tensor:
-        """Returns [T, B, E]; what it holds in the padding means nothing."""
+        """Returns [T, B, E]; values in the padding have no meaning."""
         x_BET = x_TBE.masked_fill(~inside_TB1, 0.0).permute(1, 2, 0)
         y_BET = F.conv1d(x_BET, self.weight, self.bias, padding=self.weight.shape[2] // 2)
         return F.relu(y_BET).permute(2, 0, 1).contiguous()
@@ -150,7 +150,7 @@ class Encoder(nn.Module):
 
     Args:
         shape: widths, layers and what they are made of.
-        dropouts: of which `embedding`, `between` and `recurrent` act here, in training mode.
+        dropouts: rates; `embedding`, `between` and `recurrent` act here, in training mode.
     """
 
     def __init__(self, shape: EncoderShape, dropouts: Dropouts | None = None) -> None:
@@ -195,7 +195,7 @@ class Encoder(nn.Module):
         return found
 
     def lstm(self, layer: int = 0, direction: int = 0) -> FusedLstm:
-        """As `recurrent`, of a network of LSTMs."""
+        """The same as `recurrent`, for an encoder of LSTMs."""
         found = self.recurrent(layer, direction)
         if not isinstance(found, FusedLstm):
             raise TypeError(f"not an LSTM layer: {found}")

@@ -1,4 +1,4 @@
-"""What can go wrong in the library, as one tree.
+"""Errors of the library, as one tree.
 
 ModelError
 ├── ConfigError            a configuration contradicts itself or is out of range

@@ -1,4 +1,4 @@
-"""A folder of named files with a digest of each: written whole or not at all, and read only as it was written.
+"""Folders of files with a SHA-256 digest of each: written whole or not at all, checked when read.
 
 `SHA256SUMS` has the form of `sha256sum`, so that `sha256sum -c SHA256SUMS` checks the folder too.
 """
@@ -17,10 +17,10 @@ DIGESTS = "SHA256SUMS"
 
 
 def write_folder(directory: Path, contents: Mapping[str, bytes]) -> str:
-    """Writes files and their digests, whole or not at all, and returns the version. A folder of this kind is replaced.
+    """Writes files and their digests, whole or not at all, in place of an older such folder; returns the version.
 
     Raises:
-        CheckpointError: something else stands at `directory`; it is left as it is.
+        CheckpointError: `directory` exists and is not such a folder; it is left as it is.
     """
     occupied = directory.exists() and not (directory.is_dir() and not any(directory.iterdir()))
     if occupied and not (directory / DIGESTS).is_file():
@@ -39,7 +39,7 @@ def write_folder(directory: Path, contents: Mapping[str, bytes]) -> str:
 
 
 def _put_in_place(partial: Path, directory: Path) -> None:
-    """Renames `partial` to `directory`; what stood there goes once the new folder is in its place."""
+    """Renames `partial` to `directory`; the older folder is removed once the new one is in its place."""
     retired = partial.with_name(f"{partial.name}.old")
     if directory.exists():
         directory.rename(retired)
@@ -48,7 +48,7 @@ def _put_in_place(partial: Path, directory: Path) -> None:
 
 
 def read_folder(directory: Path, names: Iterable[str]) -> dict[str, bytes]:
-    """The bytes of `DIGESTS` and of `names`, read once and compared with their digests: what was checked is used.
+    """Reads `DIGESTS` and the files of these names once, and compares the bytes with their digests.
 
     Raises:
         CheckpointMissing: the folder or a file of it is not there.
@@ -73,7 +73,7 @@ def read_folder(directory: Path, names: Iterable[str]) -> dict[str, bytes]:
 
 
 def version_at(directory: Path) -> str:
-    """The version that a folder says it has. Cheap: none of its other files is looked at.
+    """Version of a folder by its `SHA256SUMS` alone; the other files are not read.
 
     Raises:
         CheckpointMissing: the folder or its digests are not there.
@@ -83,12 +83,12 @@ def version_at(directory: Path) -> str:
 
 
 def version_of(digests: bytes) -> str:
-    """The first 12 hex digits of the digest of `SHA256SUMS`, which stand for the whole folder."""
+    """Version of a folder: the first 12 hex digits of the SHA-256 of its `SHA256SUMS`."""
     return _digest(digests)[:12]
 
 
 def as_json(value: Any) -> bytes:
-    """JSON for people: indented, with a newline at the end.
+    """Writes JSON for people: indented, with a newline at the end.
 
     Raises:
         ValueError: a number is not finite.
@@ -97,10 +97,10 @@ def as_json(value: Any) -> bytes:
 
 
 def parse_json(path: Path, content: bytes) -> dict[str, Any]:
-    """The JSON object that `path` held.
+    """Parses the JSON object that was read from `path`.
 
     Raises:
-        CheckpointDamaged: it is none.
+        CheckpointDamaged: it is not a JSON object.
     """
     try:
         value = json.loads(content)

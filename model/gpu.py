@@ -1,4 +1,4 @@
-"""How busy and how full a GPU is."""
+"""Utilisation and memory of a GPU."""
 
 from dataclasses import dataclass
 
@@ -7,13 +7,13 @@ import torch
 
 @dataclass(frozen=True, slots=True)
 class GpuUse:
-    """Figures of one GPU.
+    """Memory and utilisation of one GPU.
 
     Attributes:
-        memory_used, memory_total: bytes of the device, used by whatever process.
+        memory_used, memory_total: bytes of the device; used by all processes together.
         memory_allocated: bytes of this process's tensors.
         utilisation: share of the last second in which it computed, 0 to 1; None where NVIDIA's management library
-            (package nvidia-ml-py) is not to be had.
+            (package nvidia-ml-py) is not installed.
     """
 
     memory_used: int
@@ -23,7 +23,7 @@ class GpuUse:
 
 
 def gpu_use(device: str) -> GpuUse:
-    """The figures of `cuda` or `cuda:N`, asked of the driver: milliseconds.
+    """Asks the driver for the figures of `cuda` or `cuda:N`; takes milliseconds.
 
     Raises:
         RuntimeError: the driver does not answer.

@@ -1,6 +1,6 @@
-"""A linear model over the hashed n-grams that a text holds, added to the network's logits: what a bag of words knows.
+"""Linear model over the hashed n-grams of a text, whose logits are added to the network's.
 
-It is fitted apart from the network (`training.linear.ngrams`), by a method that suits it better than gradient steps do.
+It is fitted apart from the network (`training.linear.ngrams`), by a method that suits it better than gradient steps.
 
 Source: Cheng et al. 2016, "Wide & Deep Learning", eq. 3 (the sum of the logits); Weinberger et al. 2009 (hashing);
 Wang & Manning 2012 (n-grams that are there or not, not their number); division by the root of how many there are is the
@@ -49,7 +49,7 @@ def distinct_buckets(ids_TB: Tensor, lengths_B: Tensor, max_order: int, num_buck
 
 
 class NgramBag(nn.Module):
-    """Logits from the n-grams of 1 to `max_order` tokens that a text holds; zero until fitted.
+    """Bag of n-grams of 1 to `max_order` tokens: logits from those in a text, zero until fitted.
 
     Their rows of the table, summed, over the root of how many distinct ones there are.
 

@@ -1,4 +1,4 @@
-"""What texts and their answers look like, counted: which labels, how sure, how long, how foreign. It holds no text.
+"""Profiles of texts and answers: counts of labels, confidence, length and unknown pieces, no text.
 
 A checkpoint keeps the counts of held-out texts as its reference; a server compares them with those of its traffic.
 
@@ -28,14 +28,14 @@ tokens, and of the share of them that are pieces of a character."""
 _BOUNDS = {aspect: np.array(bounds) for aspect, bounds in BOUNDS.items()}
 
 ASPECTS = ("label", *BOUNDS)
-"""In what two profiles can differ."""
+"""Aspects in which two profiles can differ."""
 
 Counts = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Counts over some texts.
+    """Counts over a set of texts.
 
     Attributes:
         texts: how many.
@@ -63,7 +63,7 @@ class Buckets(Frozen):
 
 
 class ReferenceFile(Frozen):
-    """Where some of the texts are from."""
+    """File that some of the texts are from."""
 
     file: str
     sha256: str
@@ -71,7 +71,7 @@ class ReferenceFile(Frozen):
 
 
 class Reference(Frozen):
-    """`reference` in `metrics.json`: the profile of held-out texts.
+    """Profile of held-out texts: `reference` in `metrics.json`.
 
     Attributes:
         labels: texts given each label.
@@ -88,7 +88,7 @@ class Reference(Frozen):
 
     @classmethod
     def of(cls, profile: Profile, labels: Sequence[str], files: Sequence[ReferenceFile]) -> Self:
-        """As it is stored."""
+        """Makes the stored form of a profile."""
         of_labels = [int(count) for count in profile.counts["label"]]
         buckets = {
             aspect: {"bounds": bounds, "counts": profile.counts[aspect].astype(int).tolist()}
@@ -99,7 +99,7 @@ class Reference(Frozen):
         return cls.model_validate(fields | buckets)
 
     def counts(self, labels: Sequence[str]) -> dict[str, Counts]:
-        """By aspect, as in a `Profile`; without those that were stored with other bounds than today's."""
+        """Counts by aspect, as in a `Profile`; without those stored with other bounds than today's."""
         counts = {"label": [*(self.labels.get(label, 0) for label in labels), self.unlabelled]}
         stored: dict[str, Buckets] = {aspect: getattr(self, aspect) for aspect in BOUNDS}
         counts |= {a: list(b.counts) for a, b in stored.items() if b.bounds == BOUNDS[a]}
@@ -107,10 +107,10 @@ class Reference(Frozen):
 
 
 class Profiler:
-    """Counts the answers of one classifier.
+    """Counts texts and answers of one classifier.
 
     Args:
-        tokenizer: its own.
+        tokenizer: of the classifier.
         num_labels: C.
         thresholds: of a multi-label model, the probability from which each label is given; None is 1/2 for all.
     """
@@ -125,7 +125,7 @@ class Profiler:
             self._thresholds_C = np.array(thresholds or (0.5,) * num_labels, dtype=np.float32)
 
     def profile(self, encoded: Sequence[Encoded], probabilities_NC: npt.NDArray[np.float32]) -> Profile:
-        """Of at least one text; about a microsecond for each of some hundred."""
+        """Profile of at least one text; takes about a microsecond per text in batches of a hundred."""
         ids = [text.ids for text in encoded]
         ids_T = np.concatenate(ids)
         lengths_N = np.array([len(row) for row in ids], dtype=np.int64)
@@ -146,7 +146,7 @@ class Profiler:
 
 
 def pieces_of_characters(tokenizer: Tokenizer) -> npt.NDArray[np.bool_]:
-    """Which tokens [V] are bytes that make no whole character.
+    """Marks the tokens [V] that are bytes of no whole character.
 
     The vocabulary has all bytes, so no text is unknown to it; but a script or a sign that was rare in the training
     texts has no tokens of its own and comes in such pieces, of which the model has learned nothing.
@@ -159,7 +159,7 @@ def pieces_of_characters(tokenizer: Tokenizer) -> npt.NDArray[np.bool_]:
 
 
 def stability_index(reference_K: Counts, observed_K: Counts) -> float:
-    """How far two sets of counts part, whatever their totals: the population stability index less its mean by chance.
+    """Distance of two sets of counts, whatever their totals: the population stability index less its mean by chance.
 
     Below 0.1 is customarily taken for no change, above 0.25 for one that matters.
     Source: Siddiqi, Credit Risk Scorecards (2006), on the stability of the population; the mean by chance,
@@ -179,7 +179,7 @@ def stability_index(reference_K: Counts, observed_K: Counts) -> float:
 
 
 def reference_in(metrics: Mapping[str, Any]) -> Reference | None:
-    """The reference of a checkpoint's `metrics.json`, if it has one.
+    """Finds the reference in a checkpoint's `metrics.json`, if it has one.
 
     Raises:
         ValidationError: it has something else of that name.

@@ -1,4 +1,4 @@
-"""From text to token ids: the only text processing there is, in training and in serving.
+"""Tokenisation: from text to token ids, the same in training and in serving.
 
 One `tokenizers` pipeline, stored whole in the checkpoint:
 
@@ -59,7 +59,7 @@ MAX_CACHED = 1 << 17
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A text as token ids.
+    """Token ids of one text.
 
     Attributes:
         ids: int32 [num_tokens]; empty for a text without tokens.
@@ -76,7 +76,7 @@ class Encoded:
 
 
 def build_tokenizer(*, lowercase: bool = True) -> Tokenizer:
-    """The pipeline with an empty vocabulary, to be filled by `train_vocabulary`."""
+    """Builds the pipeline with an empty vocabulary, which `train_vocabulary` fills."""
     tokenizer = Tokenizer(models.BPE(end_of_word_suffix=END_OF_WORD))
     steps: list[Any] = [normalizers.NFKC(), normalizers.Replace("\u2019", "'")]
     tokenizer.normalizer = normalizers.Sequence(steps + [normalizers.Lowercase()] * lowercase)
@@ -143,7 +143,7 @@ class TextEncoder:
 
     @property
     def vocab_size(self) -> int:
-        """Number of tokens."""
+        """Number of tokens in the vocabulary."""
         return self._tokenizer.get_vocab_size()
 
     def encode(self, texts: Sequence[str]) -> list[Encoded]:
@@ -184,12 +184,12 @@ class TextEncoder:
 
 
 def _is_lower_case_pipeline(tokenizer: Tokenizer) -> bool:
-    """Whether everything but the vocabulary is as `build_tokenizer` makes it, lower case."""
+    """True if all but the vocabulary is as `build_tokenizer(lowercase=True)` makes it."""
     return _pipeline(tokenizer) == _pipeline(build_tokenizer(lowercase=True))
 
 
 def _pipeline(tokenizer: Tokenizer) -> list[Any]:
-    """Everything but the vocabulary, which takes a tenth of a second to write out, with the interpreter held."""
+    """All parts but the vocabulary, which takes a tenth of a second to write out while the interpreter is held."""
     parts = [tokenizer.normalizer, tokenizer.pre_tokenizer]
     model = tokenizer.model
     return [

@@ -1,6 +1,6 @@
-"""Builds the engine's library where there is a C++ compiler: `python -m model.engine.build`.
+"""Builds the engine's C++ library: `python -m model.engine.build`.
 
-Without one nothing is lost but speed.
+Without a compiler PyTorch computes instead, several times slower.
 """
 
 import os
@@ -13,14 +13,14 @@ from pathlib import Path
 from model.files import replacing
 
 LIBRARY = Path(__file__).with_name("libengine.so")
-"""What `model.engine.cpu` loads. Any x86-64 may build it: it asks the processor before it runs."""
+"""Library that `model.engine.cpu` loads. Any x86-64 can build it: the processor is checked when it is loaded."""
 
 SOURCE = Path(__file__).with_name("engine.cpp")
 FLAGS = ("-O3", "-std=c++17", "-fPIC", "-shared")
 
 
 def build() -> str:
-    """Compiles the library, if it can be; returns what happened, for a person."""
+    """Compiles the library where possible; returns a sentence on the outcome."""
     if platform.machine().lower() not in ("x86_64", "amd64"):
         return f"engine: not for {platform.machine()}; PyTorch computes"
     compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")

@@ -56,7 +56,7 @@ Floats = npt.NDArray[np.float32]
 
 @lru_cache(maxsize=1)
 def library() -> ctypes.CDLL | None:
-    """The built library, if there is one and this processor can run it."""
+    """Loads the library, if it is built and this processor can run it."""
     if not LIBRARY.is_file():
         return None
     try:
@@ -71,7 +71,7 @@ def library() -> ctypes.CDLL | None:
 
 
 def unfit(architecture: Architecture) -> str | None:
-    """Why there can be no engine for this network on this machine; None if there can."""
+    """Reason why this engine cannot run this network on this machine; None if it can."""
     if not LIBRARY.is_file():
         return "its library has not been built; python -m model.engine.build does it where there is a C++ compiler"
     if library() is None:
@@ -85,10 +85,10 @@ def unfit(architecture: Architecture) -> str | None:
 
 
 class Engine:
-    """A network as the library wants it.
+    """Network in the form that the library computes with.
 
     Args:
-        network: for which `unfit` finds nothing; it is not kept.
+        network: one that `unfit` accepts; it is not kept.
         threads: cores that share a batch.
     """
 
@@ -125,13 +125,13 @@ class Engine:
 
 
 class _Layer(ctypes.Structure):
-    """`Direction` of `engine.cpp`."""
+    """The structure `Direction` of `engine.cpp`."""
 
     _fields_ = [(name, ctypes.c_void_p) for name in ("table", "weights", "offsets", "scales")]
 
 
 class _Model(ctypes.Structure):
-    """`Model` of `engine.cpp`."""
+    """The structure `Model` of `engine.cpp`."""
 
     _fields_ = [
         *((name, ctypes.c_int32) for name in ("directions", "hidden", "labels", "num_pools", "ngram_order")),
@@ -143,7 +143,7 @@ class _Model(ctypes.Structure):
 
 
 def describe(network: RecurrentClassifier) -> tuple[_Model, list[npt.NDArray[Any]]]:
-    """The network for the library, and the arrays that it points into, which must live as long."""
+    """Describes the network to the library; the arrays that the structure points into must live as long."""
     architecture = network.architecture
     model = _Model(
         directions=architecture.num_directions,
@@ -174,7 +174,7 @@ def describe(network: RecurrentClassifier) -> tuple[_Model, list[npt.NDArray[Any
 
 
 def share(lengths_N: npt.NDArray[np.int64], threads: int) -> list[tuple[int, int]]:
-    """Parts of texts, sorted by length, of about the same number of tokens and at least `MIN_ROWS` texts.
+    """Splits texts, sorted by length, into parts of about as many tokens and at least `MIN_ROWS` texts.
 
     >>> share(np.array([9] * 48), 2)
     [(0, 24), (24, 48)]
@@ -188,7 +188,7 @@ def share(lengths_N: npt.NDArray[np.int64], threads: int) -> list[tuple[int, int
 
 
 def input_table(embedding_VE: torch.Tensor, weight_GE: torch.Tensor, bias_G: torch.Tensor) -> npt.NDArray[np.float16]:
-    """What each token adds to the gates, float16 [V, H / 16, 4, 16]."""
+    """Part of the gates that each token adds, float16 [V, H / 16, 4, 16]."""
     hidden = len(bias_G) // GATES
     units_411 = torch.from_numpy(GATE_UNITS).float().view(GATES, 1, 1)
     table = aligned_empty((len(embedding_VE), hidden // LANES, GATES, LANES), np.dtype(np.float16))
@@ -201,7 +201,7 @@ def input_table(embedding_VE: torch.Tensor, weight_GE: torch.Tensor, bias_G: tor
 
 
 def pack_recurrent(weight_GH: Floats) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int32], Floats]:
-    """Recurrent weights as integers [H / 16, H / 4, 4, 16, 4]; what their sums begin with, and the factor of each sum.
+    """Recurrent weights as integers [H / 16, H / 4, 4, 16, 4], the start of each sum, and its factor.
 
     Each unit of each gate has a scale of its own: its largest weight is 127. The two last are [H / 16, 4, 16].
     """

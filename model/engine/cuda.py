@@ -47,7 +47,7 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """How a kernel cuts its work.
+    """Tile sizes that a kernel uses.
 
     Attributes:
         rows: texts that go through the time steps together.
@@ -203,7 +203,7 @@ class CudaEngine:
 
 
 def input_table(network: RecurrentClassifier, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """What each token adds to the gates of each direction, [directions, V, G]."""
+    """Part of the gates that each token adds, by direction, [directions, V, G]."""
     shape = network.architecture
     hidden = padded_hidden(shape.hidden_size)
     table = torch.zeros(shape.num_directions, shape.vocab_size, GATES, hidden, dtype=dtype, device=device)
@@ -228,7 +228,7 @@ def recurrent_weights(network: RecurrentClassifier) -> Tensor:
 
 
 def head_weights(network: RecurrentClassifier) -> Tensor:
-    """What each label makes of the largest, the mean and the last state, float32 [C, directions, 3, H]."""
+    """Weights of each label for the largest, mean and last state, float32 [C, directions, 3, H]."""
     shape = network.architecture
     pools = POOLS[shape.pooling]
     given = network.head.weight.detach().float().cpu()

@@ -1,4 +1,4 @@
-"""A checkpoint against labelled texts: scores, and the texts that it gets most wrong.
+"""Evaluation of a checkpoint on labelled texts: scores, and the worst mistakes.
 
 Shape suffixes: N texts, C labels.
 """
@@ -24,7 +24,7 @@ BATCH_TOKENS = 8192
 
 
 class Evaluation(Frozen):
-    """What `metrics.json` holds for each file, and what `evaluate` prints.
+    """Figures of one file, in `metrics.json` and as `evaluate` prints them.
 
     Attributes:
         scores: all figures.
@@ -41,7 +41,7 @@ class Evaluation(Frozen):
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """A text whose right label got little probability.
+    """Text whose right label got little probability.
 
     Attributes:
         row: its number in the file, from 1, the header left out.
@@ -58,7 +58,7 @@ class Mistake:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """An evaluation and what it was made from.
+    """Evaluation with the probabilities that it was made from.
 
     Attributes:
         evaluation: the figures.
@@ -104,7 +104,7 @@ def logits_of(classifier: Classifier, encoded: Sequence[Encoded]) -> npt.NDArray
 
 
 def truth_for(dataset: Dataset, classifier: Classifier) -> Decisions:
-    """Which of the checkpoint's labels each text has.
+    """Decisions [N, C] of the checkpoint's labels for each text.
 
     Raises:
         DataError: as in `evaluate`.
@@ -116,7 +116,7 @@ def truth_for(dataset: Dataset, classifier: Classifier) -> Decisions:
 
 
 def worst_mistakes(result: Result, dataset: Dataset, classifier: Classifier, count: int) -> list[Mistake]:
-    """The wrongly answered texts of highest loss, highest first."""
+    """Wrongly classified texts of highest loss, highest first."""
     labels, task = classifier.labels, classifier.task
     losses_N = losses(result.probabilities_NC, result.truth_NC, task=task)
     thresholds_C = 0.5 if classifier.thresholds is None else np.array(classifier.thresholds)

@@ -33,7 +33,7 @@ CHUNK = 4096
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A training text.
+    """Training text that is near a text asked about.
 
     Attributes:
         similarity: cosine, -1 to 1; 0 of a text without tokens.
@@ -48,7 +48,7 @@ class Neighbour:
 
 
 class Vectors:
-    """Texts in, pooled vectors of length 1 out."""
+    """Turns texts into pooled vectors of length 1."""
 
     def __init__(self, checkpoint: Checkpoint, *, device: str = "auto") -> None:
         self._device = resolve_device(device)
@@ -72,7 +72,7 @@ class Vectors:
 def nearest(
     vectors: Vectors, texts: Sequence[str], dataset: Dataset, *, count: int = NEIGHBOURS, chunk: int = CHUNK
 ) -> list[list[Neighbour]]:
-    """For each of `texts` the nearest `count` of `dataset`, nearest first; of equally near ones the earlier rows.
+    """Finds the nearest `count` of `dataset` for each of `texts`, nearest first; of equally near ones the earlier rows.
 
     Holds the vectors of `texts` and of `chunk` texts of `dataset` at a time.
     """

@@ -1,6 +1,6 @@
-"""The reference in a checkpoint: what its answers to texts like its training texts look like, counted.
+"""Drift reference of a checkpoint: a profile of its answers to texts like its training texts.
 
-A server compares the answers that it gives with it (`sluice_drift`).
+A server compares the answers that it gives with the reference (metric `sluice_drift`).
 """
 
 from collections.abc import Sequence
@@ -23,19 +23,19 @@ def reference_of(
     probabilities_NC: npt.NDArray[np.float32],
     files: Sequence[ReferenceFile],
 ) -> Reference:
-    """The reference that these answers of the classifier make."""
+    """Makes the reference from a classifier's answers."""
     return Reference.of(classifier.profile(classifier.encode(texts), probabilities_NC), classifier.labels, files)
 
 
 def source(file: DataFile) -> ReferenceFile:
-    """A file of a run, as a reference names it."""
+    """Names a file of a run as a reference does."""
     return ReferenceFile(file=file.file, sha256=file.sha256, texts=file.rows)
 
 
 def add_reference(
     directory: Path, files: Sequence[Path], *, text_column: str, data_root: Path, device: str
 ) -> tuple[Reference, str]:
-    """Writes the reference that the texts of `files` make into a finished checkpoint, in place of one that it had.
+    """Writes the reference made from the texts of `files` into a checkpoint, in place of an older one.
 
     Only `metrics.json` and its line in `SHA256SUMS` change, and with that line the version, which stands for the whole
     folder. Use texts that are like the training texts but were not trained on.

@@ -1,4 +1,4 @@
-"""Signs that a finished model is not what its score suggests, each told as one sentence."""
+"""Warnings that a finished model is worse than its score suggests, one sentence each."""
 
 import numpy as np
 
@@ -21,7 +21,7 @@ MANY_TRUNCATED = 0.10
 def result_warnings(
     validation: Evaluation, *, training_accuracy: float, history: History, config: LoopConfig
 ) -> list[str]:
-    """What is suspicious about a run, from its validation scores and its course; empty if nothing is."""
+    """Warnings about a run, from its validation scores and its history; empty if there are none."""
     scores = validation.scores
     warnings = []
     if scores.accuracy <= scores.majority + BARELY:
@@ -47,7 +47,7 @@ def result_warnings(
 
 
 def _best(history: History) -> int:
-    """Place of the first of the best readings, the one whose weights are kept."""
+    """Place of the first best reading, whose weights are kept."""
     return max(range(len(history)), key=lambda i: (history[i]["validation"], -i))
 
 

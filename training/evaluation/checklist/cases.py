@@ -1,4 +1,4 @@
-"""What a case is, and how templates become cases."""
+"""Test cases, and how templates become cases."""
 
 import itertools
 import random
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One expectation.
+    """One expectation of a model.
 
     Attributes:
         capability: what it tests, `en/…` or `zh/…`.
@@ -37,7 +37,7 @@ class Case:
 
 
 def expand(pattern: str, slots: Slots) -> Iterator[str]:
-    """The pattern with each word of each of its slots; "a" becomes "an" where the word asks for it.
+    """Fills the pattern with each word of each of its slots; "a" becomes "an" before a vowel.
 
     >>> list(expand("It was a {good} {thing}.", {"good": ["fine", "awful"], "thing": ["film"], "bad": ["x"]}))
     ['It was a fine film.', 'It was an awful film.']
@@ -49,7 +49,7 @@ def expand(pattern: str, slots: Slots) -> Iterator[str]:
 
 
 def draw(groups: Iterable[Sequence[T]], count: int, rng: random.Random) -> list[T]:
-    """`count` items, or all there are: as many of each group as of any other, as far as they last.
+    """Draws `count` items, or all there are: as many from each group as from any other, as far as they last.
 
     >>> sorted(draw([["a"], ["b", "c", "d", "e"]], 3, random.Random(0)))[0]
     'a'

@@ -35,7 +35,7 @@ NEGATION = "negation: "
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a case went: `severity` is how far, 0 to 1, the probability was on the wrong side or moved."""
+    """Outcome of a case; `severity`, 0 to 1, is how far the probability was on the wrong side, or moved."""
 
     case: Case
     positive: tuple[float, ...]
@@ -44,7 +44,7 @@ class Outcome:
 
 
 class Failure(Frozen):
-    """A failed case: its texts, the probability of `positive` of each, and the label expected, if one was."""
+    """Failed case: its texts, the probability of `positive` of each, and the expected label, if there is one."""
 
     texts: tuple[str, ...]
     positive: tuple[float, ...]
@@ -74,7 +74,7 @@ class Capability(Frozen):
 
 
 def all_cases(language: Language, count: int = NUM_CASES) -> list[Case]:
-    """The suite, the same each time."""
+    """All cases of the suite, the same each time."""
     english = english_cases(count, Random(SEED)) if language != "zh" else []
     return english + (chinese_cases(count, Random(SEED)) if language != "en" else [])
 
@@ -125,7 +125,7 @@ def _capability(name: str, outcomes: Sequence[Outcome], num_worst: int) -> Capab
 
 
 def positive_column(labels: Sequence[str]) -> int:
-    """Where `positive` is among a checkpoint's labels.
+    """Place of `positive` among a checkpoint's labels.
 
     Raises:
         UsageError: they are not `negative` and `positive`.
@@ -136,7 +136,7 @@ def positive_column(labels: Sequence[str]) -> int:
 
 
 def table(capabilities: Sequence[Capability]) -> str:
-    """Markdown, a row a capability."""
+    """Markdown table with a row per capability."""
     lines = ["| capability | check | cases | failed | 95% interval |", "| --- | --- | ---: | ---: | --- |"]
     for found in capabilities:
         low, high = found.interval
@@ -145,7 +145,7 @@ def table(capabilities: Sequence[Capability]) -> str:
 
 
 def section(card: str, figures: str) -> str:
-    """The card with the table in a section before that on limits, or at its end; an earlier such section goes."""
+    """Puts the table into a card, before its section on limits or at its end; an older table goes."""
     before, heading, after = card.partition("## Limits\n")
     before = before.partition("## Robustness\n")[0].rstrip()
     title = "## Robustness\n\nHow often it fails where a person does not, on templates that it was not trained on"
@@ -153,7 +153,7 @@ def section(card: str, figures: str) -> str:
 
 
 def worst_lines(capabilities: Sequence[Capability]) -> list[str]:
-    """The worst failures as lines to read."""
+    """Lines that show the worst failures."""
     lines = []
     for found in capabilities:
         if not found.worst or found.name.endswith(f"{NEGATION}all"):
@@ -167,6 +167,6 @@ def worst_lines(capabilities: Sequence[Capability]) -> list[str]:
 
 
 def as_json(capabilities: Sequence[Capability], checkpoint: Mapping[str, str]) -> dict[str, object]:
-    """Everything, for a file."""
+    """All figures, as written to a file."""
     found = {capability.name: {"rate": capability.rate} | capability.model_dump() for capability in capabilities}
     return {"checkpoint": dict(checkpoint), "seed": SEED, "tolerance": TOLERANCE, "capabilities": found}

@@ -1,4 +1,4 @@
-"""Changes of a text that no reader minds."""
+"""Changes of a text that do not change its sentiment: typos and letter case."""
 
 import re
 from random import Random
