@@ -7,7 +7,7 @@ from pathlib import Path
 from model.config import Frozen, Task
 from tables.labels import Names
 from training.data.config import DataConfig
-from training.data.dataset import Dataset, encode_labels, label_names, read_dataset
+from training.data.dataset import Dataset, encode_labels, label_names, list_some, read_dataset
 from training.data.duplicates import normalised, num_contradictions, num_shared
 from training.data.split import small_labels, split
 from training.errors import DataError, UsageError
@@ -133,19 +133,15 @@ def _warnings(train: Dataset, held_out: dict[str, Dataset], labels: Names) -> li
                 f"aside): {role} scores flatter the model"
             )
         if missing := sorted(set(labels) - dataset.counts().keys()):
-            warnings.append(f"no {role} text has the label(s) {_first(missing)}")
+            warnings.append(f"no {role} text has the label(s) {list_some(missing, 5)}")
     if count := num_contradictions(train):
         warnings.append(f"{count:,} training texts occur more than once with different labels")
     if empty := sum(not text.strip() for text in train.texts):
         warnings.append(f"{empty:,} training texts are empty")
     if small := small_labels(train, fewer_than=FEW_TEXTS):
         counts = [f"{name} ({count})" for name, count in small]
-        warnings.append(f"label(s) with fewer than {FEW_TEXTS} training texts: {_first(counts)}")
+        warnings.append(f"label(s) with fewer than {FEW_TEXTS} training texts: {list_some(counts, 5)}")
     return warnings
-
-
-def _first(items: Sequence[str], limit: int = 5) -> str:
-    return ", ".join(items[:limit]) + (f" and {len(items) - limit} more" if len(items) > limit else "")
 
 
 def _read(name: str, config: DataConfig) -> Dataset:

@@ -97,7 +97,8 @@ def encode_labels(dataset: Dataset, names: Sequence[str]) -> npt.NDArray[np.int6
     for row, labels in zip(dataset.rows, dataset.labels, strict=True):
         for name in labels:
             if name not in places:
-                cause = f"label '{name}' is unknown; the training set has {_shorten(names)}"
+                known = list_some([f"'{label}'" for label in names], 10)
+                cause = f"label '{name}' is unknown; the training set has {known}"
                 raise DataError(dataset.path, cause, row=row, column=dataset.label_column)
     if dataset.task == "single_label":
         return np.array([places[labels[0]] for labels in dataset.labels], dtype=np.int64)
@@ -107,14 +108,14 @@ def encode_labels(dataset: Dataset, names: Sequence[str]) -> npt.NDArray[np.int6
     return targets_NC
 
 
-def _shorten(names: Sequence[str], limit: int = 10) -> str:
-    """The first names, for a message.
+def list_some(items: Sequence[str], limit: int) -> str:
+    """The first items, for a message.
 
-    >>> _shorten(["a", "b", "c"], limit=2)
-    "'a', 'b' and 1 more"
+    >>> list_some(["a", "b", "c"], limit=2)
+    'a, b and 1 more'
     """
-    listed = ", ".join(f"'{name}'" for name in names[:limit])
-    return listed if len(names) <= limit else f"{listed} and {len(names) - limit} more"
+    more = f" and {len(items) - limit} more" if len(items) > limit else ""
+    return ", ".join(items[:limit]) + more
 
 
 def truth_of(dataset: Dataset, labels: Names) -> Decisions:

@@ -12,10 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from training.data.corpus import Corpus
-from training.data.dataset import encode_labels
+from training.data.dataset import truth_of
 from training.data.duplicates import distinct, normalised
 from training.data.variants import AugmentConfig, WordClasses, augment
-from training.metrics.decisions import one_hot
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +68,7 @@ def known_labels(texts: Sequence[str], corpus: Corpus) -> tuple[npt.NDArray[np.f
         Zeros and ones, float32 [N, C], the last row of the data counting where a text stands there several times; and
         bool [N], true where a text is labelled.
     """
-    targets = encode_labels(corpus.train, corpus.labels)
-    chosen_NC = targets if targets.ndim == 2 else one_hot(targets.astype(np.int64), len(corpus.labels))
+    chosen_NC = truth_of(corpus.train, corpus.labels)
     rows = {text: row for row, text in enumerate(corpus.train.texts)}
     truth_NC = np.zeros((len(texts), len(corpus.labels)), dtype=np.float32)
     labelled_N = np.zeros(len(texts), dtype=np.bool_)
