@@ -15,13 +15,12 @@ from app.auth.keys import new_key, read_keys
 from app.config.settings import Settings, env_name, flag_name
 from app.core import log
 from app.core.cpus import available_cpus
-from app.explain.queue import Wanted
 from app.explain.terminal import explained, lines_of
 from app.main import create_app, work
 from app.process.server import CALL_WRONG, exit_codes, hold_reloads, listen, run
 from app.process.workers import Supervisor
 from app.telemetry.tracing import check_installed
-from model.explain.explanation import Unexplained
+from model.explain.explanation import Options, Unexplained
 
 logger = logging.getLogger(__name__)
 
@@ -135,11 +134,11 @@ def explain(
     Code 2: the call or the checkpoint was wrong, or a text could not be explained.
     """
     lines: Iterable[str] = texts or (line.decode("utf-8", "replace") for line in sys.stdin.buffer)
-    wanted = Wanted(label=label, gates=gates or bool(units), units=units)
+    options = Options(label=label, gates=gates, units=units)
     whole = True
     with exit_codes():
         for text, found in explained(
-            checkpoint, (line.rstrip("\n") for line in lines if line.strip()), wanted, threads
+            checkpoint, (line.rstrip("\n") for line in lines if line.strip()), options, threads
         ):
             whole = whole and not isinstance(found, Unexplained)
             shown = [msgspec.json.encode(found).decode()] if as_json else [*lines_of(text, found), ""]

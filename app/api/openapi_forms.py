@@ -7,7 +7,6 @@ from app.api.huggingface import HubRequest
 from app.api.oip import INFER_PATHS, LENGTH_HEADER
 from app.api.oip_tensors import InferRequest, InferResponse
 from app.api.openapi import POSITIVE, REF, VERSION_HEADER, problem_responses, timeout_parameter
-from app.api.schemas import LabelScore
 from app.api.stream import MAX_LINE_BYTES, LineFailure, LinePrediction, StreamLine
 from app.api.vllm import PATHS as VLLM_PATHS
 from app.api.vllm import ClassifyRequest, ClassifyResponse
@@ -25,6 +24,7 @@ from app.core.errors import (
     UnsupportedEncoding,
 )
 from app.http.problems import V2Error, v2_error_response
+from model.explain.explanation import LabelScore
 
 STRUCTS = (
     HubRequest,

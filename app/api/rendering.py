@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-from app.api.schemas import FailedPrediction, LabelScore, Prediction, PredictResponse, TextError
+from app.api.schemas import FailedPrediction, Prediction, PredictResponse, TextError
 from app.core.classifier import Probabilities
 from app.core.errors import describe
 from app.deployment.registry import ServedModel
+from model.explain.explanation import LabelScore
 from model.text import Encoded
 
 DECIMALS = 6

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 import msgspec
 from pydantic import BaseModel, Field
 
+from model.explain.explanation import LabelScore
+
 
 class PredictRequest(msgspec.Struct, forbid_unknown_fields=True):
     """Texts to classify."""
@@ -20,13 +22,6 @@ class PredictRequest(msgspec.Struct, forbid_unknown_fields=True):
         Annotated[int, msgspec.Meta(ge=1)] | None,
         msgspec.Meta(description="Only so many of the best labels in `scores`; all if absent."),
     ] = None
-
-
-class LabelScore(msgspec.Struct, frozen=True):
-    """A label and its calibrated probability."""
-
-    label: str
-    score: Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 class Prediction(msgspec.Struct, frozen=True):

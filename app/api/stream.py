@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 from app.api.endpoint import Classified, Outcome, begin, version_header
 from app.api.ndjson import LineCutter
 from app.api.rendering import failed, prediction
-from app.api.schemas import LabelScore, TextError
+from app.api.schemas import TextError
 from app.config.settings import Settings
 from app.core.errors import AppError, BodyTooLarge, ClientGone, InvalidRequest
 from app.deployment.registry import Registry, ServedModel
@@ -30,6 +30,7 @@ from app.http.disconnect import next_part
 from app.http.json import Parser
 from app.http.request_log import RequestRecord
 from app.http.routing import NamedRoute
+from model.explain.explanation import LabelScore
 
 MAX_LINE_BYTES = 1 << 20
 """Longest line, far beyond what a model reads. A few groups with one such line each are all that a stream holds."""

@@ -13,38 +13,23 @@ from app.api.endpoint import JSON, texts_of, version_header
 from app.config.settings import Settings
 from app.core.errors import DeadlineExceeded, InvalidRequest, TooManyTexts
 from app.deployment.registry import Registry
-from app.explain.queue import Explanations, Wanted
+from app.explain.queue import Explanations
 from app.http.body import read_body
 from app.http.deadline import timeout_s
 from app.http.disconnect import until_client_leaves
 from app.http.json import Parser
 from app.http.request_log import RequestRecord
 from app.http.routing import NamedRoute
+from model.explain.explanation import Options
 
 PATH = "/explain"
-MAX_UNITS = 8
-
-MAX_UNIT = 65_535
-"""No model has so many units."""
 
 
-class ExplainRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """Texts to explain."""
+class ExplainRequest(Options, frozen=True, forbid_unknown_fields=True):
+    """Texts to explain, and how."""
 
     inputs: Annotated[str | list[str], msgspec.Meta(description="One text, or a list of separate texts, never a pair.")]
     model: Annotated[str | None, msgspec.Meta(description="Name of the model; the server's default if absent.")] = None
-    label: Annotated[
-        str | None, msgspec.Meta(description="What is explained; by default each text's most probable label.")
-    ] = None
-    occlusion: Annotated[
-        bool, msgspec.Meta(description="Whether `attribution` also says what leaving out each token and word does.")
-    ] = True
-    sentences: Annotated[bool, msgspec.Meta(description="Whether each sentence is scored as a text of its own.")] = True
-    gates: Annotated[bool, msgspec.Meta(description="Whether the gates of each layer and direction are told.")] = False
-    units: Annotated[
-        Annotated[list[Annotated[int, msgspec.Meta(ge=0, le=MAX_UNIT)]], msgspec.Meta(max_length=MAX_UNITS)] | None,
-        msgspec.Meta(description="Units, from 0 up, whose gates are told besides the means; they imply `gates`."),
-    ] = None
 
 
 class ExplainResponse(msgspec.Struct, frozen=True):
@@ -105,10 +90,8 @@ class Explain:
         try:
             if record.account is not None:
                 record.account.classified(len(texts))
-            wanted = Wanted(
-                call.label, call.occlusion, call.sentences, call.gates or bool(call.units), call.units or []
-            )
-            explaining = asyncio.ensure_future(self._explanations.explain(model, texts, wanted, permit))
+            options = msgspec.convert(call, Options, from_attributes=True)
+            explaining = asyncio.ensure_future(self._explanations.explain(model, texts, options, permit))
             async with asyncio.timeout(patience_s):
                 explained = await until_client_leaves(explaining, receive)
         except TimeoutError:

@@ -123,7 +123,7 @@ def describe_explanations(document: dict[str, Any], settings: Settings) -> None:
     inputs["anyOf"][1]["maxItems"] = settings.explain_max_texts
     _, entries = msgspec.json.schema_components((Explanation, Unexplained), ref_template=REF)
     for name, schema in entries.items():
-        schemas.setdefault(name, schema)  # `LabelScore` is there: the same, with its bounds
+        schemas.setdefault(name, schema)
 
 
 def _explain(settings: Settings) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from app.deployment.registry import Registry, ServedModel
 from app.explain.process import RETRY_AFTER_S, ExplainProcess, died
 from app.explain.wire import Ask, Reply
 from app.telemetry.metrics import Metrics
+from model.explain.explanation import Options
 
 IDLE_S = 300.0
 """The process ends when nobody has asked it anything for so long: it holds 330 to 450 MB."""
@@ -31,16 +32,6 @@ TYPICAL_TOKENS = 128
 """Of a text, as estimated; so many for each text that may be under way."""
 
 _encode = msgspec.json.Encoder().encode
-
-
-class Wanted(msgspec.Struct, frozen=True):
-    """What is to be told of each text; see `model.explain.explainer`."""
-
-    label: str | None = None
-    occlusion: bool = True
-    sentences: bool = True
-    gates: bool = False
-    units: list[int] = []
 
 
 class Explained(msgspec.Struct, frozen=True):
@@ -90,13 +81,13 @@ class Explanations:
         return self.admission.admit(len(texts), sum(map(self._estimate, texts)), timeout_s)
 
     async def explain(
-        self, model: ServedModel, texts: Sequence[str], wanted: Wanted, permit: Permit
+        self, model: ServedModel, texts: Sequence[str], options: Options, permit: Permit
     ) -> list[Explained]:
         """One entry a text, in order. Cancel it when nobody wants the answer any more.
 
         Args:
             model: by which version.
-            texts, wanted: see there.
+            texts, options: see there.
             permit: of these texts.
 
         Raises:
@@ -106,7 +97,7 @@ class Explanations:
         deaths, path = self.process.deaths, self._path(model)
         found = []
         for text in texts:
-            found.append(await self._one(model, path, text, wanted, deaths))
+            found.append(await self._one(model, path, text, options, deaths))
             permit.replace_tokens(self._estimate(text), 0)  # nobody has to wait for it any more
         return found
 
@@ -128,7 +119,7 @@ class Explanations:
                 return str(Path(source.path).absolute())
         raise NotReady("The model is being exchanged.", retry_after_s=1)
 
-    async def _one(self, model: ServedModel, path: str, text: str, wanted: Wanted, deaths: int) -> Explained:
+    async def _one(self, model: ServedModel, path: str, text: str, options: Options, deaths: int) -> Explained:
         most = self._settings.max_chars
         if len(text) > most:
             error = TextTooLong.over(most, len(text))
@@ -138,7 +129,7 @@ class Explanations:
         if self.process.deaths != deaths:
             self._turn.release()
             raise died()
-        task = asyncio.create_task(self._exchange(model, self._ask(model, path, text, wanted)))
+        task = asyncio.create_task(self._exchange(model, self._ask(model, path, text, options)))
         self._tasks.add(task)
         task.add_done_callback(self._next)
         # The answer comes even if nobody waits for it any more, and must be taken before the next question.
@@ -150,7 +141,7 @@ class Explanations:
                 raise NotReady(reply.detail, retry_after_s=RETRY_AFTER_S)
         return Explained(msgspec.Raw(entry), reply.tokens)
 
-    def _ask(self, model: ServedModel, path: str, text: str, wanted: Wanted) -> Ask:
+    def _ask(self, model: ServedModel, path: str, text: str, options: Options) -> Ask:
         return Ask(
             path=path,
             version=model.version,
@@ -159,11 +150,7 @@ class Explanations:
             ],
             max_tokens=self._settings.explain_max_tokens,
             text=text,
-            label=wanted.label,
-            occlusion=wanted.occlusion,
-            sentences=wanted.sentences,
-            gates=wanted.gates,
-            units=wanted.units,
+            options=options,
         )
 
     async def _exchange(self, model: ServedModel, ask: Ask) -> tuple[Reply, bytes]:

@@ -4,9 +4,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from app.explain.queue import Wanted
 from app.explain.worker import Explaining, checkpoints
-from model.explain.explanation import Explanation, Gates, LayerGates, Part, Unexplained
+from model.explain.explanation import Explanation, Gates, LayerGates, Options, Part, Unexplained
 from model.text import replace_surrogates
 
 BAR = 16
@@ -16,7 +15,7 @@ GATES = ("forget", "input", "output", "reset", "update", "candidate", "cell", "h
 
 
 def explained(
-    checkpoint: Path, texts: Iterable[str], wanted: Wanted, num_threads: int
+    checkpoint: Path, texts: Iterable[str], options: Options, num_threads: int
 ) -> Iterator[tuple[str, Explanation | Unexplained]]:
     """Each text and why it got its label.
 
@@ -26,15 +25,7 @@ def explained(
     """
     explainer: Explaining = checkpoints(num_threads)(checkpoint)
     for text in map(replace_surrogates, texts):
-        (found,) = explainer.explain(
-            [text],
-            label=wanted.label,
-            occlusion=wanted.occlusion,
-            sentences=wanted.sentences,
-            gates=wanted.gates,
-            units=wanted.units,
-        )
-        yield text, found
+        yield text, explainer.explain([text], options)[0]
 
 
 def lines_of(text: str, found: Explanation | Unexplained) -> Iterator[str]:

@@ -10,6 +10,8 @@ from typing import BinaryIO, Literal, TypeVar
 
 import msgspec
 
+from model.explain.explanation import Options
+
 _LENGTHS = struct.Struct(">II")
 
 Head = TypeVar("Head")
@@ -25,7 +27,8 @@ class Ask(msgspec.Struct, frozen=True):
         version: that it must hold.
         keep: versions that will be asked for again; others may be forgotten.
         max_tokens: of the text.
-        text, label, occlusion, sentences, gates, units: see `model.explain.explainer`.
+        text: any string.
+        options: of the explanation.
     """
 
     path: str
@@ -33,11 +36,7 @@ class Ask(msgspec.Struct, frozen=True):
     keep: list[str]
     max_tokens: int
     text: str
-    label: str | None
-    occlusion: bool
-    sentences: bool
-    gates: bool
-    units: list[int]
+    options: Options
 
 
 class Reply(msgspec.Struct, frozen=True):

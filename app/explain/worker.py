@@ -22,7 +22,7 @@ from app.core.errors import ComputeError, TextTooLong, row_of
 from app.deployment.loader import cause_of
 from app.explain.wire import Ask, Reply, pack, read
 from model.errors import InputError, ModelError
-from model.explain.explanation import Explanation, Fault, Unexplained
+from model.explain.explanation import Explanation, Fault, Options, Unexplained
 
 logger = logging.getLogger(__name__)
 
@@ -48,17 +48,8 @@ class Explaining(Protocol):
     def num_tokens(self, texts: Sequence[str]) -> list[int]:
         """Of each text that would be read."""
 
-    def explain(
-        self,
-        texts: Sequence[str],
-        *,
-        label: str | None,
-        occlusion: bool,
-        sentences: bool,
-        gates: bool,
-        units: Sequence[int],
-    ) -> Sequence[Explanation | Unexplained]:
-        """One a text. Raises InputError if there is no such label or unit."""
+    def explain(self, texts: Sequence[str], options: Options) -> Sequence[Explanation | Unexplained]:
+        """Explains texts, one entry each. Raises InputError if the label or a unit does not exist."""
 
 
 Opened = Callable[[Path], Explaining]
@@ -104,14 +95,7 @@ class Answers:
             return _failed(
                 TextTooLong(f"The text has {num_tokens} tokens; one of more than {most} is not explained."), num_tokens
             )
-        (found,) = explainer.explain(
-            [ask.text],
-            label=ask.label,
-            occlusion=ask.occlusion,
-            sentences=ask.sentences,
-            gates=ask.gates,
-            units=ask.units,
-        )
+        (found,) = explainer.explain([ask.text], ask.options)
         error_type = found.error.type if isinstance(found, Unexplained) else ""
         return Reply(tokens=num_tokens, error_type=error_type), _encode(found)
 

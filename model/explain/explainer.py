@@ -12,17 +12,18 @@ from model.errors import ConfigError, InputError
 from model.explain.attribution import Attributed, integrated_gradients
 from model.explain.explanation import (
     DECIMALS,
+    MAX_UNITS,
     Attribution,
     Explanation,
     Fault,
     Gates,
     LabelScore,
     LayerGates,
+    Options,
     Part,
     SentenceScore,
     Unexplained,
     UnitGates,
-    cost,
 )
 from model.explain.gates import TracedLayer, trace
 from model.explain.log_odds import Floats, LogOdds, occlusions
@@ -34,7 +35,6 @@ STEPS = 16
 sentences in a hundred have a gap above 1% and are done again with more."""
 
 MAX_TOKENS = 1024
-MAX_UNITS = 8
 
 TEXT_TOO_LONG = "text_too_long"
 
@@ -81,40 +81,14 @@ class Explainer:
         """Tokens of each text that would be read. Safe to call from several threads."""
         return [len(self._aligner.align(text).ids) for text in texts]
 
-    def costs(
-        self, texts: Sequence[str], *, occlusion: bool = False, sentences: bool = False, gates: bool = False
-    ) -> list[int]:
-        """About how much work each text is, in tokens of a prediction (see `model.explain.explanation.cost`)."""
-        return [
-            cost(num_tokens, steps=self.steps, occlusion=occlusion, sentences=sentences, gates=gates)
-            for num_tokens in self.num_tokens(texts)
-        ]
-
-    def explain(
-        self,
-        texts: Sequence[str],
-        *,
-        label: str | None = None,
-        occlusion: bool = False,
-        sentences: bool = False,
-        gates: bool = False,
-        units: Sequence[int] = (),
-    ) -> list[Explanation | Unexplained]:
-        """One explanation a text, in order; never fails on any string.
-
-        Args:
-            texts: any strings.
-            label: what to explain; by default each text's most likely label.
-            occlusion: also what each token and word does by being left out.
-            sentences: also the score of each sentence.
-            gates: also the gates of each layer and direction.
-            units: up to `MAX_UNITS` units, 0 to H - 1, to show beside the means over all; they imply `gates`.
+    def explain(self, texts: Sequence[str], options: Options) -> list[Explanation | Unexplained]:
+        """Explains texts, one entry each in order; never fails on any string.
 
         Raises:
-            InputError: there is no such label or unit, or there are too many.
+            InputError: the label or a unit does not exist, or there are too many units.
         """
-        self._check(label, units)
-        wanted = _Wanted(occlusion, sentences, gates or bool(units), tuple(units))
+        label = options.label
+        self._check(label, options.units or ())
         aligned = [self._aligner.align(text) for text in texts]
         fit = [i for i, text in enumerate(aligned) if len(text.ids) <= self.max_tokens]
         rows = [aligned[i].ids for i in fit]
@@ -124,7 +98,7 @@ class Explainer:
         found: list[Explanation | Unexplained] = [self._too_long(text) for text in aligned]
         for place, i in enumerate(fit):
             answer = _Answer(int(labels_N[place]), self._odds.probabilities(logits_NC[place]), attributed[place])
-            found[i] = self._explanation(texts[i], aligned[i], answer, wanted)
+            found[i] = self._explanation(texts[i], aligned[i], answer, options)
         return found
 
     def _check(self, label: str | None, units: Sequence[int]) -> None:
@@ -139,20 +113,18 @@ class Explainer:
         detail = f"The text has {len(text.ids)} tokens; at most {self.max_tokens} can be explained."
         return Unexplained(Fault(TEXT_TOO_LONG, detail))
 
-    def _explanation(self, text: str, aligned: Aligned, answer: "_Answer", wanted: "_Wanted") -> Explanation:
-        gates = (
-            [_layer_gates(layer, wanted.units) for layer in trace(self._odds.network, aligned.ids)]
-            if wanted.gates
-            else None
-        )
+    def _explanation(self, text: str, aligned: Aligned, answer: "_Answer", options: Options) -> Explanation:
+        gates = None
+        if options.with_gates:
+            gates = [_layer_gates(layer, options.units or ()) for layer in trace(self._odds.network, aligned.ids)]
         return Explanation(
             label=self.labels[answer.label],
             score=_number(answer.probabilities[answer.label]),
             scores=self._scores(answer.probabilities),
             tokens=len(aligned.ids),
             truncated=aligned.truncated,
-            attribution=self._attribution(text, aligned, answer, occlusion=wanted.occlusion),
-            sentences=self._sentences(text[: aligned.end]) if wanted.sentences else None,
+            attribution=self._attribution(text, aligned, answer, occlusion=options.occlusion),
+            sentences=self._sentences(text[: aligned.end]) if options.sentences else None,
             gates=gates,
         )
 
@@ -194,18 +166,8 @@ class Explainer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
-    """What else a call asks for."""
-
-    occlusion: bool
-    sentences: bool
-    gates: bool
-    units: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class _Answer:
-    """What was computed of a text: the label explained, all probabilities, the attribution."""
+    """Results for one text: place of the label explained, all probabilities, the attribution."""
 
     label: int
     probabilities: Floats

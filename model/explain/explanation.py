@@ -1,23 +1,50 @@
-"""What an explanation says, field for field as `POST /explain` answers it (docs/design/0017-looking-inside.md).
+"""Options of an explanation, and its fields as `POST /explain` answers them (docs/design/0017-looking-inside.md).
 
-Plain values that msgspec writes as they stand; what was not asked for is None and left out. Nothing here needs PyTorch.
+The structs hold plain values that msgspec writes as they stand; parts that were not requested are None and left out.
+This module does not need PyTorch.
 """
+
+from typing import Annotated
 
 import msgspec
 
 DECIMALS = 6
-"""Of every number: float32 has no more to give."""
+"""Digits of every number behind the point; float32 has no more."""
 
-GRADIENT_COST = 3
-"""A forward and a backward pass cost about three forward ones: one product each for the result, for the gradient of the
-input and for that of the weights, which the fused kernels compute whether it is wanted or not."""
+MAX_UNITS = 8
+"""Units whose gates one explanation shows, at most."""
+
+MAX_UNIT = 65_535
+"""Largest number of a unit that a request may hold; no model has so many units."""
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """Parts of an explanation to compute, the same from the request to the explainer."""
+
+    label: Annotated[
+        str | None, msgspec.Meta(description="Label to explain; by default each text's most probable label.")
+    ] = None
+    occlusion: Annotated[
+        bool, msgspec.Meta(description="Also measure what leaving out each token and word does, in `attribution`.")
+    ] = True
+    sentences: Annotated[bool, msgspec.Meta(description="Score each sentence as a text of its own.")] = True
+    gates: Annotated[bool, msgspec.Meta(description="Show the gates of each layer and direction.")] = False
+    units: Annotated[
+        Annotated[list[Annotated[int, msgspec.Meta(ge=0, le=MAX_UNIT)]], msgspec.Meta(max_length=MAX_UNITS)] | None,
+        msgspec.Meta(description="Units, from 0 up, whose gates are shown besides the means; they imply `gates`."),
+    ] = None
+
+    @property
+    def with_gates(self) -> bool:
+        """Whether gates are shown: they were asked for, or some of their units were."""
+        return self.gates or bool(self.units)
 
 
 class LabelScore(msgspec.Struct, frozen=True):
     """A label and its calibrated probability."""
 
     label: str
-    score: float
+    score: Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 class Part(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -141,18 +168,6 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class Unexplained(msgspec.Struct, frozen=True):
-    """What stands in the place of a text that cannot be explained."""
+    """Entry in the place of a text that cannot be explained."""
 
     error: Fault
-
-
-def cost(num_tokens: int, *, steps: int, occlusion: bool = False, sentences: bool = False, gates: bool = False) -> int:
-    """About how much work explaining a text is, in tokens of a prediction.
-
-    >>> cost(10, steps=32)
-    960
-    >>> cost(10, steps=32, occlusion=True)
-    1060
-    """
-    tokens = num_tokens * GRADIENT_COST * steps
-    return tokens + num_tokens * (num_tokens * occlusion + sentences + gates)

@@ -15,7 +15,7 @@ from app.api.huggingface import HubRequest
 from app.api.oip_tensors import InferRequest, InferResponse
 from app.api.openapi import EXAMPLE_REQUESTS, EXAMPLE_RESPONSES
 from app.api.openapi_forms import EXAMPLE_LINES, EXAMPLES
-from app.api.schemas import FailedPrediction, LabelScore, Prediction, PredictRequest, PredictResponse
+from app.api.schemas import FailedPrediction, Prediction, PredictRequest, PredictResponse
 from app.api.stream import LinePrediction, StreamLine
 from app.api.vllm import ClassifyRequest, ClassifyResponse
 from app.config.settings import SHIPPED_CHECKPOINT
@@ -27,7 +27,7 @@ from app.process.server import Server, listen
 from benchmarks.http.schema import run_schemathesis
 from model.checkpoint import load_checkpoint
 from model.explain.explainer import Explainer
-from model.explain.explanation import Unexplained
+from model.explain.explanation import LabelScore, Unexplained
 from tests.app.conftest import FakeClassifier, make_settings
 
 
@@ -135,13 +135,7 @@ def test_examples_of_explanations_are_what_the_shipped_checkpoint_says() -> None
     for request, answer in EXPLAIN_EXAMPLES.values():
         asked = msgspec.convert(request, ExplainRequest)
         response = msgspec.convert(answer, ExplainResponse)
-        found = explainer.explain(
-            texts_of(asked.inputs),
-            label=asked.label,
-            occlusion=asked.occlusion,
-            sentences=asked.sentences,
-            units=asked.units or [],
-        )
+        found = explainer.explain(texts_of(asked.inputs), asked)
         assert response.version == explainer.version
         assert close(msgspec.to_builtins(found), response.explanations)
     assert msgspec.to_builtins(msgspec.convert(FAILED, Unexplained)) == FAILED
@@ -152,7 +146,7 @@ def test_document_carries_the_limits() -> None:
     schemas = create_app(settings, {"sentiment": FakeClassifier()}).openapi()["components"]["schemas"]
     for name, most in (("PredictRequest", 3), ("ExplainRequest", 2)):
         assert schemas[name]["properties"]["inputs"]["anyOf"][1]["maxItems"] == most
-    assert schemas["LabelScore"]["properties"]["score"]["maximum"] == 1  # not the one of model.explain.explanation
+    assert schemas["LabelScore"]["properties"]["score"]["maximum"] == 1
 
 
 def test_schemathesis_finds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

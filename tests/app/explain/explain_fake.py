@@ -12,7 +12,16 @@ from pathlib import Path
 
 from app.explain.worker import main
 from model.errors import CheckpointError, InputError
-from model.explain.explanation import Attribution, Explanation, LabelScore, LayerGates, Part, SentenceScore, Unexplained
+from model.explain.explanation import (
+    Attribution,
+    Explanation,
+    LabelScore,
+    LayerGates,
+    Options,
+    Part,
+    SentenceScore,
+    Unexplained,
+)
 from model.explain.explanation import Gates as Means
 
 VERSION = "0123456789ab"
@@ -26,22 +35,13 @@ class FakeExplainer:
     def num_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(text.split()) for text in texts]
 
-    def explain(
-        self,
-        texts: Sequence[str],
-        *,
-        label: str | None,
-        occlusion: bool,
-        sentences: bool,
-        gates: bool,
-        units: Sequence[int],
-    ) -> list[Explanation | Unexplained]:
-        if any(unit >= NUM_UNITS for unit in units):
+    def explain(self, texts: Sequence[str], options: Options) -> list[Explanation | Unexplained]:
+        if any(unit >= NUM_UNITS for unit in options.units or ()):
             raise InputError(f"a unit is from 0 to {NUM_UNITS - 1}")
-        return [_explanation(text, label, occlusion, sentences, gates) for text in texts]
+        return [_explanation(text, options) for text in texts]
 
 
-def _explanation(text: str, label: str | None, occlusion: bool, sentences: bool, gates: bool) -> Explanation:
+def _explanation(text: str, options: Options) -> Explanation:
     words = text.split()
     if "poison" in words:
         raise RuntimeError(f"cannot explain {text}")
@@ -51,16 +51,18 @@ def _explanation(text: str, label: str | None, occlusion: bool, sentences: bool,
         time.sleep(0.5)
     if "endless" in words:
         time.sleep(60)
-    parts = [Part(word, 0, len(word), place / 2, 1.0 if occlusion else None) for place, word in enumerate(words)]
+    parts = [
+        Part(word, 0, len(word), place / 2, 1.0 if options.occlusion else None) for place, word in enumerate(words)
+    ]
     return Explanation(
-        label=label or "positive",
+        label=options.label or "positive",
         score=0.75,
         scores=[LabelScore("positive", 0.75), LabelScore("negative", 0.25)],
         tokens=len(words),
         truncated=False,
         attribution=Attribution(1.0, 0.5, 0.0, 32, parts, parts),
-        sentences=[SentenceScore(text, 0, len(text), "positive", 0.75)] if sentences else None,
-        gates=[LayerGates(0, "forward", Means(forget=[0.5] * len(words)))] if gates else None,
+        sentences=[SentenceScore(text, 0, len(text), "positive", 0.75)] if options.sentences else None,
+        gates=[LayerGates(0, "forward", Means(forget=[0.5] * len(words)))] if options.with_gates else None,
     )
 
 

@@ -19,8 +19,7 @@ from tests.app.explain.explain_fake import VERSION, FakeExplainer, opened
 
 def ask(text: str = "a b", **fields: object) -> Ask:
     values = {"path": "/models/a", "version": VERSION, "keep": [], "max_tokens": 8, "text": text}
-    values |= {"label": None, "occlusion": True, "sentences": False, "gates": False, "units": []}
-    return msgspec.convert(values | fields, Ask)
+    return msgspec.convert(values | {"options": {"sentences": False}} | fields, Ask)
 
 
 class Opener:
@@ -63,7 +62,7 @@ def test_another_version_is_refused_and_not_kept() -> None:
         (ask("a b", max_tokens=1), Reply(tokens=2, error_type="text_too_long")),
         (ask("a " * 17, max_tokens=99), Reply(tokens=17, error_type="text_too_long")),  # the explainer's own limit
         (ask("poison CANARY"), Reply(error_type="compute_error")),
-        (ask(units=[4]), Reply("call", detail="A unit is from 0 to 3.")),
+        (ask(options={"units": [4]}), Reply("call", detail="A unit is from 0 to 3.")),
     ],
 )
 def test_whatever_happens_is_an_answer(question: Ask, reply: Reply, caplog: pytest.LogCaptureFixture) -> None:

@@ -5,7 +5,7 @@ import sys
 
 import msgspec
 
-from model.explain.explanation import Gates, LayerGates, Part, UnitGates, cost
+from model.explain.explanation import Gates, LayerGates, Part, UnitGates
 
 
 def test_what_was_not_asked_for_is_absent() -> None:
@@ -16,13 +16,6 @@ def test_what_was_not_asked_for_is_absent() -> None:
     expected = {"layer": 0, "direction": "forward", "mean": {"hidden": []}, "units": [{"unit": 3, "reset": [0.5]}]}
     assert msgspec.to_builtins(layer) == expected
     assert msgspec.convert(expected, LayerGates) == layer
-
-
-def test_the_cost_grows_with_what_is_asked_for() -> None:
-    assert cost(0, steps=16, occlusion=True) == 0
-    assert cost(20, steps=16, occlusion=True) == cost(20, steps=16) + 400
-    assert cost(20, steps=16, sentences=True, gates=True) == cost(20, steps=16) + 40
-    assert cost(20, steps=32) == 2 * cost(20, steps=16)
 
 
 def test_importing_it_imports_no_pytorch() -> None:
