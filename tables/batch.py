@@ -1,4 +1,4 @@
-"""The record batches that every format is read into."""
+"""Record batches with row numbers, which every format is read into."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -54,7 +54,7 @@ class Batch:
 def batches_of(
     rows: Iterable[tuple[int, Sequence[str | None]]], columns: Sequence[str], kind: pa.DataType, batch_rows: int
 ) -> Iterator[Batch]:
-    """Batches of a format that has lines.
+    """Gathers the rows of a format that has lines into batches.
 
     Args:
         rows: the line where each row ends and its values, one a column.

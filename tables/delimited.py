@@ -1,4 +1,4 @@
-"""Files of fields with separators between them: CSV and TSV."""
+"""Reads files of fields with separators between them: CSV and TSV."""
 
 import csv
 import sys
@@ -34,7 +34,7 @@ def read_tsv(path: Path, columns: Sequence[str], batch_rows: int) -> Iterator[Ba
 
 
 def _rows(path: Path, columns: Sequence[str], delimiter: str, quoting: int) -> Rows:
-    """The chosen fields of each row below the header; empty lines are passed over.
+    """Yields the chosen fields of each row below the header; empty lines are passed over.
 
     Raises:
         TableError: there is no header, a row is of another width, or a quotation mark is neither closed nor doubled.

@@ -1,4 +1,4 @@
-"""The error of a data file, and the place in the file that it names."""
+"""The error of a data file, and the row that it names."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""JSON lines: one object a line, empty lines passed over."""
+"""Reads JSON lines: one object a line, empty lines passed over."""
 
 import json
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""The meaning of values in a column of texts or labels, the same for every format.
+"""Reads the values of a column as texts or as labels, the same for every format.
 
 A label may be of any type in the file; here it is a name. A list of labels in a row makes the column multi-label.
 """
@@ -14,7 +14,7 @@ Names = tuple[str, ...]
 
 
 def read_texts(column: Column) -> list[str]:
-    """The values as texts; numbers count as such.
+    """Reads the values as texts; a number is written out.
 
     Raises:
         TableError: a text is missing, or is something else.
@@ -23,7 +23,10 @@ def read_texts(column: Column) -> list[str]:
 
 
 def read_labels(column: Column) -> tuple[list[Names], bool]:
-    """The label names of each row, distinct and in the file's order; and whether rows have lists of labels.
+    """Reads the label names of each row, distinct and in the file's order.
+
+    Returns:
+        The names, and true if rows have lists of labels.
 
     Raises:
         TableError: a label is missing, or is something that cannot be one.

@@ -1,4 +1,4 @@
-"""Parquet files, read in batches and written whole."""
+"""Reads Parquet files in batches and writes them whole."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

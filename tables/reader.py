@@ -1,4 +1,4 @@
-"""Reads CSV, TSV, JSON lines or Parquet as record batches; the suffix of the name says which it is.
+"""Reads a data file as record batches; the suffix of its name says which format it has.
 
 The formats of text are UTF-8, with or without a byte-order mark, plain or gzipped.
 """

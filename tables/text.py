@@ -1,4 +1,4 @@
-"""Text files: UTF-8 with or without a byte-order mark, plain or gzipped, read as they are decoded."""
+"""Opens text files: UTF-8 with or without a byte-order mark, plain or gzipped, decoded as they are read."""
 
 import gzip
 import io

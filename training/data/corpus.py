@@ -1,4 +1,4 @@
-"""The texts of a run: read, checked against each other, and split where no validation file is given."""
+"""Reads the texts of a run, checks them against each other, and splits them where no validation file is given."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

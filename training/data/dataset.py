@@ -41,7 +41,7 @@ class Dataset:
         return len(self.texts)
 
     def take(self, indices: Iterable[int]) -> "Dataset":
-        """A data set of the texts at `indices`, in that order."""
+        """Takes the texts at `indices`, in that order."""
         chosen = list(indices)
         return replace(
             self,
@@ -88,7 +88,7 @@ def label_names(dataset: Dataset) -> Names:
 
 
 def encode_labels(dataset: Dataset, names: Sequence[str]) -> npt.NDArray[np.int64] | npt.NDArray[np.float32]:
-    """Targets: int64 [N], places in `names`, for single-label; float32 [N, C] of zeros and ones for multi-label.
+    """Encodes labels as targets: int64 [N] for single-label; float32 [N, C] of zeros and ones for multi-label.
 
     Raises:
         DataError: a row has a label that is not among `names`.
@@ -109,7 +109,7 @@ def encode_labels(dataset: Dataset, names: Sequence[str]) -> npt.NDArray[np.int6
 
 
 def list_some(items: Sequence[str], limit: int) -> str:
-    """The first items, for a message.
+    """Lists the first items, for a message.
 
     >>> list_some(["a", "b", "c"], limit=2)
     'a, b and 1 more'

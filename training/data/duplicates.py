@@ -1,4 +1,4 @@
-"""Texts that are the same but for case, punctuation and white space."""
+"""Finds texts that are the same but for case, punctuation and white space."""
 
 import unicodedata
 from collections import defaultdict
@@ -20,7 +20,7 @@ def normalised(text: str) -> str:
 
 
 def distinct(texts: Iterable[str], *, but_not: Set[str] = frozenset()) -> list[str]:
-    """The texts in their order without repetitions, and without those that `normalised` puts among `but_not`."""
+    """Removes repeated texts, and those whose normalised form is in `but_not`; the order stays."""
     return [text for text in dict.fromkeys(texts) if not but_not or normalised(text) not in but_not]
 
 

@@ -1,4 +1,4 @@
-"""One training file out of several: each text once, and none that a test file holds.
+"""Mixes several training files into one: each text once, and none that a test file holds.
 
 Public sets repeat themselves and each other. A text of a test split must not be in any training data of the same
 model, whichever set it came from.
@@ -99,5 +99,5 @@ def _read(path: Path, text_column: str, label_column: str) -> Dataset:
 
 
 def _source(path: Path) -> str:
-    """Where a text came from: the file's folder and name, as public sets are told apart by their folders."""
+    """The source of a text: the file's folder and name, as public sets are told apart by their folders."""
     return f"{path.resolve().parent.name}/{path.name}"

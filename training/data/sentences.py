@@ -83,7 +83,7 @@ def write_sentences(
 
 
 def sentences(texts: Iterable[str], *, min_words: int, max_words: int) -> Iterator[str]:
-    """Sentences of so many words, Chinese characters and marks, without white space at their ends.
+    """Yields sentences of so many words, Chinese characters and marks, without white space at their ends.
 
     >>> list(sentences(["A fine film.<br />Bad. 演员很好。"], min_words=3, max_words=9))
     ['A fine film.', '演员很好。']

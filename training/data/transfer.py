@@ -19,7 +19,7 @@ from training.data.variants import AugmentConfig, WordClasses, augment
 
 @dataclass(frozen=True, slots=True)
 class TransferSet:
-    """Texts to imitate a teacher on.
+    """The texts on which a student imitates its teachers.
 
     Attributes:
         texts: N distinct texts; those of the data come first, then variants.
@@ -44,7 +44,7 @@ class TransferSet:
 
 
 def build_transfer_set(corpus: Corpus, unlabeled: Sequence[str], config: AugmentConfig, *, seed: int) -> TransferSet:
-    """The transfer set; equal arguments give the same texts in the same order."""
+    """Builds the transfer set; equal arguments give the same texts in the same order."""
     held_out = {normalised(text) for dataset in corpus.held_out.values() for text in dataset.texts}
     distinct_given = distinct([*corpus.train.texts, *unlabeled])
     given = distinct(distinct_given, but_not=held_out)

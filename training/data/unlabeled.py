@@ -1,4 +1,4 @@
-"""Texts without labels: read, and added to the training texts of a run."""
+"""Reads texts without labels, and adds them to the training texts of a run."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ def read_unlabeled(path: Path, *, text_column: str) -> list[str]:
 
 
 def with_unlabeled(corpus: Corpus, names: Sequence[str], *, text_column: str, data_root: Path) -> Corpus:
-    """The corpus with the texts of these files as its `unlabeled`, each once, and the files recorded.
+    """Adds the texts of these files to the corpus as its `unlabeled`, each once, and records the files.
 
     A text that validation or test has is left out: what a model is measured on has no part in making it, not even
     without its label.

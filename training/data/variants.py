@@ -63,7 +63,7 @@ def split_units(text: str) -> list[str]:
 
 
 class WordClasses:
-    """Words that occur among the same neighbours, by class; equal arguments give equal classes.
+    """Classes of words that occur among the same neighbours; equal arguments give equal classes.
 
     Source: the distributional hypothesis (Harris 1954); left and right neighbours counted apart, weighted by positive
     pointwise mutual information and clustered, as in Schütze 1995, "Distributional Part-of-Speech Tagging".
@@ -94,7 +94,7 @@ class WordClasses:
             self._class_of |= dict.fromkeys(members, index)
 
     def another(self, word: str, rng: np.random.Generator) -> str:
-        """A word of the class of `word`, the common ones more often; `word` itself if it is in no class."""
+        """Draws a word of the class of `word`, common ones more often; `word` itself if it is in no class."""
         index = self._class_of.get(word.lower())
         if index is None:
             return word
@@ -109,13 +109,13 @@ class WordClasses:
 def augment(
     texts: Sequence[str], classes: WordClasses, config: AugmentConfig, *, variants: int, rng: np.random.Generator
 ) -> list[str]:
-    """`variants` of each text, in order; some are equal to each other or to their text, none is empty."""
+    """Makes `variants` of each text, in order; some are equal to each other or to their text, none is empty."""
     made = (vary(split_units(text), classes, config, rng) for text in texts for _ in range(variants))
     return [text for text in made if text]
 
 
 def vary(units: Sequence[str], classes: WordClasses, config: AugmentConfig, rng: np.random.Generator) -> str:
-    """One variant of the text that `units` make up; empty if every word was left out."""
+    """Makes a variant of the text that `units` make up; empty if every word was left out."""
     kept = []
     for unit, chance in zip(units, rng.random(len(units)), strict=True):
         if chance < config.drop:

@@ -46,7 +46,7 @@ class LinearModel:
 
     @property
     def size_bytes(self) -> int:
-        """The list of n-grams as text, and float32 numbers."""
+        """Bytes of the n-grams as text and of float32 numbers."""
         words = sum(len(word.encode()) + 1 for word in self.vectorizer.get_feature_names_out())
         numbers = self.weights_CF.size + self.bias_C.size + getattr(self.vectorizer, "idf_", np.empty(0)).size
         return words + 4 * int(numbers)
@@ -62,7 +62,7 @@ class LinearModel:
 
 
 def fit_tfidf(context: FitContext, _seed: int) -> LinearModel:
-    """TF-IDF with logarithmic counts and logistic regression, C chosen on validation."""
+    """Fits logistic regression to TF-IDF with logarithmic counts; C is chosen on validation."""
     vectorizer = TfidfVectorizer(sublinear_tf=True, dtype=np.float32, **_ngrams(context.corpus.train.texts))
     counts_NF = vectorizer.fit_transform(context.corpus.train.texts)
 
@@ -75,7 +75,7 @@ def fit_tfidf(context: FitContext, _seed: int) -> LinearModel:
 
 
 def fit_nbsvm(context: FitContext, _seed: int) -> LinearModel:
-    """A linear SVM over n-grams that are there or not, each weighted by its naive Bayes log-count ratio.
+    """Fits a linear SVM to n-grams that are there or not, each weighted by its naive Bayes log-count ratio.
 
     C and the interpolation of its weights with their mean magnitude are chosen on validation. More than two labels are
     one SVM each, against the rest.
@@ -120,7 +120,7 @@ def _ngrams(texts: Sequence[str]) -> dict[str, Any]:
 
 
 def _choose(models: Iterator[LinearModel], context: FitContext) -> LinearModel:
-    """The best by the metric on the texts for choosing, the first of equals; as many as the budget allows."""
+    """Picks the best model by the metric on the stopping texts, of as many as the budget allows."""
     corpus, began = context.corpus, time.monotonic()
     score = measure(context.request.config.metric, corpus.task)
     targets = encode_labels(corpus.stopping, corpus.labels)

@@ -183,7 +183,7 @@ def print_table(console: Console, comparison: Comparison) -> None:
 
 
 def write_markdown(comparison: Comparison) -> str:
-    """The table with what is needed to judge and repeat it."""
+    """Writes the table as Markdown, with what is needed to judge and repeat it."""
     columns = {heading: "---" if heading in WORDS else "---:" for heading in COLUMNS}
     return comparison.write_markdown(columns, table_rows(comparison), notes(comparison))
 

@@ -1,4 +1,4 @@
-"""fastText, by its own package where that is installed: `pip install fasttext-numpy2` (Linux on x86-64).
+"""Fits fastText with its own package where that is installed: `pip install fasttext-numpy2` (Linux on x86-64).
 
 It trains in a process of its own: its autotune tries tables of up to 40 GB and can end the process that it runs in.
 
@@ -95,7 +95,7 @@ FASTTEXT = Contender("fasttext", "fastText, autotuned", fit_fasttext, seeded=Tru
 
 
 def to_line(text: str, by_character: bool) -> str:
-    r"""Tokens with spaces between them: fastText knows nothing but spaces. It reads a `__label__` as one.
+    r"""Puts spaces between tokens, the only separator that fastText knows; `__label__` would be read as a label.
 
     >>> to_line("A fine\n(sort of) film", by_character=False)
     'a fine ( sort of ) film'

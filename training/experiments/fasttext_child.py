@@ -16,7 +16,7 @@ MODEL, CHOICE, LOG = "model.bin", "choice.txt", "log.txt"
 
 
 def train_here(package: str, arguments: dict[str, Any], folder: str) -> None:
-    """Leaves model and choice in `folder`, and there what the package prints."""
+    """Trains a model and writes it into `folder`, with the settings chosen and what the package prints."""
     with (Path(folder) / LOG).open("w", encoding="utf-8") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
@@ -29,7 +29,7 @@ def train_here(package: str, arguments: dict[str, Any], folder: str) -> None:
 
 
 def train_robustly(package: Any, arguments: dict[str, Any]) -> tuple[Any, str]:
-    """A model and what was chosen for it.
+    """Trains with autotune, or over a few learning rates where autotune fails.
 
     Autotune may find settings and then fail to train with them again ("Encountered NaN"). Then the best on validation
     of plain runs over `RATES` is taken.

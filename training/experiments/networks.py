@@ -1,4 +1,4 @@
-"""The networks that `compare` sets beside each other: one architecture, each with one thing changed.
+"""The networks of a comparison: one architecture, each with one thing changed.
 
 Every other context (widths, dropout, loop, tokenizer) is the same for all and comes from the recipe, file or `--set`.
 """
@@ -101,7 +101,7 @@ def fit_network(name: str, context: FitContext, seed: int) -> Network:
 
 
 def shortened(config: TrainConfig, context: FitContext, tokenizer: Tokenizer, *, budget_s: float) -> TrainConfig:
-    """The configuration with no more epochs than the budget has room for, at least one.
+    """Cuts the epochs of the configuration to those that the budget has room for, at least one.
 
     Not simply stopped when time is up: the learning rate then falls to its floor at the end, as it should.
     """

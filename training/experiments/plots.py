@@ -30,7 +30,7 @@ def draw_plots(rows: Sequence[MethodSummary], folder: Path) -> list[Path]:
 
 
 def draw(rows: Sequence[MethodSummary], label: str, cost: Callable[[MethodSummary], float]) -> Figure:
-    """A point a method, with its spread, over a logarithmic cost."""
+    """Plots accuracy with its spread over a logarithmic cost, one point a method."""
     figure = Figure(figsize=(9, 5), layout="constrained")
     axes = figure.subplots()
     axes.set_xscale("log")

@@ -1,4 +1,4 @@
-"""A search for settings within a time, by validation alone: no test file is read.
+"""Searches for settings within a time, by validation alone: no test file is read.
 
 The settings as given are trained first, in full, so what is found is never worse than they are on validation.
 """
@@ -88,7 +88,7 @@ def run_search(
 
 
 def read_untested(request: Request) -> tuple[TrainConfig, Corpus]:
-    """The configuration without its test files, and the texts of its other files.
+    """Reads the texts of a configuration without its test files; returns both.
 
     Raises:
         UsageError: the configuration has a start; and as in `read_corpus`.
@@ -131,7 +131,7 @@ class Trials:
         return f"trial {plan.number}, up to {self._config_of(plan).loop.epochs} epochs: {settings}"
 
     def run(self, plan: PlannedTrial, should_stop: Callable[[], bool]) -> Trial | None:
-        """The finished trial; None if it was stopped.
+        """Trains and scores a trial; None if it was stopped.
 
         It is scored on all validation texts, with the n-grams beside the network, as what `train` publishes will be.
         """

@@ -71,7 +71,7 @@ def describe_best(tuning: Tuning) -> list[str]:
 
 
 def write_markdown(tuning: Tuning) -> str:
-    """The trials, longest and then best first, with what is needed to judge and repeat them."""
+    """Writes the trials as Markdown, longest and then best first, with what is needed to repeat them."""
     columns = dict.fromkeys(("trial", "epochs", f"validation {tuning.metric}", "time"), "---:")
     rows = [
         [

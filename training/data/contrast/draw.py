@@ -1,4 +1,4 @@
-"""Sentences of a language, as many of each label, and their file."""
+"""Draws sentences from a language's grammar, as many of each label, and writes them to a file."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ TRIES = 50
 
 
 def draw_sentences(grammar: Grammar, count: int, *, seed: int) -> list[tuple[str, str]]:
-    """`count` different sentences and their labels, in turns positive and negative; the same for the same seed.
+    """Draws `count` different sentences with labels, in turns positive and negative; the same for the same seed.
 
     Raises:
         ValueError: the grammar does not have so many.

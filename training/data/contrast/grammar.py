@@ -1,4 +1,4 @@
-"""A grammar whose symbols carry a sign, and sentences drawn from it."""
+"""A grammar whose symbols carry a sign, positive or negative, and sentences drawn from it."""
 
 import re
 import tomllib
@@ -21,7 +21,7 @@ MAX_DEPTH = 2
 
 @dataclass(frozen=True)
 class Grammar:
-    """Rules, and what is to be done to a sentence at last.
+    """The rules of a language, and how its sentences are finished.
 
     Attributes:
         rules: alternatives of each symbol. Those of `S` serve both signs, those of `S+` and `S-` one. In an alternative
@@ -36,11 +36,11 @@ class Grammar:
 
     @classmethod
     def load(cls, language: str, *, capital: bool) -> "Grammar":
-        """The grammar of a language that stands beside this file."""
+        """Loads the grammar of a language from the folder of this file."""
         return cls(tomllib.loads((FOLDER / f"{language}.toml").read_text(encoding="utf-8")), capital=capital)
 
     def sentence(self, sign: Sign, rng: Random) -> str:
-        """A text of this sign."""
+        """Draws a sentence of this sign."""
         text = self._expand("TEXT", sign, rng, MAX_DEPTH)
         if not self.capital:
             return text
@@ -48,7 +48,7 @@ class Grammar:
         return re.sub(r"(^|[.!?] )([a-z])", lambda found: found[1] + found[2].upper(), text)
 
     def alternatives(self, symbol: str, sign: str) -> list[str]:
-        """Everything that may stand for the symbol.
+        """Lists the alternatives of a symbol.
 
         Raises:
             KeyError: nothing may.
