@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
+from examples.output import OUTPUT, save
 from model.checkpoint import Checkpoint, load_checkpoint
 from model.classifier import Classifier
 from model.errors import ModelError
@@ -101,7 +102,7 @@ def draw(traced: Sequence[Traced]) -> Figure:
 @click.command()
 @click.argument("texts", nargs=-1)
 @click.option("--checkpoint", type=click.Path(path_type=Path), default=CHECKPOINT, show_default=True)
-@click.option("--output", type=click.Path(path_type=Path), default=Path("build/examples"), show_default=True)
+@OUTPUT
 def main(texts: tuple[str, ...], checkpoint: Path, output: Path) -> None:
     """Traces the gates over TEXTS; prints a unit's cell state and writes gates.png into --output."""
     try:
@@ -115,9 +116,7 @@ def main(texts: tuple[str, ...], checkpoint: Path, output: Path) -> None:
         click.echo(
             "  ".join(f"{t} {c:+.2f}" for t, c in zip(text.tokens, text.states_TH["cell"][:, unit], strict=True))
         )
-    output.mkdir(parents=True, exist_ok=True)
-    draw(traced).savefig(output / "gates.png", dpi=150)
-    click.echo(f"{output / 'gates.png'}")
+    save(draw(traced), output, "gates.png")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ import numpy.typing as npt
 import torch
 from matplotlib.figure import Figure
 
+from examples.output import OUTPUT, save
 from model.cell import RecurrentCell
 from model.config import Cell
 from model.recurrent import LAYERS
@@ -95,16 +96,14 @@ def draw(curves: dict[str, Floats]) -> Figure:
 
 
 @click.command()
-@click.option("--output", type=click.Path(path_type=Path), default=Path("build/examples"), show_default=True)
+@OUTPUT
 def main(output: Path) -> None:
     """Measures how a gradient vanishes over time; prints a table and writes gradients.png into --output."""
     curves, shown = measure(), (1, 10, 50, 100, 500)
     click.echo(f"{'steps back':<28}" + "".join(f"{k:<10}" for k in shown))
     for title, norms_K in curves.items():
         click.echo(f"{title:<28}" + "".join(f"{norms_K[k]:<10.0e}" for k in shown))
-    output.mkdir(parents=True, exist_ok=True)
-    draw(curves).savefig(output / "gradients.png", dpi=150)
-    click.echo(f"{output / 'gradients.png'}")
+    save(draw(curves), output, "gradients.png")
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from matplotlib.figure import Figure
 from sklearn.linear_model import LogisticRegression
 
 from examples.learner import Learner, fit, predict
+from examples.output import OUTPUT, save
 from model.config import EncoderShape
 
 Floats = npt.NDArray[np.float32]
@@ -118,16 +119,14 @@ def draw(outcome: Outcome, length: int) -> Figure:
 @click.option("--length", type=click.IntRange(min=10), default=150, show_default=True, help="Time steps of a series.")
 @click.option("--steps", type=click.IntRange(min=1), default=400, show_default=True, help="Steps of training.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the series and the weights.")
-@click.option("--output", type=click.Path(path_type=Path), default=Path("build/examples"), show_default=True)
+@OUTPUT
 def main(length: int, steps: int, seed: int, output: Path) -> None:
     """Classifies series by the order of two events; prints accuracies and writes long_dependence.png into --output."""
     outcome = run(length=length, steps=steps, seed=seed)
     click.echo(f"accuracy on {TESTED} new series of {length} steps")
     for name, accuracy in outcome.accuracy.items():
         click.echo(f"{name:<16}{accuracy:.3f}")
-    output.mkdir(parents=True, exist_ok=True)
-    draw(outcome, length).savefig(output / "long_dependence.png", dpi=150)
-    click.echo(f"{output / 'long_dependence.png'}")
+    save(draw(outcome, length), output, "long_dependence.png")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from matplotlib.figure import Figure
 
 from examples.learner import Learner, fit, predict
+from examples.output import OUTPUT, save
 from model.config import EncoderShape
 
 Floats = npt.NDArray[np.float32]
@@ -147,7 +148,7 @@ def draw(outcome: Outcome) -> Figure:
 @click.command()
 @click.option("--steps", type=click.IntRange(min=1), default=300, show_default=True, help="Steps of training.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the noise and the weights.")
-@click.option("--output", type=click.Path(path_type=Path), default=Path("build/examples"), show_default=True)
+@OUTPUT
 def main(steps: int, seed: int, output: Path) -> None:
     """Forecasts a noisy sine; prints errors and writes noisy_sine.png into --output."""
     outcome = run(steps=steps, seed=seed)
@@ -155,9 +156,7 @@ def main(steps: int, seed: int, output: Path) -> None:
     for name, error in outcome.one_step.items():
         click.echo(f"{name:<26}{error:<12.3f}{outcome.recursive[name]:.3f}")
     click.echo(f"{'(standard deviation of the noise)':<26} {NOISE}")
-    output.mkdir(parents=True, exist_ok=True)
-    draw(outcome).savefig(output / "noisy_sine.png", dpi=150)
-    click.echo(f"{output / 'noisy_sine.png'}")
+    save(draw(outcome), output, "noisy_sine.png")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import click
 from matplotlib.figure import Figure
 
 from examples.long_dependence import SHAPE, run
+from examples.output import OUTPUT, save
 from model.config import EncoderShape
 from model.encoder import Encoder
 
@@ -90,7 +91,7 @@ def draw(rows: Mapping[str, Row]) -> Figure:
 @click.option("--length", type=click.IntRange(min=10), default=150, show_default=True, help="Time steps of a series.")
 @click.option("--steps", type=click.IntRange(min=1), default=400, show_default=True, help="Steps of training.")
 @click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Fits of each variant.")
-@click.option("--output", type=click.Path(path_type=Path), default=Path("build/examples"), show_default=True)
+@OUTPUT
 def main(length: int, steps: int, seeds: int, output: Path) -> None:
     """Compares the variants; prints a table and writes variants.json and variants.png into --output."""
     output.mkdir(parents=True, exist_ok=True)
@@ -101,8 +102,7 @@ def main(length: int, steps: int, seeds: int, output: Path) -> None:
         click.echo(f"{title:<24}{row.parameters:>7,} parameters  accuracy {found}  {row.cpu_s} s")
     report = {"length": length, "steps": steps, "rows": {title: asdict(row) for title, row in rows.items()}}
     (output / "variants.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    draw(rows).savefig(output / "variants.png", dpi=150)
-    click.echo(f"{output / 'variants.png'}")
+    save(draw(rows), output, "variants.png")
 
 
 if __name__ == "__main__":

@@ -36,14 +36,20 @@ class Batch:
         )
 
 
-def pad(rows: Sequence[Ids], *, num_steps: int | None = None) -> Batch:
-    """Pads rows to the longest of them, or to `num_steps` if that is more; at least one step.
+LENGTH_STEP = 8
+"""Fused kernels keep a compiled form for each new shape; lengths that are multiples of this bound the shapes and with
+them the memory (pytorch issues 27971 and 32596)."""
+
+
+def pad(rows: Sequence[Ids], *, num_steps: int = 1, multiple_of: int = 1) -> Batch:
+    """Pads rows to the longest of them, or to `num_steps` if that is more, rounded up to `multiple_of` steps.
 
     >>> pad([np.array([5, 6], dtype=np.int32), np.array([7], dtype=np.int32)]).ids_TB.tolist()
     [[5, 7], [6, 0]]
     """
     lengths_B = lengths_of(rows)
-    longest = max(1, num_steps or 0, int(lengths_B.max(initial=0)))
+    longest = max(num_steps, int(lengths_B.max(initial=0)))
+    longest = -(-longest // multiple_of) * multiple_of
     ids_BT = np.zeros((len(rows), longest), dtype=np.int64)
     inside_BT = np.arange(longest) < lengths_B[:, None]
     if len(rows):

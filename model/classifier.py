@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from model.batch import Ids, lengths_of, map_batches, pad
+from model.batch import LENGTH_STEP, Ids, lengths_of, map_batches, pad
 from model.checkpoint import Checkpoint, load_checkpoint
 from model.config import Task
 from model.device import fastest_dtype, resolve_device
@@ -29,10 +29,6 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 INT8 = "int8"
 """By `model.engine.cpu`: recurrent products of 8-bit integers."""
-
-LENGTH_STEP = 8
-"""Rows are padded to a multiple of this many tokens: fused kernels keep a compiled form for each new shape, and the
-bound on shapes bounds their memory (pytorch issues 27971 and 32596)."""
 
 Probabilities = npt.NDArray[np.float32]
 
@@ -97,7 +93,7 @@ class Classifier:
 
         Raises:
             CheckpointError: the folder cannot be used; says which file and why.
-            ConfigError: the device or number format is not to be had.
+            ConfigError: the device or number format is not available.
         """
         return cls(load_checkpoint(Path(directory)), device=device, dtype=dtype, threads=threads)
 
@@ -154,11 +150,11 @@ def _resolve_dtype(network: RecurrentClassifier, device: torch.device, dtype: st
     """The number format that `dtype` means for this network on this device.
 
     Raises:
-        ConfigError: it is int8, which is not to be had here.
+        ConfigError: it is int8, which is not available here.
     """
     reason = "it is for the CPU" if device.type != "cpu" else cpu.unfit(network.architecture)
     if dtype == INT8 and reason is not None:
-        raise ConfigError(f"dtype int8 is not to be had here: {reason}")
+        raise ConfigError(f"dtype int8 is not available here: {reason}")
     if dtype != "auto":
         return dtype
     if device.type == "cpu":
@@ -179,8 +175,7 @@ def _build_engine(
 
 def _padded_logits(network: RecurrentClassifier, device: torch.device, rows: Sequence[Ids]) -> Probabilities:
     """Logits [B, C], computed by PyTorch."""
-    longest = max((len(row) for row in rows), default=0)
-    padded = pad(rows, num_steps=-(-longest // LENGTH_STEP) * LENGTH_STEP).to(device)
+    padded = pad(rows, multiple_of=LENGTH_STEP).to(device)
     with torch.inference_mode():
         return network(padded.ids_TB, padded.lengths_B).float().cpu().numpy()  # type: ignore[no-any-return]
 

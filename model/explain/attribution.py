@@ -22,8 +22,8 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from model.batch import Ids, lengths_of, plan_batches
-from model.explain.log_odds import LENGTH_STEP, MAX_BATCH_TOKENS, Floats, Labels, LogOdds
+from model.batch import LENGTH_STEP, Ids, lengths_of, plan_batches
+from model.explain.log_odds import MAX_BATCH_TOKENS, Floats, Labels, LogOdds
 from model.ngrams import NgramBag, buckets_of
 
 TOLERANCE = 0.01

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from model.batch import Ids, lengths_of, map_batches, pad
+from model.batch import LENGTH_STEP, Ids, lengths_of, map_batches, pad
 from model.config import CheckpointConfig
 from model.network import RecurrentClassifier
 from model.probabilities import probabilities
@@ -28,9 +28,6 @@ Labels = npt.NDArray[np.int64]
 
 MAX_BATCH_TOKENS = 4096
 """Padded tokens computed at once; with their gradients they take about 100 MB in a network of 256 units."""
-
-LENGTH_STEP = 8
-"""Rows are padded to a multiple of this many tokens, as in `model.classifier`."""
 
 
 class LogOdds:
@@ -101,8 +98,7 @@ class LogOdds:
 
     def _embed(self, rows: Sequence[Ids]) -> tuple[Tensor, Tensor, Tensor]:
         """Embedded texts [T, B, E], the logits of their n-grams [B, C] and their lengths [B]."""
-        longest = max((len(row) for row in rows), default=0)
-        padded = pad(rows, num_steps=-(-longest // LENGTH_STEP) * LENGTH_STEP).to(self._device)
+        padded = pad(rows, multiple_of=LENGTH_STEP).to(self._device)
         x_TBE = self.network.embed(padded.ids_TB)
         if self.network.ngrams is None:
             return x_TBE, x_TBE.new_zeros(len(rows), self.network.head.out_features), padded.lengths_B

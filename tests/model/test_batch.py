@@ -23,6 +23,9 @@ def test_padding_can_be_longer_but_never_shorter_than_the_text() -> None:
     assert pad([_row(1, 2)], num_steps=5).ids_TB.shape == (5, 1)
     assert pad([_row(1, 2)], num_steps=1).ids_TB.shape == (2, 1)
     assert pad([_row()]).ids_TB.shape == (1, 1)
+    assert pad([_row(1, 2)], multiple_of=8).ids_TB.shape == (8, 1)
+    assert pad([_row(*range(9))], num_steps=2, multiple_of=8).ids_TB.shape == (16, 1)
+    assert pad([_row()], multiple_of=8).ids_TB.shape == (8, 1)
     assert pad([]).ids_TB.shape == (1, 0)
 
 

@@ -119,8 +119,7 @@ def worst_mistakes(result: Result, dataset: Dataset, classifier: Classifier, cou
     """Wrongly classified texts of highest loss, highest first."""
     labels, task = classifier.labels, classifier.task
     losses_N = losses(result.probabilities_NC, result.truth_NC, task=task)
-    thresholds_C = 0.5 if classifier.thresholds is None else np.array(classifier.thresholds)
-    chosen_NC = decide(result.probabilities_NC, task=task, thresholds_C=thresholds_C)
+    chosen_NC = decide(result.probabilities_NC, task=task, thresholds_C=classifier.thresholds)
     wrong_N = (chosen_NC != result.truth_NC).any(axis=1)
     order = [int(i) for i in np.argsort(-losses_N, kind="stable") if wrong_N[i]]
     return [

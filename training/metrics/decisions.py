@@ -5,6 +5,7 @@ Single-label and multi-label tasks share this form, and with it every score.
 Shape suffixes: N texts, C labels, M answers.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,14 +26,16 @@ def one_hot(places_N: npt.NDArray[np.integer[Any]], num_labels: int) -> Decision
     return np.equal.outer(places_N, np.arange(num_labels))  # type: ignore[no-any-return]
 
 
-def decide(probabilities_NC: Floats, *, task: Task, thresholds_C: Floats | float = 0.5) -> Decisions:
+def decide(
+    probabilities_NC: Floats, *, task: Task, thresholds_C: Floats | Sequence[float] | float | None = None
+) -> Decisions:
     """The most probable label (the first of equals), or each label that reaches its threshold.
 
-    `thresholds_C` is for multi-label only.
+    `thresholds_C` is for multi-label only; None is 1/2 for all.
     """
     if task == "single_label":
         return one_hot(probabilities_NC.argmax(axis=1), probabilities_NC.shape[1])
-    return probabilities_NC >= thresholds_C
+    return probabilities_NC >= np.asarray(0.5 if thresholds_C is None else thresholds_C)
 
 
 def confidence(probabilities_NC: Floats, truth_NC: Decisions, *, task: Task) -> tuple[Floats, Decisions]:

@@ -84,7 +84,7 @@ def score(
     seed: int = 0,
 ) -> Scores:
     """Measures probabilities, N at least 1, against the truth; `thresholds` are those of a multi-label model."""
-    chosen_NC = decide(probabilities_NC, task=task, thresholds_C=0.5 if thresholds is None else np.array(thresholds))
+    chosen_NC = decide(probabilities_NC, task=task, thresholds_C=thresholds)
     sure_M, right_M = confidence(probabilities_NC, truth_NC, task=task)
     precision_C, recall_C, f1_C = precision_recall_f1(truth_NC, chosen_NC)
     support_C = truth_NC.sum(axis=0)

@@ -169,7 +169,7 @@ def unbuilt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 def test_without_the_library_pytorch_answers() -> None:
     checkpoint = make_checkpoint()
     assert Classifier(checkpoint, device="cpu", dtype="auto").dtype == "float32"
-    with pytest.raises(ConfigError, match=r"int8 is not to be had here: its library has not been built"):
+    with pytest.raises(ConfigError, match=r"int8 is not available here: its library has not been built"):
         Classifier(checkpoint, device="cpu", dtype="int8")
     with pytest.raises(ValueError, match="no engine"):
         Engine(_network())
