@@ -27,7 +27,7 @@ def probabilities(logits_NC: Floats, *, task: Task, temperature: float = 1.0) ->
     """
     z_NC: Any = logits_NC / logits_NC.dtype.type(temperature)
     if task == "multi_label":
-        e_NC = np.exp(-np.abs(z_NC))  # at most 1, so that nothing overflows
-        return np.where(z_NC >= 0, 1, e_NC) / (1 + e_NC)  # type: ignore[no-any-return]
+        with np.errstate(over="ignore"):  # one over infinity is the zero that is meant
+            return 1 / (1 + np.exp(-z_NC))  # type: ignore[no-any-return]
     e_NC = np.exp(z_NC - z_NC.max(axis=-1, keepdims=True))
     return e_NC / e_NC.sum(axis=-1, keepdims=True)  # type: ignore[no-any-return]
