@@ -19,7 +19,7 @@ SOURCE = Path(__file__).with_name("engine.cpp")
 FLAGS = ("-O3", "-std=c++17", "-fPIC", "-shared")
 
 
-def build() -> str:
+def build(library: Path = LIBRARY) -> str:
     """Compiles the library where possible; returns a sentence on the outcome."""
     if platform.machine().lower() not in ("x86_64", "amd64"):
         return f"engine: not for {platform.machine()}; PyTorch computes"
@@ -27,12 +27,12 @@ def build() -> str:
     if compiler is None:
         return "engine: no C++ compiler found; PyTorch computes, several times slower"
     try:
-        with replacing(LIBRARY) as partial:
+        with replacing(library) as partial:
             command = [compiler, *FLAGS, str(SOURCE), "-o", str(partial)]
             subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - a compiler on our file
     except subprocess.CalledProcessError as error:
         return f"engine: {compiler} failed; PyTorch computes, several times slower\n{error.stderr.strip()}"
-    return f"engine: built {LIBRARY.name} with {compiler}"
+    return f"engine: built {library.name} with {compiler}"
 
 
 if __name__ == "__main__":

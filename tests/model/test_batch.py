@@ -1,4 +1,4 @@
-"""Padding and planning."""
+"""Padded batches, and how rows are cut into them."""
 
 import numpy as np
 import numpy.typing as npt

@@ -1,4 +1,4 @@
-"""What is saved is what is loaded, and what is damaged is refused by name."""
+"""Checkpoints are loaded as they were saved; damage is refused, and the file named."""
 
 import hashlib
 import json

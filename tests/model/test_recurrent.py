@@ -1,4 +1,4 @@
-"""How the recurrent layers begin, and in which number formats they run; what they compute is in test_network.py."""
+"""Initial weights of the recurrent layers and their number formats; test_network.py checks their results."""
 
 import pytest
 import torch

@@ -11,9 +11,7 @@ import torch
 from model.batch import Ids, pad
 from model.classifier import Classifier
 from model.config import Architecture
-from model.engine import build
 from model.engine import cpu as engine
-from model.engine.build import build as build_library
 from model.engine.cpu import GATES, H_ZERO, LANES, Engine, library, pack_recurrent, share, unfit
 from model.errors import ConfigError
 from model.network import RecurrentClassifier
@@ -181,15 +179,3 @@ def test_a_library_that_cannot_be_loaded_is_none(tmp_path: Path) -> None:
     reason = unfit(COMMON)
     assert reason is not None
     assert "AVX-512" in reason
-
-
-def test_building_says_what_happened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(build, "LIBRARY", tmp_path / "libengine.so")
-    monkeypatch.setattr("model.engine.build.shutil.which", lambda _: None)
-    monkeypatch.delenv("CXX", raising=False)
-    assert "no C++ compiler" in build_library()
-    monkeypatch.setenv("CXX", "false")
-    assert "false failed" in build_library()
-    assert list(tmp_path.iterdir()) == []
-    monkeypatch.setattr("model.engine.build.platform.machine", lambda: "aarch64")
-    assert "not for aarch64" in build_library()

@@ -1,0 +1,40 @@
+"""Building the engine's library: every outcome is a sentence, and a failure leaves no file."""
+
+from pathlib import Path
+
+import pytest
+
+from model.engine.build import build
+
+
+def test_without_a_compiler_or_with_one_that_fails_there_is_no_library(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    library = tmp_path / "libengine.so"
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CXX", raising=False)
+    assert "no C++ compiler" in build(library)
+    (tmp_path / "bin").mkdir()
+    failing = tmp_path / "bin" / "g++"
+    failing.write_text("#!/bin/sh\necho it is broken >&2\nexit 1\n")
+    failing.chmod(0o755)
+    monkeypatch.setenv("CXX", str(failing))
+    assert build(library).endswith("several times slower\nit is broken")
+    assert not library.exists()
+
+
+def test_a_library_takes_the_place_of_the_old_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    library, compiler = tmp_path / "libengine.so", tmp_path / "g++"
+    library.write_bytes(b"old")
+    # A compiler that writes into the file after -o.
+    compiler.write_text('#!/bin/sh\nwhile [ "$1" != -o ]; do shift; done\necho new > "$2"\n')
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CXX", str(compiler))
+    assert build(library) == f"engine: built libengine.so with {compiler}"
+    assert library.read_text() == "new\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["g++", "libengine.so"]
+
+
+def test_another_processor_needs_no_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    assert build(tmp_path / "libengine.so") == "engine: not for aarch64; PyTorch computes"
