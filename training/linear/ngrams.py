@@ -18,7 +18,7 @@ from pydantic import Field
 from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
 
-from model.batch import Ids, lengths_of, pad
+from model.batch import Ids, lengths_of, pad, plan_batches
 from model.config import Frozen, Task
 from model.network import RecurrentClassifier
 from model.ngrams import distinct_buckets
@@ -100,19 +100,13 @@ def count_ngrams(rows: Sequence[Ids], order: int, num_buckets: int) -> csr_matri
 
     `model.ngrams.NgramBag` multiplies its table with the same.
     """
-    found: list[npt.NDArray[np.int64]] = []
-    lengths = lengths_of(rows)
-    start = 0
-    while start < len(rows):
-        longest, end = 1, start
-        while end < len(rows) and max(longest, lengths[end]) * (end - start + 1) <= CHUNK:
-            longest, end = max(longest, int(lengths[end])), end + 1
-        end = max(end, start + 1)
-        padded = pad(rows[start:end])
+    found: list[npt.NDArray[np.int64]] = [np.zeros(0, dtype=np.int64)] * len(rows)
+    for batch in plan_batches(lengths_of(rows), max_tokens=CHUNK):
+        padded = pad([rows[i] for i in batch])
         buckets_BP = distinct_buckets(padded.ids_TB, padded.lengths_B, order, num_buckets).T.numpy()
-        found += [row[row < num_buckets] for row in buckets_BP]
-        start = end
-    numbers = np.array([len(row) for row in found], dtype=np.int64)
+        for i, buckets_P in zip(batch, buckets_BP, strict=True):
+            found[i] = buckets_P[buckets_P < num_buckets]
+    numbers = lengths_of(found)
     pointers = np.concatenate([np.zeros(1, np.int64), numbers.cumsum()])
     columns = np.concatenate(found) if found else np.zeros(0, np.int64)
     values = np.repeat(np.maximum(numbers, 1) ** -0.5, numbers).astype(np.float32)
@@ -180,7 +174,7 @@ def _least_loss(network_VC: Floats, linear_VC: Floats, truth_VC: Decisions, task
 
 def mean_loss(logits_NC: Floats, truth_NC: Decisions, task: Task) -> float:
     """Mean negative log-likelihood, in nats."""
-    return float(losses(probabilities(logits_NC, task=task), truth_NC, task=task).mean())
+    return float(losses(probabilities(logits_NC.astype(np.float64), task=task), truth_NC, task=task).mean())
 
 
 def joined(network: RecurrentClassifier, blend: Blend) -> RecurrentClassifier:
