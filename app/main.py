@@ -34,6 +34,7 @@ from app.core.shared import Board
 from app.deployment.deployer import Deployer
 from app.deployment.loader import Checkpoints, Given, Loader
 from app.deployment.registry import Registry
+from app.deployment.rollout import Rollout
 from app.explain.endpoint import explain_route
 from app.explain.openapi import STRUCTS as EXPLANATIONS
 from app.explain.openapi import describe_explanations, explain_paths
@@ -96,9 +97,24 @@ def create_app(
     tracer = start_tracing(settings.otel_endpoint)
     metrics = Metrics(board)
     metrics.tell_limits(deadline_s=settings.deadline_ms / 1000, max_queue_texts=settings.max_queue_texts)
-    registry = Registry(plans, settings, metrics, board)
-    deployer = Deployer(registry, plans, loader, settings, metrics, board)
-    explanations = Explanations(registry, deployer, settings, metrics)
+    registry = Registry(plans, metrics, board, tokenise_threads=settings.tokenise_threads)
+    rollout = Rollout(
+        registry,
+        metrics,
+        limits=settings.batch_limits,
+        cache_texts=settings.cache_texts,
+        shadow_timeout_s=settings.deadline_ms / 1000,
+    )
+    deployer = Deployer(
+        registry,
+        rollout,
+        loader,
+        metrics,
+        board,
+        watch_s=settings.watch_s,
+        max_batch_tokens=settings.max_batch_tokens,
+    )
+    explanations = Explanations(registry, settings, metrics)
     accounts = Accounts(settings.api_keys, settings.api_keys_file, metrics, board)
 
     @asynccontextmanager
@@ -112,7 +128,6 @@ def create_app(
             task.cancel()
         await explanations.close()
         await deployer.stop()
-        await registry.stop()
         if tracer is not None:
             await tracer.close()
 

@@ -19,7 +19,7 @@ from app.api.openapi import problem_responses
 from app.config.settings import Settings
 from app.config.values import MODEL_NAME
 from app.core.errors import CheckpointRefused, Conflict, InvalidRequest, PathRefused, ServiceError, UnknownModel
-from app.core.plan import Plan, Source
+from app.core.plan import Candidate, Plan, Source
 from app.deployment.deployer import Deployer
 from app.deployment.registry import Registry
 from app.http.body import read_body
@@ -78,7 +78,7 @@ class Admin:
 
     async def list_models(self) -> list[AdminModel]:
         """What is served, and from where."""
-        return [_shown(name, plan) for name, plan in self._deployer.plans.items()]
+        return [_shown(name, plan) for name, plan in self._registry.plans.items()]
 
     async def serve(self, name: str, request: Request) -> AdminModel:
         """Adds a model, or exchanges its checkpoint."""
@@ -98,13 +98,13 @@ class Admin:
         source = await asyncio.to_thread(self._sources.of, call.path)
 
         def change(plan: Plan | None) -> Plan:
-            return msgspec.structs.replace(_known(plan), candidate=source, share=call.share, shadow=call.shadow)
+            return Plan(_known(plan).primary, Candidate(source, call.share, call.shadow))
 
         return _shown(name, await self._deployer.change(name, change))
 
     async def promote(self, name: str) -> AdminModel:
         """Lets the candidate take over: it answers all requests."""
-        return _shown(name, await self._deployer.change(name, lambda plan: Plan(_candidate(_known(plan)))))
+        return _shown(name, await self._deployer.change(name, lambda plan: Plan(_candidate(_known(plan)).source)))
 
     async def end_trial(self, name: str) -> AdminModel:
         """Takes the candidate away: the other version answers all requests."""
@@ -120,7 +120,7 @@ class Admin:
 
         def change(plan: Plan | None) -> None:
             _known(plan)
-            if name == self._registry.names[0]:
+            if name == self._registry.default:
                 raise Conflict("The default model can be exchanged, but not removed.")
 
         await self._deployer.change(name, change)
@@ -201,7 +201,7 @@ def _known(plan: Plan | None) -> Plan:
     return plan
 
 
-def _candidate(plan: Plan) -> Source:
+def _candidate(plan: Plan) -> Candidate:
     if plan.candidate is None:
         raise Conflict("The model has no candidate.")
     return plan.candidate
@@ -209,14 +209,11 @@ def _candidate(plan: Plan) -> Source:
 
 def _shown(name: str, plan: Plan | None) -> AdminModel:
     plan = _known(plan)
-    candidate = plan.candidate
-    return AdminModel(
-        name=name,
-        primary=AdminVersion(path=plan.primary.path, version=plan.primary.version),
-        candidate=None if candidate is None else AdminVersion(path=candidate.path, version=candidate.version),
-        share=plan.share,
-        shadow=plan.shadow,
-    )
+    primary, *others = [AdminVersion(path=source.path, version=source.version) for source in plan.sources]
+    if plan.candidate is None:
+        return AdminModel(name=name, primary=primary)
+    share, shadow = plan.candidate.share, plan.candidate.shadow
+    return AdminModel(name=name, primary=primary, candidate=others[0], share=share, shadow=shadow)
 
 
 _parse_serve = Parser(ServeRequest).parse

@@ -16,7 +16,7 @@ from app.api.pages import home_page, page, wants_page
 from app.api.schemas import Health, Limits, ModelCard, ModelList, Refused, VersionCard
 from app.config.settings import Settings
 from app.core.errors import NotReady, UnknownModel
-from app.deployment.registry import Registry, ServedModel
+from app.deployment.registry import Deployment, Registry, ServedModel
 from app.telemetry.metrics import Metrics
 
 ASSETS_PATH = "/docs/assets"
@@ -30,7 +30,7 @@ def api_routes(registry: Registry, metrics: Metrics, settings: Settings) -> APIR
     @router.get("/models", tags=["models"], summary="List the models", responses=problem_responses())
     async def list_models() -> ModelList:
         return ModelList(
-            default=registry.names[0], models=[_card(registry, name, settings) for name in registry.deployments]
+            default=registry.default, models=[_card(deployment, settings) for deployment in registry.loaded]
         )
 
     unknown = problem_responses(
@@ -40,7 +40,7 @@ def api_routes(registry: Registry, metrics: Metrics, settings: Settings) -> APIR
 
     @router.get("/models/{name}", tags=["models"], summary="Describe one model", responses=unknown)
     async def get_model(name: str) -> ModelCard:
-        return _card(registry, name, settings)
+        return _card(registry.deployment(name), settings)
 
     @router.get("/health/live", tags=["health"], summary="Is the process worth keeping?", responses=not_ready)
     async def live() -> Health:
@@ -101,18 +101,14 @@ def _troubles(registry: Registry) -> str:
     return ", ".join(f"{name} is {state}" for name, state in registry.states().items() if state != "running")
 
 
-def _card(registry: Registry, name: str, settings: Settings) -> ModelCard:
-    deployment = registry.deployment(name)
-    model, refusal = deployment.primary, registry.refusals.get(name)
+def _card(deployment: Deployment, settings: Settings) -> ModelCard:
+    model, refusal = deployment.primary, deployment.refusal
     classifier = model.classifier
-    versions = [_version(model, "primary", 1 - deployment.share)]
-    if deployment.candidate is not None:
-        role, share = ("shadow", deployment.copied) if deployment.candidate.shadow else ("canary", deployment.share)
-        versions.append(_version(deployment.candidate, role, share))
+    versions = [_version(served, served.role, served.share) for served in deployment.versions]
     return ModelCard(
         name=model.name,
         version=classifier.version,
-        versions=[*versions, *(_version(served, "retiring", 0) for served in registry.retiring(name))],
+        versions=[*versions, *(_version(served, "retiring", 0) for served in deployment.retiring.values())],
         last_failure=None if refusal is None else Refused(at=_utc(refusal.at), detail=refusal.detail),
         task=classifier.task,
         labels=list(classifier.labels),

@@ -16,7 +16,7 @@ from app.config.limits import BatchLimits
 from app.config.values import TRACES_PATH, DeviceName, Endpoint, ModelPaths, Networks, Origins, PathPrefix, Trials
 from app.core.cpus import available_cpus
 from app.core.errors import SettingsError
-from app.core.plan import Plan, Plans, Source
+from app.core.plan import Candidate, Plan, Plans, Source
 
 ENV_PREFIX = "SLUICE_"
 SHIPPED_CHECKPOINT = Path(__file__).resolve().parents[2] / "checkpoints" / "sentiment"
@@ -285,12 +285,10 @@ class Settings(BaseModel):
         plans = {}
         for name, path in self.model.items():
             trial = self.canary.get(name) or self.shadow.get(name)
-            plans[name] = Plan(
-                Source(str(path)),
-                candidate=None if trial is None else Source(str(trial.path)),
-                share=0.0 if trial is None else trial.share,
-                shadow=name in self.shadow,
-            )
+            candidate = None
+            if trial is not None:
+                candidate = Candidate(Source(str(trial.path)), trial.share, shadow=name in self.shadow)
+            plans[name] = Plan(Source(str(path)), candidate)
         return plans
 
     @property

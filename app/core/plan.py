@@ -1,4 +1,4 @@
-"""What each name is to serve: a checkpoint, and perhaps a second one beside it that is on trial."""
+"""Plans of models: the checkpoint that a name serves, and a candidate that may stand beside it."""
 
 import re
 from collections.abc import Sequence
@@ -8,47 +8,71 @@ from typing import Annotated, Any
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
+PRIMARY, CANARY, SHADOW = "primary", "canary", "shadow"
+
 
 class Source(msgspec.Struct, frozen=True):
-    """A checkpoint folder.
+    """Checkpoint folder, and the version that was found in it.
 
     Attributes:
         path: of the folder.
-        version: that it held when this was written. Whoever has that version loaded need not read the folder.
+        version: first 12 hex digits of the digest, once it is known. A process that has loaded this version need not
+            read the folder.
     """
 
     path: str
     version: str = ""
 
 
+class Candidate(msgspec.Struct, frozen=True):
+    """Second version on trial beside the primary one.
+
+    Attributes:
+        source: of its checkpoint.
+        share: of requests, 0 to 1, that it answers or, as a shadow, gets a copy of.
+        shadow: it only gets copies; the primary version answers all requests.
+    """
+
+    source: Source
+    share: float
+    shadow: bool = False
+
+
 class Plan(msgspec.Struct, frozen=True):
-    """What one name is to serve.
+    """Versions that one name is to serve.
 
     Attributes:
         primary: answers requests.
         candidate: on trial beside it, if there is one.
-        share: of requests, 0 to 1, that the candidate takes.
-        shadow: whether it only gets a copy of them, and the primary answers all the same.
     """
 
     primary: Source
-    candidate: Source | None = None
-    share: float = 0.0
-    shadow: bool = False
+    candidate: Candidate | None = None
+
+    @property
+    def roles(self) -> list[tuple[Source, str, float]]:
+        """Source, role and share of each version: of requests, 0 to 1; of copies for a shadow."""
+        trial = self.candidate
+        if trial is None:
+            return [(self.primary, PRIMARY, 1.0)]
+        if trial.shadow:
+            return [(self.primary, PRIMARY, 1.0), (trial.source, SHADOW, trial.share)]
+        return [(self.primary, PRIMARY, 1 - trial.share), (trial.source, CANARY, trial.share)]
 
     @property
     def sources(self) -> list[Source]:
-        """One or two."""
-        return [self.primary] if self.candidate is None else [self.primary, self.candidate]
+        """Source of each version, the primary first."""
+        return [source for source, _, _ in self.roles]
 
     def with_versions(self, versions: Sequence[str]) -> "Plan":
-        """The same, with the version of each of its sources."""
+        """Copy of the plan with a version for each source."""
         first, *rest = (Source(s.path, version) for s, version in zip(self.sources, versions, strict=True))
-        return msgspec.structs.replace(self, primary=first, candidate=rest[0] if rest else None)
+        trial = self.candidate and msgspec.structs.replace(self.candidate, source=rest[0])
+        return Plan(first, trial)
 
 
 Plans = dict[str, Plan]
-"""By name; the first is the default of requests that name none."""
+"""Plans by name; the first is the default of requests that name none."""
 
 
 class Trial(BaseModel):

@@ -18,7 +18,6 @@ from app.api.rendering import failed
 from app.batching.admission import Admission, Permit
 from app.config.settings import Settings
 from app.core.errors import InvalidRequest, NotReady, TextTooLong, row_of
-from app.deployment.deployer import Deployer
 from app.deployment.registry import Registry, ServedModel
 from app.explain.process import RETRY_AFTER_S, ExplainProcess, died
 from app.explain.wire import Ask, Reply
@@ -45,7 +44,7 @@ class Explanations:
     """The queue and the process behind it. For the event loop only.
 
     Args:
-        registry, deployer: what is served, and from which folders.
+        registry: of the versions that may be explained again.
         settings, metrics: of the server.
 
     Attributes:
@@ -53,7 +52,7 @@ class Explanations:
         admission: texts under way, and their tokens as estimated.
     """
 
-    def __init__(self, registry: Registry, deployer: Deployer, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, registry: Registry, settings: Settings, metrics: Metrics) -> None:
         self.process = ExplainProcess(
             threads=settings.explain_threads,
             stuck_after_s=settings.stuck_after_s,
@@ -63,7 +62,6 @@ class Explanations:
         texts = settings.explain_queue_texts
         self.admission = Admission(max_texts=texts, max_tokens=texts * TYPICAL_TOKENS)
         self._registry = registry
-        self._deployer = deployer
         self._settings = settings
         self._metrics = metrics
         self._turn = asyncio.Lock()
@@ -94,10 +92,10 @@ class Explanations:
             NotReady: the process died, or cannot explain this version.
             InvalidRequest: the model has no such unit.
         """
-        deaths, path = self.process.deaths, self._path(model)
+        deaths = self.process.deaths
         found = []
         for text in texts:
-            found.append(await self._one(model, path, text, options, deaths))
+            found.append(await self._one(model, text, options, deaths))
             permit.replace_tokens(self._estimate(text), 0)  # nobody has to wait for it any more
         return found
 
@@ -111,15 +109,7 @@ class Explanations:
     def _estimate(self, text: str) -> int:
         return max(1, min(len(text), self._settings.explain_max_tokens))
 
-    def _path(self, model: ServedModel) -> str:
-        """The folder from which the version came."""
-        plan = self._deployer.plans.get(model.name)
-        for source in [] if plan is None else plan.sources:
-            if source.version == model.version:
-                return str(Path(source.path).absolute())
-        raise NotReady("The model is being exchanged.", retry_after_s=1)
-
-    async def _one(self, model: ServedModel, path: str, text: str, options: Options, deaths: int) -> Explained:
+    async def _one(self, model: ServedModel, text: str, options: Options, deaths: int) -> Explained:
         most = self._settings.max_chars
         if len(text) > most:
             error = TextTooLong.over(most, len(text))
@@ -129,7 +119,7 @@ class Explanations:
         if self.process.deaths != deaths:
             self._turn.release()
             raise died()
-        task = asyncio.create_task(self._exchange(model, self._ask(model, path, text, options)))
+        task = asyncio.create_task(self._exchange(model, self._ask(model, text, options)))
         self._tasks.add(task)
         task.add_done_callback(self._next)
         # The answer comes even if nobody waits for it any more, and must be taken before the next question.
@@ -141,13 +131,11 @@ class Explanations:
                 raise NotReady(reply.detail, retry_after_s=RETRY_AFTER_S)
         return Explained(msgspec.Raw(entry), reply.tokens)
 
-    def _ask(self, model: ServedModel, path: str, text: str, options: Options) -> Ask:
+    def _ask(self, model: ServedModel, text: str, options: Options) -> Ask:
         return Ask(
-            path=path,
+            path=str(Path(model.source.path).absolute()),
             version=model.version,
-            keep=[
-                served.version for deployment in self._registry.deployments.values() for served in deployment.versions
-            ],
+            keep=[served.version for deployment in self._registry.loaded for served in deployment.versions],
             max_tokens=self._settings.explain_max_tokens,
             text=text,
             options=options,

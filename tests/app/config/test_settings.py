@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from app.config.settings import SHIPPED_CHECKPOINT, Settings
 from app.core.errors import SettingsError
-from app.core.plan import Plan, Source
+from app.core.plan import Candidate, Plan, Source
 
 
 def test_defaults_agree_with_one_another() -> None:
@@ -91,9 +91,9 @@ def test_a_second_version_beside_a_model() -> None:
     environ = {"SLUICE_MODEL": "a=/x,b=/y,c=/z", "SLUICE_CANARY": "a=/x@2@0.25", "SLUICE_SHADOW": "c=/w@1"}
     plans = Settings.from_env(environ).plans
     assert plans == {
-        "a": Plan(Source("/x"), Source("/x@2"), share=0.25),
+        "a": Plan(Source("/x"), Candidate(Source("/x@2"), 0.25)),
         "b": Plan(Source("/y")),
-        "c": Plan(Source("/z"), Source("/w"), share=1.0, shadow=True),
+        "c": Plan(Source("/z"), Candidate(Source("/w"), 1.0, shadow=True)),
     }
 
 

@@ -21,7 +21,7 @@ from app.core.errors import ServiceError
 from app.core.plan import Plan, Source
 from app.core.shared import Board
 from app.deployment.deployer import Deployer
-from app.deployment.registry import Registry
+from app.deployment.registry import Refusal, Registry
 from app.main import create_app
 from model.checkpoint import FILES, save_checkpoint
 from model.folder import DIGESTS
@@ -59,6 +59,12 @@ async def faked(classifiers: dict[str, FakeClassifier], **settings: Any) -> Asyn
 def registry_of(client: httpx2.AsyncClient) -> Registry:
     registry: Registry = app_of(client).state.registry
     return registry
+
+
+def refusal_of(client: httpx2.AsyncClient) -> Refusal | None:
+    """Refusal of the only model."""
+    (deployment,) = registry_of(client).entries
+    return deployment.refusal
 
 
 async def reload(client: httpx2.AsyncClient) -> None:
@@ -181,7 +187,7 @@ async def test_what_is_in_flight_is_finished_by_the_old_version(classifier: Fake
         classifier.gate.set()  # the device is shared: the new version waits for its turn
         assert (await ask(client))["version"] == newer.version
         assert (await held)["version"] == classifier.version
-        await until(lambda: not registry_of(client).retiring("sentiment"))
+        await until(lambda: not registry_of(client).deployment("sentiment").retiring)
 
 
 async def test_a_stream_is_finished_by_the_version_that_it_began_with(classifier: FakeClassifier) -> None:
@@ -201,10 +207,10 @@ async def test_a_stream_is_finished_by_the_version_that_it_began_with(classifier
         classifiers["sentiment"] = newer
         await reload(client)
         await asyncio.sleep(0.1)  # longer than a version without work stays
-        assert len(registry_of(client).retiring("sentiment")) == 1
+        assert len(registry_of(client).deployment("sentiment").retiring) == 1
         reloaded.set()
         answer = await answering
-        await until(lambda: not registry_of(client).retiring("sentiment"))
+        await until(lambda: not registry_of(client).deployment("sentiment").retiring)
     assert answer.headers["x-model-version"] == classifier.version
     scores = [json.loads(line)["scores"] for line in answer.text.splitlines()]
     assert [max(s["score"] for s in each if s["label"] == "positive") for each in scores] == [
@@ -235,7 +241,7 @@ async def test_folders_are_watched_and_half_a_copy_is_told_once(
         before = await ask(client)
         caplog.set_level(logging.ERROR, "app.deployment.deployer")
         shutil.copy(copy / DIGESTS, folder)
-        await until(lambda: bool(registry_of(client).refusals))
+        await until(lambda: refusal_of(client) is not None)
         for _ in range(4):
             (folder / "config.json").touch()  # so that it is tried again
             await asyncio.sleep(0.05)
@@ -244,7 +250,7 @@ async def test_folders_are_watched_and_half_a_copy_is_told_once(
         for name in FILES:
             shutil.copy(copy / name, folder)
         await until(lambda: registry_of(client).get("tiny").version == version)
-        assert not registry_of(client).refusals
+        assert refusal_of(client) is None
 
 
 async def test_what_was_refused_is_not_loaded_again_and_again(classifier: FakeClassifier) -> None:
@@ -254,11 +260,12 @@ async def test_what_was_refused_is_not_loaded_again_and_again(classifier: FakeCl
     classifiers = {"sentiment": classifier}
     async with faked(classifiers, watch_s=0.01) as client:
         classifiers["sentiment"] = broken
-        await until(lambda: bool(registry_of(client).refusals))
-        refusal = registry_of(client).refusals["sentiment"]
+        await until(lambda: refusal_of(client) is not None)
+        refusal = refusal_of(client)
+        assert refusal is not None
         assert "its longest text would not fit into a batch" in refusal.detail
         await asyncio.sleep(0.1)
-        assert registry_of(client).refusals["sentiment"] is refusal
+        assert refusal_of(client) is refusal
         assert (await ask(client))["version"] == classifier.version
 
 
@@ -336,19 +343,19 @@ async def test_processes_follow_each_other_and_one_that_comes_later_too(folder: 
     async with running(one), running(two):
         await until(lambda: bool(one.state.registry.ready and two.state.registry.ready))
         await one.state.deployer.change("other", lambda _: Plan(Source(str(tmp_path / "second"))))
-        await until(lambda: two.state.registry.names == ["tiny", "other"])
+        await until(lambda: list(two.state.registry.plans) == ["tiny", "other"])
         async with running(late):
             await until(lambda: bool(late.state.registry.ready))
-            assert late.state.registry.names == ["tiny", "other"]
+            assert list(late.state.registry.plans) == ["tiny", "other"]
         await two.state.deployer.change("other", lambda _: None)
-        await until(lambda: one.state.registry.names == ["tiny"])
+        await until(lambda: list(one.state.registry.plans) == ["tiny"])
 
         # One that cannot follow now does so when it can.
         Board(board, loaded, 0).publish("new", Plan(Source(str(tmp_path / "new"))), {})
-        await until(lambda: "new" in one.state.registry.refusals and "new" in two.state.registry.refusals)
+        await until(lambda: all(app.state.registry.entry("new").refusal for app in (one, two)))
         assert one.state.registry.ready
         save_checkpoint(tmp_path / "new", make_checkpoint(seed=2))
-        await until(lambda: "new" in one.state.registry.deployments and "new" in two.state.registry.deployments)
+        await until(lambda: all(app.state.registry.entry("new").versions for app in (one, two)))
 
 
 async def test_a_change_that_the_others_cannot_be_told_is_refused(folder: Path, tmp_path: Path) -> None:
@@ -357,10 +364,10 @@ async def test_a_change_that_the_others_cannot_be_told_is_refused(folder: Path, 
     (tmp_path / "board" / "plans.partial").symlink_to("/dev/full")
     async with running(app):
         await until(lambda: bool(app.state.registry.ready))
-        before = app.state.deployer.plans
+        before = app.state.registry.plans
         with pytest.raises(ServiceError, match=r"No space left on device\. Nothing has changed"):
             await app.state.deployer.change("tiny", lambda _: Plan(Source(str(tmp_path / "second"))))
-        assert app.state.deployer.plans == before
+        assert app.state.registry.plans == before
         assert app.state.registry.get("tiny").version == before["tiny"].primary.version
 
 

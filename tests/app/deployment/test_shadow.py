@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx2
@@ -9,9 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from app.core.plan import Candidate, Plan, Source
+from app.deployment.deployer import Deployer
 from app.deployment.registry import Registry
 from app.deployment.shadow import MAX_TEXTS
-from tests.app.conftest import POISON, FakeClassifier, app_of, serve, until
+from app.main import create_app
+from tests.app.conftest import POISON, FakeClassifier, app_of, make_settings, running, until
 
 pytestmark = pytest.mark.anyio
 
@@ -20,7 +25,7 @@ class Second(FakeClassifier):
     """Takes the other label for texts of two words; computes elsewhere, so that a test can hold it."""
 
     version = "ba9876543210"
-    device = "elsewhere"
+    device = "cpu:1"
 
     def score(self, batch: Any) -> npt.NDArray[np.float32]:
         rows = super().score(batch)
@@ -28,10 +33,21 @@ class Second(FakeClassifier):
         return np.where(turned[:, None], rows[:, ::-1], rows)
 
 
-def _shadow(client: httpx2.AsyncClient, second: FakeClassifier, share: float = 1.0) -> Registry:
-    registry: Registry = app_of(client).state.registry
-    registry.install("sentiment", registry.get(None).classifier, second, share=share, shadow=True)
-    return registry
+SECOND = Source("second")
+
+
+@asynccontextmanager
+async def _serve(
+    classifier: FakeClassifier, second: FakeClassifier, share: float = 1.0, **settings: Any
+) -> AsyncIterator[httpx2.AsyncClient]:
+    """A ready server with a shadow."""
+    classifiers = {"sentiment": classifier}
+    app = create_app(make_settings(**settings), classifiers)
+    async with running(app) as client:
+        await until(lambda: app.state.registry.ready)
+        classifiers["second"] = second
+        await app.state.deployer.change("sentiment", lambda plan: Plan(plan.primary, Candidate(SECOND, share, True)))
+        yield client
 
 
 async def _outcomes(client: httpx2.AsyncClient) -> dict[str, float]:
@@ -50,8 +66,7 @@ async def _counted(client: httpx2.AsyncClient, num_texts: float) -> dict[str, fl
 
 
 async def test_agreement_is_counted_by_text(classifier: FakeClassifier) -> None:
-    async with serve(classifier) as client:
-        _shadow(client, Second())
+    async with _serve(classifier, Second()) as client:
         answer = (await client.post("/predict", json={"inputs": ["one", "two words", "now three words"]})).json()
         assert await _counted(client, 3) == {"agreed": 2, "disagreed": 1}
         metrics = (await client.get("/metrics")).text
@@ -64,8 +79,7 @@ async def test_agreement_is_counted_by_text(classifier: FakeClassifier) -> None:
 
 async def test_nobody_waits_for_a_shadow_and_what_is_too_much_is_dropped(classifier: FakeClassifier) -> None:
     second = Second()
-    async with serve(classifier) as client:
-        _shadow(client, second)
+    async with _serve(classifier, second) as client:
         second.gate.clear()
         first = await client.post("/predict", json={"inputs": "held"})
         await until(second.entered.is_set)
@@ -76,8 +90,7 @@ async def test_nobody_waits_for_a_shadow_and_what_is_too_much_is_dropped(classif
 
 
 async def test_nothing_is_copied_while_the_primary_is_busy(classifier: FakeClassifier) -> None:
-    async with serve(classifier, max_batch_texts=2) as client:
-        _shadow(client, Second())
+    async with _serve(classifier, Second(), max_batch_texts=2) as client:
         classifier.gate.clear()
         waiting = [asyncio.create_task(client.post("/predict", json={"inputs": [f"a{i}", f"b{i}"]})) for i in range(3)]
         registry: Registry = app_of(client).state.registry
@@ -89,8 +102,8 @@ async def test_nothing_is_copied_while_the_primary_is_busy(classifier: FakeClass
 
 async def test_a_shadow_that_fails_or_is_broken_disturbs_nobody(classifier: FakeClassifier) -> None:
     second = Second()
-    async with serve(classifier) as client:
-        registry = _shadow(client, second)
+    async with _serve(classifier, second) as client:
+        registry: Registry = app_of(client).state.registry
         failing = await client.post("/predict", json={"inputs": ["fine", POISON]})
         assert "error" in failing.json()["predictions"][1]
         assert await _counted(client, 1) == {"agreed": 1}  # there is nothing to compare a failure with
@@ -109,8 +122,7 @@ async def test_a_shadow_that_fails_or_is_broken_disturbs_nobody(classifier: Fake
 async def test_the_share_of_requests_that_is_copied(
     classifier: FakeClassifier, share: float, expected: dict[str, float]
 ) -> None:
-    async with serve(classifier) as client:
-        _shadow(client, Second(), share)
+    async with _serve(classifier, Second(), share) as client:
         await client.post("/predict", json={"inputs": "a"})
         await asyncio.sleep(0.1)
         assert await _outcomes(client) == expected
@@ -118,14 +130,15 @@ async def test_the_share_of_requests_that_is_copied(
 
 async def test_a_shadow_becomes_a_canary_without_being_loaded_again(classifier: FakeClassifier) -> None:
     second = Second()
-    async with serve(classifier) as client:
-        registry = _shadow(client, second)
-        registry.install("sentiment", classifier, second, share=1.0)
+    async with _serve(classifier, second) as client:
+        registry: Registry = app_of(client).state.registry
+        deployer: Deployer = app_of(client).state.deployer
+        await deployer.change("sentiment", lambda plan: plan and Plan(plan.primary, Candidate(SECOND, 1.0)))
         answer = (await client.post("/predict", json={"inputs": "a"})).json()
         assert answer["version"] == second.version
         assert registry.deployment(None).primary.batcher.mirror is None
-        registry.install("sentiment", second)
-        await until(lambda: not registry.retiring("sentiment"))
+        await deployer.change("sentiment", lambda _: Plan(SECOND))
+        await until(lambda: not registry.deployment("sentiment").retiring)
         answer = (await client.post("/predict", json={"inputs": "a"})).json()
         metrics = (await client.get("/metrics")).text
     assert answer["version"] == second.version
