@@ -34,7 +34,7 @@ def draw_gradients() -> Figure:
 def draw_variants() -> Figure:
     """Figure of the recorded comparison of variants."""
     report = json.loads((FOLDER / "variants.json").read_text(encoding="utf-8"))
-    return variants.draw({title: variants.Row(**row) for title, row in report["rows"].items()})
+    return variants.draw({title: variants.VariantResult(**row) for title, row in report["rows"].items()})
 
 
 def draw_parameters() -> Figure:

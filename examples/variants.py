@@ -38,7 +38,7 @@ CHANGES: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class VariantResult:
     """Figures of one variant.
 
     Attributes:
@@ -62,17 +62,17 @@ def num_parameters(shape: EncoderShape) -> int:
     return sum(parameter.numel() for parameter in Encoder(shape).parameters())
 
 
-def measure(title: str, *, length: int, steps: int, seeds: int) -> Row:
+def measure(title: str, *, length: int, steps: int, seeds: int) -> VariantResult:
     """Trains the variant once a seed."""
     shape, accuracies, seconds = shape_of(title), [], []
     for seed in range(seeds):
         began = time.process_time()
         accuracies.append(run(shape, length=length, steps=steps, seed=seed).accuracy["network"])
         seconds.append(time.process_time() - began)
-    return Row(num_parameters(shape), accuracies, round(statistics.median(seconds), 1))
+    return VariantResult(num_parameters(shape), accuracies, round(statistics.median(seconds), 1))
 
 
-def draw(rows: Mapping[str, Row]) -> Figure:
+def draw(rows: Mapping[str, VariantResult]) -> Figure:
     """Accuracy of each fit, and parameters beside it."""
     figure = Figure(figsize=(8, 3.5), layout="constrained")
     accuracy, size = figure.subplots(1, 2, sharey=True, width_ratios=(2, 1))

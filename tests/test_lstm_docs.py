@@ -10,7 +10,7 @@ import pytest
 from examples.figures import FIGURES, draw_variants, save
 from examples.gates import CHECKPOINT, TEXTS, telling_unit, trace_all
 from examples.gradients import SETTINGS, build, gradient_norms
-from examples.variants import CHANGES, Row, num_parameters, shape_of
+from examples.variants import CHANGES, VariantResult, num_parameters, shape_of
 from model.cell import num_parameters as lstm_parameters
 from model.checkpoint import Checkpoint, load_checkpoint
 from training.config.config import TrainConfig, flatten
@@ -161,7 +161,7 @@ def test_what_the_gates_do_is_as_told(checkpoint: Checkpoint) -> None:
 
 def test_the_table_and_the_figure_of_variants_are_what_was_measured() -> None:
     report = json.loads((ROOT / "docs" / "figures" / "variants.json").read_text("utf-8"))
-    rows = {title: Row(**row) for title, row in report["rows"].items()}
+    rows = {title: VariantResult(**row) for title, row in report["rows"].items()}
     assert list(rows) == list(CHANGES)
     wanted = []
     for title, row in rows.items():

@@ -3,7 +3,7 @@
 import itertools
 import random
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -16,6 +16,10 @@ Source: Ribeiro et al. 2020, section 2.3 (minimum functionality, invariance and 
 """
 
 Slots = Mapping[str, Sequence[str]]
+Templates = dict[Label, tuple[str, ...]]
+Pairs = dict[Label, tuple[tuple[str, str], ...]]
+"""Templates of a text before and after a change."""
+
 T = TypeVar("T")
 
 
@@ -59,3 +63,59 @@ def draw(groups: Iterable[Sequence[T]], count: int, rng: random.Random) -> list[
     while len(drawn) < count and any(left):
         drawn += [group.pop() for group in left if group]
     return drawn[:count]
+
+
+def labelled(capability: str, templates: Templates, words: Slots, count: int, rng: random.Random) -> list[Case]:
+    """Cases whose answer is known, as many of each label as there are of the other."""
+    per_label = count // len(templates)
+    cases = []
+    for label, patterns in templates.items():
+        texts = draw([list(expand(pattern, words)) for pattern in patterns], per_label, rng)
+        cases += [Case(capability, "label", (text,), label) for text in texts]
+    return cases
+
+
+def changed(
+    capability: str,
+    patterns: Sequence[str],
+    words: Slots,
+    change: Callable[[str, random.Random], str],
+    count: int,
+    rng: random.Random,
+) -> list[Case]:
+    """Cases whose answer must survive a change of the text."""
+    texts = draw([list(expand(pattern, words)) for pattern in patterns], count, rng)
+    return pairs(capability, "same", ((text, change(text, rng)) for text in texts))
+
+
+def pairs(capability: str, check: Check, texts: Iterator[tuple[str, str]], label: Label | None = None) -> list[Case]:
+    """Cases of a text before and after."""
+    return [Case(capability, check, pair, label) for pair in texts]
+
+
+def strengthened(capability: str, templates: Pairs, words: Slots, count: int, rng: random.Random) -> list[Case]:
+    """Cases of a text and a stronger one, which must not take the label's probability down."""
+    cases = []
+    for label, both in templates.items():
+        texts = [[text.split("|") for text in expand("|".join(pair), words)] for pair in both]
+        drawn = draw([[(weak, strong) for weak, strong in group] for group in texts], count // 2, rng)
+        cases += pairs(capability, "no lower", iter(drawn), label)
+    return cases
+
+
+def with_facts(
+    capability: str,
+    opinions: Sequence[str],
+    facts: Mapping[str, Sequence[str]],
+    words: Slots,
+    space: str,
+    count: int,
+    rng: random.Random,
+) -> list[Case]:
+    """Cases of a text and the same with a neutral fact behind it; `facts` is keyed by the things that they suit."""
+    groups = []
+    for things, sentences in facts.items():
+        slots = {**words, "thing": things.split()}
+        texts = [text for pattern in opinions for text in expand(pattern, slots)]
+        groups.append([(text, f"{text}{space}{fact}") for text in texts for fact in sentences])
+    return pairs(capability, "same", iter(draw(groups, count, rng)))

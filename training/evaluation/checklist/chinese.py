@@ -2,8 +2,16 @@
 
 from random import Random
 
-from training.evaluation.checklist.cases import Case, Label, Slots, draw, expand
-from training.evaluation.checklist.english import Templates, changed, labelled, pairs
+from training.evaluation.checklist.cases import (
+    Case,
+    Pairs,
+    Slots,
+    Templates,
+    changed,
+    labelled,
+    strengthened,
+    with_facts,
+)
 
 WORDS: Slots = {
     "thing": ("这部电影", "这本书", "这本小说", "这家酒店", "这家餐厅", "这款手机", "这台电脑", "这部剧"),
@@ -111,7 +119,7 @@ CHANGE: Templates = {
     "positive": ("{place}以前{bad}，现在{good}。", "我以前很讨厌{place}，现在很喜欢。"),
 }
 
-INTENSIFIED: dict[Label, tuple[tuple[str, str], ...]] = {
+INTENSIFIED: Pairs = {
     "positive": (
         ("{thing}很好。", "{thing}{very}好。"),
         ("我喜欢{thing}。", "我{very}喜欢{thing}。"),
@@ -159,28 +167,10 @@ def chinese_cases(count: int, rng: Random) -> list[Case]:
         "used to, now": CHANGE,
     }.items():
         cases += labelled(f"zh/{name}", templates, WORDS, count, rng)
-    cases += [*_intensifiers(count, rng), *_facts(count, rng)]
+    cases += strengthened("zh/intensifiers", INTENSIFIED, WORDS, count, rng)
+    cases += with_facts("zh/neutral facts", OPINIONS, FACTS, WORDS, "", count, rng)
     cases += changed("zh/traditional script", OPINIONS, WORDS, _traditional, count, rng)
     return cases + changed("zh/punctuation", OPINIONS, WORDS, _punctuate, count, rng)
-
-
-def _intensifiers(count: int, rng: Random) -> list[Case]:
-    cases = []
-    for label, templates in INTENSIFIED.items():
-        groups = [
-            [(t[0], t[1]) for t in (text.split("|") for text in expand("|".join(pair), WORDS))] for pair in templates
-        ]
-        cases += pairs("zh/intensifiers", "no lower", iter(draw(groups, count // 2, rng)), label)
-    return cases
-
-
-def _facts(count: int, rng: Random) -> list[Case]:
-    groups = []
-    for things, facts in FACTS.items():
-        words = {**WORDS, "thing": things.split()}
-        texts = [text for pattern in OPINIONS for text in expand(pattern, words)]
-        groups.append([(text, text + fact) for text in texts for fact in facts])
-    return pairs("zh/neutral facts", "same", iter(draw(groups, count, rng)))
 
 
 def _traditional(text: str, _: Random) -> str:

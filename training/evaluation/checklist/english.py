@@ -4,13 +4,23 @@
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
 from random import Random
 
-from training.evaluation.checklist.cases import Case, Check, Label, Slots, draw, expand
+from training.evaluation.checklist.cases import (
+    Case,
+    Label,
+    Pairs,
+    Slots,
+    Templates,
+    changed,
+    draw,
+    expand,
+    labelled,
+    pairs,
+    strengthened,
+    with_facts,
+)
 from training.evaluation.checklist.noise import add_typos, swap_case
-
-Templates = dict[Label, tuple[str, ...]]
 
 WORDS: Slots = {
     "thing": ("film", "movie", "book", "novel", "hotel", "restaurant", "meal", "phone", "camera", "laptop"),
@@ -165,7 +175,7 @@ QUESTION: Templates = {
     ),
 }
 
-INTENSIFIED: dict[Label, tuple[tuple[str, str], ...]] = {
+INTENSIFIED: Pairs = {
     "positive": (
         ("The {thing} was {nice}.", "The {thing} was {very} {nice}."),
         ("I {liked} the {thing}.", "I really {liked} the {thing}."),
@@ -240,60 +250,12 @@ def english_cases(count: int, rng: Random) -> list[Case]:
         "question and answer": QUESTION,
     }.items():
         cases += labelled(f"en/{name}", templates, WORDS, count, rng)
-    cases += [*_intensifiers(count, rng), *_facts(count, rng)]
+    cases += strengthened("en/intensifiers", INTENSIFIED, WORDS, count, rng)
+    cases += with_facts("en/neutral facts", OPINIONS, FACTS, WORDS, " ", count, rng)
     for name, change in {"typos": add_typos, "case": swap_case, "emoji": _add_emoji}.items():
         cases += changed(f"en/{name}", OPINIONS, WORDS, change, count, rng)
     cases += changed("en/contractions", WRITTEN_OUT, WORDS, _contract, count, rng)
     return [*cases, *_names_and_numbers(count, rng), *_fitting_emoji(count, rng)]
-
-
-def labelled(capability: str, templates: Templates, words: Slots, count: int, rng: Random) -> list[Case]:
-    """Cases whose answer is known, as many of each label as there are of the other."""
-    per_label = count // len(templates)
-    cases = []
-    for label, patterns in templates.items():
-        texts = draw([list(expand(pattern, words)) for pattern in patterns], per_label, rng)
-        cases += [Case(capability, "label", (text,), label) for text in texts]
-    return cases
-
-
-def changed(
-    capability: str,
-    patterns: Sequence[str],
-    words: Slots,
-    change: Callable[[str, Random], str],
-    count: int,
-    rng: Random,
-) -> list[Case]:
-    """Cases whose answer must survive a change of the text."""
-    texts = draw([list(expand(pattern, words)) for pattern in patterns], count, rng)
-    return pairs(capability, "same", ((text, change(text, rng)) for text in texts))
-
-
-def pairs(capability: str, check: Check, texts: Iterator[tuple[str, str]], label: Label | None = None) -> list[Case]:
-    """Cases of a text before and after."""
-    return [Case(capability, check, pair, label) for pair in texts]
-
-
-def _intensifiers(count: int, rng: Random) -> list[Case]:
-    cases = []
-    for label, templates in INTENSIFIED.items():
-        groups = []
-        for weak, strong in templates:
-            both = expand(f"{weak}|{strong}", WORDS)
-            groups.append([(before, after) for before, after in (text.split("|") for text in both)])
-        drawn = draw(groups, count // 2, rng)
-        cases += pairs("en/intensifiers", "no lower", iter(drawn), label)
-    return cases
-
-
-def _facts(count: int, rng: Random) -> list[Case]:
-    groups = []
-    for things, facts in FACTS.items():
-        words = {**WORDS, "thing": things.split()}
-        texts = [text for pattern in OPINIONS for text in expand(pattern, words)]
-        groups.append([(text, f"{text} {fact}") for text in texts for fact in facts])
-    return pairs("en/neutral facts", "same", iter(draw(groups, count, rng)))
 
 
 def _names_and_numbers(count: int, rng: Random) -> list[Case]:

@@ -13,9 +13,9 @@ from training.__main__ import main
 from training.data.contrast.draw import GRAMMARS, draw_sentences
 from training.data.contrast.grammar import SYMBOL, Grammar
 from training.evaluation.checklist import chinese, english
-from training.evaluation.checklist.cases import Slots
+from training.evaluation.checklist.cases import Slots, Templates
 from training.evaluation.checklist.chinese import chinese_cases
-from training.evaluation.checklist.english import Templates, english_cases
+from training.evaluation.checklist.english import english_cases
 
 COUNT = 10_000
 
