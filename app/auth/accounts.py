@@ -1,6 +1,6 @@
-"""The keys in use: finding the one that a request shows, and what each may still use.
+"""Accounts of the API keys in use: lookup by secret, and rate limits.
 
-The file is looked at every second, so a key that is added, changed or withdrawn counts without a restart.
+The file of keys is checked every second, so that a key is added, changed or revoked without a restart.
 """
 
 import asyncio
@@ -20,16 +20,17 @@ from app.telemetry.metrics import Metrics
 logger = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 1.0
+"""Interval at which the file of keys is checked."""
 
 Number: TypeAlias = "memoryview[float]"
-"""One float that other processes may share."""
+"""One float in memory that processes may share."""
 
 
 class Account:
-    """One key and what it has used, in all processes of the server.
+    """Usage of one key in all processes of the server.
 
     Attributes:
-        key: as it is stored.
+        key: with its roles and rate.
     """
 
     def __init__(self, key: Key, paid_until: Number, count_texts: Callable[[int], None]) -> None:
@@ -39,17 +40,17 @@ class Account:
         self._count_texts = count_texts
 
     def wait_s(self) -> float:
-        """Seconds until the key may use another text; 0 if it may now."""
+        """Seconds until the key may send another text; 0 if it may now."""
         if self.key.rate is None:
             return 0.0
         ahead_s = self._paid_until[0] - time.monotonic()
         return max(0.0, ahead_s - (self.key.burst - 1) / self.key.rate)
 
     def enter(self) -> None:
-        """Takes what any request costs.
+        """Charges for one request.
 
         Raises:
-            RateLimited: the key has used up what it may; says when to come back.
+            RateLimited: the key is over its rate; says when to come back.
         """
         wait_s = self.wait_s()
         if wait_s > 0:
@@ -57,12 +58,12 @@ class Account:
         self._spend(1)
 
     def classified(self, texts: int) -> None:
-        """Takes what the texts of a request cost besides the request: also more than is left, which is then owed."""
+        """Charges for the texts of a request beyond its first; a debt delays the next request."""
         self._count_texts(texts)
         self._spend(max(0, texts - 1))
 
     async def pace(self, texts: int) -> None:
-        """Waits until the key may go on, then takes what the texts cost."""
+        """Waits until the key is within its rate, then charges for the texts."""
         while (wait_s := self.wait_s()) > 0:  # noqa: ASYNC110  # time sets no asyncio.Event
             await asyncio.sleep(wait_s)
         self._count_texts(texts)
@@ -76,15 +77,15 @@ class Account:
 
 
 class Accounts:
-    """All keys of a server.
+    """Accounts of all keys of a server; empty if everybody may ask.
 
     Args:
-        inline, path: where they stand; see `app.auth.keys`.
-        metrics: told of the texts of each.
-        board: where processes of the same server share what a key has used; each counts for itself without.
+        inline, path: sources of the keys; see `app.auth.keys.read_keys`.
+        metrics: counts the texts of each key.
+        board: shares usage among the processes of the server; without it each process counts alone.
 
     Raises:
-        SettingsError: they cannot be read.
+        SettingsError: the keys cannot be read.
     """
 
     def __init__(self, inline: str, path: Path | None, metrics: Metrics, board: Board | None) -> None:
@@ -97,17 +98,17 @@ class Accounts:
         self._take(read_keys(inline, path))
 
     def __len__(self) -> int:
-        """How many there are; without any everybody may ask."""
+        """Number of keys; without any everybody may ask."""
         return len(self._accounts)
 
     def find(self, secret: bytes) -> Account | None:
-        """What belongs to a key. How long it takes depends on its hash only, which nobody can steer."""
+        """Finds the account of a secret, in a time that depends on its hash alone, which nobody can choose."""
         digest = digest_of(secret)
         account = self._accounts.get(digest)
         return account if account is not None and hmac.compare_digest(account.key.digest, digest) else None
 
     async def watch(self) -> None:
-        """Reads the file again whenever it has changed. A broken one changes nothing and is logged."""
+        """Reads the file of keys again whenever it changes; a wrong file is logged and changes nothing."""
         while self._path is not None:
             await asyncio.sleep(LOOK_EVERY_S)
             signature = await asyncio.to_thread(self._signature)
@@ -119,7 +120,7 @@ class Accounts:
         try:
             self._take(await asyncio.to_thread(read_keys, self._inline, self._path))
         except SettingsError as error:
-            # The sentence is about the operator's file and shows nothing that stands in it.
+            # The message is about the operator's file and quotes nothing from it.
             logger.error("the API keys stay as they were: %s", error)
         else:
             logger.info("API keys read", extra={"keys": len(self)})

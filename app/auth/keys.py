@@ -1,7 +1,7 @@
-"""API keys: who may ask for what, and how much.
+"""API keys: roles, rates and their form in a file.
 
-A key is 256 random bits, so the server keeps its SHA-256 and nothing else: a slow hash protects what can be guessed,
-and this cannot. A line of the file, or a part of `SLUICE_API_KEYS` between semicolons:
+A key is 256 random bits, so the server stores its SHA-256 only: a slow hash protects secrets that can be guessed, and
+this one cannot. A line of the file, or a part of `SLUICE_API_KEYS` between semicolons:
 
     search sha256:9f86d0… roles=predict rate=50 burst=200
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 from app.core.errors import SettingsError
 
 PREFIX = "sluice_"
-"""What keys begin with, so that those who look for leaked secrets find them."""
+"""Prefix of every key, so that scanners for leaked secrets find it."""
 
 PREDICT, METRICS, ADMIN = "predict", "metrics", "admin"
 ROLES = (PREDICT, METRICS, ADMIN)
@@ -28,10 +28,10 @@ _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What the server knows of a key.
+    """Stored part of an API key.
 
     Attributes:
-        name: stands in logs and metrics.
+        name: in logs and metrics.
         digest: SHA-256 of the key itself.
         roles: `metrics` for /metrics, `admin` for /admin, `predict` for everything else.
         rate: texts a second in the long run, or None without a limit. A request without texts counts as one.
@@ -45,22 +45,22 @@ class Key:
     burst: float
 
     def line(self) -> str:
-        """As it stands in the file."""
+        """Formats the key as a line of the file."""
         roles = ",".join(role for role in ROLES if role in self.roles)
         limit = "" if self.rate is None else f" rate={_plain(self.rate)} burst={_plain(self.burst)}"
         return f"{self.name} sha256:{self.digest.hex()} roles={roles}{limit}"
 
 
 def digest_of(secret: bytes) -> bytes:
-    """What is stored of a key."""
+    """SHA-256 digest of a secret."""
     return hashlib.sha256(secret).digest()
 
 
 def new_key(name: str, options: Sequence[str]) -> tuple[str, Key]:
-    """A secret that nobody can show again, and what to store of it; options as in a line.
+    """Makes a secret, which cannot be shown again, and the key to store; options as in a line.
 
     Raises:
-        SettingsError: the name or an option is not one.
+        SettingsError: the name or an option is wrong.
     """
     secret = PREFIX + secrets.token_urlsafe(32)
     stored = f"{name} sha256:{digest_of(secret.encode()).hex()}"
@@ -68,11 +68,11 @@ def new_key(name: str, options: Sequence[str]) -> tuple[str, Key]:
 
 
 def read_keys(inline: str, path: Path | None) -> list[Key]:
-    """The keys of `SLUICE_API_KEYS` and of the file; none if neither is set.
+    """Reads the keys of `SLUICE_API_KEYS` and of the file; none if neither is set.
 
     Raises:
-        SettingsError: one of them cannot be read; says which line and why, never what stands there, for that may be a
-            secret in the wrong place.
+        SettingsError: a line cannot be read; names the line and the reason, never its content, which may be a secret
+            in the wrong place.
     """
     keys = parse_keys(inline.replace(";", "\n"), "SLUICE_API_KEYS")
     if path is not None:
@@ -94,7 +94,7 @@ def read_keys(inline: str, path: Path | None) -> list[Key]:
 
 
 def parse_keys(text: str, source: str) -> list[Key]:
-    """The keys in a text, one a line; empty lines and those that begin with # are passed over.
+    """Reads the keys of a text, one a line; empty lines and comments (#) are skipped.
 
     Raises:
         SettingsError: a line is not a key.

@@ -1,4 +1,4 @@
-"""From a path to a classifier."""
+"""Loaders of classifiers, from checkpoint folders or from memory."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -12,54 +12,54 @@ from model.errors import CheckpointError, ModelError
 from model.folder import version_at
 
 Stamp = tuple[object, ...]
-"""Differs once anything in a folder may have changed."""
+"""State of a folder; another one means that its content may have changed."""
 
 
 class Loader(Protocol):
-    """Where classifiers come from. All of it takes time: call it off the event loop."""
+    """Source of classifiers. Every method takes time: call it off the event loop."""
 
     def version(self, path: Path) -> str:
-        """The version that is there now.
+        """Reads the version that the folder holds now.
 
         Raises:
-            CheckpointError: there is none.
+            CheckpointError: the folder holds no checkpoint.
         """
 
     def stamp(self, path: Path) -> Stamp:
-        """What to compare to learn whether it is worth trying again."""
+        """Reads the state of the folder, to compare with an earlier one."""
 
     def load(self, path: Path, *, spare: bool) -> Classifier:
-        """Verifies what is there, puts it onto the device and warms it. Takes a second or more.
+        """Verifies a checkpoint, puts it onto the device and warms it. Takes a second or more.
 
         Args:
-            spare: requests are being answered meanwhile: take no more than one thread for this.
+            spare: use one thread only, since requests are answered meanwhile.
 
         Raises:
-            ModelError: it cannot be used; says why.
+            ModelError: the checkpoint cannot be used; says why.
         """
 
 
 class Checkpoints:
-    """Checkpoint folders."""
+    """Loads classifiers from checkpoint folders."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
     def version(self, path: Path) -> str:
-        """By its digests alone."""
+        """Reads the version from the digests alone."""
         return version_at(path)
 
     def stamp(self, path: Path) -> Stamp:
-        """Name, size, place and time of each file."""
+        """Lists name, size, inode and time of each file."""
         found = []
-        with suppress(OSError):  # what cannot be looked at has no stamp
+        with suppress(OSError):  # a folder that cannot be read has no stamp
             for file in sorted(path.iterdir()):
                 stat = file.stat()
                 found.append((file.name, stat.st_size, stat.st_ino, stat.st_mtime_ns))
         return tuple(found)
 
     def load(self, path: Path, *, spare: bool) -> Classifier:
-        """Reads the folder and checks each file."""
+        """Reads the folder and verifies each file."""
         # Imported here: it brings torch, which takes a second and which tests with a fake classifier do without.
         from model.classifier import Classifier as TorchClassifier
         from model.classifier import set_num_threads
@@ -78,28 +78,28 @@ class Checkpoints:
 
 
 class Given:
-    """Classifiers that exist already, by the name of their path. For tests, which may exchange them."""
+    """Finds classifiers in memory by the name of their path; for tests, which may exchange them."""
 
     def __init__(self, classifiers: Mapping[str, Classifier]) -> None:
         self._classifiers = classifiers
 
     def version(self, path: Path) -> str:
-        """The classifier's own."""
+        """Returns the version of the classifier."""
         return self._classifiers[path.name].version
 
     def stamp(self, path: Path) -> Stamp:
-        """Which one it is."""
+        """Returns the identity of the classifier."""
         return (id(self._classifiers[path.name]),)
 
     def load(self, path: Path, *, spare: bool) -> Classifier:
-        """It is there, and warmed once more."""
+        """Returns the classifier, warmed once more."""
         classifier = self._classifiers[path.name]
         classifier.warm_up()
         return classifier
 
 
 def cause_of(error: Exception) -> str:
-    """Why something could not be loaded, as one clause that may be shown: without the path, which is the operator's."""
+    """Describes in one clause why loading failed, without the path, so that clients may see it."""
     match error:
         case CheckpointError():
             return f"{error.path.name}: {error.cause}"

@@ -202,11 +202,11 @@ class Registry:
 
     @property
     def ready(self) -> bool:
-        """Whether every model takes requests, the other processes have begun too, and the server is not draining."""
+        """True while every model takes requests, all processes have loaded and the server is not draining."""
         here = all(state == "running" for state in self.states().values())
         return here and not self.draining and (self._board is None or self._board.all_loaded())
 
     @property
     def live(self) -> bool:
-        """Whether the process is worth keeping: false once a model is beyond repair."""
+        """False once a model is beyond repair, so that the process should be replaced."""
         return self.failure is None and not {"broken", "stuck"} & set(self.states().values())

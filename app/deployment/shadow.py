@@ -1,7 +1,7 @@
-"""A second version that gets a copy of requests. Nobody waits for it; how often it disagrees is counted.
+"""Shadow traffic: a second version gets copies of requests, and metrics count how often its answers differ.
 
-It gives way to the version that answers: it takes a copy once the request itself is answered, keeps few texts under
-way, computes them in small batches and takes none while the other is busy. What it does not take is counted too.
+The version that answers requests has precedence: a copy is taken once the request itself is answered, few texts are
+under way, batches are small, and nothing is copied while the other version is busy. Dropped copies are counted too.
 """
 
 import random
@@ -14,19 +14,19 @@ from app.core.errors import ServiceError
 from app.core.job import Job
 
 MAX_TEXTS = 64
-"""Copies under way; more are dropped."""
+"""Largest number of texts under way; further copies are dropped."""
 
 BATCH_TEXTS = 8
-"""Copies computed at once. One such batch is what a request may have to wait for: about a millisecond."""
+"""Texts of one batch. A request may have to wait for one such batch: about a millisecond."""
 
 AGREED, DISAGREED, FAILED, DROPPED = "agreed", "disagreed", "failed", "dropped"
 
 Count = Callable[[str, int], None]
-"""Told an outcome, one of the four, and of how many texts it is."""
+"""Counts texts by outcome, one of the four above."""
 
 
 def shadow_limits(classifier: Classifier, stuck_after_s: float) -> BatchLimits:
-    """Of the batches and the queue of a classifier that only gets copies."""
+    """Limits of batches and queue for a classifier that only gets copies."""
     return BatchLimits(
         max_batch_texts=BATCH_TEXTS,
         max_batch_tokens=classifier.max_tokens,
@@ -37,14 +37,15 @@ def shadow_limits(classifier: Classifier, stuck_after_s: float) -> BatchLimits:
 
 
 class Shadow:
-    """Copies jobs of one batcher to another and compares their answers; made for `Batcher.mirror`.
+    """Copies jobs of one batcher to another and compares the answers; used as `Batcher.mirror`.
 
     Args:
-        primary: whose jobs they are. It is busy while it has a batch's worth of texts under way.
-        candidate: that gets the copies; of a model with the same labels.
-        share: of jobs that are copied, 0 to 1.
-        timeout_s: after which a copy is given up.
-        busy_texts: texts under way at the primary from which on nothing is copied.
+        primary: batcher whose jobs are copied.
+        candidate: batcher that gets the copies, of a classifier with the same labels.
+        count: called with each outcome and its number of texts.
+        share: of jobs to copy, 0 to 1.
+        timeout_s: time after which a copy is given up.
+        busy_texts: nothing is copied while the primary has at least so many texts under way.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class Shadow:
         self._busy_texts = busy_texts
 
     def __call__(self, job: Job, texts: Sequence[str]) -> None:
-        """Takes note of a job that has begun."""
+        """Decides whether to copy a job that has begun."""
         if random.random() < self._share:  # noqa: S311  # which requests are copied is no secret
             copied = list(texts[:MAX_TEXTS])
             job.done.add_done_callback(lambda _: self._copy(job, copied))

@@ -1,6 +1,6 @@
-"""`POST /explain`: why texts get their labels, computed by a process of its own (`app.explain.process`).
+"""Endpoint of `POST /explain`: explains the labels of texts in a separate process (`app.explain.process`).
 
-`docs/design/0017-looking-inside.md` tells what the answer says; `model.explain.explanation` has it field for field.
+`docs/design/0017-looking-inside.md` describes the answer, `model.explain.explanation` its fields.
 """
 
 import asyncio
@@ -57,12 +57,12 @@ _encode = msgspec.json.Encoder().encode
 
 
 def explain_route(registry: Registry, explanations: Explanations, settings: Settings) -> NamedRoute:
-    """The route."""
+    """Makes the route of `POST /explain`."""
     return NamedRoute(PATH, Explain(registry, explanations, settings), methods=["POST"], include_in_schema=False)
 
 
 class Explain:
-    """The endpoint."""
+    """ASGI endpoint of `POST /explain`."""
 
     def __init__(self, registry: Registry, explanations: Explanations, settings: Settings) -> None:
         self._registry = registry
@@ -70,10 +70,10 @@ class Explain:
         self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request.
+        """Answers one request for explanations.
 
         Raises:
-            AppError: it gets no answer; says why.
+            AppError: the request cannot be answered; says why.
         """
         settings = self._settings
         call = _parse(await read_body(scope, receive, settings.max_body_bytes))

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of `POST /explain`."""
+"""Part of the OpenAPI document on `POST /explain`."""
 
 from typing import Any
 
@@ -103,21 +103,21 @@ EXAMPLES: dict[str, tuple[Any, Any]] = {
         | {"explanations": [_ENTRY | {"attribution": _TOTALS | {"tokens": _BARE, "words": _BARE}, "gates": _GATES}]},
     ),
 }
-"""A request and what the shipped checkpoint answers, by what it shows."""
+"""Requests with the answers of the shipped checkpoint, by topic."""
 
 FAILED = {
     "error": {"type": "text_too_long", "detail": "The text has 600 tokens; one of more than 512 is not explained."}
 }
-"""What stands in the place of a text that is not explained."""
+"""Entry in the place of a text that is not explained."""
 
 
 def explain_paths(settings: Settings) -> dict[str, Any]:
-    """The path with its operation."""
+    """Path of the endpoint with its operation."""
     return {PATH: {"post": _explain(settings)}}
 
 
 def describe_explanations(document: dict[str, Any], settings: Settings) -> None:
-    """Adds what the entries of an answer look like, and how many there may be."""
+    """Adds the schemas of an answer's entries, and the limit of texts."""
     schemas = document["components"]["schemas"]
     inputs = schemas["ExplainRequest"]["properties"]["inputs"]
     inputs["anyOf"][1]["maxItems"] = settings.explain_max_texts

@@ -1,7 +1,7 @@
-"""The process that explains, as the server sees it: started when it is needed, replaced when it dies.
+"""Handle of the process that explains: starts it when needed, and replaces it when it dies.
 
-No lock of the interpreter, no thread and no memory of it is the server's, so that `/predict` does not notice it. It is
-started as a program and not forked: it has no socket of the server, and each worker, itself such a child, may have one.
+The process shares no interpreter lock, thread or memory with the server, so that `/predict` does not notice it. It is
+started as a program and not forked, so that it inherits no socket; each worker of the server has one of its own.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ COMMAND = (sys.executable, "-m", "app.explain.worker")
 ROOT = Path(__file__).resolve().parents[2]
 
 RETRY_AFTER_S = 2
-"""When a process that died has been replaced, if a processor is free."""
+"""Time in which a process that died is replaced, if a processor is free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +37,16 @@ class _Running:
 
 
 class ExplainProcess:
-    """One process. For the event loop only, and for one caller of `ask` at a time.
+    """One process that explains. For the event loop only, and for one caller of `ask` at a time.
 
     Args:
-        threads: that it computes with.
-        stuck_after_s: it is replaced if it takes longer over one text.
-        log_level: least severe message that it logs, to where the server logs.
-        lost: told when it dies while somebody waits for it.
+        threads: of its computation.
+        stuck_after_s: time for one text after which the process is replaced.
+        log_level: least severe message that it logs, to the log of the server.
+        lost: called when the process dies while a request waits for it.
 
     Attributes:
-        deaths: how often that happened.
+        deaths: number of such events.
     """
 
     def __init__(self, *, threads: int, stuck_after_s: float, log_level: str, lost: Callable[[], None]) -> None:
@@ -61,37 +61,37 @@ class ExplainProcess:
 
     @property
     def pid(self) -> int | None:
-        """Of the process, while there is one."""
+        """Process id, while the process runs."""
         return None if self._running is None else self._running.process.pid
 
     async def ready(self) -> None:
-        """Starts it unless it runs; takes a few seconds then.
+        """Starts the process unless it runs; a start takes a few seconds.
 
         Raises:
-            NotReady: it could not be started.
+            NotReady: the process could not be started.
         """
         if self._running is None:
             await self._guarded(self._start())
 
     async def ask(self, ask: Ask) -> tuple[Reply, bytes]:
-        """The answer of a process that is ready. Do not cancel it: the answer would come all the same.
+        """Asks the running process and waits for its answer. Do not cancel it: the answer would come all the same.
 
         Raises:
-            NotReady: the process died over it.
+            NotReady: the process died before it answered.
         """
         return await self._guarded(self._ask(ask))
 
     async def end(self) -> int | None:
-        """Ends it, and its exit code; the next `ask` starts another one."""
+        """Ends the process and returns its exit code; `ready` starts another one."""
         running, self._running = self._running, None
         if running is None:
             return None
         running.writer.close()
-        running.process.kill()  # it has nothing to put in order
+        running.process.kill()  # it has nothing to clean up
         return await asyncio.to_thread(running.process.wait)
 
     async def close(self) -> None:
-        """Ends it for good."""
+        """Ends the process for good."""
         self._closed = True
         await self.end()
 
@@ -138,5 +138,5 @@ class ExplainProcess:
 
 
 def died() -> NotReady:
-    """What those are told who waited for it."""
+    """Error for the requests that waited for a process that died."""
     return NotReady("The process that explains died and is being replaced.", retry_after_s=RETRY_AFTER_S)

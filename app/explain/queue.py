@@ -1,10 +1,10 @@
-"""Requests for explanations, in the order in which they came, on their way to the one process that explains.
+"""Queue of requests for explanations, first come, first served, in front of the one process that explains.
 
     permit -> turn -> process -> answer
 
-A request waits for a turn with each of its texts anew, so that a long one holds up nobody for long. Who leaves
-meanwhile leaves the queue, and nothing is done for them. Room and waits are counted in tokens that are estimated from
-characters: nothing here reads a text.
+Each text of a request waits for a turn of its own, so that a long request does not block the others. A client that
+leaves meanwhile leaves the queue. Room and waits are counted in tokens, which are estimated from characters since
+nothing here reads a text.
 """
 
 import asyncio
@@ -25,23 +25,23 @@ from app.telemetry.metrics import Metrics
 from model.explain.explanation import Options
 
 IDLE_S = 300.0
-"""The process ends when nobody has asked it anything for so long: it holds 330 to 450 MB."""
+"""Idle time after which the process ends, since it holds 330 to 450 MB."""
 
 TYPICAL_TOKENS = 128
-"""Of a text, as estimated; so many for each text that may be under way."""
+"""Estimated tokens of a typical text; the queue has room for so many per text."""
 
 _encode = msgspec.json.Encoder().encode
 
 
 class Explained(msgspec.Struct, frozen=True):
-    """The entry of one text in the answer, as JSON, and how many tokens were explained."""
+    """Entry of one text in the answer, as JSON, and its number of tokens."""
 
     entry: msgspec.Raw
     tokens: int = 0
 
 
 class Explanations:
-    """The queue and the process behind it. For the event loop only.
+    """Queue of texts and the process behind it. For the event loop only.
 
     Args:
         registry: of the versions that may be explained again.
@@ -49,7 +49,7 @@ class Explanations:
 
     Attributes:
         process: that explains.
-        admission: texts under way, and their tokens as estimated.
+        admission: of texts under way and their estimated tokens.
     """
 
     def __init__(self, registry: Registry, settings: Settings, metrics: Metrics) -> None:
@@ -71,21 +71,22 @@ class Explanations:
         metrics.explain.texts.watch = lambda: self.admission.texts
 
     def admit(self, texts: Sequence[str], timeout_s: float) -> Permit:
-        """Room for one request, to be given back when it is over.
+        """Takes room for one request, to be released when it is over.
 
         Raises:
-            Overloaded: there is none, or the answer would come too late.
+            Overloaded: there is no room, or the answer would come too late.
         """
         return self.admission.admit(len(texts), sum(map(self._estimate, texts)), timeout_s)
 
     async def explain(
         self, model: ServedModel, texts: Sequence[str], options: Options, permit: Permit
     ) -> list[Explained]:
-        """One entry a text, in order. Cancel it when nobody wants the answer any more.
+        """Explains texts, one entry each in order. Cancel it when nobody wants the answer any more.
 
         Args:
-            model: by which version.
-            texts, options: see there.
+            model: version that explains.
+            texts: of one request.
+            options: of each explanation.
             permit: of these texts.
 
         Raises:
@@ -96,11 +97,11 @@ class Explanations:
         found = []
         for text in texts:
             found.append(await self._one(model, text, options, deaths))
-            permit.replace_tokens(self._estimate(text), 0)  # nobody has to wait for it any more
+            permit.replace_tokens(self._estimate(text), 0)  # done: nobody waits for these tokens any more
         return found
 
     async def close(self) -> None:
-        """Ends the process; whoever still waits is told."""
+        """Ends the process; requests that still wait fail."""
         if self._idle is not None:
             self._idle.cancel()
         await self.process.close()

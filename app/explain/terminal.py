@@ -1,4 +1,4 @@
-"""`python -m app explain`: explanations for a terminal, computed in this process."""
+"""Explanations in a terminal for `python -m app explain`, computed in its own process."""
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,7 +9,7 @@ from model.explain.explanation import Explanation, Gates, LayerGates, Options, P
 from model.text import replace_surrogates
 
 BAR = 16
-"""Columns of the longest bar."""
+"""Width of the longest bar in columns."""
 
 GATES = ("forget", "input", "output", "reset", "update", "candidate", "cell", "hidden")
 
@@ -17,11 +17,11 @@ GATES = ("forget", "input", "output", "reset", "update", "candidate", "cell", "h
 def explained(
     checkpoint: Path, texts: Iterable[str], options: Options, num_threads: int
 ) -> Iterator[tuple[str, Explanation | Unexplained]]:
-    """Each text and why it got its label.
+    """Explains texts one by one and yields each with its explanation.
 
     Raises:
         CheckpointError: the folder cannot be used.
-        InputError: there is no such label or unit.
+        InputError: the label or a unit does not exist.
     """
     explainer: Explaining = checkpoints(num_threads)(checkpoint)
     for text in map(replace_surrogates, texts):
@@ -29,7 +29,7 @@ def explained(
 
 
 def lines_of(text: str, found: Explanation | Unexplained) -> Iterator[str]:
-    """What is shown of one text."""
+    """Formats the explanation of one text as lines."""
     yield _shown(text)
     if isinstance(found, Unexplained):
         yield f"  not explained: {found.error.detail}"
@@ -54,7 +54,7 @@ def lines_of(text: str, found: Explanation | Unexplained) -> Iterator[str]:
 
 
 def _words(words: Sequence[Part]) -> Iterator[str]:
-    """A bar each: to the right for what speaks for the label, to the left for what speaks against it."""
+    """One bar per word: to the right if it speaks for the label, to the left if against it."""
     column = max((_width(_shown(word.text)) for word in words), default=0)
     longest = max((abs(word.score) for word in words), default=0.0) or 1.0
     for word in words:
@@ -71,7 +71,7 @@ def _layer(layer: LayerGates, tokens: Sequence[Part]) -> Iterator[str]:
 
 
 def _gates(title: str, gates: Gates, tokens: Sequence[Part]) -> Iterator[str]:
-    """A row a token, in the order of the text for both directions."""
+    """One row per token, in the order of the text for both directions."""
     named = [(name, numbers) for name in GATES if (numbers := getattr(gates, name)) is not None]
     column = max((_width(_shown(token.text)) for token in tokens), default=0)
     yield f"  {title}"
@@ -81,7 +81,7 @@ def _gates(title: str, gates: Gates, tokens: Sequence[Part]) -> Iterator[str]:
 
 
 def _shown(text: str) -> str:
-    r"""Without what would command the terminal.
+    r"""Replaces characters that would control the terminal.
 
     >>> _shown("a\x1b[2Jb\n")
     'a�[2Jb�'
@@ -95,7 +95,7 @@ def _padded(text: str, columns: int) -> str:
 
 
 def _width(text: str) -> int:
-    """Columns that a terminal gives it; a Chinese character takes two.
+    """Width of a text in a terminal, in columns; a Chinese character takes two.
 
     >>> _width("很good")
     6

@@ -1,7 +1,7 @@
-"""What a server and its process that explains say to each other, over a socket that only the two of them have.
+"""Messages between a server and its process that explains, over a socket pair.
 
-A message is two lengths of four bytes, a head as JSON and a body of bytes: what the server has no need to look at it
-passes on as it came. The server asks about one text, is answered, and asks again.
+A message is two lengths of four bytes, a head as JSON and a body of bytes, which the server passes on without reading
+it. The server asks about one text at a time.
 """
 
 import asyncio
@@ -24,9 +24,9 @@ class Ask(msgspec.Struct, frozen=True):
 
     Attributes:
         path: of the checkpoint's folder, absolute.
-        version: that it must hold.
-        keep: versions that will be asked for again; others may be forgotten.
-        max_tokens: of the text.
+        version: that the folder must hold.
+        keep: versions that may be asked for again; others are forgotten.
+        max_tokens: limit for the text.
         text: any string.
         options: of the explanation.
     """
@@ -40,13 +40,13 @@ class Ask(msgspec.Struct, frozen=True):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """What became of it; the first one says that the process has begun.
+    """Result for one text; the first reply only says that the process has started.
 
     Attributes:
-        about: what there is to say. `text`: the body is its entry in the answer, an explanation or why there is none.
-            `call`: nothing can be explained in the way that was asked for. `model`: the version cannot be explained.
+        about: `text`: the body is the entry of the text, an explanation or an error; `call`: the options are wrong;
+            `model`: the version cannot be explained.
         tokens: of the text.
-        error_type: stable code of what befell this text alone, else empty.
+        error_type: stable code of an error of this text alone, else empty.
         detail: a sentence for the client, unless it is about the text.
     """
 
@@ -57,16 +57,17 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 def pack(head: Ask | Reply, body: bytes = b"") -> bytes:
-    """A whole message."""
+    """Encodes a whole message."""
     encoded = _encode(head)
     return b"".join((_LENGTHS.pack(len(encoded), len(body)), encoded, body))
 
 
 async def receive(reader: asyncio.StreamReader, kind: type[Head]) -> tuple[Head, bytes]:
-    """The next message.
+    """Reads the next message on the event loop.
 
     Raises:
-        EOFError, OSError: the other side is gone.
+        EOFError: the other side is gone.
+        OSError: the other side is gone.
     """
     head, body = _LENGTHS.unpack(await reader.readexactly(_LENGTHS.size))
     message = await reader.readexactly(head + body)
@@ -74,7 +75,7 @@ async def receive(reader: asyncio.StreamReader, kind: type[Head]) -> tuple[Head,
 
 
 def read(file: BinaryIO, kind: type[Head]) -> tuple[Head, bytes] | None:
-    """The same where waiting is no concern; None if the other side is gone."""
+    """Reads the next message and blocks; None if the other side is gone."""
     lengths = file.read(_LENGTHS.size)
     if len(lengths) < _LENGTHS.size:
         return None

@@ -1,6 +1,6 @@
-"""What runs in the process that explains: `app.explain.process` starts it, and it ends with whoever did.
+"""Program of the process that explains: `app.explain.process` starts it, and it ends with its server.
 
-It takes what nobody else wants of the processors, and is the first to go when memory runs out: it can be replaced.
+It runs at the lowest priority and is the first to be killed when memory runs out, since it can be replaced.
 """
 
 import logging
@@ -29,13 +29,13 @@ logger = logging.getLogger(__name__)
 NICEST = 19
 
 FIRST_TO_GO = "1000"
-"""For the kernel's out-of-memory killer. Source: proc_pid_oom_score_adj(5)."""
+"""Score for the kernel's out-of-memory killer. Source: proc_pid_oom_score_adj(5)."""
 
 _encode = msgspec.json.Encoder().encode
 
 
 class Explaining(Protocol):
-    """What it needs of `model.explain.explainer.Explainer`, and nothing else."""
+    """Interface of `model.explain.explainer.Explainer` that the worker needs."""
 
     @property
     def version(self) -> str:
@@ -43,24 +43,24 @@ class Explaining(Protocol):
 
     @property
     def max_tokens(self) -> int:
-        """A text of more cannot be explained."""
+        """Limit of tokens, above which a text cannot be explained."""
 
     def num_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Of each text that would be read."""
+        """Counts the tokens that would be read of each text."""
 
     def explain(self, texts: Sequence[str], options: Options) -> Sequence[Explanation | Unexplained]:
         """Explains texts, one entry each. Raises InputError if the label or a unit does not exist."""
 
 
 Opened = Callable[[Path], Explaining]
-"""From a folder to what explains by it. Raises ModelError."""
+"""Opens an explainer from a checkpoint folder. Raises ModelError."""
 
 
 class Answers:
-    """Explains one text after another.
+    """Answers questions about texts, with an explainer per version.
 
     Args:
-        opened: see there.
+        opened: makes explainers.
     """
 
     def __init__(self, opened: Opened) -> None:
@@ -68,7 +68,7 @@ class Answers:
         self._explainers: dict[str, Explaining] = {}
 
     def answer(self, ask: Ask) -> tuple[Reply, bytes]:
-        """What becomes of one text; whatever goes wrong is an answer too."""
+        """Explains one text; an error is an answer too."""
         try:
             explainer = self._explainer(ask)
         except Exception as error:
@@ -82,7 +82,7 @@ class Answers:
             detail = str(error)
             return Reply("call", detail=f"{detail[0].upper()}{detail[1:]}."), b""
         except Exception as error:
-            # Whoever made the exception knew the text, and might quote it: its class and places are all that is told.
+            # The message of the exception may quote the text, so that only its class and traceback are logged.
             logger.error(
                 "a text failed alone", extra={"stage": "explain", "cause": type(error).__name__}, exc_info=error
             )
@@ -116,11 +116,11 @@ def _failed(error: Exception, tokens: int = 0) -> tuple[Reply, bytes]:
 
 
 def serve(sock: socket.socket, opened: Opened, leave: Callable[[int], object] = os._exit) -> None:
-    """Answers until the other side is gone, then leaves at once: nobody waits for what it has in hand.
+    """Answers until the server is gone, then exits at once, since nobody waits for the text under way.
 
     Args:
-        sock: to whoever asks.
-        opened: see there.
+        sock: to the server.
+        opened: makes explainers.
         leave: ends the process, given an exit code.
     """
     asks: queue.SimpleQueue[Ask] = queue.SimpleQueue()
@@ -140,7 +140,7 @@ def _listen(file: BinaryIO, asks: "queue.SimpleQueue[Ask]", leave: Callable[[int
 
 
 def step_back() -> None:
-    """Lets every other process of the system go first."""
+    """Gives the process the lowest priority of the system."""
     # Where the kernel parts the processors among sessions before it looks at what is in them, this one's part should
     # not be the server's. Source: sched(7), the autogroup feature.
     with suppress(OSError):
@@ -159,8 +159,8 @@ def main(arguments: Sequence[str], opened: Opened | None = None) -> None:
     """Serves on standard input, which is a socket.
 
     Args:
-        arguments: the number of threads, and the least severe message that is logged.
-        opened: other than by a checkpoint; for tests.
+        arguments: number of threads, and level of the least severe message to log.
+        opened: makes explainers, from checkpoints by default; for tests.
     """
     num_threads, log_level = arguments
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -171,7 +171,7 @@ def main(arguments: Sequence[str], opened: Opened | None = None) -> None:
 
 
 def checkpoints(num_threads: int) -> Opened:
-    """Opens checkpoints."""
+    """Makes explainers from checkpoint folders."""
     # Imported here: it brings torch, which tests with another explainer do without.
     from model.checkpoint import load_checkpoint
     from model.classifier import set_num_threads

@@ -1,4 +1,4 @@
-"""Which tokens speak for a label, and how much: integrated gradients of F, the log-odds of `model.explain.log_odds`.
+"""Attribution of a label to tokens: integrated gradients of F, the log-odds of `model.explain.log_odds`.
 
 Along the path of `LogOdds`, with α from 0 to 1, token t gets
 
@@ -44,7 +44,7 @@ SMALLEST_DIFFERENCE = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class Attributed:
-    """A text's attributions.
+    """Attributions of the tokens of one text.
 
     Attributes:
         scores: one a token.
@@ -61,7 +61,7 @@ class Attributed:
 
 
 def integrated_gradients(odds: LogOdds, rows: Sequence[Ids], labels_N: Labels, *, steps: int) -> list[Attributed]:
-    """One attribution a text, in `steps` steps, or finer ones where the gap is above `TOLERANCE`."""
+    """Attributes each text in `steps` steps, or in finer ones where the gap is above `TOLERANCE`."""
     values_N, baselines_N = odds.values(rows, labels_N), odds.values(rows, labels_N, np.zeros(len(rows)))
     found = []
     for i, scores in enumerate(integrate(odds, rows, labels_N, steps)):
@@ -74,12 +74,12 @@ def integrated_gradients(odds: LogOdds, rows: Sequence[Ids], labels_N: Labels, *
 
 
 def gap_of(scores: Floats, difference: float) -> float:
-    """What the scores miss of what they should add up to, as a share of that."""
+    """Distance between the sum of the scores and the difference that they should add up to, relative to that."""
     return float(abs(scores.sum() - difference) / max(abs(difference), SMALLEST_DIFFERENCE))
 
 
 def integrate(odds: LogOdds, rows: Sequence[Ids], labels_N: Labels, steps: int) -> list[Floats]:
-    """The scores of each text's tokens by the midpoints of so many equal steps."""
+    """Scores the tokens of each text at the midpoints of so many equal steps."""
     lengths_N = lengths_of(rows)
     scores_NT = np.zeros((len(rows), int(lengths_N.max(initial=0)) + LENGTH_STEP))  # room for padding
     by_logits_NC = np.zeros((len(rows), odds.network.head.out_features))
@@ -95,11 +95,13 @@ def integrate(odds: LogOdds, rows: Sequence[Ids], labels_N: Labels, steps: int) 
 
 
 def refine(odds: LogOdds, ids: Ids, label: int, steps: int, difference: float) -> tuple[Floats, int]:
-    """The scores of one text, with finer steps where they miss, and how many gradients that took.
+    """Scores one text with finer steps where the sum misses, and counts the gradients.
 
     Args:
-        odds, ids, label: what is explained.
-        steps: to begin with.
+        odds: network.
+        ids: tokens of the text.
+        label: explained, as its place among the labels.
+        steps: equal steps to begin with.
         difference: F(1) - F(0).
     """
     fresh = [(step / steps, (step + 1) / steps) for step in range(steps)]
@@ -120,7 +122,7 @@ def refine(odds: LogOdds, ids: Ids, label: int, steps: int, difference: float) -
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """A step from one α to another: what it gives to each token, and how far that is from what F does."""
+    """Step from one α to another: its scores of the tokens, and their distance from the change of F."""
 
     begin: float
     end: float
@@ -149,7 +151,7 @@ def _cut(begin: float, end: float) -> list[tuple[float, float]]:
 
 
 def shares(bag: NgramBag | None, ids: Ids, by_logits_C: Floats) -> Floats:
-    """What each token has of the n-grams that it stands in, [T], where F grows by `by_logits_C` with each logit.
+    """Each token's part of the n-grams that hold it, [T], given the gradient `by_logits_C` of F by the logits.
 
     Zeros without a bag. Equal parts of what `NgramBag.forward` adds: of an n-gram for each place where it begins, there
     for each token.

@@ -1,4 +1,4 @@
-"""Explains predictions: a checkpoint and texts in, plain values out. Nothing above this file sees a tensor."""
+"""Explainer of predictions: takes a checkpoint and texts, returns plain values and no tensors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ TEXT_TOO_LONG = "text_too_long"
 
 
 class Explainer:
-    """A checkpoint that explains itself, in float32. One thread at a time.
+    """Explains the predictions of a checkpoint, in float32. Use it from one thread at a time.
 
     Args:
         checkpoint: loaded.
@@ -49,7 +49,7 @@ class Explainer:
         threads: that a tensor operation uses, in this whole process; None changes nothing.
 
     Raises:
-        ConfigError: the device is not to be had, a number is out of range, or there is but one label.
+        ConfigError: the device is not available, a number is out of range, or there is only one label.
 
     Attributes:
         labels: names, as the classifier has them.
@@ -78,7 +78,7 @@ class Explainer:
         self._odds = LogOdds(checkpoint.build_network(), config, resolve_device(device))
 
     def num_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text that would be read. Safe to call from several threads."""
+        """Counts the tokens that would be read of each text. Safe to call from several threads."""
         return [len(self._aligner.align(text).ids) for text in texts]
 
     def explain(self, texts: Sequence[str], options: Options) -> list[Explanation | Unexplained]:

@@ -36,7 +36,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def with_gates(self) -> bool:
-        """Whether gates are shown: they were asked for, or some of their units were."""
+        """True if gates or some of their units were asked for."""
         return self.gates or bool(self.units)
 
 

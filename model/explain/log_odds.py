@@ -1,4 +1,4 @@
-"""What is explained: F, the log-odds of a label by its calibrated probability p, log(p / (1 - p)).
+"""Log-odds F of a label by its calibrated probability p, log(p / (1 - p)): the number that is explained.
 
 With z the logits over the temperature, F is z_c of a multi-label network, and z_c - log(sum of exp z_k over the other
 labels) else. It adds up where a probability saturates, and 0 is even.
@@ -24,7 +24,7 @@ from model.probabilities import probabilities
 
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
-"""The label explained of each text, as its place among the labels."""
+"""Label explained of each text, as its place among the labels."""
 
 MAX_BATCH_TOKENS = 4096
 """Padded tokens computed at once; with their gradients they take about 100 MB in a network of 256 units."""
@@ -79,7 +79,7 @@ class LogOdds:
         return self.of_logits(logits_NC, torch.from_numpy(labels_N)).numpy()
 
     def gradients(self, rows: Sequence[Ids], labels_B: Labels, scales_B: Floats) -> tuple[Tensor, Tensor, Tensor]:
-        """What moves F at one point, α of `scales_B`, of each row's path.
+        """Gradients of F at one point, α of `scales_B`, of each row's path.
 
         Returns:
             The embedded text [T, B, E], not scaled; the gradient of F by its scaled copy [T, B, E]; and that by the

@@ -1,4 +1,4 @@
-"""Where in the text, as it was sent, each token stands."""
+"""Places of tokens in a text as it was sent."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Aligned:
-    """A text as token ids (those of `model.text.TextEncoder`) and where they come from.
+    """Token ids of a text, those of `model.text.TextEncoder`, and their places in it.
 
     Attributes:
         ids: int32, one a token.
@@ -34,7 +34,7 @@ class Aligned:
 
     @property
     def end(self) -> int:
-        """Where in the text reading ended."""
+        """Place in the text where reading ended."""
         return self.spans[-1][1] if self.spans else 0
 
 
@@ -46,7 +46,7 @@ class Aligner:
         self._max_tokens = max_tokens
 
     def align(self, text: str) -> Aligned:
-        """Never fails on any string."""
+        """Tokenises a text with offsets; never fails on any string."""
         cleaned = replace_surrogates(text)
         stripped = cleaned.strip()
         read = stripped[: self._max_tokens * CHARS_PER_TOKEN]
@@ -66,7 +66,7 @@ class Aligner:
 
 
 def _places(text: str, num_cleaned: int) -> range | list[int]:
-    """Where in `text` each of its cleaned characters begins, and where the last ends.
+    """Places in `text` where its cleaned characters begin, and where the last one ends.
 
     A surrogate pair sent as two code points is one cleaned character.
     """

@@ -1,4 +1,4 @@
-r"""Where the sentences of an English or Chinese text begin and end, by rules.
+r"""Rules that split English and Chinese text into sentences.
 
 A sentence ends
 
@@ -58,7 +58,7 @@ Span = tuple[int, int]
 
 
 def split_sentences(text: str) -> list[Span]:
-    """Start and end, in code points, of each sentence, without the white space around it; in order, none empty."""
+    """Finds start and end, in code points, of each sentence, without white space around it; in order, none empty."""
     spans: list[Span] = []
     begin = last = _skip_space(text, 0)
     has_word = False
@@ -78,7 +78,7 @@ def split_sentences(text: str) -> list[Span]:
 
 
 def _ends(text: str, begin: int, stop: re.Match[str]) -> bool:
-    """Whether the sentence that starts at `begin` ends with this stop."""
+    """Decides whether the sentence that starts at `begin` ends with this stop."""
     if stop["line"]:
         return True
     if stop["chinese"]:
@@ -96,7 +96,7 @@ def _ends(text: str, begin: int, stop: re.Match[str]) -> bool:
 
 
 def _abbreviates(text: str, begin: int, end: int, after: str) -> bool:
-    """Whether a full stop at `end`, followed by white space and `after`, is no end of a sentence."""
+    """Decides whether a full stop at `end`, before white space and `after`, belongs to an abbreviation."""
     match = LAST_WORD.search(text, max(begin, end - LONGEST_ABBREVIATION), end)
     word = match[0] if match else ""
     lower = word.lower()
@@ -108,7 +108,7 @@ def _abbreviates(text: str, begin: int, end: int, after: str) -> bool:
 
 
 def _skip_space(text: str, place: int) -> int:
-    """The next place that holds no white space."""
+    """Finds the next place that holds no white space."""
     while place < len(text) and text[place].isspace():
         place += 1
     return place

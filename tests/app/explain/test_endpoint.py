@@ -46,7 +46,7 @@ def runs(pid: int) -> bool:
 
 
 def system_knows(pid: int) -> tuple[str, list[str]]:
-    """How soon it goes when memory runs out, and its open files."""
+    """Reads the out-of-memory score and the open files of a process."""
     folder = Path(f"/proc/{pid}")
     files = [str(link.readlink()) for link in (folder / "fd").iterdir()]
     return (folder / "oom_score_adj").read_text().strip(), files

@@ -1,4 +1,4 @@
-"""What the process that explains does with one question after another, and what passes between it and the server."""
+"""Tests the answers of the process that explains, question by question."""
 
 import asyncio
 import logging
