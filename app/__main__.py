@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ import msgspec
 from pydantic_core import PydanticUndefined
 
 from app.auth.keys import new_key, read_keys
-from app.config.settings import Settings, env_name, flag_name
+from app.config.machine import available_cpus
+from app.config.settings import OPTIONS, Settings, env_name, flag_name
 from app.core import log
-from app.core.cpus import available_cpus
 from app.explain.terminal import explained, lines_of
 from app.main import create_app, work
 from app.process.server import CALL_WRONG, exit_codes, hold_reloads, listen, run
+from app.process.service import build_service
 from app.process.workers import Supervisor
 from app.telemetry.tracing import check_installed
 from model.explain.explanation import Options, Unexplained
@@ -31,9 +33,9 @@ def cli() -> None:
 
 
 def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
-    """A flag for each field of `Settings`. Values stay text: the settings check them, wherever they come from."""
-    for name, field in reversed(Settings.model_fields.items()):
-        default = field.default
+    """A flag for each setting. Values stay text: the settings check them, wherever they come from."""
+    for name, option in reversed(list(OPTIONS.items())):
+        field, default = option.field, option.field.default
         shown = "" if default in (PydanticUndefined, None, "", (), {}) else f"; default: {_default_text(default)}"
         # A flag that can only be true takes no value.
         form: dict[str, Any] = {"flag_value": "true"} if field.annotation is bool else _FORMS.get(name, _VALUE)
@@ -68,19 +70,22 @@ def serve(**flags: Any) -> None:
     given = {name: ",".join(value) if isinstance(value, tuple) else value for name, value in flags.items() if value}
     with exit_codes():
         settings = Settings.from_env(os.environ, given)
-        if settings.otel_endpoint is not None:
+        if settings.telemetry.otel_endpoint is not None:
             check_installed()  # once, before there are several processes
-        log.configure(settings.log_level)
-        read_keys(settings.api_keys, settings.api_keys_file)  # what is wrong with them is said before anything begins
-        sock = listen(settings)
+        log.configure(settings.telemetry.log_level)
+        # What is wrong with the keys is said before anything begins.
+        read_keys(settings.keys.api_keys, settings.keys.api_keys_file)
+        workers = settings.compute.workers
+        sock = listen(settings.network, settings.connections)
         host, port = sock.getsockname()[:2]
-        extra = {"url": f"http://{host}:{port}", "models": list(settings.model), "workers": settings.workers}
+        extra = {"url": f"http://{host}:{port}", "models": list(settings.models.paths), "workers": workers}
         hold_reloads()
         logger.info("listening", extra=extra)
-        if settings.workers == 1:
-            run(create_app(settings), settings, sock)
+        if workers == 1:
+            service = build_service(settings)
+            run(create_app(service), service, sock)
         else:
-            raise SystemExit(Supervisor(settings, sock, work).run())
+            raise SystemExit(Supervisor(workers, sock, partial(work, settings)).run())
 
 
 @cli.command()

@@ -1,14 +1,13 @@
 """The application, assembled in one place from plain values."""
 
-import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -25,32 +24,19 @@ from app.api.pages import PAGE_PATH, PageFiles
 from app.api.predict import predict_route
 from app.api.stream import stream_route
 from app.api.vllm import vllm_routes
-from app.auth.accounts import Accounts
 from app.config.settings import Settings
 from app.core import log
-from app.core.classifier import Classifier
-from app.core.plan import Plan, Source
 from app.core.shared import Board
-from app.deployment.deployer import Deployer
-from app.deployment.loader import Checkpoints, Given, Loader
-from app.deployment.registry import Registry
-from app.deployment.rollout import Rollout
 from app.explain.endpoint import explain_route
 from app.explain.openapi import STRUCTS as EXPLANATIONS
 from app.explain.openapi import describe_explanations, explain_paths
-from app.explain.queue import Explanations
 from app.http.authorize import Guard
 from app.http.problems import EXCEPTION_HANDLERS
 from app.http.proxies import cross_origin, from_proxies
 from app.http.request_log import Observed
 from app.http.routing import NamedMount, NamedRoute, Prefixed, ShortWay
 from app.process.server import exit_codes, run
-from app.telemetry.event_loop import watch
-from app.telemetry.metrics import Metrics
-from app.telemetry.tracing import start_tracing
-
-if TYPE_CHECKING:
-    from app.telemetry.otel import Tracer
+from app.process.service import Service, build_service
 
 
 class Application(FastAPI):
@@ -70,156 +56,109 @@ class Application(FastAPI):
         await (self._outermost if scope["type"] == "http" else super().__call__)(scope, receive, send)
 
 
-def create_app(
-    settings: Settings | None = None,
-    classifiers: Mapping[str, Classifier] | None = None,
-    *,
-    board: Board | None = None,
-    load_first: bool = False,
-) -> FastAPI:
-    """The ASGI application. Its models load and warm up after it has started; `/health/ready` tells when.
-
-    Args:
-        settings: read from the environment if absent, so that any ASGI server can call this as a factory.
-        classifiers: by name, served instead of the checkpoints that the settings name.
-        board: what it shares with other processes of the same server.
-        load_first: start only when the models are ready, so that no connection is taken before.
-
-    Raises:
-        SettingsError: the environment holds a wrong setting.
-    """
-    settings = Settings.from_env(os.environ) if settings is None else settings
-    plans = settings.plans
-    loader: Loader = Checkpoints(settings)
-    if classifiers is not None:
-        plans = {name: Plan(Source(name)) for name in classifiers}
-        loader = Given(classifiers)
-    tracer = start_tracing(settings.otel_endpoint)
-    metrics = Metrics(board)
-    metrics.tell_limits(deadline_s=settings.deadline_ms / 1000, max_queue_texts=settings.max_queue_texts)
-    registry = Registry(plans, metrics, board, tokenise_threads=settings.tokenise_threads)
-    rollout = Rollout(
-        registry,
-        metrics,
-        limits=settings.batch_limits,
-        cache_texts=settings.cache_texts,
-        shadow_timeout_s=settings.deadline_ms / 1000,
-    )
-    deployer = Deployer(
-        registry,
-        rollout,
-        loader,
-        metrics,
-        board,
-        watch_s=settings.watch_s,
-        max_batch_tokens=settings.max_batch_tokens,
-    )
-    explanations = Explanations(registry, settings, metrics)
-    accounts = Accounts(settings.api_keys, settings.api_keys_file, metrics, board)
-
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        deployer.start()
-        watching = [asyncio.create_task(accounts.watch()), asyncio.create_task(watch(metrics))]
-        if load_first:
-            await deployer.loaded()
-        yield
-        for task in watching:
-            task.cancel()
-        await explanations.close()
-        await deployer.stop()
-        if tracer is not None:
-            await tracer.close()
-
-    direct = [
-        predict_route(registry, settings),
-        stream_route(registry, settings),
-        *hub_routes(registry, settings),
-        *vllm_routes(registry, settings),
-        *([] if settings.no_explain else [explain_route(registry, explanations, settings)]),
-    ]
-    inferring = infer_routes(registry, settings)
+def create_app(service: Service) -> FastAPI:
+    """ASGI application of a service. Its models load after it has started; `/health/ready` tells when."""
+    direct = _direct_routes(service)
+    inferring = infer_routes(service.registry, service.settings.requests)
     for route in (*direct, *inferring):
-        metrics.expect(route.path)
+        service.metrics.expect(route.path)
     app = Application(
-        partial(
-            _layers,
-            direct=direct,
-            settings=settings,
-            accounts=accounts,
-            metrics=metrics,
-            registry=registry,
-            tracer=tracer,
-        ),
+        partial(_layers, direct=direct, service=service),
         title="Sluice",
         version=VERSION,
         description=DESCRIPTION,
-        lifespan=lifespan,
+        lifespan=_lifespan,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
         exception_handlers=EXCEPTION_HANDLERS,
     )
-    app.state.registry = registry
-    app.state.deployer = deployer
-    app.state.metrics = metrics
-    app.state.explanations = explanations
+    app.state.service = service
     app.router.routes.extend([*direct, *inferring])
-    app.include_router(v2_router(registry))
-    app.include_router(api_routes(registry, metrics, settings))
-    if settings.admin:
-        app.include_router(admin_routes(registry, deployer, settings))
+    for router in _routers(service):
+        app.include_router(router)
     # FastAPI's own page loads its scripts from another host; these come from the package.
     app.router.routes.append(NamedMount(ASSETS_PATH, StaticFiles(packages=[("fastapi_offline", "static")])))
     app.router.routes.append(NamedMount(PAGE_PATH, PageFiles()))
-
-    app.openapi = _document_of(app, settings, accounts)  # type: ignore[method-assign]
+    app.openapi = _document_of(app, service)  # type: ignore[method-assign]
     return app
 
 
-def _document_of(app: FastAPI, settings: Settings, accounts: Accounts) -> Callable[[], dict[str, Any]]:
+def app_from_environment() -> FastAPI:
+    """Factory for any ASGI server, with the settings of the environment.
+
+    Raises:
+        SettingsError: the environment holds a wrong setting.
+    """
+    return create_app(build_service(Settings.from_env(os.environ)))
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    service: Service = app.state.service
+    await service.start()
+    yield
+    await service.stop()
+
+
+def _direct_routes(service: Service) -> list[NamedRoute]:
+    """Routes that requests reach without FastAPI."""
+    registry, settings = service.registry, service.settings
+    routes = [
+        predict_route(registry, settings.requests),
+        stream_route(registry, settings.requests),
+        *hub_routes(registry, settings.requests),
+        *vllm_routes(registry, settings.requests),
+    ]
+    if not settings.explain.off:
+        routes.append(explain_route(registry, service.explanations, settings.explain, settings.requests))
+    return routes
+
+
+def _routers(service: Service) -> Iterator[APIRouter]:
+    yield v2_router(service.registry)
+    yield api_routes(service.registry, service.metrics, service.settings.requests)
+    if service.settings.models.admin:
+        yield admin_routes(service.registry, service.deployer, service.settings.models)
+
+
+def _document_of(app: FastAPI, service: Service) -> Callable[[], dict[str, Any]]:
     """The OpenAPI document of what there is with these settings."""
-    paths: dict[str, Any] = {} if settings.no_explain else explain_paths(settings)
-    structs = FORMS if settings.no_explain else (*FORMS, *EXPLANATIONS)
+    settings = service.settings
+    explaining = not settings.explain.off
+    paths: dict[str, Any] = explain_paths(settings.explain, settings.requests) if explaining else {}
+    structs = (*FORMS, *EXPLANATIONS) if explaining else FORMS
 
     def complete(document: dict[str, Any]) -> None:
-        if not settings.no_explain:
-            describe_explanations(document, settings)
-        if accounts:
-            require_keys(document, public_metrics=settings.public_metrics)
+        if explaining:
+            describe_explanations(document, settings.explain)
+        if service.accounts:
+            require_keys(document, public_metrics=settings.keys.public_metrics)
 
-    return openapi_of(app, settings, paths | form_paths(settings), structs, complete)
+    return openapi_of(app, settings.requests, paths | form_paths(settings.requests), structs, complete)
 
 
-def _layers(
-    app: ASGIApp,
-    *,
-    direct: Sequence[NamedRoute],
-    settings: Settings,
-    accounts: Accounts,
-    metrics: Metrics,
-    registry: Registry,
-    tracer: "Tracer | None",
-) -> ASGIApp:
+def _layers(app: ASGIApp, *, direct: Sequence[NamedRoute], service: Service) -> ASGIApp:
     """What a request passes on its way to its route, the last one first. A layer that is off is not there."""
-    guard = partial(Guard, accounts=accounts, public_metrics=settings.public_metrics)
+    network = service.settings.network
+    guard = partial(Guard, accounts=service.accounts, public_metrics=service.settings.keys.public_metrics)
     # Without keys nothing on the short way is guarded.
-    app = guard(ShortWay(app, direct)) if accounts else ShortWay(guard(app), direct)
-    if settings.root_path:
-        app = Prefixed(app, settings.root_path)
-    if settings.trusted_proxy:
-        app = from_proxies(app, settings.trusted_proxy)
-    app = Observed(app, metrics=metrics, registry=registry, tracer=tracer)
+    app = guard(ShortWay(app, direct)) if service.accounts else ShortWay(guard(app), direct)
+    if network.root_path:
+        app = Prefixed(app, network.root_path)
+    if network.trusted_proxy:
+        app = from_proxies(app, network.trusted_proxy)
+    app = Observed(app, metrics=service.metrics, registry=service.registry, tracer=service.tracer)
     # Outside of all, since browsers want its headers on errors too. It answers by itself what browsers ask beforehand.
-    return cross_origin(app, settings.cors_origin) if settings.cors_origin else app
+    return cross_origin(app, network.cors_origin) if network.cors_origin else app
 
 
 def work(settings: Settings, sock: socket.socket, board: Board, parent: int, replaces: bool) -> None:
     """One of several processes behind the socket; see `app.process.workers`."""
     os.setpgrp()  # Ctrl-C in a terminal reaches the parent, which passes it on
-    log.configure(settings.log_level)
+    log.configure(settings.telemetry.log_level)
     with exit_codes():
-        app = create_app(settings, board=board, load_first=replaces)
-        run(app, settings, sock, parent=parent)
-        if not app.state.registry.live:
+        service = build_service(settings, board=board, load_first=replaces)
+        run(create_app(service), service, sock, parent=parent)
+        if not service.registry.live:
             raise RuntimeError("a model is broken")

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from pydantic_core import PydanticUndefined
 
-from app.config.settings import Settings, env_name
+from app.config.settings import OPTIONS, env_name
 from app.core.errors import TABLE, Row
 from app.telemetry.metrics import Metrics
 
@@ -37,7 +37,7 @@ def table(section: str) -> dict[str, list[str]]:
 
 
 def settings() -> set[str]:
-    return {env_name(field) for field in Settings.model_fields}
+    return {env_name(field) for field in OPTIONS}
 
 
 def metrics() -> set[str]:
@@ -92,9 +92,9 @@ def test_each_has_its_row_and_each_row_is_of_one(section: str, wanted: Callable[
     assert not stale, f"docs/operations.md, section {section}, tells of what is gone: {stale}"
 
 
-@pytest.mark.parametrize("field", Settings.model_fields)
+@pytest.mark.parametrize("field", OPTIONS)
 def test_a_default_is_that_of_the_code(field: str) -> None:
-    default = Settings.model_fields[field].default
+    default = OPTIONS[field].field.default
     shown = table("Settings")[env_name(field)][0].strip("`")
     if isinstance(default, dict):
         assert ", ".join(str(path.relative_to(ROOT)) for path in default.values()) == shown

@@ -16,11 +16,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.openapi import problem_responses
-from app.config.settings import Settings
+from app.config.sections import ModelSettings
 from app.config.values import MODEL_NAME
 from app.core.errors import CheckpointRefused, Conflict, InvalidRequest, PathRefused, ServiceError, UnknownModel
 from app.core.plan import Candidate, Plan, Source
 from app.deployment.deployer import Deployer
+from app.deployment.plans import initial_plans
 from app.deployment.registry import Registry
 from app.http.body import read_body
 from app.http.json import Parser
@@ -71,7 +72,7 @@ class AdminModel(BaseModel):
 class Admin:
     """The endpoints."""
 
-    def __init__(self, registry: Registry, deployer: Deployer, settings: Settings) -> None:
+    def __init__(self, registry: Registry, deployer: Deployer, settings: ModelSettings) -> None:
         self._registry = registry
         self._deployer = deployer
         self._sources = Sources(settings)
@@ -127,7 +128,7 @@ class Admin:
         return Response(status_code=204)
 
 
-def admin_routes(registry: Registry, deployer: Deployer, settings: Settings) -> APIRouter:
+def admin_routes(registry: Registry, deployer: Deployer, settings: ModelSettings) -> APIRouter:
     """The routes."""
     router = APIRouter(prefix="/admin", tags=["admin"])
     admin = Admin(registry, deployer, settings)
@@ -164,10 +165,10 @@ def admin_routes(registry: Registry, deployer: Deployer, settings: Settings) -> 
 class Sources:
     """Which folders may be loaded: those that the settings name, and those below the folder of models."""
 
-    def __init__(self, settings: Settings) -> None:
-        named = [Path(source.path) for plan in settings.plans.values() for source in plan.sources]
+    def __init__(self, settings: ModelSettings) -> None:
+        named = [Path(source.path) for plan in initial_plans(settings).values() for source in plan.sources]
         self._named = {path.resolve(): path for path in named}
-        self._root = None if settings.models_folder is None else settings.models_folder.resolve()
+        self._root = None if settings.folder is None else settings.folder.resolve()
 
     def of(self, path: str) -> Source:
         """The folder of that path, without links, if it may be loaded.

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from starlette.types import Receive, Scope, Send
 
-from app.config.settings import Settings
+from app.config.sections import RequestLimits
 from app.core.classifier import Probabilities
 from app.core.errors import AppError, TextTooLong, TooManyTexts
 from app.core.job import STAGES, Job
@@ -109,7 +109,7 @@ def begin(model: ServedModel, texts: Sequence[str], timeout_s: float, max_chars:
     return classified
 
 
-def classify(model: ServedModel, settings: Settings, scope: Scope, texts: Sequence[str]) -> Classified:
+def classify(model: ServedModel, settings: RequestLimits, scope: Scope, texts: Sequence[str]) -> Classified:
     """Sends the texts of a request whose body has been read on their way; await `finished`.
 
     Call it from a function that ends: whoever still holds the body or the texts while the answers are awaited holds

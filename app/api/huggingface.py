@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.api.endpoint import Classified, answer, built, classify, finished, texts_of
 from app.api.rendering import prediction
-from app.config.settings import Settings
+from app.config.sections import RequestLimits
 from app.core.errors import InvalidRequest
 from app.deployment.registry import Registry, ServedModel
 from app.http.body import read_body
@@ -51,7 +51,7 @@ _parse = Parser(HubRequest).parse
 _encode = msgspec.json.Encoder().encode
 
 
-def hub_routes(registry: Registry, settings: Settings) -> list[NamedRoute]:
+def hub_routes(registry: Registry, settings: RequestLimits) -> list[NamedRoute]:
     """Both routes."""
     endpoint = Hub(registry, settings)
     return [NamedRoute(path, endpoint, methods=["POST"], include_in_schema=False) for path in PATHS]
@@ -60,7 +60,7 @@ def hub_routes(registry: Registry, settings: Settings) -> list[NamedRoute]:
 class Hub:
     """The endpoint of both."""
 
-    def __init__(self, registry: Registry, settings: Settings) -> None:
+    def __init__(self, registry: Registry, settings: RequestLimits) -> None:
         self._registry = registry
         self._settings = settings
 

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from app.api.openapi import problem_responses
 from app.api.pages import home_page, page, wants_page
 from app.api.schemas import Health, Limits, ModelCard, ModelList, Refused, VersionCard
-from app.config.settings import Settings
+from app.config.sections import RequestLimits
 from app.core.errors import NotReady, UnknownModel
 from app.deployment.registry import Deployment, Registry, ServedModel
 from app.telemetry.metrics import Metrics
@@ -22,7 +22,7 @@ from app.telemetry.metrics import Metrics
 ASSETS_PATH = "/docs/assets"
 
 
-def api_routes(registry: Registry, metrics: Metrics, settings: Settings) -> APIRouter:
+def api_routes(registry: Registry, metrics: Metrics, settings: RequestLimits) -> APIRouter:
     """The routes, bound to what they tell about."""
     router = APIRouter()
     not_ready = problem_responses(NotReady("The server is not ready: sentiment is loading.", retry_after_s=1))
@@ -101,7 +101,7 @@ def _troubles(registry: Registry) -> str:
     return ", ".join(f"{name} is {state}" for name, state in registry.states().items() if state != "running")
 
 
-def _card(deployment: Deployment, settings: Settings) -> ModelCard:
+def _card(deployment: Deployment, settings: RequestLimits) -> ModelCard:
     model, refusal = deployment.primary, deployment.refusal
     classifier = model.classifier
     versions = [_version(served, served.role, served.share) for served in deployment.versions]

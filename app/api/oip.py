@@ -15,7 +15,7 @@ from app import VERSION
 from app.api.endpoint import Classified, answer, built, classify, finished
 from app.api.oip_tensors import INPUT, InferRequest, read_request, write_response
 from app.api.openapi import problem_responses
-from app.config.settings import Settings
+from app.config.sections import RequestLimits
 from app.core.errors import InvalidRequest, NotReady
 from app.deployment.registry import Registry, ServedModel
 from app.http.body import read_body
@@ -120,7 +120,7 @@ def v2_router(registry: Registry) -> APIRouter:
     return router
 
 
-def infer_routes(registry: Registry, settings: Settings) -> list[NamedRoute]:
+def infer_routes(registry: Registry, settings: RequestLimits) -> list[NamedRoute]:
     """`POST …/infer`, with and without a version."""
     endpoint = Infer(registry, settings)
     return [NamedRoute(path, endpoint, methods=["POST"], include_in_schema=False) for path in INFER_PATHS]
@@ -129,7 +129,7 @@ def infer_routes(registry: Registry, settings: Settings) -> list[NamedRoute]:
 class Infer:
     """The endpoint of both."""
 
-    def __init__(self, registry: Registry, settings: Settings) -> None:
+    def __init__(self, registry: Registry, settings: RequestLimits) -> None:
         self._registry = registry
         self._settings = settings
 

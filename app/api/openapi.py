@@ -15,7 +15,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 
 from app.api.schemas import FailedPrediction, Prediction, PredictRequest, PredictResponse
-from app.config.settings import Settings
+from app.config.sections import RequestLimits
 from app.core.errors import (
     BodyTooLarge,
     DeadlineExceeded,
@@ -100,7 +100,7 @@ def timeout_parameter(deadline_ms: int) -> dict[str, Any]:
 
 def openapi_of(
     app: FastAPI,
-    settings: Settings,
+    settings: RequestLimits,
     paths: Mapping[str, Any],
     structs: Sequence[type[msgspec.Struct]],
     complete: Callable[[dict[str, Any]], None],
@@ -131,7 +131,7 @@ def openapi_of(
     return openapi
 
 
-def _predict(settings: Settings) -> dict[str, Any]:
+def _predict(settings: RequestLimits) -> dict[str, Any]:
     texts, body = settings.max_texts, settings.max_body_bytes
     return {
         "tags": ["classification"],
@@ -180,7 +180,7 @@ def _predict(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _predict_problems(settings: Settings) -> dict[int | str, dict[str, Any]]:
+def _predict_problems(settings: RequestLimits) -> dict[int | str, dict[str, Any]]:
     return problem_responses(
         InvalidJson("JSON is malformed: invalid character (byte 12)."),
         UnknownModel(),

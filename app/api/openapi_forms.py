@@ -10,7 +10,7 @@ from app.api.openapi import POSITIVE, REF, VERSION_HEADER, problem_responses, ti
 from app.api.stream import MAX_LINE_BYTES, LineFailure, LinePrediction, StreamLine
 from app.api.vllm import PATHS as VLLM_PATHS
 from app.api.vllm import ClassifyRequest, ClassifyResponse
-from app.config.settings import Settings
+from app.config.sections import RequestLimits
 from app.core.errors import (
     BodyTooLarge,
     ComputeError,
@@ -80,7 +80,7 @@ EXAMPLE_LINES = (
 )
 
 
-def form_paths(settings: Settings) -> dict[str, Any]:
+def form_paths(settings: RequestLimits) -> dict[str, Any]:
     """The paths with their operations."""
     return {
         "/predict/stream": {"post": _stream()},
@@ -98,7 +98,7 @@ def _ref(name: str) -> dict[str, Any]:
     return {"$ref": REF.format(name=name)}
 
 
-def _problems(*errors: Exception, settings: Settings) -> dict[str, Any]:
+def _problems(*errors: Exception, settings: RequestLimits) -> dict[str, Any]:
     whole = (
         InvalidJson("JSON is malformed: invalid character (byte 12)."),
         BodyTooLarge.over(settings.max_body_bytes),
@@ -112,7 +112,7 @@ def _problems(*errors: Exception, settings: Settings) -> dict[str, Any]:
     return {str(status): response for status, response in problem_responses(*whole, *errors).items()}
 
 
-def _hub(path: str, settings: Settings) -> dict[str, Any]:
+def _hub(path: str, settings: RequestLimits) -> dict[str, Any]:
     request, response = EXAMPLES["hub"]
     scores = {"type": "array", "items": {"type": "array", "items": _ref("LabelScore")}}
     return {
@@ -137,7 +137,7 @@ def _hub(path: str, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _vllm(path: str, settings: Settings) -> dict[str, Any]:
+def _vllm(path: str, settings: RequestLimits) -> dict[str, Any]:
     request, response = EXAMPLES["vllm"]
     return {
         "tags": ["forms of other servers"],
@@ -198,7 +198,7 @@ def _stream() -> dict[str, Any]:
     }
 
 
-def _v2(path: str, settings: Settings) -> dict[str, Any]:
+def _v2(path: str, settings: RequestLimits) -> dict[str, Any]:
     request, response = EXAMPLES["v2"]
     names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
     binary = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
@@ -228,7 +228,7 @@ def _v2(path: str, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _v2_errors(settings: Settings) -> dict[str, Any]:
+def _v2_errors(settings: RequestLimits) -> dict[str, Any]:
     responses: dict[str, Any] = {"default": problem_responses()["default"]}
     for error in (
         InvalidRequest("The only input is `text`, of datatype BYTES."),

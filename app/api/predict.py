@@ -8,7 +8,7 @@ from starlette.types import Receive, Scope, Send
 from app.api.endpoint import Classified, answer, built, classify, finished, texts_of
 from app.api.rendering import Entry, failed, predict_body, prediction
 from app.api.schemas import PredictRequest
-from app.config.settings import Settings
+from app.config.sections import RequestLimits
 from app.core.classifier import Probabilities
 from app.deployment.registry import Registry
 from app.http.body import read_body
@@ -19,7 +19,7 @@ from model.text import Encoded
 parse_predict = Parser(PredictRequest).parse
 
 
-def predict_route(registry: Registry, settings: Settings) -> NamedRoute:
+def predict_route(registry: Registry, settings: RequestLimits) -> NamedRoute:
     """The route of `POST /predict`."""
     return NamedRoute("/predict", Predict(registry, settings), methods=["POST"], include_in_schema=False)
 
@@ -27,7 +27,7 @@ def predict_route(registry: Registry, settings: Settings) -> NamedRoute:
 class Predict:
     """The endpoint."""
 
-    def __init__(self, registry: Registry, settings: Settings) -> None:
+    def __init__(self, registry: Registry, settings: RequestLimits) -> None:
         self._registry = registry
         self._settings = settings
 

@@ -21,7 +21,7 @@ from app.api.endpoint import Classified, Outcome, begin, version_header
 from app.api.ndjson import LineCutter
 from app.api.rendering import failed, prediction
 from app.api.schemas import TextError
-from app.config.settings import Settings
+from app.config.sections import RequestLimits
 from app.core.errors import AppError, BodyTooLarge, ClientGone, InvalidRequest
 from app.deployment.registry import Registry, ServedModel
 from app.http.body import refuse_compressed
@@ -97,7 +97,7 @@ class Group:
     classified: Classified | AppError
 
 
-def stream_route(registry: Registry, settings: Settings) -> NamedRoute:
+def stream_route(registry: Registry, settings: RequestLimits) -> NamedRoute:
     """The route of `POST /predict/stream`."""
     return NamedRoute("/predict/stream", Stream(registry, settings), methods=["POST"], include_in_schema=False)
 
@@ -105,7 +105,7 @@ def stream_route(registry: Registry, settings: Settings) -> NamedRoute:
 class Stream:
     """The endpoint."""
 
-    def __init__(self, registry: Registry, settings: Settings) -> None:
+    def __init__(self, registry: Registry, settings: RequestLimits) -> None:
         self._registry = registry
         self._settings = settings
 

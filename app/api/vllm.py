@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.api.endpoint import Classified, answer, built, classify, finished, texts_of
 from app.api.rendering import DECIMALS
-from app.config.settings import Settings
+from app.config.sections import RequestLimits
 from app.core.classifier import Probabilities
 from app.core.errors import InvalidRequest
 from app.deployment.registry import Registry
@@ -69,7 +69,7 @@ _parse = Parser(ClassifyRequest).parse
 _encode = msgspec.json.Encoder().encode
 
 
-def vllm_routes(registry: Registry, settings: Settings) -> list[NamedRoute]:
+def vllm_routes(registry: Registry, settings: RequestLimits) -> list[NamedRoute]:
     """Both routes."""
     endpoint = VllmClassify(registry, settings)
     return [NamedRoute(path, endpoint, methods=["POST"], include_in_schema=False) for path in PATHS]
@@ -78,7 +78,7 @@ def vllm_routes(registry: Registry, settings: Settings) -> list[NamedRoute]:
 class VllmClassify:
     """The endpoint of both."""
 
-    def __init__(self, registry: Registry, settings: Settings) -> None:
+    def __init__(self, registry: Registry, settings: RequestLimits) -> None:
         self._registry = registry
         self._settings = settings
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from app.auth.keys import Key, digest_of, read_keys
-from app.core.errors import RateLimited, SettingsError
+from app.config.settings import SettingsError
+from app.core.errors import RateLimited
 from app.core.shared import Board
 from app.telemetry.metrics import Metrics
 

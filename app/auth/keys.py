@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.core.errors import SettingsError
+from app.config.settings import SettingsError
 
 PREFIX = "sluice_"
 """Prefix of every key, so that scanners for leaked secrets find it."""

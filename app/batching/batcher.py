@@ -22,7 +22,7 @@ from app.batching.admission import Admission
 from app.batching.bisect import by_halves
 from app.batching.cache import Answer, ResultCache
 from app.batching.queue import BatchQueue
-from app.config.limits import BatchLimits
+from app.config.sections import BatchLimits
 from app.core.classifier import Classifier, Probabilities
 from app.core.errors import ComputeError, NotReady, Overloaded
 from app.core.job import Item, Job

@@ -1,6 +1,6 @@
 """The values that settings take: how each is written as one string, and what it must be by itself.
 
-`app.config.settings` says what they are for. Errors are `ValueError`, as pydantic has its validators raise them.
+`app.config.sections` says what they are for. Errors are `ValueError`, as pydantic has its validators raise them.
 """
 
 import ipaddress
@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator
-
-from app.core.plan import Trial, parse_trials
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -19,6 +17,20 @@ TRACES_PATH = "/v1/traces"
 """Where a collector takes them. Source: OTLP specification, OTLP/HTTP request."""
 
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-fA-F:]+\](:[0-9]{1,5})?")
+
+
+class Trial(BaseModel):
+    """A second version beside a model.
+
+    Attributes:
+        path: of its checkpoint.
+        share: of requests, 0 to 1.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path
+    share: Annotated[float, Field(ge=0, le=1)]
 
 
 def parse_models(value: Any) -> Any:
@@ -102,12 +114,29 @@ def traces_url(endpoint: str) -> str:
     return endpoint if parts.path.strip("/") else f"{endpoint.rstrip('/')}{TRACES_PATH}"
 
 
-def _trials(value: Any) -> Any:
-    return parse_trials(value) if isinstance(value, str) else value
+def parse_trials(value: Any) -> Any:
+    """`NAME=PATH@SHARE,…` as fields of a `Trial` by name.
+
+    Raises:
+        ValueError: it has another form.
+
+    >>> parse_trials("reviews=/models/b@0.1")
+    {'reviews': {'path': '/models/b', 'share': '0.1'}}
+    """
+    if not isinstance(value, str):
+        return value
+    trials: dict[str, Any] = {}
+    for part in filter(None, (part.strip() for part in value.split(","))):
+        name, _, rest = part.partition("=")
+        path, _, share = rest.rpartition("@")
+        if not path or not re.fullmatch(r"0|1|[01]?\.\d+", share) or float(share) > 1:
+            raise ValueError("must be NAME=PATH@SHARE, with a share from 0 to 1 such as 0.1")
+        trials[name] = {"path": path, "share": share}
+    return trials
 
 
 ModelPaths = Annotated[dict[str, Path], BeforeValidator(parse_models), AfterValidator(_check_names)]
-Trials = Annotated[dict[str, Trial], BeforeValidator(_trials)]
+Trials = Annotated[dict[str, Trial], BeforeValidator(parse_trials)]
 Origins = Annotated[tuple[str, ...], BeforeValidator(parse_list), AfterValidator(_check_origins)]
 Networks = Annotated[tuple[str, ...], BeforeValidator(parse_list), AfterValidator(_check_networks)]
 PathPrefix = Annotated[str, AfterValidator(_check_prefix)]

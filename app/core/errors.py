@@ -1,7 +1,6 @@
 """The errors of the server, and the only table from an error to its HTTP status and stable code.
 
 AppError
-├── SettingsError            the server cannot start with these settings (never reaches a client)
 ├── RequestError             the request itself is at fault; sending it again changes nothing
 │   ├── InvalidJson, InvalidRequest, UnsupportedEncoding
 │   ├── BodyTooLarge, TooManyTexts, TextTooLong, HeadersTooLarge
@@ -45,10 +44,6 @@ class AppError(Exception):
     def headers(self) -> dict[str, str]:
         """What the answer says besides its body."""
         return {}
-
-
-class SettingsError(AppError):
-    """A setting is unknown, out of range or contradicts another."""
 
 
 class RequestError(AppError):
@@ -245,7 +240,6 @@ TABLE: Mapping[type[Exception], Row] = {
     # What follows stands for whole families. The causes are for the log, not for the client.
     RequestError: Row(400, "bad_request", "The request cannot be served"),
     ServiceError: Row(503, "unavailable", "The server cannot answer now"),
-    SettingsError: Row(500, "internal_error", "Internal server error"),
     AppError: Row(500, "internal_error", "Internal server error"),
     ModelError: Row(500, "internal_error", "Internal server error"),
     Exception: Row(500, "internal_error", "Internal server error"),

@@ -1,12 +1,8 @@
 """Plans of models: the checkpoint that a name serves, and a candidate that may stand beside it."""
 
-import re
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated, Any
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field
 
 PRIMARY, CANARY, SHADOW = "primary", "canary", "shadow"
 
@@ -73,36 +69,3 @@ class Plan(msgspec.Struct, frozen=True):
 
 Plans = dict[str, Plan]
 """Plans by name; the first is the default of requests that name none."""
-
-
-class Trial(BaseModel):
-    """A second version beside a model.
-
-    Attributes:
-        path: of its checkpoint.
-        share: of requests, 0 to 1.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    path: Path
-    share: Annotated[float, Field(ge=0, le=1)]
-
-
-def parse_trials(text: str) -> dict[str, Any]:
-    """`NAME=PATH@SHARE,…` as fields of a `Trial` by name.
-
-    Raises:
-        ValueError: it has another form.
-
-    >>> parse_trials("reviews=/models/b@0.1")
-    {'reviews': {'path': '/models/b', 'share': '0.1'}}
-    """
-    trials: dict[str, Any] = {}
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        name, _, rest = part.partition("=")
-        path, _, share = rest.rpartition("@")
-        if not path or not re.fullmatch(r"0|1|[01]?\.\d+", share) or float(share) > 1:
-            raise ValueError("must be NAME=PATH@SHARE, with a share from 0 to 1 such as 0.1")
-        trials[name] = {"path": path, "share": share}
-    return trials

@@ -12,8 +12,9 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from app.config.settings import SettingsError
 from app.core.classifier import Classifier
-from app.core.errors import AppError, CheckpointRefused, ServiceError, SettingsError
+from app.core.errors import AppError, CheckpointRefused, ServiceError
 from app.core.memory import give_back, settle
 from app.core.plan import Plan, Source
 from app.core.shared import Board
@@ -273,7 +274,7 @@ class Deployer:
         before, deployment.refusal = deployment.refusal, Refusal(time.time(), detail)
         self._metrics.reloaded(deployment.name, "refused")
         if again or before is None or before.detail != detail:
-            foreseen = isinstance(error, ModelError | AppError)
+            foreseen = isinstance(error, ModelError | AppError | SettingsError)
             extra = {"model": deployment.name, "cause": str(error) if foreseen else detail}
             logger.error("a model was not replaced", extra=extra, exc_info=None if foreseen else error)
 

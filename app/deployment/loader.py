@@ -5,9 +5,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from app.config.settings import Settings
+from app.config.sections import ComputeSettings
+from app.config.settings import SettingsError
 from app.core.classifier import Classifier
-from app.core.errors import SettingsError
 from model.errors import CheckpointError, ModelError
 from model.folder import version_at
 
@@ -42,7 +42,7 @@ class Loader(Protocol):
 class Checkpoints:
     """Loads classifiers from checkpoint folders."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ComputeSettings) -> None:
         self._settings = settings
 
     def version(self, path: Path) -> str:

@@ -9,7 +9,7 @@ from threading import Lock
 
 from app.batching.batcher import Batcher
 from app.batching.cache import ResultCache
-from app.config.limits import BatchLimits
+from app.config.sections import BatchLimits
 from app.core.classifier import Classifier
 from app.core.memory import give_back
 from app.core.plan import SHADOW, Plan, Source

@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Sequence
 
 from app.batching.batcher import Batcher
-from app.config.limits import BatchLimits
+from app.config.sections import BatchLimits
 from app.core.classifier import Classifier
 from app.core.errors import ServiceError
 from app.core.job import Job

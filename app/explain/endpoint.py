@@ -10,7 +10,7 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from app.api.endpoint import JSON, texts_of, version_header
-from app.config.settings import Settings
+from app.config.sections import ExplainSettings, RequestLimits
 from app.core.errors import DeadlineExceeded, InvalidRequest, TooManyTexts
 from app.deployment.registry import Registry
 from app.explain.queue import Explanations
@@ -56,18 +56,24 @@ _parse = Parser(ExplainRequest).parse
 _encode = msgspec.json.Encoder().encode
 
 
-def explain_route(registry: Registry, explanations: Explanations, settings: Settings) -> NamedRoute:
+def explain_route(
+    registry: Registry, explanations: Explanations, settings: ExplainSettings, limits: RequestLimits
+) -> NamedRoute:
     """Makes the route of `POST /explain`."""
-    return NamedRoute(PATH, Explain(registry, explanations, settings), methods=["POST"], include_in_schema=False)
+    endpoint = Explain(registry, explanations, settings, limits)
+    return NamedRoute(PATH, endpoint, methods=["POST"], include_in_schema=False)
 
 
 class Explain:
     """ASGI endpoint of `POST /explain`."""
 
-    def __init__(self, registry: Registry, explanations: Explanations, settings: Settings) -> None:
+    def __init__(
+        self, registry: Registry, explanations: Explanations, settings: ExplainSettings, limits: RequestLimits
+    ) -> None:
         self._registry = registry
         self._explanations = explanations
         self._settings = settings
+        self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request for explanations.
@@ -76,8 +82,8 @@ class Explain:
             AppError: the request cannot be answered; says why.
         """
         settings = self._settings
-        call = _parse(await read_body(scope, receive, settings.max_body_bytes))
-        texts, most = texts_of(call.inputs), settings.explain_max_texts
+        call = _parse(await read_body(scope, receive, self._limits.max_body_bytes))
+        texts, most = texts_of(call.inputs), settings.max_texts
         if len(texts) > most:
             raise TooManyTexts.over(most, len(texts))
         model = self._registry.get(call.model)
@@ -85,7 +91,7 @@ class Explain:
             raise InvalidRequest("The model has no such label; GET /models lists those that it has - at `$.label`.")
         record = RequestRecord.of(scope)
         record.model, record.texts = model.name, len(texts)
-        patience_s = timeout_s(scope, settings.explain_deadline_ms)
+        patience_s = timeout_s(scope, settings.deadline_ms)
         permit = self._explanations.admit(texts, patience_s)
         try:
             if record.account is not None:

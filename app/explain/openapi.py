@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from app.api.openapi import REF, VERSION_HEADER, problem_responses, timeout_parameter
-from app.config.settings import Settings
+from app.config.sections import ExplainSettings, RequestLimits
 from app.core.errors import (
     BodyTooLarge,
     DeadlineExceeded,
@@ -111,32 +111,32 @@ FAILED = {
 """Entry in the place of a text that is not explained."""
 
 
-def explain_paths(settings: Settings) -> dict[str, Any]:
+def explain_paths(settings: ExplainSettings, limits: RequestLimits) -> dict[str, Any]:
     """Path of the endpoint with its operation."""
-    return {PATH: {"post": _explain(settings)}}
+    return {PATH: {"post": _explain(settings, limits)}}
 
 
-def describe_explanations(document: dict[str, Any], settings: Settings) -> None:
+def describe_explanations(document: dict[str, Any], settings: ExplainSettings) -> None:
     """Adds the schemas of an answer's entries, and the limit of texts."""
     schemas = document["components"]["schemas"]
     inputs = schemas["ExplainRequest"]["properties"]["inputs"]
-    inputs["anyOf"][1]["maxItems"] = settings.explain_max_texts
+    inputs["anyOf"][1]["maxItems"] = settings.max_texts
     _, entries = msgspec.json.schema_components((Explanation, Unexplained), ref_template=REF)
     for name, schema in entries.items():
         schemas.setdefault(name, schema)
 
 
-def _explain(settings: Settings) -> dict[str, Any]:
+def _explain(settings: ExplainSettings, limits: RequestLimits) -> dict[str, Any]:
     return {
         "tags": ["classification"],
         "summary": "Explain what label texts get",
         "description": "For each text what its tokens and words do to the log-odds of its label (integrated gradients, "
         "and occlusion as an independent check), the scores of its sentences and the gates of the network. At most "
-        f"{settings.explain_max_texts} texts a request, of at most {settings.explain_max_tokens} tokens each. One "
+        f"{settings.max_texts} texts a request, of at most {settings.max_tokens} tokens each. One "
         "costs dozens of predictions and is computed by a process of its own, of the lowest priority, that starts "
         "with the first request: that one takes seconds. A text that cannot be explained gets an `error` in its place.",
         "operationId": "explain",
-        "parameters": [timeout_parameter(settings.explain_deadline_ms)],
+        "parameters": [timeout_parameter(settings.deadline_ms)],
         "requestBody": {
             "required": True,
             "content": {
@@ -159,21 +159,21 @@ def _explain(settings: Settings) -> dict[str, Any]:
                 },
             }
         }
-        | {str(status): response for status, response in _problems(settings).items()},
+        | {str(status): response for status, response in _problems(settings, limits).items()},
     }
 
 
-def _problems(settings: Settings) -> dict[int | str, dict[str, Any]]:
-    most = settings.explain_max_texts
+def _problems(settings: ExplainSettings, limits: RequestLimits) -> dict[int | str, dict[str, Any]]:
+    most = settings.max_texts
     return problem_responses(
         InvalidJson("JSON is malformed: invalid character (byte 12)."),
         UnknownModel(),
-        BodyTooLarge.over(settings.max_body_bytes),
+        BodyTooLarge.over(limits.max_body_bytes),
         TooManyTexts.over(most, most + 1),
         UnsupportedEncoding(),
         InvalidRequest("The model has no such label; GET /models lists those that it has - at `$.label`."),
         RuntimeError(),
         Overloaded(retry_after_s=2),
         NotReady("The process that explains died and is being replaced.", retry_after_s=2),
-        DeadlineExceeded.after(settings.explain_deadline_ms / 1000),
+        DeadlineExceeded.after(settings.deadline_ms / 1000),
     )

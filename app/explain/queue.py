@@ -16,7 +16,7 @@ import msgspec
 
 from app.api.rendering import failed
 from app.batching.admission import Admission, Permit
-from app.config.settings import Settings
+from app.config.sections import ExplainSettings
 from app.core.errors import InvalidRequest, NotReady, TextTooLong, row_of
 from app.deployment.registry import Registry, ServedModel
 from app.explain.process import RETRY_AFTER_S, ExplainProcess, died
@@ -45,24 +45,37 @@ class Explanations:
 
     Args:
         registry: of the versions that may be explained again.
-        settings, metrics: of the server.
+        settings: of explanations.
+        metrics: of the server.
+        max_chars: of a text.
+        stuck_after_s, log_level: of the process; see there.
 
     Attributes:
         process: that explains.
         admission: of texts under way and their estimated tokens.
     """
 
-    def __init__(self, registry: Registry, settings: Settings, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        settings: ExplainSettings,
+        metrics: Metrics,
+        *,
+        max_chars: int,
+        stuck_after_s: float,
+        log_level: str,
+    ) -> None:
         self.process = ExplainProcess(
-            threads=settings.explain_threads,
-            stuck_after_s=settings.stuck_after_s,
-            log_level=settings.log_level,
+            threads=settings.threads,
+            stuck_after_s=stuck_after_s,
+            log_level=log_level,
             lost=metrics.explain.restarts.inc,
         )
-        texts = settings.explain_queue_texts
+        texts = settings.queue_texts
         self.admission = Admission(max_texts=texts, max_tokens=texts * TYPICAL_TOKENS)
         self._registry = registry
-        self._settings = settings
+        self._max_tokens = settings.max_tokens
+        self._max_chars = max_chars
         self._metrics = metrics
         self._turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[tuple[Reply, bytes]]] = set()
@@ -108,10 +121,10 @@ class Explanations:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _estimate(self, text: str) -> int:
-        return max(1, min(len(text), self._settings.explain_max_tokens))
+        return max(1, min(len(text), self._max_tokens))
 
     async def _one(self, model: ServedModel, text: str, options: Options, deaths: int) -> Explained:
-        most = self._settings.max_chars
+        most = self._max_chars
         if len(text) > most:
             error = TextTooLong.over(most, len(text))
             self._metrics.failed.of(model.name, row_of(error).code).inc()
@@ -137,7 +150,7 @@ class Explanations:
             path=str(Path(model.source.path).absolute()),
             version=model.version,
             keep=[served.version for deployment in self._registry.loaded for served in deployment.versions],
-            max_tokens=self._settings.explain_max_tokens,
+            max_tokens=self._max_tokens,
             text=text,
             options=options,
         )

@@ -15,14 +15,15 @@ from starlette.responses import Response
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from app.config.settings import DESCRIPTOR_RESERVE, Settings
+from app.config.machine import DESCRIPTOR_RESERVE
+from app.config.sections import ConnectionLimits
+from app.config.settings import SettingsError
 from app.core.errors import (
     AppError,
     HeadersTooLarge,
     InvalidRequest,
     Overloaded,
     RequestTooSlow,
-    SettingsError,
 )
 from app.http.problems import problem_response
 from app.http.request_log import cut_short
@@ -60,18 +61,18 @@ class Phase(Enum):
 class Door(ServerState):
     """What uvicorn shares among the connections, with their bounds."""
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, limits: ConnectionLimits, max_body_bytes: int, metrics: Metrics) -> None:
         super().__init__()
-        self.max_connections = settings.max_connections
-        self.max_discarded_bytes = settings.max_body_bytes
+        self.max_connections = limits.max_connections
+        self.max_discarded_bytes = max_body_bytes
         self.bounds_s = {
-            Phase.SILENT: settings.headers_timeout_s,
-            Phase.HEADERS: settings.headers_timeout_s,
-            Phase.BODY: settings.transfer_timeout_s,
+            Phase.SILENT: limits.headers_timeout_s,
+            Phase.HEADERS: limits.headers_timeout_s,
+            Phase.BODY: limits.transfer_timeout_s,
             Phase.ANSWERING: float("inf"),
-            Phase.SENDING: settings.transfer_timeout_s,
-            Phase.IDLE: float(settings.keep_alive_s),
-            Phase.CLOSING: settings.transfer_timeout_s,
+            Phase.SENDING: limits.transfer_timeout_s,
+            Phase.IDLE: float(limits.keep_alive_s),
+            Phase.CLOSING: limits.transfer_timeout_s,
         }
         self._metrics = metrics
         self._turned_away: list[asyncio.Transport] = []

@@ -13,13 +13,11 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
-from app.config.settings import Settings
-from app.core.errors import SettingsError
+from app.config.sections import ConnectionLimits, NetworkSettings
+from app.config.settings import SettingsError
 from app.core.memory import return_large
-from app.deployment.deployer import Deployer
-from app.deployment.registry import Registry
 from app.process.connections import Connection, Door, raise_descriptor_limit
-from app.telemetry.metrics import Metrics
+from app.process.service import Service
 from model.errors import ModelError
 
 BACKLOG = 2048
@@ -37,19 +35,19 @@ TICKS_PER_SHARE = 10
 """Ticks, ten a second, after which a worker's tallies are left for the others."""
 
 
-def listen(settings: Settings) -> socket.socket:
+def listen(network: NetworkSettings, limits: ConnectionLimits) -> socket.socket:
     """The socket to serve on, bound before anything slow begins.
 
     Raises:
         SettingsError: the address is in use or not ours, or there may not be as many connections as are wanted.
     """
-    raise_descriptor_limit(settings.max_connections)
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    raise_descriptor_limit(limits.max_connections)
+    family = socket.AF_INET6 if ":" in network.host else socket.AF_INET
     try:
-        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+        return socket.create_server((network.host, network.port), family=family, backlog=BACKLOG)
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
-        raise SettingsError(f"Cannot listen on {settings.host} port {settings.port}: {reason}.") from None
+        raise SettingsError(f"Cannot listen on {network.host} port {network.port}: {reason}.") from None
 
 
 class Server(uvicorn.Server):
@@ -60,12 +58,13 @@ class Server(uvicorn.Server):
 
     Args:
         app: what `create_app` made.
-        settings: of the server.
+        service: behind it.
         parent: id of the process that replaces this one when it leaves, if there is one: it then also leaves when it
             is broken, or when that process is gone.
     """
 
-    def __init__(self, app: FastAPI, settings: Settings, *, parent: int | None = None) -> None:
+    def __init__(self, app: FastAPI, service: Service, *, parent: int | None = None) -> None:
+        limits = service.settings.connections
         config = uvicorn.Config(
             app,
             loop="uvloop",
@@ -77,15 +76,15 @@ class Server(uvicorn.Server):
             server_header=False,
             proxy_headers=False,
             backlog=BACKLOG,
-            timeout_keep_alive=settings.keep_alive_s,
-            timeout_graceful_shutdown=settings.drain_timeout_s,
+            timeout_keep_alive=limits.keep_alive_s,
+            timeout_graceful_shutdown=limits.drain_timeout_s,
         )
         super().__init__(config)
-        self.server_state = self._door = Door(settings, app.state.metrics)
-        self._registry: Registry = app.state.registry
-        self._deployer: Deployer = app.state.deployer
-        self._metrics: Metrics = app.state.metrics
-        self._drain_delay_s = settings.drain_delay_s
+        self.server_state = self._door = Door(limits, service.settings.requests.max_body_bytes, service.metrics)
+        self._registry = service.registry
+        self._deployer = service.deployer
+        self._metrics = service.metrics
+        self._drain_delay_s = limits.drain_delay_s
         self._leave_at = float("inf")
         self._parent = parent
         self._reload = False
@@ -128,7 +127,7 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def run(app: FastAPI, settings: Settings, sock: socket.socket, *, parent: int | None = None) -> None:
+def run(app: FastAPI, service: Service, sock: socket.socket, *, parent: int | None = None) -> None:
     """Serves until a signal comes or loading fails; what is in flight is finished within the drain timeout.
 
     A SIGHUP reloads the models, one that was held back too.
@@ -137,13 +136,12 @@ def run(app: FastAPI, settings: Settings, sock: socket.socket, *, parent: int | 
         Exception: whatever made a model fail to load.
     """
     return_large()
-    server = Server(app, settings, parent=parent)
+    server = Server(app, service, parent=parent)
     signal.signal(signal.SIGHUP, server.handle_reload)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     server.run(sockets=[sock])
-    failure: Exception | None = app.state.registry.failure
-    if failure is not None:
-        raise failure
+    if service.registry.failure is not None:
+        raise service.registry.failure
 
 
 def hold_reloads() -> None:

@@ -20,7 +20,6 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from types import FrameType
 
-from app.config.settings import Settings
 from app.core.shared import Board, tell_restarts
 
 logger = logging.getLogger(__name__)
@@ -29,7 +28,7 @@ LOOK_EVERY_S = 0.2
 RESTART_DELAY_S = 1.0
 """A worker that dies young is replaced no sooner than this after its start."""
 
-Work = Callable[[Settings, socket.socket, Board, int, bool], None]
+Work = Callable[[socket.socket, Board, int, bool], None]
 """Serves in a process of its own. Told the parent's id, for it may be gone by then, and whether it replaces another."""
 
 
@@ -43,15 +42,17 @@ class Supervisor:
     """The parent.
 
     Args:
-        work: what a worker does; importable by name. Leaves with exit code 2 if it can never work.
+        num_workers: processes to keep.
+        sock: that they share.
+        work: what a worker does; can be pickled. Leaves with exit code 2 if it can never work.
     """
 
-    def __init__(self, settings: Settings, sock: socket.socket, work: Work) -> None:
-        self._settings = settings
+    def __init__(self, num_workers: int, sock: socket.socket, work: Work) -> None:
+        self._num_workers = num_workers
         self._sock = sock
         self._work = work
         self._context = multiprocessing.get_context("spawn")
-        self._loaded = self._context.Array("b", settings.workers, lock=False)
+        self._loaded = self._context.Array("b", num_workers, lock=False)
         self._workers: dict[int, _Worker] = {}
         self._leaving = False
         self._restarts = 0
@@ -66,7 +67,7 @@ class Supervisor:
             signal.signal(handled, self._pass_on)
         with tempfile.TemporaryDirectory(prefix="sluice-") as name:
             folder = Path(name)
-            for index in range(self._settings.workers):
+            for index in range(self._num_workers):
                 self._start(index, folder, replaces=False)
             code = 0
             while self._workers:
@@ -83,7 +84,7 @@ class Supervisor:
         board = Board(folder, self._loaded, index)
         process = self._context.Process(
             target=self._work,
-            args=(self._settings, self._sock, board, os.getpid(), replaces),
+            args=(self._sock, board, os.getpid(), replaces),
             name=f"worker-{index}",
             daemon=True,  # should this process end by an error, they end too
         )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from starlette.types import Scope
 
-from app.core.errors import SettingsError
+from app.config.settings import SettingsError
 
 if TYPE_CHECKING:
     from app.telemetry.otel import Tracer

@@ -39,7 +39,7 @@ import httpx
 import torch
 from rich.console import Console
 
-from app.core.cpus import available_cpus
+from app.config.machine import available_cpus
 from benchmarks.lib.load_generator import chunks
 from benchmarks.lib.packed import SHIPPED
 from benchmarks.lib.ratios import Spread

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import zlib
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,8 +15,10 @@ import numpy.typing as npt
 import pytest
 from fastapi import FastAPI
 
-from app.config.settings import Settings
+from app.config.settings import OPTIONS, Settings
+from app.core.classifier import Classifier
 from app.main import create_app
+from app.process.service import Service, build_service
 from model.profile import BOUNDS, Profile, Reference
 from model.text import Encoded
 
@@ -112,9 +115,15 @@ def classifier() -> FakeClassifier:
 
 
 def make_settings(**values: Any) -> Settings:
-    return Settings.model_validate(
-        {"model": {"sentiment": Path("unused")}, "threads": 1, "tokenise_threads": 2} | values
-    )
+    """Settings by name, whichever section they are in."""
+    sections: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+    for name, value in ({"model": {"sentiment": Path("unused")}, "threads": 1, "tokenise_threads": 2} | values).items():
+        sections[OPTIONS[name].section][name] = value
+    return Settings.model_validate(sections)
+
+
+def make_app(settings: Settings, classifiers: Mapping[str, Classifier] | None = None, **options: Any) -> FastAPI:
+    return create_app(build_service(settings, classifiers, **options))
 
 
 async def until(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
@@ -143,12 +152,19 @@ def app_of(client: httpx2.AsyncClient) -> FastAPI:
     return transport.app
 
 
+def service_of(app: FastAPI | httpx2.AsyncClient) -> Service:
+    """The service behind an application, or behind a client that `serve` made."""
+    service = (app if isinstance(app, FastAPI) else app_of(app)).state.service
+    assert isinstance(service, Service)
+    return service
+
+
 @asynccontextmanager
 async def serve(classifier: FakeClassifier, **settings: Any) -> AsyncIterator[httpx2.AsyncClient]:
     """A client of a ready server."""
-    app = create_app(make_settings(**settings), {"sentiment": classifier})
+    app = make_app(make_settings(**settings), {"sentiment": classifier})
     async with running(app) as client:
-        await until(lambda: app.state.registry.ready)
+        await until(lambda: service_of(app).registry.ready)
         try:
             yield client
         finally:

@@ -10,9 +10,8 @@ import pytest
 import yaml
 
 from app.config.settings import Settings
-from app.main import create_app
 from app.telemetry.metrics import Metrics
-from tests.app.conftest import FakeClassifier
+from tests.app.conftest import FakeClassifier, make_app
 from tests.packaging.dockerfile import ROOT, assignments, lineage, read
 
 FOLDER = ROOT / "deploy" / "kubernetes"
@@ -108,9 +107,9 @@ def test_the_pod_is_confined() -> None:
 def test_the_settings_exist_and_end_before_the_pod_is_killed() -> None:
     settings = Settings.from_env({entry["name"]: entry["value"] for entry in CONTAINER["env"]})
     grace = POD["terminationGracePeriodSeconds"]
-    assert settings.drain_delay_s + settings.drain_timeout_s + 5 <= grace
+    assert settings.connections.drain_delay_s + settings.connections.drain_timeout_s + 5 <= grace
     readiness = CONTAINER["readinessProbe"]
-    assert readiness["periodSeconds"] * readiness["failureThreshold"] < settings.drain_delay_s
+    assert readiness["periodSeconds"] * readiness["failureThreshold"] < settings.connections.drain_delay_s
 
 
 def test_kubernetes_does_not_set_the_port_for_the_service() -> None:
@@ -123,7 +122,7 @@ def test_ports_and_probes_are_those_of_the_server() -> None:
     (port,) = CONTAINER["ports"]
     assert str(port["containerPort"]) == environ["SLUICE_PORT"]
     assert DEPLOYMENT["spec"]["template"]["metadata"]["annotations"]["prometheus.io/port"] == environ["SLUICE_PORT"]
-    paths = create_app(Settings(), {"sentiment": FakeClassifier()}).openapi()["paths"]
+    paths = make_app(Settings(), {"sentiment": FakeClassifier()}).openapi()["paths"]
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
         request = CONTAINER[probe]["httpGet"]
         assert request["path"] in paths
@@ -142,4 +141,4 @@ def test_the_autoscaler_asks_for_a_metric_that_there_is() -> None:
     (rule,) = manifest(FOLDER / "queue-autoscaling" / "adapter-values.yaml")["rules"]["custom"]
     assert rule["seriesQuery"].startswith(name + "{")
     assert rule["name"]["matches"] == name
-    assert int(pods["target"]["averageValue"]) < Settings().max_queue_texts
+    assert int(pods["target"]["averageValue"]) < Settings().batching.max_queue_texts

@@ -9,10 +9,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from app.main import create_app
 from model.checkpoint import save_checkpoint
 from tests.app.auth.test_keys import made
-from tests.app.conftest import make_settings, running, until
+from tests.app.conftest import make_app, make_settings, running, service_of, until
 from tests.conftest import make_checkpoint
 
 pytestmark = pytest.mark.anyio
@@ -43,9 +42,9 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 async def client(checkpoints: Path) -> AsyncIterator[httpx2.AsyncClient]:
     model = {"tiny": checkpoints / "first"}
-    app = create_app(make_settings(model=model, admin=True, models_folder=checkpoints, api_keys=KEY, dtype="float32"))
+    app = make_app(make_settings(model=model, admin=True, models_folder=checkpoints, api_keys=KEY, dtype="float32"))
     async with running(app) as client:
-        await until(lambda: app.state.registry.ready)
+        await until(lambda: service_of(app).registry.ready)
         client.headers.update(HEADERS)
         yield client
 
@@ -158,7 +157,7 @@ async def test_a_refusal_says_which_file_and_not_where_it_lies(client: httpx2.As
 
 async def test_without_a_folder_only_what_the_command_line_named(checkpoints: Path) -> None:
     model = {"tiny": checkpoints / "first"}
-    app = create_app(make_settings(model=model, admin=True, api_keys=KEY, dtype="float32"))
+    app = make_app(make_settings(model=model, admin=True, api_keys=KEY, dtype="float32"))
     async with running(app) as client:
         client.headers.update(HEADERS)
         refused = await client.put("/admin/models/tiny", json={"path": str(checkpoints / "third")})
@@ -167,7 +166,7 @@ async def test_without_a_folder_only_what_the_command_line_named(checkpoints: Pa
 
 
 async def test_there_is_no_admin_unless_it_is_asked_for(checkpoints: Path) -> None:
-    app = create_app(make_settings(model={"tiny": checkpoints / "first"}, api_keys=KEY))
+    app = make_app(make_settings(model={"tiny": checkpoints / "first"}, api_keys=KEY))
     async with running(app) as client:
         client.headers.update(HEADERS)
         assert (await client.get("/admin/models")).status_code == 404
@@ -175,7 +174,7 @@ async def test_there_is_no_admin_unless_it_is_asked_for(checkpoints: Path) -> No
 
 
 def test_the_routes_are_documented(checkpoints: Path) -> None:
-    document = create_app(make_settings(model={"tiny": checkpoints / "first"}, admin=True, api_keys=KEY)).openapi()
+    document = make_app(make_settings(model={"tiny": checkpoints / "first"}, admin=True, api_keys=KEY)).openapi()
     admin = {path: operations for path, operations in document["paths"].items() if path.startswith("/admin")}
     assert {(path, method) for path, operations in admin.items() for method in operations} == {
         ("/admin/models", "get"),

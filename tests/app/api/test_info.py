@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 
 from app.api.schemas import Limits
-from app.main import create_app
 from model.errors import ConfigError
-from tests.app.conftest import FATAL, FakeClassifier, app_of, make_settings, running, serve, until
+from tests.app.conftest import FATAL, FakeClassifier, make_app, make_settings, running, serve, service_of, until
 
 pytestmark = pytest.mark.anyio
 
@@ -24,7 +23,7 @@ class SlowClassifier(FakeClassifier):
 
 async def test_ready_only_once_warm_but_live_at_once() -> None:
     classifier = SlowClassifier()
-    app = create_app(make_settings(), {"sentiment": classifier})
+    app = make_app(make_settings(), {"sentiment": classifier})
     async with running(app) as client:
         live, ready, predict = await asyncio.gather(
             client.get("/health/live"),
@@ -33,7 +32,7 @@ async def test_ready_only_once_warm_but_live_at_once() -> None:
         )
         listed = await client.get("/models")
         classifier.may_finish.set()
-        await until(lambda: app.state.registry.ready)
+        await until(lambda: service_of(app).registry.ready)
         later = await client.get("/health/ready")
         metrics = (await client.get("/metrics")).text
     assert (live.status_code, live.json()) == (200, {"status": "live", "models": {"sentiment": "loading"}})
@@ -48,19 +47,19 @@ async def test_ready_only_once_warm_but_live_at_once() -> None:
 async def test_failed_load_is_neither_ready_nor_live() -> None:
     classifier = FakeClassifier()
     classifier.warm_up = lambda: (_ for _ in ()).throw(ConfigError("no such device"))  # type: ignore[method-assign]
-    app = create_app(make_settings(), {"sentiment": classifier})
+    app = make_app(make_settings(), {"sentiment": classifier})
     async with running(app) as client:
-        await until(lambda: app.state.registry.failure is not None)
+        await until(lambda: service_of(app).registry.failure is not None)
         assert (await client.get("/health/live")).status_code == 503
         assert (await client.get("/health")).status_code == 503
-    assert str(app.state.registry.failure) == "no such device"
+    assert str(service_of(app).registry.failure) == "no such device"
 
 
 async def test_model_whose_texts_do_not_fit_a_batch_is_not_served(classifier: FakeClassifier) -> None:
-    app = create_app(make_settings(max_batch_tokens=15), {"sentiment": classifier})
+    app = make_app(make_settings(max_batch_tokens=15), {"sentiment": classifier})
     async with running(app):
-        await until(lambda: app.state.registry.failure is not None)
-    assert "max_batch_tokens is 15" in str(app.state.registry.failure)
+        await until(lambda: service_of(app).registry.failure is not None)
+    assert "max_batch_tokens is 15" in str(service_of(app).registry.failure)
 
 
 async def test_health_does_not_queue_behind_the_device(classifier: FakeClassifier) -> None:
@@ -81,7 +80,7 @@ async def test_readiness_tells_of_a_dead_device_thread(
     async with serve(classifier) as client:
         failed = await client.post("/predict", json={"inputs": FATAL})
         ready, live = await client.get("/health/ready"), await client.get("/health/live")
-        await until(lambda: app_of(client).state.registry.ready)
+        await until(lambda: service_of(client).registry.ready)
         again = await client.get("/health/ready")
         answered = await client.post("/predict", json={"inputs": "fine"})
         metrics = (await client.get("/metrics")).text
@@ -130,9 +129,9 @@ async def test_model_card(classifier: FakeClassifier) -> None:
 
 async def test_two_models_by_name() -> None:
     first, second = FakeClassifier(), FakeClassifier(("no", "yes"))
-    app = create_app(make_settings(), {"first": first, "second": second})
+    app = make_app(make_settings(), {"first": first, "second": second})
     async with running(app) as client:
-        await until(lambda: app.state.registry.ready)
+        await until(lambda: service_of(app).registry.ready)
         answers = [
             (await client.post("/predict", json={"inputs": "a", "model": name})).json()
             for name in ("second", "first", None)
@@ -233,17 +232,17 @@ async def test_page_of_documentation_loads_nothing_from_elsewhere(classifier: Fa
 
 
 async def test_draining_server_says_so_and_closes_connections(classifier: FakeClassifier) -> None:
-    app = create_app(make_settings(), {"sentiment": classifier})
+    app = make_app(make_settings(), {"sentiment": classifier})
     async with running(app) as client:
-        await until(lambda: app.state.registry.ready)
-        app.state.registry.draining = True
+        await until(lambda: service_of(app).registry.ready)
+        service_of(app).registry.draining = True
         ready, answer = await client.get("/health/ready"), await client.post("/predict", json={"inputs": "a"})
     assert ready.json()["detail"] == "The server is not ready: it is shutting down."
     assert (answer.status_code, answer.headers["connection"]) == (200, "close")
 
 
 async def test_validation_by_fastapi_answers_like_everything_else(classifier: FakeClassifier) -> None:
-    app = create_app(make_settings(), {"sentiment": classifier})
+    app = make_app(make_settings(), {"sentiment": classifier})
 
     @app.post("/later")
     async def later(limits: Limits) -> None: ...

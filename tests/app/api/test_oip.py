@@ -6,8 +6,7 @@ import httpx2
 import numpy as np
 import pytest
 
-from app.main import create_app
-from tests.app.conftest import POISON, FakeClassifier, app_of, make_settings, running, serve
+from tests.app.conftest import POISON, FakeClassifier, make_app, make_settings, running, serve, service_of
 
 pytestmark = pytest.mark.anyio
 
@@ -205,14 +204,14 @@ async def test_health(classifier: FakeClassifier) -> None:
     ]
     async with serve(classifier) as client:
         good = [(await client.get(path)).status_code for path in paths]
-        app_of(client).state.registry.draining = True
+        service_of(client).registry.draining = True
         leaving = [(await client.get(path)).status_code for path in paths]
     assert good == [200, 200, 200, 200, 404]
     assert leaving == [200, 503, 503, 503, 404]
 
 
 async def test_not_ready_while_loading(classifier: FakeClassifier) -> None:
-    app = create_app(make_settings(), {"sentiment": classifier})
+    app = make_app(make_settings(), {"sentiment": classifier})
     async with running(app) as client:
         ready = await client.get("/v2/models/sentiment/ready")
         infer = await client.post(INFER, json={"inputs": [tensor(["a"])]})

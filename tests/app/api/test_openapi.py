@@ -18,21 +18,20 @@ from app.api.openapi_forms import EXAMPLE_LINES, EXAMPLES
 from app.api.schemas import FailedPrediction, Prediction, PredictRequest, PredictResponse
 from app.api.stream import LinePrediction, StreamLine
 from app.api.vllm import ClassifyRequest, ClassifyResponse
-from app.config.settings import SHIPPED_CHECKPOINT
+from app.config.sections import SHIPPED_CHECKPOINT
 from app.explain.endpoint import ExplainRequest, ExplainResponse
 from app.explain.openapi import EXAMPLES as EXPLAIN_EXAMPLES
 from app.explain.openapi import FAILED
-from app.main import create_app
 from app.process.server import Server, listen
 from benchmarks.http.schema import run_schemathesis
 from model.checkpoint import load_checkpoint
 from model.explain.explainer import Explainer
 from model.explain.explanation import LabelScore, Unexplained
-from tests.app.conftest import FakeClassifier, make_settings
+from tests.app.conftest import FakeClassifier, make_app, make_settings, service_of
 
 
 def app_with_fake() -> FastAPI:
-    return create_app(make_settings(), {"sentiment": FakeClassifier()})
+    return make_app(make_settings(), {"sentiment": FakeClassifier()})
 
 
 def test_every_route_and_every_error_is_documented() -> None:
@@ -143,7 +142,7 @@ def test_examples_of_explanations_are_what_the_shipped_checkpoint_says() -> None
 
 def test_document_carries_the_limits() -> None:
     settings = make_settings(max_texts=3, explain_max_texts=2)
-    schemas = create_app(settings, {"sentiment": FakeClassifier()}).openapi()["components"]["schemas"]
+    schemas = make_app(settings, {"sentiment": FakeClassifier()}).openapi()["components"]["schemas"]
     for name, most in (("PredictRequest", 3), ("ExplainRequest", 2)):
         assert schemas[name]["properties"]["inputs"]["anyOf"][1]["maxItems"] == most
     assert schemas["LabelScore"]["properties"]["score"]["maximum"] == 1
@@ -153,8 +152,9 @@ def test_schemathesis_finds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """Every check, generated right and wrong requests, examples, boundary values and sequences of calls."""
     monkeypatch.setattr(app.explain.process, "COMMAND", (sys.executable, "-m", "tests.app.explain.explain_fake"))
     settings = make_settings(port=0, max_texts=64)
-    server = Server(create_app(settings, {"sentiment": FakeClassifier()}), settings)
-    sock = listen(settings)
+    served = make_app(settings, {"sentiment": FakeClassifier()})
+    server = Server(served, service_of(served))
+    sock = listen(settings.network, settings.connections)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
     thread.start()
     try:

@@ -11,11 +11,11 @@ from click.testing import CliRunner
 from app.__main__ import cli
 from app.auth.accounts import Accounts
 from app.auth.keys import PREFIX, digest_of, new_key, parse_keys, read_keys
-from app.core.errors import RateLimited, SettingsError
+from app.config.settings import SettingsError
+from app.core.errors import RateLimited
 from app.core.shared import Board
-from app.main import create_app
 from app.telemetry.metrics import Metrics
-from tests.app.conftest import FakeClassifier, app_of, make_settings, serve, until
+from tests.app.conftest import FakeClassifier, make_app, make_settings, serve, service_of, until
 
 pytestmark = pytest.mark.anyio
 
@@ -179,7 +179,7 @@ async def test_a_rate_counts_texts_and_says_when_to_come_back(classifier: FakeCl
         # Honest: who comes back then is served.
         time.sleep(1.3)  # noqa: ASYNC251 - nothing else is to happen
         assert (await ask(1)).status_code == 200
-        metrics = app_of(client).state.metrics
+        metrics = service_of(client).metrics
         counted = {labels: child.value for labels, child in metrics.key_requests._children.items()}
         assert counted == {("search", "200"): 4, ("search", "429"): 1}
         assert metrics.key_texts.of("search").value == 35
@@ -248,7 +248,7 @@ def test_workers_share_what_a_key_has_used(tmp_path: Path) -> None:
 
 
 def test_the_document_says_what_needs_a_key() -> None:
-    document = create_app(make_settings(api_keys=made()[1]), {"sentiment": FakeClassifier()}).openapi()
+    document = make_app(make_settings(api_keys=made()[1]), {"sentiment": FakeClassifier()}).openapi()
     assert set(document["components"]["securitySchemes"]) == {"bearer", "header"}
     predict = document["paths"]["/predict"]["post"]
     assert predict["security"] == [{"bearer": []}, {"header": []}]
@@ -256,5 +256,5 @@ def test_the_document_says_what_needs_a_key() -> None:
     assert document["paths"]["/health/ready"]["get"]["security"] == []
     of_v2 = document["paths"]["/v2/models/{name}/infer"]["post"]["responses"]["401"]["content"]
     assert of_v2["application/json"]["schema"] == {"$ref": "#/components/schemas/V2Error"}
-    plain = create_app(make_settings(), {"sentiment": FakeClassifier()}).openapi()
+    plain = make_app(make_settings(), {"sentiment": FakeClassifier()}).openapi()
     assert "securitySchemes" not in json.dumps(plain)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from app.batching.batcher import INLINE_CHARS, MAX_RESTARTS, Batcher
-from app.config.limits import BatchLimits
+from app.config.sections import BatchLimits
 from app.core.errors import ComputeError, DeadlineExceeded, NotReady, Overloaded
 from app.core.job import STAGES, Job
 from app.telemetry.metrics import Metrics

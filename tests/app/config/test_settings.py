@@ -5,24 +5,25 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from app.config.settings import SHIPPED_CHECKPOINT, Settings
-from app.core.errors import SettingsError
+from app.config.sections import SHIPPED_CHECKPOINT, NetworkSettings
+from app.config.settings import Settings, SettingsError
 from app.core.plan import Candidate, Plan, Source
+from app.deployment.plans import initial_plans
 
 
 def test_defaults_agree_with_one_another() -> None:
     settings = Settings.from_env({})
-    assert settings.model == {"sentiment": SHIPPED_CHECKPOINT}
-    assert (settings.host, settings.port) == ("127.0.0.1", 8000)
+    assert settings.models.paths == {"sentiment": SHIPPED_CHECKPOINT}
+    assert (settings.network.host, settings.network.port) == ("127.0.0.1", 8000)
     # A megabyte of one letter, escaped as JSON may, gets an answer.
-    assert settings.max_chars >= 1024 * 1024
-    assert settings.max_body_bytes >= 6 * 1024 * 1024
+    assert settings.requests.max_chars >= 1024 * 1024
+    assert settings.requests.max_body_bytes >= 6 * 1024 * 1024
 
 
 def test_flags_win_over_the_environment_and_empty_variables_are_not_set() -> None:
     environ = {"SLUICE_PORT": "1", "SLUICE_MAX_TEXTS": "7", "SLUICE_HOST": "", "PATH": "/bin"}
     settings = Settings.from_env(environ, {"port": "2"})
-    assert (settings.port, settings.max_texts, settings.host) == (2, 7, "127.0.0.1")
+    assert (settings.network.port, settings.requests.max_texts, settings.network.host) == (2, 7, "127.0.0.1")
 
 
 @pytest.mark.parametrize(
@@ -35,8 +36,8 @@ def test_flags_win_over_the_environment_and_empty_variables_are_not_set() -> Non
 )
 def test_models_by_name_path_or_folder(value: str, models: dict[str, Path]) -> None:
     settings = Settings.from_env({"SLUICE_MODEL": value})
-    assert settings.model == models
-    assert list(settings.model) == list(models)
+    assert settings.models.paths == models
+    assert list(settings.models.paths) == list(models)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,9 @@ def test_variables_of_kubernetes_are_left_alone() -> None:
 def test_settings_are_frozen_and_closed() -> None:
     settings = Settings()
     with pytest.raises(ValidationError):
-        settings.port = 1  # type: ignore[misc]
+        settings.network.port = 1  # type: ignore[misc]
+    with pytest.raises(ValidationError):
+        settings.network = NetworkSettings()  # type: ignore[misc]
     unknown: dict[str, Any] = {"prot": 1}
     with pytest.raises(ValidationError):
         Settings(**unknown)
@@ -89,7 +92,7 @@ def test_settings_are_frozen_and_closed() -> None:
 
 def test_a_second_version_beside_a_model() -> None:
     environ = {"SLUICE_MODEL": "a=/x,b=/y,c=/z", "SLUICE_CANARY": "a=/x@2@0.25", "SLUICE_SHADOW": "c=/w@1"}
-    plans = Settings.from_env(environ).plans
+    plans = initial_plans(Settings.from_env(environ).models)
     assert plans == {
         "a": Plan(Source("/x"), Candidate(Source("/x@2"), 0.25)),
         "b": Plan(Source("/y")),

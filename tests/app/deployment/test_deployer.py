@@ -22,10 +22,9 @@ from app.core.plan import Plan, Source
 from app.core.shared import Board
 from app.deployment.deployer import Deployer
 from app.deployment.registry import Refusal, Registry
-from app.main import create_app
 from model.checkpoint import FILES, save_checkpoint
 from model.folder import DIGESTS
-from tests.app.conftest import FakeClassifier, app_of, make_settings, running, until
+from tests.app.conftest import FakeClassifier, make_app, make_settings, running, service_of, until
 from tests.conftest import make_checkpoint
 
 pytestmark = pytest.mark.anyio
@@ -41,23 +40,23 @@ def folder(tmp_path: Path) -> Path:
 @asynccontextmanager
 async def serving(folder: Path, **settings: Any) -> AsyncIterator[httpx2.AsyncClient]:
     """A ready server of a real checkpoint."""
-    app = create_app(make_settings(model={"tiny": folder}, dtype="float32", **settings))
+    app = make_app(make_settings(model={"tiny": folder}, dtype="float32", **settings))
     async with running(app) as client:
-        await until(lambda: app.state.registry.ready)
+        await until(lambda: service_of(app).registry.ready)
         yield client
 
 
 @asynccontextmanager
 async def faked(classifiers: dict[str, FakeClassifier], **settings: Any) -> AsyncIterator[httpx2.AsyncClient]:
     """A ready server of classifiers that the test may exchange."""
-    app = create_app(make_settings(**settings), classifiers)
+    app = make_app(make_settings(**settings), classifiers)
     async with running(app) as client:
-        await until(lambda: app.state.registry.ready)
+        await until(lambda: service_of(app).registry.ready)
         yield client
 
 
 def registry_of(client: httpx2.AsyncClient) -> Registry:
-    registry: Registry = app_of(client).state.registry
+    registry: Registry = service_of(client).registry
     return registry
 
 
@@ -68,7 +67,7 @@ def refusal_of(client: httpx2.AsyncClient) -> Refusal | None:
 
 
 async def reload(client: httpx2.AsyncClient) -> None:
-    deployer: Deployer = app_of(client).state.deployer
+    deployer: Deployer = service_of(client).deployer
     await deployer._reload(insist=True)
 
 
@@ -312,10 +311,10 @@ async def test_a_canary_that_is_broken_gets_no_requests(folder: Path, tmp_path: 
 
 async def test_versions_side_by_side_must_have_the_same_labels(folder: Path, tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "other", make_checkpoint(labels=("bad", "good")))
-    app = create_app(make_settings(model={"tiny": folder}, shadow=f"tiny={tmp_path / 'other'}@1"))
+    app = make_app(make_settings(model={"tiny": folder}, shadow=f"tiny={tmp_path / 'other'}@1"))
     async with running(app):
-        await until(lambda: app.state.registry.failure is not None)
-    assert str(app.state.registry.failure) == "The versions of tiny side by side have different labels."
+        await until(lambda: service_of(app).registry.failure is not None)
+    assert str(service_of(app).registry.failure) == "The versions of tiny side by side have different labels."
 
 
 async def test_what_a_checkpoint_says_of_itself_counts(folder: Path) -> None:
@@ -333,7 +332,7 @@ async def test_what_a_checkpoint_says_of_itself_counts(folder: Path) -> None:
 def _of_several(folder: Path, board: Path, index: int, loaded: list[int]) -> FastAPI:
     board.mkdir(exist_ok=True)
     settings = make_settings(model={"tiny": folder}, dtype="float32")
-    return create_app(settings, board=Board(board, loaded, index))
+    return make_app(settings, board=Board(board, loaded, index))
 
 
 async def test_processes_follow_each_other_and_one_that_comes_later_too(folder: Path, tmp_path: Path) -> None:
@@ -341,21 +340,21 @@ async def test_processes_follow_each_other_and_one_that_comes_later_too(folder: 
     board, loaded = tmp_path / "board", [0, 0, 1]
     one, two, late = (_of_several(folder, board, index, loaded) for index in range(3))
     async with running(one), running(two):
-        await until(lambda: bool(one.state.registry.ready and two.state.registry.ready))
-        await one.state.deployer.change("other", lambda _: Plan(Source(str(tmp_path / "second"))))
-        await until(lambda: list(two.state.registry.plans) == ["tiny", "other"])
+        await until(lambda: bool(service_of(one).registry.ready and service_of(two).registry.ready))
+        await service_of(one).deployer.change("other", lambda _: Plan(Source(str(tmp_path / "second"))))
+        await until(lambda: list(service_of(two).registry.plans) == ["tiny", "other"])
         async with running(late):
-            await until(lambda: bool(late.state.registry.ready))
-            assert list(late.state.registry.plans) == ["tiny", "other"]
-        await two.state.deployer.change("other", lambda _: None)
-        await until(lambda: list(one.state.registry.plans) == ["tiny"])
+            await until(lambda: bool(service_of(late).registry.ready))
+            assert list(service_of(late).registry.plans) == ["tiny", "other"]
+        await service_of(two).deployer.change("other", lambda _: None)
+        await until(lambda: list(service_of(one).registry.plans) == ["tiny"])
 
         # One that cannot follow now does so when it can.
         Board(board, loaded, 0).publish("new", Plan(Source(str(tmp_path / "new"))), {})
-        await until(lambda: all(app.state.registry.entry("new").refusal for app in (one, two)))
-        assert one.state.registry.ready
+        await until(lambda: all(service_of(app).registry.entry("new").refusal for app in (one, two)))
+        assert service_of(one).registry.ready
         save_checkpoint(tmp_path / "new", make_checkpoint(seed=2))
-        await until(lambda: all(app.state.registry.entry("new").versions for app in (one, two)))
+        await until(lambda: all(service_of(app).registry.entry("new").versions for app in (one, two)))
 
 
 async def test_a_change_that_the_others_cannot_be_told_is_refused(folder: Path, tmp_path: Path) -> None:
@@ -363,12 +362,12 @@ async def test_a_change_that_the_others_cannot_be_told_is_refused(folder: Path, 
     app = _of_several(folder, tmp_path / "board", 0, [0])
     (tmp_path / "board" / "plans.partial").symlink_to("/dev/full")
     async with running(app):
-        await until(lambda: bool(app.state.registry.ready))
-        before = app.state.registry.plans
+        await until(lambda: bool(service_of(app).registry.ready))
+        before = service_of(app).registry.plans
         with pytest.raises(ServiceError, match=r"No space left on device\. Nothing has changed"):
-            await app.state.deployer.change("tiny", lambda _: Plan(Source(str(tmp_path / "second"))))
-        assert app.state.registry.plans == before
-        assert app.state.registry.get("tiny").version == before["tiny"].primary.version
+            await service_of(app).deployer.change("tiny", lambda _: Plan(Source(str(tmp_path / "second"))))
+        assert service_of(app).registry.plans == before
+        assert service_of(app).registry.get("tiny").version == before["tiny"].primary.version
 
 
 def test_a_full_disk_is_told_once_and_once_more_when_it_was_not_full_between(

@@ -15,8 +15,7 @@ from app.core.plan import Candidate, Plan, Source
 from app.deployment.deployer import Deployer
 from app.deployment.registry import Registry
 from app.deployment.shadow import MAX_TEXTS
-from app.main import create_app
-from tests.app.conftest import POISON, FakeClassifier, app_of, make_settings, running, until
+from tests.app.conftest import POISON, FakeClassifier, make_app, make_settings, running, service_of, until
 
 pytestmark = pytest.mark.anyio
 
@@ -42,11 +41,13 @@ async def _serve(
 ) -> AsyncIterator[httpx2.AsyncClient]:
     """A ready server with a shadow."""
     classifiers = {"sentiment": classifier}
-    app = create_app(make_settings(**settings), classifiers)
+    app = make_app(make_settings(**settings), classifiers)
     async with running(app) as client:
-        await until(lambda: app.state.registry.ready)
+        await until(lambda: service_of(app).registry.ready)
         classifiers["second"] = second
-        await app.state.deployer.change("sentiment", lambda plan: Plan(plan.primary, Candidate(SECOND, share, True)))
+        await service_of(app).deployer.change(
+            "sentiment", lambda plan: plan and Plan(plan.primary, Candidate(SECOND, share, True))
+        )
         yield client
 
 
@@ -93,7 +94,7 @@ async def test_nothing_is_copied_while_the_primary_is_busy(classifier: FakeClass
     async with _serve(classifier, Second(), max_batch_texts=2) as client:
         classifier.gate.clear()
         waiting = [asyncio.create_task(client.post("/predict", json={"inputs": [f"a{i}", f"b{i}"]})) for i in range(3)]
-        registry: Registry = app_of(client).state.registry
+        registry: Registry = service_of(client).registry
         await until(lambda: registry.get(None).batcher.admission.texts == 6)
         classifier.gate.set()
         await asyncio.gather(*waiting)
@@ -103,7 +104,7 @@ async def test_nothing_is_copied_while_the_primary_is_busy(classifier: FakeClass
 async def test_a_shadow_that_fails_or_is_broken_disturbs_nobody(classifier: FakeClassifier) -> None:
     second = Second()
     async with _serve(classifier, second) as client:
-        registry: Registry = app_of(client).state.registry
+        registry: Registry = service_of(client).registry
         failing = await client.post("/predict", json={"inputs": ["fine", POISON]})
         assert "error" in failing.json()["predictions"][1]
         assert await _counted(client, 1) == {"agreed": 1}  # there is nothing to compare a failure with
@@ -131,8 +132,8 @@ async def test_the_share_of_requests_that_is_copied(
 async def test_a_shadow_becomes_a_canary_without_being_loaded_again(classifier: FakeClassifier) -> None:
     second = Second()
     async with _serve(classifier, second) as client:
-        registry: Registry = app_of(client).state.registry
-        deployer: Deployer = app_of(client).state.deployer
+        registry: Registry = service_of(client).registry
+        deployer: Deployer = service_of(client).deployer
         await deployer.change("sentiment", lambda plan: plan and Plan(plan.primary, Candidate(SECOND, 1.0)))
         answer = (await client.post("/predict", json={"inputs": "a"})).json()
         assert answer["version"] == second.version

@@ -17,8 +17,7 @@ import app.explain.process
 import app.explain.queue
 from app.auth.keys import new_key
 from app.explain.queue import Explanations
-from app.main import create_app
-from tests.app.conftest import FakeClassifier, app_of, make_settings, running, serve, until
+from tests.app.conftest import FakeClassifier, app_of, make_app, make_settings, running, serve, service_of, until
 from tests.app.explain.explain_fake import VERSION
 
 pytestmark = pytest.mark.anyio
@@ -30,7 +29,7 @@ def fake_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def explanations_of(client: httpx2.AsyncClient) -> Explanations:
-    found = app_of(client).state.explanations
+    found = service_of(client).explanations
     assert isinstance(found, Explanations)
     return found
 
@@ -182,14 +181,14 @@ async def test_switched_off_it_is_not_there(classifier: FakeClassifier) -> None:
 
 async def test_a_key_is_asked_for_and_pays_for_each_text() -> None:
     secret, key = new_key("search", [])
-    app = create_app(make_settings(api_keys=key.line()), {"sentiment": FakeClassifier()})
+    app = make_app(make_settings(api_keys=key.line()), {"sentiment": FakeClassifier()})
     async with running(app) as client:
-        await until(lambda: app.state.registry.ready)
+        await until(lambda: service_of(app).registry.ready)
         stranger = await explain(client, "a")
         client.headers["x-api-key"] = secret
         known = await explain(client, ["a", "b"])
         document = (await client.get("/openapi.json")).json()
-        (account,) = app.state.metrics.key_texts.of("search").read()
+        (account,) = service_of(app).metrics.key_texts.of("search").read()
     assert (stranger.status_code, known.status_code) == (401, 200)
     assert account == 2
     assert document["paths"]["/explain"]["post"]["security"] == [{"bearer": []}, {"header": []}]
@@ -365,9 +364,9 @@ async def test_requests_take_turns_text_by_text() -> None:
     ],
 )
 async def test_a_model_that_cannot_be_opened_is_503_and_the_others_are_explained(name: str, detail: str) -> None:
-    app = create_app(make_settings(), {"sentiment": FakeClassifier(), name: FakeClassifier()})
+    app = make_app(make_settings(), {"sentiment": FakeClassifier(), name: FakeClassifier()})
     async with running(app) as client:
-        await until(lambda: app.state.registry.ready)
+        await until(lambda: service_of(app).registry.ready)
         refused = await explain(client, "a", model=name)
         # The same version by another name comes from another folder.
         answered = await explain(client, "a", model="sentiment")

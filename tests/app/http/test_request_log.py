@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from app.core.log import JsonFormatter
-from app.main import create_app
-from tests.app.conftest import POISON, FakeClassifier, make_settings, running, serve, until
+from tests.app.conftest import POISON, FakeClassifier, make_app, make_settings, running, serve, service_of, until
 
 pytestmark = pytest.mark.anyio
 
@@ -80,7 +79,7 @@ async def test_text_is_in_no_log(
 
 
 async def test_end_of_patience_is_a_problem_too(classifier: FakeClassifier) -> None:
-    app = create_app(make_settings(), {"sentiment": classifier})
+    app = make_app(make_settings(), {"sentiment": classifier})
     sent: list[Any] = []
 
     async def send(message: Any) -> None:
@@ -91,7 +90,7 @@ async def test_end_of_patience_is_a_problem_too(classifier: FakeClassifier) -> N
     scope = {"type": "http", "method": "POST", "path": "/predict", "raw_path": b"/predict", "headers": []}
     scope |= {"query_string": b"", "root_path": "", "http_version": "1.1", "scheme": "http"}
     async with running(app):
-        await until(lambda: app.state.registry.ready)
+        await until(lambda: service_of(app).registry.ready)
         classifier.gate.clear()
         task = asyncio.create_task(app(scope, messages.get, send))
         await until(classifier.entered.is_set)

@@ -15,12 +15,11 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from app.core.errors import SettingsError
+from app.config.settings import SettingsError
 from app.http.request_log import MAX_HEADERS
-from app.main import create_app
 from app.process.connections import MAX_HEAD_BYTES, raise_descriptor_limit
 from app.process.server import Server, listen
-from tests.app.conftest import FakeClassifier, make_settings, until
+from tests.app.conftest import FakeClassifier, make_app, make_settings, service_of, until
 from tests.app.process.test_server import ROOT, process, wait_ready
 
 BODY = b'{"inputs":"a good film"}'
@@ -276,10 +275,10 @@ def _refused(connection: socket.socket) -> bool:
 @pytest.mark.anyio
 async def test_a_half_closed_client_in_mid_request_counts_as_gone(classifier: FakeClassifier) -> None:
     settings = make_settings(port=0)
-    app = create_app(settings, {"sentiment": classifier})
-    server, sock = Server(app, settings), listen(settings)
+    app = make_app(settings, {"sentiment": classifier})
+    server, sock = Server(app, service_of(app)), listen(settings.network, settings.connections)
     serving = asyncio.create_task(server.serve(sockets=[sock]))
-    await until(lambda: app.state.registry.ready)
+    await until(lambda: service_of(app).registry.ready)
     classifier.gate.clear()
     reader, writer = await asyncio.open_connection(*sock.getsockname())
     writer.write(REQUEST)
@@ -287,9 +286,9 @@ async def test_a_half_closed_client_in_mid_request_counts_as_gone(classifier: Fa
     await asyncio.sleep(0.05)
     writer.write_eof()
     assert await asyncio.wait_for(reader.read(), 2) == b""
-    admission = app.state.registry.get(None).batcher.admission
+    admission = service_of(app).registry.get(None).batcher.admission
     await until(lambda: admission.texts == 0)
-    assert app.state.metrics.dropped.of("sentiment", "disconnect").value == 1
+    assert service_of(app).metrics.dropped.of("sentiment", "disconnect").value == 1
     writer.close()
     classifier.gate.set()
     server.should_exit = True

@@ -14,7 +14,7 @@ import torch
 
 from app.batching.batcher import INLINE_CHARS
 from model.text import Encoded
-from tests.app.conftest import FakeClassifier, app_of, serve
+from tests.app.conftest import FakeClassifier, serve, service_of
 
 pytestmark = pytest.mark.anyio
 
@@ -80,7 +80,7 @@ async def test_device_that_always_fails_costs_the_texts_and_not_the_server(class
         assert (await client.post("/", json={"inputs": "text"})).status_code == 200
         metrics = (await client.get("/metrics")).text
         assert 'sluice_texts_failed_total{model="sentiment",type="compute_error"} 22.0' in metrics
-        assert app_of(client).state.registry.get(None).batcher.admission.texts == 0
+        assert service_of(client).registry.get(None).batcher.admission.texts == 0
 
 
 @pytest.mark.parametrize("padding", [0, INLINE_CHARS], ids=["on the event loop", "in a thread"])
@@ -107,7 +107,7 @@ async def test_tokenizer_that_raises_costs_one_text(
         }
         assert "score" in first
         assert "score" in third
-        assert app_of(client).state.registry.get(None).batcher.admission.texts == 0
+        assert service_of(client).registry.get(None).batcher.admission.texts == 0
 
 
 @pytest.mark.parametrize("jump_s", [86_400.0, -86_400.0], ids=["forward", "back"])

@@ -18,11 +18,10 @@ import httpx2
 import pytest
 import uvloop
 
-from app.main import create_app
 from app.process.server import Server, listen
 from benchmarks.faults.drain import drain
 from benchmarks.lib.server import Running
-from tests.app.conftest import FakeClassifier, make_settings, until
+from tests.app.conftest import FakeClassifier, make_app, make_settings, service_of, until
 from tests.app.process.test_server import ROOT, process, wait_ready, wait_until
 from tests.app.process.test_workers import pids
 
@@ -104,14 +103,14 @@ def test_nothing_is_lost_when_the_balancer_heeds_readiness(tiny_checkpoint: Path
 @pytest.mark.anyio
 async def test_request_on_a_connection_accepted_before_the_end_is_answered(classifier: FakeClassifier) -> None:
     settings = make_settings(port=0)
-    app = create_app(settings, {"sentiment": classifier})
-    server, sock = Server(app, settings), listen(settings)
+    app = make_app(settings, {"sentiment": classifier})
+    server, sock = Server(app, service_of(app)), listen(settings.network, settings.connections)
     port = sock.getsockname()[1]
     serving = asyncio.create_task(server.serve(sockets=[sock]))
-    await until(lambda: app.state.registry.ready)
+    await until(lambda: service_of(app).registry.ready)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     await asyncio.sleep(0.05)  # accepted
-    app.state.registry.draining = server.should_exit = True
+    service_of(app).registry.draining = server.should_exit = True
     while True:
         try:
             (await asyncio.open_connection("127.0.0.1", port))[1].close()

@@ -15,10 +15,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from app.core.errors import SettingsError
-from app.main import create_app
+from app.config.settings import SettingsError
 from app.process.server import Server, listen, run
-from tests.app.conftest import FakeClassifier, make_settings, until
+from tests.app.conftest import FakeClassifier, make_app, make_settings, service_of, until
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -97,8 +96,9 @@ def test_second_signal_leaves_at_once(tiny_checkpoint: Path, tmp_path: Path) -> 
 def test_port_in_use_is_a_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
+        settings = make_settings(port=port)
         with pytest.raises(SettingsError, match=f"Cannot listen on 127.0.0.1 port {port}: Address already in use"):
-            listen(make_settings(port=port))
+            listen(settings.network, settings.connections)
 
 
 def test_large_blocks_go_back_before_the_first_request(
@@ -110,21 +110,22 @@ def test_large_blocks_go_back_before_the_first_request(
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setattr(signal, "pthread_sigmask", lambda *_: None)
     settings = make_settings(port=0)
-    with listen(settings) as sock:
-        run(create_app(settings, {"sentiment": classifier}), settings, sock)
+    with listen(settings.network, settings.connections) as sock:
+        app = make_app(settings, {"sentiment": classifier})
+        run(app, service_of(app), sock)
     assert happened == ["large blocks go back", "serves"]
 
 
 @pytest.mark.anyio
 async def test_drain_finishes_what_is_in_flight(classifier: FakeClassifier) -> None:
     settings = make_settings(port=0, drain_delay_s=0.0)
-    app = create_app(settings, {"sentiment": classifier})
-    server, sock = Server(app, settings), listen(settings)
+    app = make_app(settings, {"sentiment": classifier})
+    server, sock = Server(app, service_of(app)), listen(settings.network, settings.connections)
     url = f"http://127.0.0.1:{sock.getsockname()[1]}"
     before = {sig: signal.getsignal(sig) for sig in (signal.SIGINT, signal.SIGTERM)}
     serving = asyncio.create_task(server.serve(sockets=[sock]))
     try:
-        await until(lambda: app.state.registry.ready)
+        await until(lambda: service_of(app).registry.ready)
         async with httpx2.AsyncClient(base_url=url) as client:
             classifier.gate.clear()
             held = asyncio.create_task(client.post("/predict", json={"inputs": "in flight"}))
@@ -144,10 +145,10 @@ async def test_drain_finishes_what_is_in_flight(classifier: FakeClassifier) -> N
 @pytest.mark.anyio
 async def test_patience_has_an_end(classifier: FakeClassifier) -> None:
     settings = make_settings(port=0, drain_delay_s=0.0, drain_timeout_s=0)
-    app = create_app(settings, {"sentiment": classifier})
-    server, sock = Server(app, settings), listen(settings)
+    app = make_app(settings, {"sentiment": classifier})
+    server, sock = Server(app, service_of(app)), listen(settings.network, settings.connections)
     serving = asyncio.create_task(server.serve(sockets=[sock]))
-    await until(lambda: app.state.registry.ready)
+    await until(lambda: service_of(app).registry.ready)
     async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{sock.getsockname()[1]}") as client:
         classifier.gate.clear()
         held = asyncio.create_task(client.post("/predict", json={"inputs": "in flight"}))

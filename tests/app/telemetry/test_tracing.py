@@ -14,8 +14,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from app.config.settings import Settings
-from app.core.errors import SettingsError
+from app.config.settings import Settings, SettingsError
 from app.telemetry.tracing import Parent, check_installed
 from tests.app.process.test_server import ROOT, process, wait_ready
 
@@ -61,7 +60,7 @@ def test_what_a_traceparent_looks_like(header: str, known: bool) -> None:
     ],
 )
 def test_where_traces_go(environ: dict[str, str], endpoint: str | None) -> None:
-    assert Settings.from_env(environ).otel_endpoint == endpoint
+    assert Settings.from_env(environ).telemetry.otel_endpoint == endpoint
 
 
 @pytest.mark.parametrize(

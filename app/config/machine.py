@@ -1,8 +1,15 @@
-"""How many processors this process may really use."""
+"""Processors and open files that this process may use: defaults of settings."""
 
 import math
 import os
+import resource
 from pathlib import Path
+
+DESCRIPTOR_RESERVE = 512
+"""Open files besides connections: models, libraries, sockets, and connections that are being turned away."""
+
+MOST_CONNECTIONS = 16_384
+"""Default of `max_connections` where the limit of open files allows for them."""
 
 
 def available_cpus(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
@@ -13,6 +20,13 @@ def available_cpus(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
     """
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, math.ceil(min(allowed, _quota(cgroup))))
+
+
+def default_connections() -> int:
+    """Connections that the limit of open files leaves room for, up to 16,384."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unlimited = hard == resource.RLIM_INFINITY
+    return MOST_CONNECTIONS if unlimited else max(1, min(MOST_CONNECTIONS, hard - DESCRIPTOR_RESERVE))
 
 
 def _quota(cgroup: Path) -> float:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from app.core.cpus import available_cpus
+from app.config.machine import available_cpus
 
 
 @pytest.mark.parametrize(

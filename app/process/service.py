@@ -1,0 +1,132 @@
+"""The service of one process: everything that lives from its start to its stop, built from the settings."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from app.auth.accounts import Accounts
+from app.config.settings import Settings
+from app.core.classifier import Classifier
+from app.core.plan import Plan, Source
+from app.core.shared import Board
+from app.deployment.deployer import Deployer
+from app.deployment.loader import Checkpoints, Given, Loader
+from app.deployment.plans import initial_plans
+from app.deployment.registry import Registry
+from app.deployment.rollout import Rollout
+from app.explain.queue import Explanations
+from app.telemetry.event_loop import watch
+from app.telemetry.metrics import Metrics
+from app.telemetry.tracing import start_tracing
+
+if TYPE_CHECKING:
+    from app.telemetry.otel import Tracer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """Parts of the server below HTTP.
+
+    Attributes:
+        settings: from which the rest was built.
+        registry: models that answer.
+        deployer: loads, replaces and removes them.
+        explanations: queue and process behind `POST /explain`.
+        accounts: API keys in use.
+        metrics: of this process.
+        tracer: sends traces, if they are asked for.
+        load_first: wait at the start until the models are ready, so that no connection is taken before.
+    """
+
+    settings: Settings
+    registry: Registry
+    deployer: Deployer
+    explanations: Explanations
+    accounts: Accounts
+    metrics: Metrics
+    tracer: "Tracer | None" = None
+    load_first: bool = False
+    _background: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def start(self) -> None:
+        """Begins to load the models, and what runs in the background."""
+        self.deployer.start()
+        self._background.extend(map(asyncio.create_task, (self.accounts.watch(), watch(self.metrics))))
+        if self.load_first:
+            await self.deployer.loaded()
+
+    async def stop(self) -> None:
+        """Fails what is still under way and frees threads and processes."""
+        for task in self._background:
+            task.cancel()
+        await self.explanations.close()
+        await self.deployer.stop()
+        if self.tracer is not None:
+            await self.tracer.close()
+
+
+def build_service(
+    settings: Settings,
+    classifiers: Mapping[str, Classifier] | None = None,
+    *,
+    board: Board | None = None,
+    load_first: bool = False,
+) -> Service:
+    """A service that has not started.
+
+    Args:
+        settings: of the server.
+        classifiers: by name, served instead of the checkpoints that the settings name.
+        board: what it shares with other processes of the same server.
+        load_first: see `Service`.
+
+    Raises:
+        SettingsError: a package or a file that the settings name is not there.
+    """
+    plans, loader = initial_plans(settings.models), _loader(settings, classifiers)
+    if classifiers is not None:
+        plans = {name: Plan(Source(name)) for name in classifiers}
+    requests, batching = settings.requests, settings.batching
+    tracer = start_tracing(settings.telemetry.otel_endpoint)
+    metrics = Metrics(board)
+    metrics.tell_limits(deadline_s=requests.deadline_ms / 1000, max_queue_texts=batching.max_queue_texts)
+    registry = Registry(plans, metrics, board, tokenise_threads=settings.compute.tokenise_threads)
+    rollout = Rollout(
+        registry,
+        metrics,
+        limits=batching,
+        cache_texts=batching.cache_texts,
+        shadow_timeout_s=requests.deadline_ms / 1000,
+    )
+    deployer = Deployer(
+        registry,
+        rollout,
+        loader,
+        metrics,
+        board,
+        watch_s=settings.models.watch_s,
+        max_batch_tokens=batching.max_batch_tokens,
+    )
+    explanations = Explanations(
+        registry,
+        settings.explain,
+        metrics,
+        max_chars=requests.max_chars,
+        stuck_after_s=batching.stuck_after_s,
+        log_level=settings.telemetry.log_level,
+    )
+    return Service(
+        settings=settings,
+        registry=registry,
+        deployer=deployer,
+        explanations=explanations,
+        accounts=Accounts(settings.keys.api_keys, settings.keys.api_keys_file, metrics, board),
+        metrics=metrics,
+        tracer=tracer,
+        load_first=load_first,
+    )
+
+
+def _loader(settings: Settings, classifiers: Mapping[str, Classifier] | None) -> Loader:
+    return Checkpoints(settings.compute) if classifiers is None else Given(classifiers)
