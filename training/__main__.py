@@ -8,6 +8,7 @@ from training.cli.contrast import contrast
 from training.cli.distill import distill
 from training.cli.evaluate import evaluate
 from training.cli.group import Commands
+from training.cli.label import label
 from training.cli.mix import mix
 from training.cli.pretrain import pretrain
 from training.cli.reference import reference
@@ -29,7 +30,7 @@ def main() -> None:
 
 
 COMMANDS = (
-    *(train, evaluate, checklist, reference, distill, pretrain, teach),
+    *(train, evaluate, checklist, reference, distill, pretrain, teach, label),
     *(mix, contrast, sentences, compare, tune, recipes, settings),
 )
 

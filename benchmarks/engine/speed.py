@@ -129,11 +129,21 @@ def of_onnx(path: Path, network: RecurrentClassifier) -> Callable[[list[Encoded]
 
 
 def of_minilm(folder: Path, max_tokens: int) -> Answer:
-    """A Hugging Face sequence classifier, sorted and batched alike."""
-    from training.teachers.teacher import load_hugging_face, predict, token_ids
+    """A Hugging Face sequence classifier, sorted and batched alike, in bfloat16 where the processor has it."""
+    from training.teachers.hugging_face import load_hugging_face, predict, token_ids
 
     model, tokenizer = load_hugging_face(folder, "AutoModelForSequenceClassification")
-    return lambda texts: predict(model, tokenizer, token_ids(tokenizer, texts, max_tokens=max_tokens))
+    model.eval()
+
+    def forward(ids_BT: torch.Tensor, mask_BT: torch.Tensor) -> torch.Tensor:
+        logits_BK: torch.Tensor = model(input_ids=ids_BT, attention_mask=mask_BT).logits
+        return logits_BK
+
+    def answer(texts: Sequence[str]) -> Floats:
+        ids = token_ids(tokenizer, texts, max_tokens=max_tokens)
+        return predict(forward, ids, pad_id=tokenizer.pad_token_id, device=torch.device("cpu"))
+
+    return answer
 
 
 def contenders(

@@ -11,17 +11,43 @@ from training.cli.options import FILE
 @click.argument("files", type=FILE, nargs=-1, required=True)
 @click.option("--output", type=FILE, required=True, help="The Parquet file to write.")
 @click.option("--without", type=FILE, multiple=True, help="A file none of whose texts is to be taken. Repeatable.")
+@click.option(
+    "--label-map",
+    multiple=True,
+    metavar="OURS=THEIRS",
+    help="The label to write for one of the files' labels. Repeatable; rows with other labels are then left out.",
+)
 @click.option("--text-column", default="text", show_default=True)
 @click.option("--label-column", default="label", show_default=True)
-def mix(files: tuple[Path, ...], output: Path, without: tuple[Path, ...], text_column: str, label_column: str) -> None:
+def mix(
+    files: tuple[Path, ...],
+    output: Path,
+    without: tuple[Path, ...],
+    label_map: tuple[str, ...],
+    text_column: str,
+    label_column: str,
+) -> None:
     """Makes one training file out of several: each text once, and none that a test file holds.
+
+    The column source says where each text came from, as FOLDER/FILE.
 
     \b
     python -m training mix a/train.csv b/train.csv --without a/test.csv --without b/test.csv --output mixed.parquet
+    python -m training mix sst5/train.parquet cr/train.parquet --label-map "negative=very negative" \\
+        --label-map "positive=very positive" --label-map neutral=none --output mixed.parquet
     """
     from training.data.mix import mix_files
+    from training.errors import UsageError
+    from training.fit.imitation import parse_label_map
 
-    reports = mix_files(files, output, without=without, text_column=text_column, label_column=label_column)
+    try:
+        mapping = parse_label_map(label_map)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    reports = mix_files(
+        files, output, without=without, mapping=mapping, text_column=text_column, label_column=label_column
+    )
     for report in reports:
         dropped = f"held out {report.held_out:,}, repeated {report.repeated:,}, contradicted {report.contradicted:,}"
+        dropped += f", unmapped {report.unmapped:,}" if mapping else ""
         click.echo(f"{report.path}: kept {report.kept:,}, {dropped}")

@@ -10,10 +10,16 @@ from training.cli.options import DEVICE, FILE, THREADS, limit_threads
 @click.command()
 @click.option("--encoder", type=FILE, required=True, help="A folder that transformers loads; nothing is fetched.")
 @click.option("--train", "train_files", type=FILE, multiple=True, required=True, help="Labelled texts. Repeatable.")
-@click.option("--validation", type=FILE, required=True, help="Texts that pick the weights.")
+@click.option(
+    "--validation", type=FILE, multiple=True, required=True, help="Labelled texts that pick the weights. Repeatable."
+)
 @click.option("--text-column", default="text", show_default=True, help="Column of the texts.")
 @click.option("--label-column", default="label", show_default=True, help="Column of the labels.")
-@click.option("--output", type=FILE, required=True, help="The folder to write, for transformers and for distill.")
+@click.option(
+    "--source-column",
+    help="Column of the training files that names each text's data set, as mix writes it.  [default: a file is a set]",
+)
+@click.option("--output", type=FILE, required=True, help="The folder to write, for distill and label.")
 @click.option(
     "--set",
     "settings",
@@ -26,26 +32,34 @@ from training.cli.options import DEVICE, FILE, THREADS, limit_threads
 def teach(
     encoder: Path,
     train_files: tuple[Path, ...],
-    validation: Path,
+    validation: tuple[Path, ...],
     text_column: str,
     label_column: str,
+    source_column: str | None,
     output: Path,
     settings: tuple[str, ...],
     device: str,
     threads: int | None,
 ) -> None:
-    """Fine-tunes an encoder of Hugging Face into a teacher for distill."""
+    """Fine-tunes an encoder of Hugging Face into a teacher for distill.
+
+    The labels of all training files together are the teacher's. A data set is a choice among the labels that it has:
+    one of two labels says nothing about a third. The weights kept are those with the best mean validation accuracy.
+
+    \b
+    python -m training teach --encoder mpnet --train mixed.parquet --source-column source \\
+        --validation sst2.parquet --validation tweets.parquet --output teacher --set epochs=3
+    """
     from model.device import resolve_device
     from training.data.dataset import read_dataset
     from training.evaluation.report import make_console
-    from training.teachers.fine_tune import StepLines, fine_tune, parse_teach_config
+    from training.teachers.fine_tune import StepLines, fine_tune, parse_teach_config, read_sets
 
     limit_threads(threads)
     config = parse_teach_config(settings)
-    datasets = [read_dataset(path, text_column=text_column, label_column=label_column) for path in train_files]
-    held_out = read_dataset(validation, text_column=text_column, label_column=label_column)
+    columns = {"text_column": text_column, "label_column": label_column}
+    train = [part for path in train_files for part in read_sets(path, **columns, source_column=source_column)]
+    held_out = [read_dataset(path, **columns) for path in validation]
     console = make_console()
-    best = fine_tune(
-        encoder, datasets, held_out, output, config, device=resolve_device(device), report=StepLines(console)
-    )
+    best = fine_tune(encoder, train, held_out, output, config, device=resolve_device(device), report=StepLines(console))
     console.print(f"validation accuracy {best:.4f}; wrote {output}", markup=False)

@@ -1,17 +1,18 @@
 """Mixes several training files into one: each text once, and none that a test file holds.
 
 Public sets repeat themselves and each other. A text of a test split must not be in any training data of the same
-model, whichever set it came from.
+model, whichever set it came from. They also have different names for the same label, which can be mapped to one.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tables.parquet import write_parquet
 from training.data.dataset import Dataset, read_dataset
 from training.data.duplicates import normalised
+from training.data.unlabeled import read_unlabeled
 from training.errors import UsageError
 
 
@@ -25,6 +26,7 @@ class MixReport:
         held_out: texts that one of the files to keep out holds.
         repeated: texts that were taken before, from this file or an earlier one.
         contradicted: texts that occur with another label too; none of them is taken.
+        unmapped: rows whose labels the mapping has no name for, or several names.
     """
 
     path: Path
@@ -32,33 +34,43 @@ class MixReport:
     held_out: int
     repeated: int
     contradicted: int
+    unmapped: int
 
 
 def mix_files(
-    files: Sequence[Path], output: Path, *, without: Sequence[Path], text_column: str, label_column: str
+    files: Sequence[Path],
+    output: Path,
+    *,
+    without: Sequence[Path],
+    mapping: Mapping[str, Sequence[str]],
+    text_column: str,
+    label_column: str,
 ) -> list[MixReport]:
     """Writes the Parquet file `output` with the columns text, label and source, in the order of `files`.
 
     Texts are compared without case, punctuation and white space.
 
     Args:
-        files: labelled files, one label a text.
+        files: labelled files.
         output: is replaced.
-        without: files, labelled alike, none of whose texts is to be taken.
+        without: files none of whose texts is to be taken; only their text column is read.
+        mapping: from labels of `output` to the files' names for them; if it is empty the files' names stay. A row is
+            left out if one of its labels has no counterpart, or if its labels have different ones.
         text_column, label_column: names of columns in all files.
 
     Raises:
         TableError: a file is unusable.
-        UsageError: a file is multi-label.
+        UsageError: a file is multi-label, and there is no mapping.
     """
-    parts = [_read(path, text_column, label_column) for path in files]
-    held_out = {normalised(text) for path in without for text in _read(path, text_column, label_column).texts}
+    whole = [read_dataset(path, text_column=text_column, label_column=label_column) for path in files]
+    parts = [_single_label(dataset, mapping) for dataset in whole]
+    held_out = {normalised(text) for path in without for text in read_unlabeled(path, text_column=text_column)}
     labels = _labels_by_text(parts)
     seen: set[str] = set()
     columns: dict[str, list[str]] = {text_column: [], label_column: [], "source": []}
     reports = []
-    for part in parts:
-        fate: Counter[str] = Counter()
+    for part, dataset in zip(parts, whole, strict=True):
+        fate = Counter(unmapped=len(dataset) - len(part))
         for text, (label,) in zip(part.texts, part.labels, strict=True):
             key = normalised(text)
             reason = _reason_against(key, held_out, seen, labels)
@@ -72,7 +84,7 @@ def mix_files(
     return reports
 
 
-FATES = ("kept", "held_out", "repeated", "contradicted")
+FATES = ("kept", "held_out", "repeated", "contradicted", "unmapped")
 
 
 def _reason_against(key: str, held_out: set[str], seen: set[str], labels: dict[str, set[str]]) -> str:
@@ -91,11 +103,17 @@ def _labels_by_text(parts: Iterable[Dataset]) -> dict[str, set[str]]:
     return labels
 
 
-def _read(path: Path, text_column: str, label_column: str) -> Dataset:
-    dataset = read_dataset(path, text_column=text_column, label_column=label_column)
-    if dataset.task != "single_label":
-        raise UsageError(f"{path}: has lists of labels; only files with one label a text can be mixed")
-    return dataset
+def _single_label(dataset: Dataset, mapping: Mapping[str, Sequence[str]]) -> Dataset:
+    """The rows whose labels all map to one name, under that name."""
+    if not mapping:
+        if dataset.task != "single_label":
+            raise UsageError(f"{dataset.path}: has lists of labels; --label-map says which label each of them becomes")
+        return dataset
+    ours = {name: label for label, names in mapping.items() for name in (label, *names)}
+    mapped = [{ours.get(name) for name in names} for names in dataset.labels]
+    kept = [row for row, found in enumerate(mapped) if len(found) == 1 and None not in found]
+    labels = [tuple(name for name in mapped[row] if name) for row in kept]
+    return replace(dataset.take(kept), task="single_label", labels=labels)
 
 
 def _source(path: Path) -> str:

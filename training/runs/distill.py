@@ -37,7 +37,7 @@ from training.metrics.scores import measure
 from training.provenance import file_digest
 from training.runs.blend import with_ngrams
 from training.runs.train import encode_examples, fit, load_state, tell_start
-from training.teachers.labelling import Labelled, label
+from training.teachers.labelling import LabellingLines, label
 from training.teachers.teacher import Teacher, columns_for, is_checkpoint, load_teacher, student_logits
 from training.teachers.vectors import open_source, start_vectors
 
@@ -299,22 +299,3 @@ def mapping_of(config: DistillConfig) -> dict[str, tuple[str, ...]]:
         return parse_label_map(config.label_map)
     except ValueError as error:
         raise UsageError(str(error)) from error
-
-
-class LabellingLines:
-    """A line for each tenth of the texts labelled."""
-
-    def __init__(self, console: Console) -> None:
-        self._console, self._told = console, ("", -1)
-
-    def __call__(self, labelled: Labelled) -> None:
-        """Shows where the labelling is."""
-        reached = (labelled.teacher, 10 * labelled.done // max(1, labelled.total))
-        if reached != self._told:
-            self._told = reached
-            self._console.print(
-                f"{labelled.teacher}: labelled {labelled.done:,} of {labelled.total:,} texts, "
-                f"{labelled.texts_per_s:,.0f} texts/s",
-                markup=False,
-                highlight=False,
-            )

@@ -4,8 +4,8 @@ Shape suffixes: N texts, B batch, C labels.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -15,18 +15,21 @@ import torch
 import torch.nn.functional as F
 from pydantic import Field, ValidationError
 from rich.console import Console
+from torch import Tensor
 
 from model.config import Frozen
+from tables.reader import read_batches
 from training.config.config import parse_settings
-from training.data.dataset import Dataset, encode_labels, label_names
+from training.data.dataset import Dataset, encode_labels, label_names, read_dataset
 from training.errors import UsageError
 from training.fit.batches import epoch_batches
 from training.fit.progress import LINE_EVERY_S, format_duration
-from training.teachers.teacher import PreTrained, PreTrainedTokenizer, forward, load_hugging_face, predict, token_ids
+from training.teachers.hugging_face import autocast, padded, predict, token_ids
+from training.teachers.pooled import Head, PooledClassifier, start_pooled
 
 
 class TeachConfig(Frozen):
-    """How an encoder is fine-tuned.
+    """Settings of a fine-tuning.
 
     Source: Devlin et al. 2019 (BERT), appendix A.3: 2 to 4 epochs, 2e-5 to 5e-5, linear decay.
 
@@ -40,7 +43,10 @@ class TeachConfig(Frozen):
         max_tokens: longer texts are cut.
         clip_norm: bound on the gradient's norm.
         validations_per_epoch: how often the validation accuracy is read.
-        freeze_embedding: leave the input vectors as they are, which saves a tenth of the time.
+        freeze_embedding: leave the input vectors as they are, which saves time and memory; most of e5's weights are
+            there.
+        prefix: put before each text, with a space; e5 wants `query:`.
+        layers: hidden states whose means the head reads side by side; none for the last alone.
         seed: of the order, the new head and dropout.
     """
 
@@ -54,6 +60,8 @@ class TeachConfig(Frozen):
     clip_norm: Annotated[float, Field(gt=0)] = 1.0
     validations_per_epoch: Annotated[int, Field(ge=1)] = 4
     freeze_embedding: bool = False
+    prefix: str = ""
+    layers: tuple[int, ...] = ()
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
 
@@ -72,31 +80,58 @@ def parse_teach_config(settings: Iterable[str]) -> TeachConfig:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Where the fine-tuning stands; `accuracy` is that of validation, where it was read after this step."""
+    """A step of the fine-tuning.
+
+    Attributes:
+        step, total_steps: steps done, and steps of the whole run.
+        seconds: since the first step began.
+        mean_loss: exponential mean over about 50 steps; on the device, so that a step does not wait for it.
+        accuracies: on each validation set, where they were read after this step.
+    """
 
     step: int
     total_steps: int
-    loss: float
     seconds: float
-    accuracy: float | None = None
+    mean_loss: Tensor
+    accuracies: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def loss(self) -> float:
+        """The mean loss as a number."""
+        return float(self.mean_loss)
+
+    @property
+    def accuracy(self) -> float | None:
+        """Mean of the accuracies; None where none was read."""
+        return sum(self.accuracies.values()) / len(self.accuracies) if self.accuracies else None
 
 
 def fine_tune(
     encoder: Path,
     train: Sequence[Dataset],
-    validation: Dataset,
+    validation: Sequence[Dataset],
     output: Path,
     config: TeachConfig,
     *,
     device: torch.device,
     report: Callable[[Step], None] = lambda _: None,
 ) -> float:
-    """Writes the weights of the best validation reading to `output`, a folder that `transformers` loads.
+    """Writes the weights of the best validation reading to `output`, a folder that `load_teacher` reads.
 
-    `output` holds the best so far at any time after the first reading.
+    `output` holds the best so far at any time after the first reading. Each data set is a choice among the labels that
+    it has: a set of two labels says nothing about a third. Both loss and accuracy are of that choice.
+
+    Args:
+        encoder: folder of `transformers`, or of an earlier fine-tuning, whose head is kept if labels and layers agree.
+        train: single-label sets; their labels together are the teacher's.
+        validation: single-label sets; the best weights are those of the highest mean of their accuracies.
+        output: a new folder.
+        config: settings.
+        device: where it runs, in bfloat16 where that is native.
+        report: called after each step.
 
     Returns:
-        The best validation accuracy.
+        The best mean validation accuracy.
 
     Raises:
         UsageError: the encoder cannot be loaded, or `output` is in the way.
@@ -104,89 +139,143 @@ def fine_tune(
     """
     if output.exists() and any(output.iterdir()):
         raise UsageError(f"{output} exists; choose another --output")
-    texts = joined(train)
-    labels = label_names(texts)
     torch.manual_seed(config.seed)
-    tuning = _FineTuning(encoder, labels, texts, validation, config, device)
+    tuning = _FineTuning(encoder, train, validation, config, device)
     best = -1.0
     for step in tuning.run():
         if step.accuracy is not None and step.accuracy > best:
             best = step.accuracy
-            tuning.save(output)
+            tuning.model.save(output, tuning.tokenizer)
         report(step)
     return best
 
 
-def joined(datasets: Sequence[Dataset]) -> Dataset:
-    """All texts as one set; a text that stands in several counts several times.
+def read_sets(path: Path, *, text_column: str, label_column: str, source_column: str | None) -> list[Dataset]:
+    """The data sets in a file: one, or as many as there are different values in `source_column`.
 
     Raises:
-        UsageError: there is a multi-label set among them.
+        TableError: the file or a column cannot be used.
+    """
+    dataset = read_dataset(path, text_column=text_column, label_column=label_column)
+    if source_column is None:
+        return [dataset]
+    sources = [value for batch in read_batches(path, [source_column]) for value in batch.values(source_column)]
+    rows: dict[object, list[int]] = {}
+    for row, source in enumerate(sources):
+        rows.setdefault(source, []).append(row)
+    return [dataset.take(found) for found in rows.values()]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledTexts:
+    """The texts of several sets as one.
+
+    Attributes:
+        ids: token ids of N texts.
+        targets_N: int64, place of each text's label.
+        allowed_NC: labels that each text's set has.
+    """
+
+    ids: list[list[int]]
+    targets_N: npt.NDArray[np.int64]
+    allowed_NC: npt.NDArray[np.bool_]
+
+
+def allowed_labels(dataset: Dataset, labels: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Labels [C] among which the set's texts are judged: those that it has, or all if it has one only.
+
+    A set of one label (plain facts, all neutral) would say nothing else.
+    """
+    own = dataset.counts().keys()
+    return np.array([len(own) == 1 or name in own for name in labels])
+
+
+def joined_labels(datasets: Sequence[Dataset]) -> tuple[str, ...]:
+    """The labels of all sets, in a stable order.
+
+    Raises:
+        UsageError: a set is multi-label.
+        DataError: there is only one label.
     """
     if any(dataset.task != "single_label" for dataset in datasets):
         raise UsageError("a teacher can be fine-tuned on single-label data only")
-    return replace(
-        datasets[0],
-        texts=[text for dataset in datasets for text in dataset.texts],
-        labels=[names for dataset in datasets for names in dataset.labels],
-        rows=[row for dataset in datasets for row in dataset.rows],
-    )
+    first, *others = datasets
+    return label_names(replace(first, labels=[*first.labels, *(names for other in others for names in other.labels)]))
 
 
 class _FineTuning:
-    """The model being fine-tuned, and what it is fine-tuned on."""
+    """The model being fine-tuned, its optimizer and its texts."""
 
     def __init__(
         self,
         encoder: Path,
-        labels: Sequence[str],
-        train: Dataset,
-        validation: Dataset,
+        train: Sequence[Dataset],
+        validation: Sequence[Dataset],
         config: TeachConfig,
         device: torch.device,
     ) -> None:
-        self.config = config
-        self.model, self.tokenizer = load_encoder(encoder, labels)
+        self.config, self.device = config, device
+        labels = joined_labels(train)
+        self.model, self.tokenizer = start_pooled(
+            encoder, Head(labels=labels, prefix=config.prefix, layers=config.layers)
+        )
         self.model.to(device)
         if config.freeze_embedding:
-            self.model.get_input_embeddings().requires_grad_(False)
+            self.model.encoder.get_input_embeddings().requires_grad_(False)
         self.optimizer = _optimizer(self.model, config)
-        self.train_ids = token_ids(self.tokenizer, train.texts, max_tokens=config.max_tokens)
-        self.train_targets = torch.from_numpy(encode_labels(train, labels)).to(device)
-        self.validation_ids = token_ids(self.tokenizer, validation.texts, max_tokens=config.max_tokens)
-        self.validation_targets = encode_labels(validation, labels)
-        self.lengths_N = np.array([len(ids) for ids in self.train_ids], dtype=np.int64)
+        self.train = self.tokenized(train, labels)
+        self.validation = {_name(dataset): self.tokenized([dataset], labels) for dataset in validation}
+        self.lengths_N = np.array([len(ids) for ids in self.train.ids], dtype=np.int64)
+
+    def tokenized(self, datasets: Sequence[Dataset], labels: Sequence[str]) -> LabelledTexts:
+        """The texts of `datasets`, one after another."""
+        texts = [text for dataset in datasets for text in dataset.texts]
+        ids = token_ids(self.tokenizer, texts, max_tokens=self.config.max_tokens, prefix=self.config.prefix)
+        targets = np.concatenate([encode_labels(dataset, labels).astype(np.int64) for dataset in datasets])
+        allowed = [np.tile(allowed_labels(dataset, labels), (len(dataset), 1)) for dataset in datasets]
+        return LabelledTexts(ids, targets, np.concatenate(allowed))
 
     def run(self) -> Iterator[Step]:
         """Takes every step, the validation accuracy read at even distances."""
-        config, began, done, losses = self.config, time.perf_counter(), 0, [0.0]
+        config, began, done = self.config, time.perf_counter(), 0
+        mean_loss = torch.zeros((), device=self.device)
         total = len(self.batches(0)) * config.epochs
         for epoch in range(config.epochs):
             batches = self.batches(epoch)
             readings = np.linspace(0, len(batches), config.validations_per_epoch + 1)[1:].round().astype(int)
             for place, rows in enumerate(batches, 1):
-                losses.append(self.step(rows, config.learning_rate * linear_schedule(done, config.warmup, total)))
+                loss = self.step(rows, config.learning_rate * linear_schedule(done, config.warmup, total))
                 done += 1
-                accuracy = self.accuracy() if place in readings else None
-                yield Step(done, total, float(np.mean(losses[-100:])), time.perf_counter() - began, accuracy)
+                mean_loss = torch.lerp(mean_loss, loss, max(0.02, 1 / done))
+                accuracies = self.accuracies() if place in readings else {}
+                yield Step(done, total, time.perf_counter() - began, mean_loss, accuracies)
 
-    def step(self, rows: npt.NDArray[np.int64], learning_rate: float) -> float:
-        """One update from the training texts at `rows`; returns their loss."""
+    def step(self, rows_B: npt.NDArray[np.int64], learning_rate: float) -> Tensor:
+        """Takes one step on the training texts at `rows_B`; returns their loss."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
         self.model.train()
-        logits_BC = forward(self.model, self.tokenizer, [self.train_ids[i] for i in rows])
-        loss = F.cross_entropy(logits_BC, self.train_targets[torch.from_numpy(rows)])
+        ids = padded([self.train.ids[row] for row in rows_B], self.tokenizer.pad_token_id, self.device)
+        with autocast(self.device):
+            logits_BC = self.model(*ids)
+        allowed_BC = torch.from_numpy(self.train.allowed_NC[rows_B]).to(self.device)
+        targets_B = torch.from_numpy(self.train.targets_N[rows_B]).to(self.device)
+        loss = F.cross_entropy(logits_BC.float().masked_fill(~allowed_BC, -torch.inf), targets_B)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        return float(loss.detach())
+        return loss.detach()
 
-    def accuracy(self) -> float:
-        """On validation, as things stand."""
-        logits_NC = predict(self.model, self.tokenizer, self.validation_ids)
-        return float((logits_NC.argmax(1) == self.validation_targets).mean())
+    def accuracies(self) -> dict[str, float]:
+        """Accuracy on each validation set, as things stand."""
+        self.model.eval()
+        found = {}
+        for name, texts in self.validation.items():
+            logits_NC = predict(self.model, texts.ids, pad_id=self.tokenizer.pad_token_id, device=self.device)
+            chosen_N = np.where(texts.allowed_NC, logits_NC, -np.inf).argmax(1)
+            found[name] = float((chosen_N == texts.targets_N).mean())
+        return found
 
     def batches(self, epoch: int) -> list[npt.NDArray[np.int64]]:
         """Rows of each batch of an epoch."""
@@ -195,14 +284,14 @@ class _FineTuning:
             self.lengths_N, max_tokens=config.batch_tokens, max_rows=config.batch_rows, seed=config.seed, epoch=epoch
         )
 
-    def save(self, output: Path) -> None:
-        """Writes weights, configuration and tokenizer."""
-        self.model.save_pretrained(output)
-        self.tokenizer.save_pretrained(output)
+
+def _name(dataset: Dataset) -> str:
+    """The file's folder and name, as public sets are told apart by their folders."""
+    return f"{dataset.path.resolve().parent.name}/{dataset.path.stem}"
 
 
 class StepLines:
-    """A line every `LINE_EVERY_S` seconds and at each reading."""
+    """Prints a line every `LINE_EVERY_S` seconds and at each reading."""
 
     def __init__(self, console: Console) -> None:
         self._console, self._last = console, 0.0
@@ -214,8 +303,12 @@ class StepLines:
         self._last = step.seconds
         left = format_duration(step.seconds / step.step * max(0, step.total_steps - step.step))
         reading = "" if step.accuracy is None else f"  validation accuracy {step.accuracy:.4f}"
+        if len(step.accuracies) > 1:
+            reading += f" ({', '.join(f'{name} {value:.4f}' for name, value in step.accuracies.items())})"
         self._console.print(
-            f"step {step.step:,}/{step.total_steps:,}  loss {step.loss:.4f}  {left} left{reading}", highlight=False
+            f"step {step.step:,}/{step.total_steps:,}  loss {step.loss:.4f}  {left} left{reading}",
+            highlight=False,
+            soft_wrap=True,
         )
 
 
@@ -231,23 +324,7 @@ def linear_schedule(step: int, warmup: float, total: int) -> float:
     return max(0.0, (total - step) / max(1, total - warmup_steps))
 
 
-def load_encoder(folder: Path, labels: Sequence[str]) -> tuple[PreTrained, PreTrainedTokenizer]:
-    """The encoder with a new head for `labels`; a head of the same size that stands in the folder is kept.
-
-    Raises:
-        UsageError: see `load_hugging_face`.
-    """
-    return load_hugging_face(
-        folder,
-        "AutoModelForSequenceClassification",
-        num_labels=len(labels),
-        id2label=dict(enumerate(labels)),
-        label2id={name: place for place, name in enumerate(labels)},
-        ignore_mismatched_sizes=True,
-    )
-
-
-def _optimizer(model: PreTrained, config: TeachConfig) -> torch.optim.AdamW:
+def _optimizer(model: PooledClassifier, config: TeachConfig) -> torch.optim.AdamW:
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     groups = [
         {"params": [p for p in trained if p.ndim > 1], "weight_decay": config.weight_decay},

@@ -1,37 +1,48 @@
-"""The teachers' logits of many texts, kept on disk as they come, so that a broken run loses minutes and not hours.
+"""Teachers' logits of many texts, kept on disk as they come: a text is labelled once, and a broken run loses minutes.
 
-Each shard is named by the digest of the teacher and of its texts: it can be read again only for what it was made of,
-and students that share texts and teachers can share the folder.
+A teacher's folder in the cache is named by the teacher's digest. Its Parquet files hold the columns `text`, a 64-bit
+digest of the text, and `logits`, so that students with other texts share what they have in common.
 
 Shape suffixes: N texts, C labels of the student, K labels of a teacher.
 """
 
+import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.console import Console
 
 from model.files import replacing
-from training.errors import RunError
-from training.teachers.teacher import Teacher, check_mapping, columns_for, digest_of, student_logits
+from tables.parquet import write_parquet
+from training.data.unlabeled import read_unlabeled
+from training.errors import RunError, UsageError
+from training.teachers.hugging_face import Floats
+from training.teachers.teacher import Teacher, check_mapping, columns_for, student_logits
 
-SHARD_TEXTS = 4096
+Keys = npt.NDArray[np.uint64]
+
+SHARD_TEXTS = 16384
 """A broken run loses the work on one shard at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """How far the labelling is."""
+    """Progress of a labelling."""
 
     teacher: str
     done: int
     total: int
     texts_per_s: float
+
+
+Report = Callable[[Labelled], None]
+ShouldStop = Callable[[], bool]
 
 
 def label(
@@ -41,9 +52,9 @@ def label(
     mapping: Mapping[str, Sequence[str]],
     *,
     cache: Path,
-    report: Callable[[Labelled], None] = lambda _: None,
-    should_stop: Callable[[], bool] = lambda: False,
-) -> npt.NDArray[np.float32] | None:
+    report: Report = lambda _: None,
+    should_stop: ShouldStop = lambda: False,
+) -> Floats | None:
     """The mean of the teachers' logits [N, C], columns in the order of `labels`.
 
     Args:
@@ -51,12 +62,12 @@ def label(
         texts: any number.
         labels: of the student.
         mapping: see `training.teachers.teacher.columns_for`.
-        cache: folder of the shards.
-        report: called after each shard.
+        cache: folder of logits.
+        report: called after each shard of new texts, and at the start if some are in `cache`.
         should_stop: asked after each shard.
 
     Returns:
-        None if `should_stop()`; what was done stays in `cache`.
+        None if `should_stop()`; the shards that are done stay in `cache`.
 
     Raises:
         UsageError: the labels of a teacher do not fit.
@@ -64,34 +75,142 @@ def label(
     """
     check_mapping(teachers, mapping)
     columns = [columns_for(teacher, labels, mapping) for teacher in teachers]
-    cache.mkdir(parents=True, exist_ok=True)
-    order = np.argsort([len(text) for text in texts], kind="stable")
     mean_NC = np.zeros((len(texts), len(labels)), dtype=np.float32)
     for teacher, chosen in zip(teachers, columns, strict=True):
-        began, computed = time.perf_counter(), 0
-        for start in range(0, len(order), SHARD_TEXTS):
-            rows = order[start : start + SHARD_TEXTS]
-            logits_NK, new = shard(teacher, [texts[row] for row in rows], cache)
-            mean_NC[rows] += student_logits(logits_NK, chosen) / len(teachers)
-            computed += len(rows) * new
-            rate = computed / max(time.perf_counter() - began, 1e-9)
-            report(Labelled(teacher.name, start + len(rows), len(order), rate))
-            if should_stop():
-                return None
+        logits_NK = cached_logits(teacher, texts, cache=cache, report=report, should_stop=should_stop)
+        if logits_NK is None:
+            return None
+        mean_NC += student_logits(logits_NK, chosen) / len(teachers)
     return mean_NC
 
 
-def shard(teacher: Teacher, texts: Sequence[str], cache: Path) -> tuple[npt.NDArray[np.float32], bool]:
-    """The teacher's logits [N, K] of one shard, and whether they had to be computed."""
-    name = digest_of([teacher.digest.encode(), *(text.encode("utf-8", "surrogatepass") for text in texts)])[:24]
-    path = cache / f"{name}.safetensors"
-    try:
-        return load_file(path)["logits"], False
-    except (FileNotFoundError, SafetensorError, KeyError):
-        pass
-    logits_NK = teacher.logits(texts)
-    if not np.isfinite(logits_NK).all():
-        raise RunError(f"teacher {teacher.name} gives logits that are not finite")
-    with replacing(path) as partial:
-        save_file({"logits": logits_NK}, partial)
-    return logits_NK, True
+def cached_logits(
+    teacher: Teacher,
+    texts: Sequence[str],
+    *,
+    cache: Path,
+    report: Report = lambda _: None,
+    should_stop: ShouldStop = lambda: False,
+) -> Floats | None:
+    """The teacher's logits [N, K]: those in `cache`, and new ones, which are added to it.
+
+    Texts of like length are labelled together. Arguments, result and errors are as in `label`.
+    """
+    keys_N, folder = text_keys(texts), cache / teacher.digest[:24]
+    known = read_cache(folder, len(teacher.labels))
+    distinct, first_rows = np.unique(keys_N, return_index=True)
+    new_rows = first_rows[~np.isin(distinct, known.keys)]
+    new_rows = new_rows[np.argsort([len(texts[row]) for row in new_rows], kind="stable")]
+    parts, done, began = [known], len(distinct) - len(new_rows), time.perf_counter()
+    if done:
+        report(Labelled(teacher.name, done, len(distinct), 0.0))
+    for start in range(0, len(new_rows), SHARD_TEXTS):
+        rows = new_rows[start : start + SHARD_TEXTS]
+        logits_NK = teacher.logits([texts[row] for row in rows])
+        if not np.isfinite(logits_NK).all():
+            raise RunError(f"teacher {teacher.name} gives logits that are not finite")
+        parts.append(KeyedLogits(keys_N[rows], logits_NK))
+        parts[-1].write(folder)
+        rate = (start + len(rows)) / max(time.perf_counter() - began, 1e-9)
+        report(Labelled(teacher.name, done + start + len(rows), len(distinct), rate))
+        if should_stop():
+            return None
+    return joined(parts).find(keys_N)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedLogits:
+    """Logits [N, K] by the keys [N] of their texts."""
+
+    keys: Keys
+    logits: Floats
+
+    def find(self, keys: Keys) -> Floats:
+        """Logits of the texts with these keys, all of which are here."""
+        order = np.argsort(self.keys, kind="stable")
+        found: Floats = self.logits[order[np.searchsorted(self.keys, keys, sorter=order)]]
+        return found
+
+    def write(self, folder: Path) -> None:
+        """Writes a new Parquet file into `folder`, whole or not at all."""
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{hashlib.sha256(self.keys.tobytes()).hexdigest()[:24]}.parquet"
+        flat = pa.array(self.logits.astype(np.float32).reshape(-1))
+        logits = pa.FixedSizeListArray.from_arrays(flat, self.logits.shape[1])
+        with replacing(path) as partial:
+            pq.write_table(pa.table({"text": pa.array(self.keys), "logits": logits}), partial, compression="zstd")
+
+
+def joined(parts: Sequence[KeyedLogits]) -> KeyedLogits:
+    """All of them as one."""
+    return KeyedLogits(np.concatenate([part.keys for part in parts]), np.concatenate([part.logits for part in parts]))
+
+
+def read_cache(folder: Path, num_labels: int) -> KeyedLogits:
+    """The logits in a teacher's folder of the cache; a damaged file is passed over, and will be made again."""
+    parts = [KeyedLogits(np.zeros(0, dtype=np.uint64), np.zeros((0, num_labels), dtype=np.float32))]
+    for path in sorted(folder.glob("*.parquet")):
+        try:
+            table = pq.read_table(path).combine_chunks()
+            keys = table["text"].to_numpy()
+            logits_NK = pa.concat_arrays(table["logits"].chunks).flatten().to_numpy().reshape(-1, num_labels)
+        except (OSError, KeyError, ValueError, pa.ArrowException):
+            continue
+        if len(keys) == len(logits_NK):
+            parts.append(KeyedLogits(keys, logits_NK))
+    return joined(parts)
+
+
+def text_keys(texts: Iterable[str]) -> Keys:
+    """A 64-bit digest of each text [N]; two of a million texts share one in 3 of 100 million cases."""
+    digests = (hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest() for text in texts)
+    return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
+
+
+def write_labels(
+    teacher: Teacher,
+    files: Sequence[Path],
+    output: Path,
+    *,
+    cache: Path,
+    text_column: str,
+    report: Report = lambda _: None,
+) -> int:
+    """Writes the Parquet file `output`: the texts of `files`, each once, and the teacher's logit of each label.
+
+    Returns:
+        The number of texts.
+
+    Raises:
+        TableError: a file cannot be read.
+        UsageError: a label of the teacher is called as the text column.
+        RunError: a logit is not finite.
+    """
+    if text_column in teacher.labels:
+        raise UsageError(f"teacher {teacher.name} has a label '{text_column}', which is the text column's name")
+    texts = list(dict.fromkeys(text for path in files for text in read_unlabeled(path, text_column=text_column)))
+    logits_NK = cached_logits(teacher, texts, cache=cache, report=report)
+    if logits_NK is None:
+        return 0
+    columns = {name: logits_NK[:, place].tolist() for place, name in enumerate(teacher.labels)}
+    write_parquet(output, {text_column: texts, **columns})
+    return len(texts)
+
+
+class LabellingLines:
+    """Prints a line for each tenth of the texts."""
+
+    def __init__(self, console: Console) -> None:
+        self._console, self._told = console, ("", -1)
+
+    def __call__(self, labelled: Labelled) -> None:
+        """Shows the progress."""
+        reached = (labelled.teacher, 10 * labelled.done // max(1, labelled.total))
+        if reached != self._told:
+            self._told = reached
+            self._console.print(
+                f"{labelled.teacher}: labelled {labelled.done:,} of {labelled.total:,} texts, "
+                f"{labelled.texts_per_s:,.0f} texts/s",
+                markup=False,
+                highlight=False,
+            )

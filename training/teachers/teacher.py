@@ -1,50 +1,39 @@
 """Teachers: models whose logits a student imitates. A Hugging Face classifier or a Sluice checkpoint, always local.
 
-Shape suffixes: N texts, B batch, T time steps, C labels of the student, K labels of the teacher.
+Shape suffixes: N texts, C labels of the student, K labels of the teacher.
 """
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from model.batch import lengths_of, map_batches
 from model.classifier import Classifier
 from model.folder import DIGESTS
 from training.errors import UsageError
 from training.evaluation.evaluate import logits_of
-
-Floats = npt.NDArray[np.float32]
-
-PreTrained = Any
-"""A model of `transformers`; untyped here, for the package is an extra."""
-
-PreTrainedTokenizer = Any
-"""Its tokenizer."""
-
-BATCH_TOKENS = 4096
-BATCH_ROWS = 128
+from training.teachers.hugging_face import Floats, Forward, PreTrainedTokenizer, load_hugging_face, predict, token_ids
+from training.teachers.pooled import is_pooled, load_pooled
 
 
 class Teacher(Protocol):
-    """What is asked of a teacher."""
+    """A model that can be asked for logits."""
 
     @property
     def name(self) -> str:
-        """Its folder's name."""
+        """The folder's name."""
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Its labels, in the order of its logits."""
+        """The labels, in the order of the logits."""
 
     @property
     def digest(self) -> str:
-        """Changes when its answers may change."""
+        """Changes when the logits may change."""
 
     def logits(self, texts: Sequence[str]) -> Floats:
         """Logits [N, K] of any number of texts, in their order."""
@@ -65,7 +54,9 @@ class SluiceTeacher:
 
 
 class HuggingFaceTeacher:
-    """A sequence-classification folder of `transformers`.
+    """A classifier in a folder of `transformers`: one that `teach` wrote, or any sequence classifier.
+
+    Its matrix products run in bfloat16 where the device has it.
 
     Args:
         folder: weights, configuration and tokenizer.
@@ -77,18 +68,34 @@ class HuggingFaceTeacher:
     """
 
     def __init__(self, folder: Path, *, max_tokens: int, device: torch.device) -> None:
-        self._model, self._tokenizer = load_hugging_face(folder, "AutoModelForSequenceClassification", complete=True)
-        self._model.to(device)
-        self._max_tokens = max_tokens
+        self._forward, self._tokenizer, self.labels, self._prefix = _load_classifier(folder, device)
+        self._max_tokens, self._device = max_tokens, device
         self.name = folder.name
-        names: Mapping[int, str] = self._model.config.id2label
-        self.labels = tuple(str(names[place]) for place in range(len(names)))
-        weights = sorted(path for path in folder.iterdir() if path.suffix in (".safetensors", ".bin", ".json"))
-        self.digest = digest_of([str(max_tokens).encode(), *(path.read_bytes() for path in weights)])
+        files = sorted(path for path in folder.iterdir() if path.suffix in (".safetensors", ".bin", ".json"))
+        self.digest = digest_of([str(max_tokens).encode(), *(path.read_bytes() for path in files)])
 
     def logits(self, texts: Sequence[str]) -> Floats:
         """Logits [N, K]."""
-        return predict(self._model, self._tokenizer, token_ids(self._tokenizer, texts, max_tokens=self._max_tokens))
+        if not texts:
+            return np.zeros((0, len(self.labels)), dtype=np.float32)
+        ids = token_ids(self._tokenizer, texts, max_tokens=self._max_tokens, prefix=self._prefix)
+        return predict(self._forward, ids, pad_id=self._tokenizer.pad_token_id, device=self._device)
+
+
+def _load_classifier(folder: Path, device: torch.device) -> tuple[Forward, PreTrainedTokenizer, tuple[str, ...], str]:
+    """The forward pass in evaluation mode, the tokenizer, the labels and the prefix of the texts."""
+    if is_pooled(folder):
+        pooled, tokenizer = load_pooled(folder)
+        return pooled.to(device).eval(), tokenizer, pooled.head.labels, pooled.head.prefix
+    model, tokenizer = load_hugging_face(folder, "AutoModelForSequenceClassification", complete=True)
+    model.to(device).eval()
+    names: Mapping[int, str] = model.config.id2label
+
+    def forward(ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
+        logits_BK: Tensor = model(input_ids=ids_BT, attention_mask=mask_BT).logits
+        return logits_BK
+
+    return forward, tokenizer, tuple(str(names[place]) for place in range(len(names))), ""
 
 
 def load_teacher(folder: Path, *, max_tokens: int, device: torch.device) -> Teacher:
@@ -103,18 +110,18 @@ def load_teacher(folder: Path, *, max_tokens: int, device: torch.device) -> Teac
 
 
 def is_checkpoint(folder: Path) -> bool:
-    """Whether the folder is a checkpoint of our own."""
+    """Tells whether the folder is a checkpoint of our own."""
     return (folder / DIGESTS).is_file()
 
 
 def columns_for(teacher: Teacher, labels: Sequence[str], mapping: Mapping[str, Sequence[str]]) -> list[list[int]]:
-    """Which of the teacher's logits belong to each of `labels`: the one of its name, case aside, or as `mapping` says.
+    """The teacher's logits that belong to each of `labels`: the one of its name, case aside, or as `mapping` says.
 
     Args:
         teacher: whose logits.
         labels: of the student.
-        mapping: from labels of the student to names for them. Those that this teacher has count: beside it may stand
-            others, with other names.
+        mapping: from labels of the student to names for them. Names that this teacher lacks are ignored: they are
+            those of other teachers.
 
     Raises:
         UsageError: a label has no counterpart, or two have the same.
@@ -135,7 +142,7 @@ def columns_for(teacher: Teacher, labels: Sequence[str], mapping: Mapping[str, S
 
 
 def check_mapping(teachers: Sequence[Teacher], mapping: Mapping[str, Sequence[str]]) -> None:
-    """Each name in `mapping` is that of a label which one of the teachers has.
+    """Checks that each name in `mapping` is that of a label which one of the teachers has.
 
     Raises:
         UsageError: none has it, which a misspelt name would otherwise pass for.
@@ -157,79 +164,6 @@ def student_logits(logits_NK: Floats, columns: Sequence[Sequence[int]]) -> Float
     [[0.0, 1.609]]
     """
     return np.stack([np.logaddexp.reduce(logits_NK[:, group], axis=1) for group in columns], axis=1)
-
-
-def import_transformers() -> Any:
-    """The package that runs a Hugging Face model.
-
-    Raises:
-        UsageError: it is not installed.
-    """
-    try:
-        import transformers
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            "a Hugging Face model needs the package transformers, which the extra `distill` installs"
-        ) from error
-    return transformers
-
-
-def load_hugging_face(
-    folder: Path, kind: str, *, complete: bool = False, **options: Any
-) -> tuple[PreTrained, PreTrainedTokenizer]:
-    """The model of class `kind` in `folder`, and its tokenizer. Nothing is fetched and no code in the folder is run.
-
-    Args:
-        folder: what `transformers` saved.
-        kind: name of one of its `Auto…` classes.
-        complete: refuse a folder that lacks some of the weights, which would be random.
-        options: for `from_pretrained`.
-
-    Raises:
-        UsageError: transformers is missing or cannot load the folder.
-    """
-    transformers = import_transformers()
-    if not (folder / "config.json").is_file():
-        raise UsageError(f"{folder}: not a model's folder; there is no config.json")
-    transformers.logging.disable_progress_bar()
-    transformers.logging.set_verbosity_error()
-    try:
-        model, loading = getattr(transformers, kind).from_pretrained(
-            folder, local_files_only=True, output_loading_info=True, **options
-        )
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-        raise UsageError(f"{folder}: transformers cannot load it: {error}") from error
-    if complete and loading["missing_keys"]:
-        lacking = ", ".join(sorted(loading["missing_keys"]))
-        raise UsageError(f"{folder}: no classifier, or not a whole one; there are no weights for {lacking}")
-    return model, tokenizer
-
-
-def token_ids(tokenizer: PreTrainedTokenizer, texts: Sequence[str], *, max_tokens: int) -> list[list[int]]:
-    """Ids of each text with the special tokens of the model, cut to `max_tokens`."""
-    ids: list[list[int]] = tokenizer(list(texts), truncation=True, max_length=max_tokens)["input_ids"]
-    return ids
-
-
-def forward(model: PreTrained, tokenizer: PreTrainedTokenizer, ids: Sequence[list[int]]) -> Tensor:
-    """Logits [B, K] of texts given as ids, padded here."""
-    padded = tokenizer.pad({"input_ids": list(ids)}, return_tensors="pt").to(model.device)
-    logits_BK: Tensor = model(**padded).logits
-    return logits_BK.float()
-
-
-def predict(model: PreTrained, tokenizer: PreTrainedTokenizer, ids: Sequence[list[int]]) -> Floats:
-    """Logits [N, K] of texts given as ids, in evaluation mode, in their order."""
-    model.eval()
-    with torch.inference_mode():
-        return map_batches(
-            lambda rows: forward(model, tokenizer, [ids[i] for i in rows]).cpu().numpy(),
-            lengths_of(ids),
-            width=model.config.num_labels,
-            max_tokens=BATCH_TOKENS,
-            max_rows=BATCH_ROWS,
-        )
 
 
 def digest_of(parts: Iterable[bytes]) -> str:

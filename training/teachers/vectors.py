@@ -19,7 +19,7 @@ from tokenizers import Tokenizer
 
 from model.text import END_OF_WORD
 from training.errors import DataError, UsageError
-from training.teachers.teacher import load_hugging_face
+from training.teachers.hugging_face import load_hugging_face
 
 Floats = npt.NDArray[np.float32]
 Match = Literal["word", "pieces", "none"]

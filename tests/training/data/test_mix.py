@@ -22,7 +22,7 @@ def test_each_text_once_and_none_of_the_test(tmp_path: Path) -> None:
     second = _csv(tmp_path / "b" / "train.csv", ("GOOD", "pos"), ("fine", "pos"), ("so, so", "pos"), ("seen", "neg"))
     test = _csv(tmp_path / "b" / "test.csv", ("Seen.", "neg"))
     reports = mix_files(
-        [first, second], tmp_path / "mix.parquet", without=[test], text_column="text", label_column="label"
+        [first, second], tmp_path / "mix.parquet", without=[test], mapping={}, text_column="text", label_column="label"
     )
     assert pq.read_table(tmp_path / "mix.parquet").to_pylist() == [
         {"text": "Good!", "label": "pos", "source": "a/train.csv"},
@@ -37,7 +37,22 @@ def test_lists_of_labels_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "many.jsonl"
     path.write_text('{"text": "a", "label": ["x", "y"]}\n')
     with pytest.raises(UsageError, match=r"many\.jsonl"):
-        mix_files([path], tmp_path / "mix.parquet", without=[], text_column="text", label_column="label")
+        mix_files([path], tmp_path / "mix.parquet", without=[], mapping={}, text_column="text", label_column="label")
+
+
+def test_labels_get_common_names_and_rows_without_one_are_left_out(tmp_path: Path) -> None:
+    grades = _csv(tmp_path / "a" / "train.csv", ("awful", "very neg"), ("bad", "neg"), ("so so", "neutral"))
+    moods = tmp_path / "moods.jsonl"
+    moods.write_text(
+        '{"text": "yes", "label": ["joy", "love"]}\n{"text": "hm", "label": ["joy", "anger"]}\n'
+        '{"text": "oh", "label": ["surprise"]}\n{"text": "no", "label": ["anger"]}\n{"text": "-", "label": []}\n'
+    )
+    mapping = {"neg": ("very neg", "anger"), "pos": ("joy", "love"), "neutral": ("none",)}
+    output = tmp_path / "mix.parquet"
+    reports = mix_files([grades, moods], output, without=[], mapping=mapping, text_column="text", label_column="label")
+    rows = [(row["text"], row["label"]) for row in pq.read_table(output).to_pylist()]
+    assert rows == [("awful", "neg"), ("bad", "neg"), ("so so", "neutral"), ("yes", "pos"), ("no", "neg")]
+    assert [report.unmapped for report in reports] == [0, 3]
 
 
 def test_the_command_reports_each_file(tmp_path: Path) -> None:

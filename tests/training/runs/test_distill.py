@@ -74,7 +74,7 @@ def test_the_students_logits_are_near_the_teachers(student: Path, teacher: Path,
     texts = ["the film a superb plot", "awful actors with music", "dull scenes", "a lovely film"]
     large = load_teacher(teacher, max_tokens=64, device=torch.device("cpu"))
     expected = student_logits(large.logits(texts), columns_for(large, classifier.labels, {}))
-    np.testing.assert_allclose(logits_of(classifier, classifier.encode(texts)), expected, atol=1.0)
+    np.testing.assert_allclose(logits_of(classifier, classifier.encode(texts)), expected, atol=1.25)
 
 
 def test_the_record_names_the_teacher_and_no_path(student: Path, teacher: Path, contrary: Path) -> None:

@@ -3,12 +3,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModelForSequenceClassification
+from transformers import AutoModel
 
+from tables.errors import TableError
 from tests.training.teachers.hugging_face import write_encoder
 from training.data.dataset import Dataset, read_dataset
 from training.errors import UsageError
-from training.teachers.fine_tune import Step, TeachConfig, fine_tune, parse_teach_config
+from training.teachers.fine_tune import (
+    Step,
+    TeachConfig,
+    allowed_labels,
+    fine_tune,
+    joined_labels,
+    parse_teach_config,
+    read_sets,
+)
+from training.teachers.pooled import Head, load_pooled, start_pooled
 from training.teachers.teacher import load_teacher
 
 CPU = torch.device("cpu")
@@ -28,19 +38,19 @@ def write_data(folder: Path, num_rows: int, seed: int) -> Dataset:
     return read_dataset(path, text_column="text", label_column="label")
 
 
-def test_an_encoder_becomes_a_teacher_that_transformers_loads(tmp_path: Path) -> None:
+def test_an_encoder_becomes_a_teacher(tmp_path: Path) -> None:
     encoder, output = write_encoder(tmp_path / "encoder"), tmp_path / "teacher"
     train, validation = write_data(tmp_path, 60, 0), write_data(tmp_path, 20, 1)
     steps: list[Step] = []
-    best = fine_tune(encoder, [train, train], validation, output, SETTINGS, device=CPU, report=steps.append)
+    best = fine_tune(encoder, [train, train], [validation], output, SETTINGS, device=CPU, report=steps.append)
     assert best == 1.0
     assert [step.step for step in steps] == list(range(1, 6 * 15 + 1))
     assert len([step for step in steps if step.accuracy is not None]) == 12
     assert steps[-1].loss < 0.3 < steps[0].loss
-    model = AutoModelForSequenceClassification.from_pretrained(output)
-    assert model.config.id2label == {0: "negative", 1: "positive"}
-    logits = load_teacher(output, max_tokens=20, device=CPU).logits(["a good film", "a bad film"])
-    assert logits.argmax(1).tolist() == [1, 0]
+    assert AutoModel.from_pretrained(output).config.hidden_size == 16
+    teacher = load_teacher(output, max_tokens=20, device=CPU)
+    assert teacher.labels == ("negative", "positive")
+    assert teacher.logits(["a good film", "a bad film"]).argmax(1).tolist() == [1, 0]
 
 
 def test_a_frozen_embedding_stays_as_it_is(tmp_path: Path) -> None:
@@ -49,12 +59,12 @@ def test_a_frozen_embedding_stays_as_it_is(tmp_path: Path) -> None:
     before = load_words(encoder)
     for frozen in (True, False):
         config = SETTINGS.model_copy(update={"freeze_embedding": frozen, "epochs": 1})
-        fine_tune(encoder, [train], validation, tmp_path / str(frozen), config, device=CPU)
+        fine_tune(encoder, [train], [validation], tmp_path / str(frozen), config, device=CPU)
         assert torch.equal(load_words(tmp_path / str(frozen)), before) == frozen
 
 
 def load_words(folder: Path) -> torch.Tensor:
-    model = AutoModelForSequenceClassification.from_pretrained(folder)
+    model = AutoModel.from_pretrained(folder)
     embedding: torch.Tensor = model.get_input_embeddings().weight.detach()
     return embedding
 
@@ -62,10 +72,65 @@ def load_words(folder: Path) -> torch.Tensor:
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     train = write_data(tmp_path, 4, 0)
     with pytest.raises(UsageError, match="exists"):
-        fine_tune(tmp_path, [train], train, tmp_path, SETTINGS, device=CPU)
+        fine_tune(tmp_path, [train], [train], tmp_path, SETTINGS, device=CPU)
 
 
 def test_settings_are_checked() -> None:
     assert parse_teach_config(["epochs=3", "freeze_embedding=true"]) == TeachConfig(epochs=3, freeze_embedding=True)
     with pytest.raises(UsageError, match=r"epochs: .* greater than or equal to 1; warm: Extra"):
         parse_teach_config(["epochs=0", "warm=1"])
+
+
+def test_a_set_of_two_labels_says_nothing_about_a_third(tmp_path: Path) -> None:
+    """Neutral texts are told apart although most good and bad texts come from a set without neutral."""
+    encoder, two = write_encoder(tmp_path / "encoder"), write_data(tmp_path, 60, 0)
+    path = tmp_path / "three.csv"
+    path.write_text(
+        "text,label\n" + "a film .,neutral\nthe film,neutral\na bad film,negative\nthe good film,positive\n" * 5
+    )
+    (three,) = read_sets(path, text_column="text", label_column="label", source_column=None)
+    labels = joined_labels([two, three])
+    assert labels == ("negative", "neutral", "positive")
+    assert allowed_labels(two, labels).tolist() == [True, False, True]
+    assert allowed_labels(three.take([0, 1]), labels).all()
+    readings: list[Step] = []
+    config = SETTINGS.model_copy(update={"epochs": 10})
+    fine_tune(encoder, [two, three], [two, three], tmp_path / "out", config, device=CPU, report=readings.append)
+    assert set(readings[-1].accuracies) == {f"{tmp_path.name}/0", f"{tmp_path.name}/three"}
+    logits = load_teacher(tmp_path / "out", max_tokens=20, device=CPU).logits(["the film", "a good film", "a bad film"])
+    assert logits.argmax(1).tolist() == [1, 2, 0]
+
+
+def test_the_sets_of_a_mixed_file_are_told_by_their_source(tmp_path: Path) -> None:
+    path = tmp_path / "mixed.csv"
+    path.write_text("text,label,source\na,x,one\nb,y,two\nc,z,one\n")
+    one, two = read_sets(path, text_column="text", label_column="label", source_column="source")
+    assert (one.texts, two.texts) == (["a", "c"], ["b"])
+    with pytest.raises(TableError, match="no column 'set'"):
+        read_sets(path, text_column="text", label_column="label", source_column="set")
+
+
+@pytest.mark.parametrize("layers", [(), (0, 1)])
+def test_a_teacher_keeps_prefix_and_layers_and_can_be_taught_further(tmp_path: Path, layers: tuple[int, ...]) -> None:
+    encoder, train = write_encoder(tmp_path / "encoder"), write_data(tmp_path, 20, 0)
+    config = SETTINGS.model_copy(update={"epochs": 1, "prefix": "not !", "layers": layers})
+    fine_tune(encoder, [train], [train], tmp_path / "first", config, device=CPU)
+    loaded, _ = load_pooled(tmp_path / "first")
+    assert (loaded.head.prefix, loaded.head.layers) == ("not !", layers)
+    assert loaded.classifier.in_features == 16 * max(1, len(layers))
+    still = config.model_copy(update={"learning_rate": 1e-12})
+    fine_tune(tmp_path / "first", [train], [train], tmp_path / "second", still, device=CPU)
+    first, second = (
+        load_teacher(tmp_path / name, max_tokens=20, device=CPU).logits(train.texts) for name in ("first", "second")
+    )
+    np.testing.assert_allclose(first, second, atol=1e-3)
+    with pytest.raises(UsageError, match=r"layers=\[2\]: the encoder has hidden states 0 to 1"):
+        start_pooled(encoder, Head(labels=("a", "b"), layers=(2,)))
+
+
+def test_a_damaged_head_is_refused(tmp_path: Path) -> None:
+    encoder, train = write_encoder(tmp_path / "encoder"), write_data(tmp_path, 8, 0)
+    fine_tune(encoder, [train], [train], tmp_path / "out", SETTINGS.model_copy(update={"epochs": 1}), device=CPU)
+    (tmp_path / "out" / "head.json").write_text('{"labels": ["a", "b", "c"]}')
+    with pytest.raises(UsageError, match="no whole classifier"):
+        load_teacher(tmp_path / "out", max_tokens=20, device=CPU)

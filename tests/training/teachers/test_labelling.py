@@ -3,11 +3,15 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
 import training.teachers.labelling
-from training.errors import RunError
-from training.teachers.labelling import Labelled, label
+from tests.training.teachers.hugging_face import write_classifier
+from training.__main__ import main
+from training.errors import RunError, UsageError
+from training.teachers.labelling import Labelled, label, write_labels
 
 
 class Lengths:
@@ -55,23 +59,52 @@ def test_a_stopped_labelling_goes_on_where_it_was(tmp_path: Path) -> None:
     assert seen[1].texts_per_s == 0
 
 
-def test_other_texts_or_another_teacher_are_asked_anew(tmp_path: Path) -> None:
+def test_only_new_texts_and_other_teachers_are_asked(tmp_path: Path) -> None:
     label([Lengths()], TEXTS, ("words",), {}, cache=tmp_path)
     changed, other = Lengths(), Lengths("other")
-    label([changed], [*TEXTS[:-1], "g h i k"], ("words",), {}, cache=tmp_path)
+    logits = label([changed], ["g h i k", *TEXTS[1:], "g h i k"], ("words",), {}, cache=tmp_path)
     label([other], TEXTS, ("words",), {}, cache=tmp_path)
-    assert 0 < changed.asked < 5
-    assert other.asked == 5
+    assert logits is not None
+    assert logits[:, 0].tolist() == [4, 1, 0, 3, 4, 4]
+    assert (changed.asked, other.asked) == (1, 5)
+
+
+def test_the_labels_of_files_are_written(tmp_path: Path) -> None:
+    path = tmp_path / "texts.csv"
+    path.write_text("text\naa bb\nc\naa bb\n")
+    teacher, output = Lengths(), tmp_path / "out" / "labels.parquet"
+    assert write_labels(teacher, [path, path], output, cache=tmp_path / "cache", text_column="text") == 2
+    assert pq.read_table(output).to_pylist() == [
+        {"text": "aa bb", "Words": 2.0, "length": 5.0},
+        {"text": "c", "Words": 1.0, "length": 1.0},
+    ]
+    with pytest.raises(UsageError, match="has a label 'length'"):
+        write_labels(teacher, [path], output, cache=tmp_path / "cache", text_column="length")
 
 
 def test_a_damaged_shard_is_made_again(tmp_path: Path) -> None:
     teacher = Lengths()
     label([teacher], TEXTS, ("words",), {}, cache=tmp_path)
-    next(tmp_path.glob("*.safetensors")).write_bytes(b"half")
-    assert label([teacher], TEXTS, ("length", "words"), {}, cache=tmp_path) is not None
+    next(tmp_path.glob("*/*.parquet")).write_bytes(b"half")
+    logits = label([teacher], TEXTS, ("length", "words"), {}, cache=tmp_path)
+    assert logits is not None
+    assert logits.tolist() == EXPECTED
     assert 5 < teacher.asked < 10
 
 
 def test_logits_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="not finite"):
         label([Lengths(factor=float("nan"))], TEXTS, ("words",), {}, cache=tmp_path)
+
+
+def test_the_command_asks_a_teacher_once(tmp_path: Path) -> None:
+    teacher, texts = write_classifier(tmp_path / "teacher"), tmp_path / "texts.csv"
+    texts.write_text("text\ngood film\nbad\n")
+    call = ["label", str(texts), "--teacher", str(teacher), "--cache", str(tmp_path / "cache"), "--device", "cpu"]
+    first = CliRunner().invoke(main, [*call, "--output", str(tmp_path / "first.parquet")])
+    assert first.exit_code == 0, first.output
+    assert "teacher: labelled 2 of 2 texts" in first.output
+    again = CliRunner().invoke(main, [*call, "--output", str(tmp_path / "again.parquet")])
+    assert "labelled 2 of 2 texts, 0 texts/s" in again.output
+    assert pq.read_table(tmp_path / "first.parquet").column_names == ["text", "negative", "positive"]
+    assert pq.read_table(tmp_path / "first.parquet") == pq.read_table(tmp_path / "again.parquet")

@@ -1,0 +1,46 @@
+"""`python -m training label`."""
+
+from pathlib import Path
+
+import click
+
+from training.cli.options import DEVICE, FILE, THREADS, limit_threads
+
+
+@click.command()
+@click.argument("files", type=FILE, nargs=-1, required=True)
+@click.option("--teacher", type=FILE, required=True, help="A folder of teach, transformers, or a checkpoint of ours.")
+@click.option("--output", type=FILE, required=True, help="The Parquet file to write.")
+@click.option("--cache", type=FILE, required=True, help="Folder that keeps the logits as they come; distill reads it.")
+@click.option("--max-tokens", type=click.IntRange(min=3), default=128, show_default=True, help="Longer texts are cut.")
+@click.option("--text-column", default="text", show_default=True)
+@DEVICE
+@THREADS
+def label(
+    files: tuple[Path, ...],
+    teacher: Path,
+    output: Path,
+    cache: Path,
+    max_tokens: int,
+    text_column: str,
+    device: str,
+    threads: int | None,
+) -> None:
+    """Asks a teacher for its logits of texts.
+
+    The output has the column text and one column for each label of the teacher. A text that the cache knows is not
+    labelled again; an interrupted run goes on where it was.
+
+    \b
+    python -m training label sentences.parquet --teacher teacher --cache logits --output labels.parquet
+    """
+    from model.device import resolve_device
+    from training.evaluation.report import make_console
+    from training.teachers.labelling import LabellingLines, write_labels
+    from training.teachers.teacher import load_teacher
+
+    limit_threads(threads)
+    console = make_console()
+    asked = load_teacher(teacher, max_tokens=max_tokens, device=resolve_device(device))
+    written = write_labels(asked, files, output, cache=cache, text_column=text_column, report=LabellingLines(console))
+    console.print(f"wrote the logits of {written:,} texts to {output}", markup=False)
