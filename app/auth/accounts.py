@@ -26,6 +26,9 @@ LOOK_EVERY_S = 1.0
 Number: TypeAlias = "memoryview[float]"
 """One float in memory that processes may share."""
 
+Clock = Callable[[], float]
+"""Seconds of a clock that nobody sets."""
+
 
 class Account:
     """Usage of one key in all processes of the server.
@@ -34,17 +37,20 @@ class Account:
         key: with its roles and rate.
     """
 
-    def __init__(self, key: Key, paid_until: Number, count_texts: Callable[[int], None]) -> None:
+    def __init__(
+        self, key: Key, paid_until: Number, count_texts: Callable[[int], None], clock: Clock = time.monotonic
+    ) -> None:
         self.key = key
         # Each text moves this time on by 1 / rate. How far it is ahead of now is how much of the burst is used up.
         self._paid_until = paid_until
         self._count_texts = count_texts
+        self._clock = clock
 
     def wait_s(self) -> float:
         """Seconds until the key may send another text; 0 if it may now."""
         if self.key.rate is None:
             return 0.0
-        ahead_s = self._paid_until[0] - time.monotonic()
+        ahead_s = self._paid_until[0] - self._clock()
         return max(0.0, ahead_s - (self.key.burst - 1) / self.key.rate)
 
     def enter(self) -> None:
@@ -74,7 +80,7 @@ class Account:
         # Two processes that do this within the same microsecond count one of the two. A lock would be held for ever by
         # a process that is killed.
         if self.key.rate is not None:
-            self._paid_until[0] = max(self._paid_until[0], time.monotonic()) + texts / self.key.rate
+            self._paid_until[0] = max(self._paid_until[0], self._clock()) + texts / self.key.rate
 
 
 class Accounts:
@@ -84,16 +90,26 @@ class Accounts:
         inline, path: sources of the keys; see `app.auth.keys.read_keys`.
         metrics: counts the texts of each key.
         board: shares usage among the processes of the server; without it each process counts alone.
+        look_every_s: interval at which the file of keys is checked.
 
     Raises:
         SettingsError: the keys cannot be read.
     """
 
-    def __init__(self, inline: str, path: Path | None, metrics: Metrics, board: Board | None) -> None:
+    def __init__(
+        self,
+        inline: str,
+        path: Path | None,
+        metrics: Metrics,
+        board: Board | None = None,
+        *,
+        look_every_s: float = LOOK_EVERY_S,
+    ) -> None:
         self._inline = inline
         self._path = path
         self._metrics = metrics
         self._board = board
+        self._look_every_s = look_every_s
         self._seen = self._signature()
         self._accounts: dict[bytes, Account] = {}
         self._take(read_keys(inline, path))
@@ -111,7 +127,7 @@ class Accounts:
     async def watch(self) -> None:
         """Reads the file of keys again whenever it changes; a wrong file is logged and changes nothing."""
         while self._path is not None:
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(self._look_every_s)
             signature = await asyncio.to_thread(self._signature)
             if signature != self._seen:
                 self._seen = signature

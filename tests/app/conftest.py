@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pytest
 from fastapi import FastAPI
 
+from app.auth.keys import new_key
 from app.config.settings import OPTIONS, Settings
 from app.core.classifier import Classifier
 from app.main import create_app
@@ -124,6 +125,12 @@ def make_settings(**values: Any) -> Settings:
 
 def make_app(settings: Settings, classifiers: Mapping[str, Classifier] | None = None, **options: Any) -> FastAPI:
     return create_app(build_service(settings, classifiers, **options))
+
+
+def made(name: str = "search", **options: str) -> tuple[dict[str, str], str]:
+    """Makes a key: headers that show it, and the line to store."""
+    secret, key = new_key(name, [f"{option}={value}" for option, value in options.items()])
+    return {"Authorization": f"Bearer {secret}"}, key.line()
 
 
 async def until(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:

@@ -10,8 +10,7 @@ import httpx2
 import pytest
 
 from model.checkpoint import save_checkpoint
-from tests.app.auth.test_keys import made
-from tests.app.conftest import make_app, make_settings, running, service_of, until
+from tests.app.conftest import made, make_app, make_settings, running, service_of, until
 from tests.conftest import make_checkpoint
 
 pytestmark = pytest.mark.anyio

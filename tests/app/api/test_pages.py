@@ -4,8 +4,7 @@ from pathlib import Path
 import pytest
 
 from app.api import pages
-from tests.app.auth.test_keys import made
-from tests.app.conftest import FakeClassifier, serve
+from tests.app.conftest import FakeClassifier, made, serve
 
 pytestmark = pytest.mark.anyio
 

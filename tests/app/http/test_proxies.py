@@ -8,8 +8,7 @@ import re
 
 import pytest
 
-from tests.app.auth.test_keys import made
-from tests.app.conftest import FakeClassifier, serve
+from tests.app.conftest import FakeClassifier, made, serve
 from tests.app.http.test_request_log import lines
 
 pytestmark = pytest.mark.anyio

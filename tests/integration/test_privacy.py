@@ -73,7 +73,7 @@ def test_nothing_that_a_client_sends_is_seen_again(tiny_checkpoint: Path, tmp_pa
 
 
 def _explains(answer: httpx2.Response) -> bool:
-    """Whether it shows the sender its own words, which is what it was asked for."""
+    """True for an explanation, which shows the sender its own words."""
     return answer.url.path == "/explain" and answer.status_code == 200
 
 
@@ -100,7 +100,7 @@ def _bodies() -> list[bytes]:
 
 
 def _raw(url: str, *requests: str) -> str:
-    """What the server says to what is not quite HTTP."""
+    """Sends malformed HTTP and returns the answers of the server."""
     host, port = url.removeprefix("http://").split(":")
     answers = ""
     for request in requests:
