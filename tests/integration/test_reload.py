@@ -129,7 +129,7 @@ def test_all_workers_follow_a_new_one_too_and_a_full_disk_stops_nobody(
 
         (board,) = temporary.glob("sluice-*")
         for pid in pids(server):
-            _fill_disk(board, pid, str(pid))
+            _fill_disk(board, pid, f"{pid}.json")
             _fill_disk(board, pid, "plans")
         told = httpx2.delete(f"{url}/admin/models/other", headers=HEADERS, timeout=30)
         assert told.status_code == 503
