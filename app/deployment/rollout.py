@@ -26,18 +26,14 @@ class Rollout:
     Args:
         registry: whose deployments it changes, and whose threads tokenise.
         metrics: told of each version that is ready.
-        limits: of each batcher.
-        cache_texts: answers that each batcher remembers.
+        limits: of each batcher and its cache.
         shadow_timeout_s: time after which a copy for a shadow is given up.
     """
 
-    def __init__(
-        self, registry: Registry, metrics: Metrics, *, limits: BatchLimits, cache_texts: int, shadow_timeout_s: float
-    ) -> None:
+    def __init__(self, registry: Registry, metrics: Metrics, *, limits: BatchLimits, shadow_timeout_s: float) -> None:
         self._registry = registry
         self._metrics = metrics
         self._limits = limits
-        self._cache_texts = cache_texts
         self._shadow_timeout_s = shadow_timeout_s
         self._devices: dict[str, Lock] = {}
 
@@ -90,7 +86,7 @@ class Rollout:
             metrics,
             tokenisers=self._registry.tokenisers,
             device=self._devices.setdefault(classifier.device, Lock()),
-            cache=ResultCache(0 if shadow else self._cache_texts),
+            cache=ResultCache(0 if shadow else self._limits.cache_texts),
         )
         batcher.start()
         extra = {"model": deployment.name, "version": classifier.version, "device": classifier.device}

@@ -53,6 +53,7 @@ class Explanations:
     Attributes:
         process: that explains.
         admission: of texts under way and their estimated tokens.
+        idle_s: time after the last text until the process ends.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Explanations:
         )
         texts = settings.queue_texts
         self.admission = Admission(max_texts=texts, max_tokens=texts * TYPICAL_TOKENS)
+        self.idle_s = IDLE_S
         self._registry = registry
         self._max_tokens = settings.max_tokens
         self._max_chars = max_chars
@@ -172,7 +174,7 @@ class Explanations:
         self._tasks.discard(task)
         task.exception()  # seen, even if nobody waits for it any more
         self._turn.release()
-        self._idle = asyncio.get_running_loop().call_later(IDLE_S, self._end)
+        self._idle = asyncio.get_running_loop().call_later(self.idle_s, self._end)
 
     def _end(self) -> None:
         self._ending = asyncio.create_task(self.process.end())

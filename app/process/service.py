@@ -96,7 +96,6 @@ def build_service(
         registry,
         metrics,
         limits=batching,
-        cache_texts=batching.cache_texts,
         shadow_timeout_s=requests.deadline_ms / 1000,
     )
     deployer = Deployer(

@@ -14,7 +14,6 @@ import httpx2
 import pytest
 
 import app.explain.process
-import app.explain.queue
 from app.auth.keys import new_key
 from app.explain.queue import Explanations
 from tests.app.conftest import FakeClassifier, app_of, make_app, make_settings, running, serve, service_of, until
@@ -204,15 +203,15 @@ async def test_metrics_count_what_was_explained() -> None:
         assert await metric(client, 'sluice_texts_total{model="sentiment"}') == 0  # none of it is predicting
 
 
-async def test_process_begins_with_the_first_request_and_ends_when_idle(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app.explain.queue, "IDLE_S", 0.3)
+async def test_process_begins_with_the_first_request_and_ends_when_idle() -> None:
     async with serve(FakeClassifier()) as client:
+        explanations_of(client).idle_s = 1.0
         assert explanations_of(client).process.pid is None
         await explain(client, "a")
         first = pid_of(client)
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.6)
         await explain(client, "a")
-        await asyncio.sleep(0.2)  # 0.4 after the first, 0.2 after the second
+        await asyncio.sleep(0.6)  # 1.2 after the first, 0.6 after the second
         assert pid_of(client) == first
         await until(lambda: not runs(first))
         assert (await explain(client, "a")).status_code == 200

@@ -1,17 +1,15 @@
 """Tests the answers of the process that explains, question by question."""
 
-import asyncio
 import logging
 import queue
 import socket
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from app.explain.wire import Ask, Reply, pack, read, receive
+from app.explain.wire import Ask, Reply, pack, read
 from app.explain.worker import Answers, serve
 from model.explain.explanation import Explanation, Unexplained
 from tests.app.explain.explain_fake import VERSION, FakeExplainer, opened
@@ -95,29 +93,3 @@ def test_it_greets_answers_and_leaves_when_the_server_is_gone() -> None:
     assert [answer[0].tokens for answer in answers if answer is not None] == [2, 1]
     ours.close()
     assert left.get(timeout=5) == 0
-
-
-@pytest.mark.parametrize("cut", [0, 3, 8, 12, -1])
-def test_half_a_message_is_the_end(cut: int) -> None:
-    whole = pack(Reply(tokens=3), b"body")
-    ours, theirs = socket.socketpair()
-    with ours, theirs, theirs.makefile("rb") as file:
-        ours.sendall(whole + whole[:cut])
-        ours.shutdown(socket.SHUT_WR)
-        assert read(file, Reply) == (Reply(tokens=3), b"body")
-        assert read(file, Reply) is None
-
-
-async def _received(content: bytes, count: int) -> Sequence[tuple[Reply, bytes]]:
-    reader = asyncio.StreamReader()
-    reader.feed_data(content)
-    reader.feed_eof()
-    return [await receive(reader, Reply) for _ in range(count)]
-
-
-def test_the_server_reads_the_same() -> None:
-    large = b"x" * 1_000_000
-    content = pack(Reply(tokens=1), large) + pack(Reply("call", detail="é"))
-    assert asyncio.run(_received(content, 2)) == [(Reply(tokens=1), large), (Reply("call", detail="é"), b"")]
-    with pytest.raises(EOFError):
-        asyncio.run(_received(content, 3))
