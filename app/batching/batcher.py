@@ -21,6 +21,7 @@ import numpy as np
 from app.batching.admission import Admission
 from app.batching.bisect import by_halves
 from app.batching.cache import Answer, ResultCache
+from app.batching.policy import policy_for
 from app.batching.queue import BatchQueue
 from app.config.sections import BatchLimits
 from app.core.classifier import Classifier, Probabilities
@@ -37,10 +38,6 @@ TOKENISE_CHUNK = 64
 INLINE_CHARS = 512
 """Characters of a request up to which it is tokenised on the event loop: 20 µs of English, 300 of Chinese or emoji.
 Handing over to a thread costs 100 to 500 µs, and more the busier the interpreter is."""
-
-UNPADDED_TOKENS = {"cpu": 8_192, "cuda": 262_144}
-"""Tokens of a batch, by kind of device, where padding is not computed: more only hold up the others (8,192 take about
-16 ms on a core). Two dozen texts fill a core; a GPU wants thousands."""
 
 MAX_RESTARTS = 5
 """Deaths of the device thread in a row, without a batch computed in between, after which it is given up."""
@@ -86,9 +83,8 @@ class Batcher:
         self._cache = ResultCache(0) if cache is None else cache
         self._tokenisers = tokenisers
         self._device = device
-        unpadded = UNPADDED_TOKENS[classifier.device.partition(":")[0]]
-        max_tokens = limits.max_batch_tokens if classifier.pads else min(limits.max_batch_tokens, unpadded)
-        self._queue = BatchQueue(max_texts=limits.max_batch_texts, max_tokens=max_tokens, pads=classifier.pads)
+        self._policy = policy_for(classifier, limits)
+        self._queue = BatchQueue(self._policy)
         self._jobs: set[Job] = set()
         self._holders = 0
         self._arrived: list[Item] = []
@@ -199,7 +195,7 @@ class Batcher:
     def _enqueue(self, items: list[Item]) -> None:
         if items:
             self._queue.put(items)
-            self._queue.form_ahead()
+            self._queue.cut_ahead()
 
     def _encode(self, job: Job, chunk: Sequence[int], count_tokens: Callable[[int], None]) -> list[Item]:
         if job.started_at == job.admitted_at:
@@ -245,7 +241,7 @@ class Batcher:
         for item in batch:
             item.job.taken_at = started
         if self._queue.full:
-            self._tokenisers.submit(self._queue.form_ahead)
+            self._tokenisers.submit(self._queue.cut_ahead)
         with self._device:
             results = by_halves(self._score, batch)
         self._in_hand = []
@@ -267,10 +263,10 @@ class Batcher:
 
     def _deliver(self, batch: list[Item], results: list[Probabilities | Exception], seconds: float) -> None:
         self._deaths_in_a_row = 0
-        tokens = sum(item.encoded.num_tokens for item in batch)
-        padded = max(item.num_tokens for item in batch) * len(batch) if self._classifier.pads else tokens
+        lengths = [item.encoded.num_tokens for item in batch]
+        tokens, cost = sum(lengths), self._policy.cost(lengths)
         self.admission.computed(tokens, seconds)
-        self._metrics.computed(texts=len(batch), tokens=tokens, padded_tokens=padded, seconds=seconds)
+        self._metrics.computed(texts=len(batch), tokens=tokens, padded_tokens=cost, seconds=seconds)
         pairs = list(zip(batch, results, strict=True))
         self._cache.keep(
             (item.job.digests[item.index], Answer(result, item.encoded))

@@ -1,4 +1,3 @@
-import random
 import threading
 from types import SimpleNamespace
 from typing import Any, cast
@@ -6,7 +5,8 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from app.batching.queue import FREE_PADDING, BatchQueue, choose
+from app.batching.policy import Packed, Padded
+from app.batching.queue import BatchQueue
 from app.core.job import Item, Job
 from model.text import Encoded
 
@@ -16,32 +16,8 @@ def item(length: int, job: Any = None) -> Item:
     return Item(cast(Job, job), 0, Encoded(np.zeros(length, dtype=np.int32)))
 
 
-def test_oldest_is_always_chosen_and_bounds_hold() -> None:
-    draw = random.Random(7)
-    for _ in range(500):
-        lengths = [draw.choice((1, 3, 20, 60, 500)) for _ in range(draw.randint(1, 40))]
-        max_texts, max_tokens = draw.randint(1, 32), draw.choice((64, 512, 4096))
-        chosen = choose(lengths, max_texts=max_texts, max_tokens=max_tokens)
-        assert 0 in chosen
-        assert len(set(chosen)) == len(chosen) <= max_texts
-        padded = max(lengths[i] for i in chosen) * len(chosen)
-        assert len(chosen) == 1 or padded <= max_tokens
-        assert len(chosen) == 1 or padded <= max(FREE_PADDING, 2 * sum(lengths[i] for i in chosen))
-
-
-def test_similar_lengths_go_together() -> None:
-    lengths = [10, 400, 11, 390, 9, 12]
-    assert sorted(choose(lengths, max_texts=4, max_tokens=4096)) == [0, 2, 4, 5]
-
-
-def test_long_text_does_not_make_short_ones_pay() -> None:
-    lengths = [512, *[10] * 63]
-    assert len(choose(lengths, max_texts=64, max_tokens=65_536)) <= 4
-    assert len(choose(lengths[::-1], max_texts=64, max_tokens=65_536)) == 63
-
-
 def test_queue_is_first_come_first_served_by_its_oldest() -> None:
-    queue = BatchQueue(max_texts=2, max_tokens=100)
+    queue = BatchQueue(Padded(2, 100))
     items = [item(n) for n in (50, 1, 50, 1, 1)]
     queue.put(items)
     batches = [queue.take() for _ in range(3)]
@@ -51,39 +27,39 @@ def test_queue_is_first_come_first_served_by_its_oldest() -> None:
 
 
 def test_where_padding_costs_nothing_the_oldest_go_first() -> None:
-    queue = BatchQueue(max_texts=3, max_tokens=100, pads=False)
+    queue = BatchQueue(Packed(3, 100))
     gone = item(9, SimpleNamespace(alive=False))
     items = [item(n) for n in (50, 1, 49, 1, 300, 1)]
     queue.put([*items[:1], gone, *items[1:]])
     assert [queue.take() for _ in range(4)] == [items[:3], items[3:4], items[4:5], items[5:]]
 
 
-def test_full_batch_is_formed_ahead_and_a_smaller_one_left_to_grow() -> None:
-    queue = BatchQueue(max_texts=2, max_tokens=100)
+def test_full_batch_is_cut_ahead_and_a_smaller_one_left_to_grow() -> None:
+    queue = BatchQueue(Padded(2, 100))
     first, second, third = (item(1) for _ in range(3))
     queue.put([first])
-    queue.form_ahead()
-    assert not queue._formed
+    queue.cut_ahead()
+    assert not queue._ahead
     queue.put([second])
-    queue.form_ahead()
-    assert queue._formed == [first, second]
+    queue.cut_ahead()
+    assert queue._ahead == [first, second]
     queue.put([third])
     assert queue.take() == [first, second]
     assert queue.take() == [third]
 
 
-def test_dead_items_are_dropped_even_from_a_formed_batch() -> None:
-    queue = BatchQueue(max_texts=2, max_tokens=100)
+def test_dead_items_are_dropped_even_from_a_batch_cut_ahead() -> None:
+    queue = BatchQueue(Padded(2, 100))
     dead = SimpleNamespace(alive=True)
     alive = [item(1), item(1)]
     queue.put([item(1, dead), item(1, dead), *alive])
-    queue.form_ahead()
+    queue.cut_ahead()
     dead.alive = False
     assert queue.take() == alive
 
 
 def test_take_waits_and_close_ends_the_wait() -> None:
-    queue = BatchQueue(max_texts=2, max_tokens=100)
+    queue = BatchQueue(Padded(2, 100))
     taken: list[list[Item]] = []
     thread = threading.Thread(target=lambda: taken.extend(iter(queue.take, [])))
     thread.start()

@@ -1,0 +1,133 @@
+"""Batch policies: texts that share the next batch, and the tokens that a batch costs."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.config.sections import BatchLimits
+from app.core.classifier import Classifier
+
+WINDOW_BATCHES = 8
+"""A padded batch is chosen among the oldest eight batches' worth of texts. Wider saves little and costs sorting."""
+
+FREE_PADDING = 2048
+"""Padded tokens up to which a batch is worth filling whatever the padding: a launch costs about as much."""
+
+PACKED_TOKENS = {"cpu": 8_192, "cuda": 262_144}
+"""Tokens of a packed batch, by kind of device: more only hold up the others (8,192 take about 16 ms on a core). Two
+dozen texts fill a core; a GPU wants thousands."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPolicy(ABC):
+    """Choice of the next batch among waiting texts. The oldest one is in every batch, so none waits for ever.
+
+    Attributes:
+        max_texts: texts of a batch at most.
+        max_tokens: cost of a batch at most, unless one text alone costs more.
+    """
+
+    max_texts: int
+    max_tokens: int
+
+    @property
+    def window(self) -> int:
+        """Oldest waiting texts among which a batch is chosen."""
+        return self.max_texts
+
+    @abstractmethod
+    def cut(self, lengths: Sequence[int]) -> list[int]:
+        """Indexes of the texts that make the next batch.
+
+        Args:
+            lengths: tokens of the waiting texts, each at least 1, oldest first; at most `window`, at least one.
+        """
+
+    @abstractmethod
+    def cost(self, lengths: Sequence[int]) -> int:
+        """Tokens that a batch of texts of these lengths computes."""
+
+
+class Packed(BatchPolicy):
+    """Policy for engines that compute no padding: the oldest texts make the next batch.
+
+    >>> Packed(max_texts=3, max_tokens=100).cut([50, 1, 60])
+    [0, 1]
+    """
+
+    __slots__ = ()
+
+    def cut(self, lengths: Sequence[int]) -> list[int]:
+        """Indexes of the oldest texts within the bounds."""
+        tokens = 0
+        for index, length in enumerate(lengths):
+            tokens += length
+            if index and tokens > self.max_tokens:
+                return list(range(index))
+        return list(range(len(lengths)))
+
+    def cost(self, lengths: Sequence[int]) -> int:
+        """Tokens of the texts."""
+        return sum(lengths)
+
+
+class Padded(BatchPolicy):
+    """Policy for engines that pad each text to the longest of its batch: texts of similar length go together.
+
+    >>> policy = Padded(max_texts=64, max_tokens=15)
+    >>> sorted(policy.cut([4, 90, 5, 4, 91]))
+    [0, 2, 3]
+    >>> policy.cut([900, 1, 1])  # too long for the bound, but it must go some time
+    [0]
+    """
+
+    __slots__ = ()
+
+    @property
+    def window(self) -> int:
+        """Texts of eight batches."""
+        return WINDOW_BATCHES * self.max_texts
+
+    def cut(self, lengths: Sequence[int]) -> list[int]:
+        """Indexes of the oldest text and those nearest to it in length.
+
+        Grows from the oldest text towards the neighbour in length that adds less padding. Stops at a bound, or where
+        padding would be more than half of the work.
+        """
+        if len(lengths) <= self.max_texts and self._worthwhile(max(lengths) * len(lengths), sum(lengths)):
+            return list(range(len(lengths)))  # all of them: mostly so, and choosing costs microseconds a text
+        order = sorted(range(len(lengths)), key=lengths.__getitem__)
+        low = high = order.index(0)
+        real = lengths[0]
+        while high - low + 1 < self.max_texts:
+            count = high - low + 2
+            longest = lengths[order[high]]
+            options = []
+            if low > 0:
+                shorter = lengths[order[low - 1]]
+                options.append((longest - shorter, longest * count, real + shorter, low - 1, high))
+            if high + 1 < len(order):
+                longer = lengths[order[high + 1]]
+                options.append(((longer - longest) * (count - 1), longer * count, real + longer, low, high + 1))
+            for _added_padding, padded, total, new_low, new_high in sorted(options):
+                if self._worthwhile(padded, total):
+                    low, high, real = new_low, new_high, total
+                    break
+            else:
+                break
+        return order[low : high + 1]
+
+    def cost(self, lengths: Sequence[int]) -> int:
+        """Tokens of the longest text for each text; an empty one takes a token too."""
+        return max(1, max(lengths)) * len(lengths)
+
+    def _worthwhile(self, padded: int, real: int) -> bool:
+        return padded <= self.max_tokens and padded <= max(FREE_PADDING, 2 * real)
+
+
+def policy_for(classifier: Classifier, limits: BatchLimits) -> BatchPolicy:
+    """Policy that suits how a classifier computes."""
+    if classifier.pads:
+        return Padded(limits.max_batch_texts, limits.max_batch_tokens)
+    most = PACKED_TOKENS[classifier.device.partition(":")[0]]
+    return Packed(limits.max_batch_texts, min(limits.max_batch_tokens, most))
