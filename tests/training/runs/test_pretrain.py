@@ -142,7 +142,7 @@ def test_what_contradicts_the_folder_is_refused(pretrained: tuple[Path, Result],
     assert (config.architecture.hidden_size, config.architecture.pooling) == (8, "max")
     assert (config.tokenizer.vocab_size, config.tokenizer.max_tokens) == (600, 9)
     compare = call("compare", "--train", reviews / "train.csv", "--set", f"start={pretrained[0]}", "--output", tmp_path)
-    assert (compare.exit_code, "leave start out" in compare.output) == (2, True)
+    assert (compare.exit_code, "leave out start" in compare.output) == (2, True)
 
 
 def damage_file(folder: Path) -> None:
