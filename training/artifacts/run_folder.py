@@ -10,7 +10,6 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 from tokenizers import Tokenizer
 
-from training.config.request import Request
 from training.errors import UsageError
 
 Kind = TypeVar("Kind", bound=BaseModel)
@@ -44,12 +43,8 @@ class RunFolder:
         # Last, for its presence says that the others are whole.
         self._request.write_text(request.model_dump_json(indent=2), encoding="utf-8")
 
-    def request(self) -> Request:
-        """What a run of `train` or `distill` was asked to do; see `read`."""
-        return self.read(Request)
-
-    def read(self, kind: type[Kind]) -> Kind:
-        """What the run was asked to do.
+    def request(self, kind: type[Kind]) -> Kind:
+        """The request with which the run began.
 
         Raises:
             UsageError: there is no run, or it was begun by another command or another version of this code.

@@ -1,12 +1,11 @@
 """`python -m training distill`."""
 
-from pathlib import Path
 from typing import Any
 
 import click
 
-from training.cli.options import DEVICE, FILE, START, THREADS, data_options, limit_threads, run_options, setting_options
-from training.cli.runs import carry_out
+from training.cli.options import DEVICE, FILE, START, THREADS, data_options, run_options, setting_options
+from training.cli.runs import train_classifier
 
 
 @click.command()
@@ -42,14 +41,7 @@ from training.cli.runs import carry_out
 @run_options
 @DEVICE
 @THREADS
-def distill(
-    output: Path,
-    device: str,
-    threads: int | None,
-    resume: bool,
-    overwrite: bool,
-    **options: Any,
-) -> None:
+def distill(**options: Any) -> None:
     """Trains a classifier to answer as a larger one does.
 
     The teacher labels the training texts, the unlabelled ones and variants of them; the student is trained towards its
@@ -61,5 +53,4 @@ def distill(
     """
     from training.runs.distill import distill as run_distillation
 
-    limit_threads(threads)
-    carry_out("distill", run_distillation, output, device, threads, resume=resume, overwrite=overwrite, options=options)
+    train_classifier(run_distillation, "distill", options)

@@ -1,13 +1,12 @@
 """`python -m training pretrain`."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from training.cli.group import INTERRUPTED
 from training.cli.options import DEVICE, FILE, THREADS, limit_threads, run_options
+from training.cli.runs import carry_out
 
 
 @click.command()
@@ -42,24 +41,17 @@ def pretrain(output: Path, device: str, threads: int | None, resume: bool, overw
     python -m training pretrain train.csv more.jsonl --without test.csv --output runs/language
     python -m training train --start runs/language --train train.csv --test test.csv --output runs/classifier
     """
-    from training.artifacts.run_folder import RunFolder
-    from training.config.pretrain_request import PretrainOptions, PretrainRequest, new_request, resumed_request
-    from training.config.request import check_output, resume_command
+    from training.config.pretrain_request import PretrainOptions, PretrainRequest
     from training.evaluation.report import make_console
     from training.runs.pretrain import pretrain as run_pretraining
 
     limit_threads(threads)
     call = PretrainOptions(output=output, **options)
-    run, console = RunFolder(output), make_console()
-    check_output(output, unfinished=run.exists, resume=resume, overwrite=overwrite)
-    going_on = resume and run.exists
-    request = resumed_request(run.read(PretrainRequest), call) if going_on else new_request(call)
-    record = run_pretraining(request, output, resume=going_on, device=device, console=console)
-    if record is None:
-        click.echo(f"stopped; to go on: {resume_command(output, device, threads, 'pretrain')}", err=True)
-        sys.exit(INTERRUPTED)
+    record = carry_out(
+        run_pretraining, call, PretrainRequest, device=device, threads=threads, resume=resume, overwrite=overwrite
+    )
     perplexity = record.perplexity
-    console.print(
+    make_console().print(
         f"validation perplexity {perplexity.before:,.1f} before, {perplexity.after:,.2f} after; wrote {output}",
         markup=False,
         highlight=False,

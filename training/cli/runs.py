@@ -1,8 +1,9 @@
-"""What `train` and `distill` have in common: a run begins or goes on, and its end is told."""
+"""Begins or resumes a run of train, distill or pretrain, and prints how it ended."""
 
+import dataclasses
 import os
 import sys
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,64 +12,92 @@ from training.cli.group import INTERRUPTED
 
 if TYPE_CHECKING:
     from training.artifacts.record import Record
-    from training.artifacts.run_folder import RunFolder
-    from training.fit.parallel import Processes
+    from training.config.request import Call
+    from training.runs.session import Session
 
 
 def carry_out(
-    command: str,
-    function: Any,
-    output: Path,
+    run: Callable[[Any, "Session"], Any],
+    call: "Call",
+    kind: type[Any],
+    *,
     device: str,
     threads: int | None,
-    *,
     resume: bool,
     overwrite: bool,
-    options: dict[str, Any],
-) -> None:
-    """Begins or takes up a run of `train` or `distill`, and tells how it ended; with others, if `torchrun` started it.
+) -> Any:
+    """Begins or resumes a run, together with other processes if `torchrun` started them.
 
-    Of several processes only the first judges the call and speaks. The others wait until it has begun the run, and
-    take it up in silence.
+    Of several processes only the first judges the call and prints. The others wait until it has begun the run, and
+    resume it in silence. An interrupted run ends the program with the command that goes on.
+
+    Args:
+        run: from a request and a session to a record, or to None if there is none.
+        call: the options that say what to train.
+        kind: class of its request.
+        device, threads, resume, overwrite: the options of the same names.
+
+    Returns:
+        The record; None in a process that is not the first.
     """
-    from training.artifacts.run_folder import RunFolder
-    from training.config.request import CallOptions, check_output, new_request, resume_command, resumed_request
+    from training.config.request import check_output, resume_command, resumed_request
     from training.evaluation.report import make_console
     from training.fit.parallel import joined
     from training.launch import Launch
+    from training.runs.session import Session
 
-    run = RunFolder(output)
+    given = click.get_current_context().obj or {}  # a test's own stop or number format
     with joined(Launch.from_env(os.environ), device) as (processes, own_device):
+        session = Session(output=call.output, console=make_console(), device=own_device, processes=processes, **given)
         if not processes.is_first:
-            _follow(function, run, output, own_device, processes)
-            return
-        call = CallOptions(output=output, command=command, num_processes=processes.count, **options)
-        check_output(output, unfinished=run.exists, resume=resume, overwrite=overwrite)
-        going_on = resume and run.exists
-        request = resumed_request(run.request(), call) if going_on else new_request(call)
-        record = function(
-            request, output, resume=going_on, device=own_device, console=make_console(), processes=processes
-        )
+            return follow(run, kind, session)
+        unfinished = session.run.exists
+        check_output(call.output, unfinished=unfinished, resume=resume, overwrite=overwrite)
+        if resume and unfinished:
+            request = resumed_request(session.run.request(kind), call)
+            record = run(request, dataclasses.replace(session, resume=True))
+        else:
+            record = run(call.request(), session)
     if record is None:
-        go_on = resume_command(output, device, threads, command, processes.count)
-        click.echo(f"stopped; to go on: {go_on}", err=True)
+        click.echo(f"stopped; to go on: {resume_command(call, device, threads)}", err=True)
         sys.exit(INTERRUPTED)
-    _tell_result(record, output)
+    return record
 
 
-def _follow(function: Any, run: "RunFolder", output: Path, device: str, processes: "Processes") -> None:
+def train_classifier(run: Callable[[Any, "Session"], Any], command: str, options: dict[str, Any]) -> None:
+    """Carries out train or distill and prints the scores.
+
+    Args:
+        run: as of `carry_out`.
+        command: its name.
+        options: every option of the command by name.
+    """
+    from training.cli.options import limit_threads
+    from training.config.request import CallOptions, Request
+    from training.launch import Launch
+
+    limit_threads(options["threads"])
+    how = {name: options.pop(name) for name in ("device", "threads", "resume", "overwrite")}
+    call = CallOptions(command=command, num_processes=Launch.from_env(os.environ).count, **options)
+    if (record := carry_out(run, call, Request, **how)) is not None:
+        print_result(record, call)
+
+
+def follow(run: Callable[[Any, "Session"], Any], kind: type[Any], session: "Session") -> None:
+    """Takes part in the run that the first process begins, in silence; ends if the first gives up."""
     from rich.console import Console
 
     from training.errors import RunError
 
     try:
-        processes.meet()
+        session.processes.meet()
     except RunError:  # the first process has given up, and has said why
         return
-    function(run.request(), output, resume=True, device=device, console=Console(quiet=True), processes=processes)
+    run(session.run.request(kind), dataclasses.replace(session, resume=True, console=Console(quiet=True)))
 
 
-def _tell_result(record: "Record", output: Path) -> None:
+def print_result(record: "Record", call: "Call") -> None:
+    """Prints the scores of each role, calibration, warnings and the folder."""
     from training.evaluation.report import make_console, print_evaluation
 
     console = make_console()
@@ -80,4 +109,4 @@ def _tell_result(record: "Record", output: Path) -> None:
                   f"validation ECE {calibration.ece_before:.4f} before, {calibration.ece_after:.4f} after")  # fmt: skip
     for warning in record.warnings:
         console.print(f"warning: {warning}", markup=False)
-    console.print(f"wrote {output}", markup=False)
+    console.print(f"wrote {call.output}", markup=False)

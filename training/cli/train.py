@@ -1,21 +1,11 @@
 """`python -m training train`."""
 
-from pathlib import Path
 from typing import Any
 
 import click
 
-from training.cli.options import (
-    DEVICE,
-    START,
-    THREADS,
-    UNLABELED,
-    data_options,
-    limit_threads,
-    run_options,
-    setting_options,
-)
-from training.cli.runs import carry_out
+from training.cli.options import DEVICE, START, THREADS, UNLABELED, data_options, run_options, setting_options
+from training.cli.runs import train_classifier
 
 
 @click.command()
@@ -26,7 +16,7 @@ from training.cli.runs import carry_out
 @run_options
 @DEVICE
 @THREADS
-def train(output: Path, device: str, threads: int | None, resume: bool, overwrite: bool, **options: Any) -> None:
+def train(**options: Any) -> None:
     """Trains a classifier on a file of labelled texts.
 
     Ctrl-C (or SIGTERM) stops after the current step and leaves a state in OUTPUT.run; the command to go on is printed.
@@ -39,5 +29,4 @@ def train(output: Path, device: str, threads: int | None, resume: bool, overwrit
     """
     from training.runs.train import train as run_training
 
-    limit_threads(threads)
-    carry_out("train", run_training, output, device, threads, resume=resume, overwrite=overwrite, options=options)
+    train_classifier(run_training, "train", options)

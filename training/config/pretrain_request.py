@@ -1,53 +1,52 @@
-"""What a call of `pretrain` asks for: its options as one configuration, and the call that asks it again."""
+"""Requests for a pre-training: the options of pretrain as one configuration."""
 
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from model.config import Frozen
 from training.config.config import build, parse_settings
-from training.config.request import PROGRAM, check_same
-from training.errors import UsageError
+from training.config.request import AnyRequest, Call, option_words
 from training.language_model.config import PretrainConfig
 
 
-class PretrainRequest(Frozen):
-    """What a pre-training was asked to do.
-
-    Attributes:
-        config: every setting, with absolute paths of files.
-        command: does the same again.
-    """
+class PretrainRequest(AnyRequest):
+    """A pre-training that was asked for."""
 
     config: PretrainConfig
-    command: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PretrainOptions:
-    """The options that say what is learned and how; None or empty where one was not given."""
+class PretrainOptions(Call):
+    """The options of pretrain: files of texts to learn from, to leave out, and for the tokenizer alone."""
 
-    output: Path
+    command: str = "pretrain"
     texts: tuple[Path, ...] = ()
     without: tuple[Path, ...] = ()
     vocabulary: tuple[Path, ...] = ()
-    text_column: str | None = None
-    settings: tuple[str, ...] = ()
-    seed: int | None = None
+
+    @property
+    def names_data(self) -> bool:
+        """A file of texts is named."""
+        return bool(self.texts)
 
     def words(self) -> list[str]:
         """The arguments as on a command line, files without their folders."""
-        words = [file.name for file in self.texts]
-        for name, files in (("--without", self.without), ("--vocabulary", self.vocabulary)):
-            words += [word for file in files for word in (name, file.name)]
-        words += [] if self.text_column is None else ["--text-column", self.text_column]
-        words += [word for setting in self.settings for word in ("--set", setting)]
-        return words + ([] if self.seed is None else ["--seed", str(self.seed)])
+        options = option_words(
+            ("--without", self.without),
+            ("--vocabulary", self.vocabulary),
+            ("--text-column", self.text_column),
+            ("--set", self.settings),
+            ("--seed", self.seed),
+        )
+        return [file.name for file in self.texts] + options
+
+    def request(self) -> PretrainRequest:
+        """See `new_request`."""
+        return new_request(self)
 
 
 def new_request(call: PretrainOptions) -> PretrainRequest:
-    """What the call asks for: defaults, `--set` and the other options, the later over the earlier.
+    """The request of a call: defaults, `--set` and the other options, the later over the earlier.
 
     Raises:
         UsageError: a setting is unknown or does not fit.
@@ -57,18 +56,4 @@ def new_request(call: PretrainOptions) -> PretrainRequest:
     single = {"text_column": call.text_column, "seed": call.seed}
     given |= {name: value for name, value in single.items() if value is not None}
     config = build(PretrainConfig, parse_settings(call.settings), given)
-    command = shlex.join([*PROGRAM, "pretrain", *call.words(), "--output", call.output.name])
-    return PretrainRequest(config=config, command=command)
-
-
-def resumed_request(request: PretrainRequest, call: PretrainOptions) -> PretrainRequest:
-    """What an unfinished pre-training was asked for; what the call says again must agree with it.
-
-    Raises:
-        UsageError: it does not.
-    """
-    if call.texts:
-        check_same(request.config, new_request(call).config)
-    elif given := call.words():
-        raise UsageError(f"--resume goes on with the settings it began with; leave out {shlex.join(given)}")
-    return request
+    return PretrainRequest(config=config, command=call.repeated())

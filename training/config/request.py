@@ -1,10 +1,11 @@
-"""What a call of `train` or `distill` asks for: its options as one configuration, and the call that asks it again."""
+"""Requests for a run: the options of a command as one configuration, and the command line that repeats it."""
 
 import shlex
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
@@ -17,32 +18,77 @@ from training.language_model.folder import load_pretrained
 PROGRAM = ("python", "-m", "training")
 ROLES = ("train", "validation", "test")
 
+Asked = TypeVar("Asked", bound="AnyRequest")
 
-class Request(Frozen):
-    """What a run was asked to do.
+
+class AnyRequest(Frozen):
+    """A run that was asked for.
 
     Attributes:
         config: every setting, with absolute paths of files.
+        command: the command line that makes the same run again.
+    """
+
+    config: BaseModel
+    command: str
+
+
+class Request(AnyRequest):
+    """A run of train, distill, compare or tune that was asked for.
+
+    Attributes:
         recipe: name of the recipe that it came from.
-        command: trains the same again.
-        data_root: where a recipe's files were looked for.
+        data_root: folder below which a recipe's files were looked for.
     """
 
     config: TrainConfig
     recipe: str | None
-    command: str
     data_root: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallOptions:
-    """The options that say what is trained and how; None where one was not given.
+class Call(ABC):
+    """The options of a command that makes a run; None or empty where one was not given.
 
-    Those that only `distill` has: `teachers`, `label_map`, `vectors` and `cache`. `num_processes` is what `torchrun`
-    started.
+    Attributes:
+        output: the folder to write.
+        command: name of the command.
+        num_processes: started by `torchrun`; 1 without it.
     """
 
     output: Path
+    command: str
+    settings: tuple[str, ...] = ()
+    text_column: str | None = None
+    seed: int | None = None
+    num_processes: int = 1
+
+    @property
+    @abstractmethod
+    def names_data(self) -> bool:
+        """The call could begin a run."""
+
+    @abstractmethod
+    def words(self) -> list[str]:
+        """The options as on a command line, files without their folders."""
+
+    @abstractmethod
+    def request(self) -> AnyRequest:
+        """The request of this call.
+
+        Raises:
+            UsageError: a setting is unknown or does not fit.
+        """
+
+    def repeated(self) -> str:
+        """The command line that makes the same run again, files without their folders."""
+        return shlex.join([*program(self.num_processes), self.command, *self.words(), "--output", self.output.name])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallOptions(Call):
+    """The options of train, distill, compare and tune; `teachers` and `label_map` to `cache` are of distill alone."""
+
     data_root: Path
     command: str = "train"
     train_file: Path | None = None
@@ -50,47 +96,54 @@ class CallOptions:
     test: Path | None = None
     recipe: str | None = None
     config_file: Path | None = None
-    settings: tuple[str, ...] = ()
-    text_column: str | None = None
     label_column: str | None = None
-    seed: int | None = None
     teachers: tuple[Path, ...] = ()
     unlabeled: tuple[Path, ...] = ()
     label_map: tuple[str, ...] = ()
     vectors: str | None = None
     cache: Path | None = None
     start: Path | None = None
-    num_processes: int = 1
 
     @property
     def names_data(self) -> bool:
-        """Whether the call could begin a run."""
+        """A training file, a recipe or a TOML file is named."""
         return bool(self.train_file or self.recipe or self.config_file)
 
     def words(self) -> list[str]:
         """The options as on a command line, files without their folders."""
-        options: list[tuple[str, Path | str | int | None]] = [
+        return option_words(
             ("--recipe", self.recipe),
             ("--config", self.config_file),
             ("--train", self.train_file),
             ("--validation", self.validation),
             ("--test", self.test),
-            *(("--set", setting) for setting in self.settings),
+            ("--set", self.settings),
             ("--text-column", self.text_column),
             ("--label-column", self.label_column),
             ("--seed", self.seed),
             ("--start", self.start),
-            *(("--teacher", teacher) for teacher in self.teachers),
-            *(("--unlabeled", file) for file in self.unlabeled),
-            *(("--label-map", pair) for pair in self.label_map),
+            ("--teacher", self.teachers),
+            ("--unlabeled", self.unlabeled),
+            ("--label-map", self.label_map),
             ("--vectors", None if self.vectors is None else Path(self.vectors)),
-        ]
-        given = [
-            (name, value.name if isinstance(value, Path) else str(value))
-            for name, value in options
-            if value is not None
-        ]
-        return [word for option in given for word in option]
+        )
+
+    def request(self) -> Request:
+        """See `new_request`."""
+        return new_request(self)
+
+
+def option_words(*options: tuple[str, Path | str | int | Sequence[Path | str] | None]) -> list[str]:
+    """Words of a command line: files by name alone, one option for each of several values, none for None.
+
+    >>> option_words(("--train", Path("a/b.csv")), ("--set", ("seed=1", "metric=accuracy")), ("--seed", None))
+    ['--train', 'b.csv', '--set', 'seed=1', '--set', 'metric=accuracy']
+    """
+    words = []
+    for name, given in options:
+        for value in given if isinstance(given, tuple | list) else (given,) * (given is not None):
+            words += [name, value.name if isinstance(value, Path) else str(value)]
+    return words
 
 
 def new_request(call: CallOptions) -> Request:
@@ -104,8 +157,8 @@ def new_request(call: CallOptions) -> Request:
     layers = [below(layer, call.data_root) for layer in layers]
     settings = below(parse_settings(call.settings), Path())
     config = configure(layers, [settings, as_settings(call)])
-    command = shlex.join([*program(call.num_processes), call.command, *call.words(), "--output", call.output.name])
-    return Request(config=config, recipe=call.recipe, command=command, data_root=str(call.data_root.resolve()))
+    root = str(call.data_root.resolve())
+    return Request(config=config, recipe=call.recipe, command=call.repeated(), data_root=root)
 
 
 def configure(layers: Sequence[dict[str, Any]], options: Sequence[dict[str, Any]]) -> TrainConfig:
@@ -131,14 +184,14 @@ def configure(layers: Sequence[dict[str, Any]], options: Sequence[dict[str, Any]
     return config
 
 
-def resumed_request(request: Request, call: CallOptions) -> Request:
-    """What an unfinished run was asked for; what the call says again must agree with it.
+def resumed_request(request: Asked, call: Call) -> Asked:
+    """The request of an unfinished run, with which whatever the call says again must agree.
 
     Raises:
         UsageError: it does not.
     """
     if call.names_data:
-        check_same(request.config, new_request(call).config)
+        check_same(request.config, call.request().config)
     elif given := call.words():
         raise UsageError(f"--resume goes on with the settings it began with; leave out {shlex.join(given)}")
     return request
@@ -213,11 +266,9 @@ def program(num_processes: int = 1) -> tuple[str, ...]:
     return PROGRAM if num_processes == 1 else ("torchrun", "--nproc-per-node", str(num_processes), "-m", "training")
 
 
-def resume_command(
-    output: Path, device: str, threads: int | None, command: str = "train", num_processes: int = 1
-) -> str:
+def resume_command(call: Call, device: str, threads: int | None) -> str:
     """The call that goes on with an interrupted run."""
-    words = [*program(num_processes), command, "--output", str(output), "--resume"]
+    words = [*program(call.num_processes), call.command, "--output", str(call.output), "--resume"]
     words += ["--device", device] if device != "auto" else []
     return shlex.join(words + (["--threads", str(threads)] if threads else []))
 

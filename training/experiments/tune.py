@@ -28,7 +28,8 @@ from training.experiments.tuning import Tuning, describe_best, describe_settings
 from training.fit.progress import format_duration, show_progress
 from training.metrics.scores import measure
 from training.runs.blend import with_ngrams
-from training.runs.train import build_trainer, encode_examples
+from training.runs.classifier import encode_examples
+from training.runs.train import build_trainer
 
 RESULTS = "tuning.json"
 TABLE = "tuning.md"

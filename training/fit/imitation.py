@@ -14,6 +14,7 @@ from torch import Tensor
 
 from model.config import Frozen, Task
 from training.data.variants import AugmentConfig
+from training.errors import UsageError
 
 
 class DistillConfig(Frozen):
@@ -123,7 +124,7 @@ def parse_label_map(pairs: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     """From our labels to the teachers' names for them; several for a label that stands in several pairs.
 
     Raises:
-        ValueError: a pair has no `=`, or stands there twice.
+        UsageError: a pair has no `=`, or stands there twice.
 
     >>> parse_label_map(("positive=4 stars", "positive=5 stars"))
     {'positive': ('4 stars', '5 stars')}
@@ -132,6 +133,6 @@ def parse_label_map(pairs: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     for pair in pairs:
         ours, separator, theirs = (part.strip() for part in pair.partition("="))
         if not separator or not ours or not theirs or theirs in mapping.get(ours, ()):
-            raise ValueError(f"--label-map {pair}: write OURS=TEACHERS, each pair once")
+            raise UsageError(f"--label-map {pair}: write OURS=TEACHERS, each pair once")
         mapping[ours] = (*mapping.get(ours, ()), theirs)
     return mapping

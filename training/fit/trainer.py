@@ -6,7 +6,7 @@ Shape suffixes: N examples, C labels, T time steps, B batch.
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -91,6 +91,14 @@ class Examples:
 
 Measure = Callable[[npt.NDArray[np.float32], npt.NDArray[Any]], float]
 """From logits [N, C] and targets to a score; higher is better."""
+
+
+class Place(TypedDict):
+    """The arguments of a trainer that say where it computes, and in which number format."""
+
+    device: torch.device
+    processes: NotRequired[Processes]
+    dtype: NotRequired[torch.dtype | None]
 
 
 class Trainer(Steps):

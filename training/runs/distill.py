@@ -1,4 +1,4 @@
-"""One distillation, from teachers and texts to a finished checkpoint: as `train`, but towards the teachers' logits.
+"""A run of distill, from teachers and texts to a finished checkpoint: as train, but towards the teachers' logits.
 
 Source: Tang et al. 2019, "Distilling Task-Specific Knowledge from BERT into Simple Neural Networks".
 """
@@ -14,13 +14,8 @@ import torch
 from rich.console import Console
 from tokenizers import Tokenizer
 
-from model.device import resolve_device
 from model.network import RecurrentClassifier
-from model.text import TextEncoder
-from training.artifacts.publish import Finished, publish
 from training.artifacts.record import Record, TeacherRecord
-from training.artifacts.run_folder import RunFolder
-from training.artifacts.start import make_tokenizer, read_start, start_digests
 from training.config.config import TrainConfig
 from training.config.request import Request
 from training.data.corpus import Corpus, DataFile, read_corpus, shown_path
@@ -29,14 +24,11 @@ from training.data.transfer import TransferSet, build_transfer_set, known_labels
 from training.data.unlabeled import read_unlabeled
 from training.errors import UsageError
 from training.fit.imitation import DistillConfig, ImitationLoss, parse_label_map
-from training.fit.parallel import ALONE, Processes
 from training.fit.trainer import Examples, Trainer
-from training.interrupt import StopRequest
-from training.language_model.folder import Pretrained
 from training.metrics.scores import measure
 from training.provenance import file_digest
-from training.runs.blend import with_ngrams
-from training.runs.train import encode_examples, fit, load_state, tell_start
+from training.runs.classifier import ClassifierRun, new_encoder, new_network, new_trainer
+from training.runs.session import Session
 from training.teachers.labelling import LabellingLines, label
 from training.teachers.teacher import Teacher, columns_for, is_checkpoint, load_teacher, student_logits
 from training.teachers.vectors import open_source, start_vectors
@@ -44,107 +36,58 @@ from training.teachers.vectors import open_source, start_vectors
 Floats = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
-class Material:
-    """What the student learns from.
+def distill(request: Request, session: Session) -> Record | None:
+    """Labels the transfer set, trains, calibrates, evaluates and writes the checkpoint `session.output`.
 
-    Attributes:
-        corpus: its `train` is labelled, its other roles pick and measure the weights.
-        unlabeled: further texts.
-    """
-
-    corpus: Corpus
-    unlabeled: list[str]
-
-
-def distill(
-    request: Request, output: Path, *, resume: bool, device: str, console: Console, processes: Processes = ALONE
-) -> Record | None:
-    """Labels the transfer set, trains, calibrates, evaluates and writes the checkpoint `output`.
-
-    Args:
-        request: as for `train`, with teachers.
-        output: the checkpoint folder.
-        resume: go on with `RunFolder(output)`.
-        device: of teachers and student.
-        console: for a person to watch.
-        processes: that train together; as in `train`. The first asks the teachers, the others find its logits on disk.
+    Of several processes the first asks the teachers; the others find the logits on disk.
 
     Returns:
-        What `metrics.json` says; None if Ctrl-C or SIGTERM came first, or for a process that is not the first.
+        As `train`.
 
     Raises:
         TrainingError, ModelError: see there.
     """
-    config, run, where = request.config, RunFolder(output), resolve_device(device)
+    config = request.config
+    check_settings(config)
+    device, max_tokens = session.place["device"], config.distill.max_tokens
+    teachers = [load_teacher(Path(path), max_tokens=max_tokens, device=device) for path in config.distill.teachers]
+    corpus = read_material(config, Path(request.data_root))
+    transfer = build_transfer_set(corpus, corpus.unlabeled, config.distill.augment, seed=config.seed)
+    session.console.print(transfer.describe(), markup=False)
+    run = ClassifierRun.begin(session, request, corpus, transfer.given)
+    answers = ask_teachers(teachers, transfer, corpus, config.distill, session)
+    if answers is None:
+        return None
+    trainer = build_student(run, transfer, answers)
+    if not run.fit(trainer):
+        return None
+    return run.publish(trainer, tuple(score_teachers(teachers, corpus, config)))
+
+
+def check_settings(config: TrainConfig) -> None:
+    """Refuses settings that a distillation cannot have.
+
+    Raises:
+        UsageError: there is no teacher, or two settings exclude each other.
+    """
     if not config.distill.teachers:
         raise UsageError("no teacher; give --teacher FOLDER")
     if config.semi.is_on:
         raise UsageError("the terms of semi are for train; a student has its teachers' answers to every text")
     if config.start is not None and config.distill.vectors not in ("teacher", "none"):
         raise UsageError("the embedding can start from --vectors or from --start, not from both")
-    teachers = [
-        load_teacher(Path(folder), max_tokens=config.distill.max_tokens, device=where)
-        for folder in config.distill.teachers
-    ]
-    material = read_material(config, Path(request.data_root))
-    corpus = material.corpus
-    transfer = build_transfer_set(corpus, material.unlabeled, config.distill.augment, seed=config.seed)
-    console.print(transfer.describe(), markup=False)
-    start = read_start(config)
-    tokenizer = begin(run, request, corpus, transfer.given, resume=resume, start=start)
-    cache = Path(config.distill.cache or run.path / "logits")
-    answers = ask_teachers(teachers, transfer, corpus, config.distill, cache=cache, console=console)
-    if answers is None:
-        return None
-    trainer = build_student(
-        config, corpus, transfer, answers, tokenizer,
-        device=where, console=console, start=start, processes=processes,
-    )  # fmt: skip
-    if resume and run.has_state:
-        load_state(trainer, run)
-    tell_start(console, corpus, trainer, tokenizer)
-    if not fit(trainer, run, metric=config.metric, console=console) or not processes.is_first:
-        return None
-    network = with_ngrams(trainer, corpus, tokenizer, config, console)
-    console.print("calibrating, and evaluating the finished checkpoint as loaded from disk")
-    records = tuple(score_teachers(teachers, corpus, config))
-    finished = Finished(request, corpus, tokenizer, trainer, network, teachers=records, start=start)
-    record = publish(finished, output, scratch=run.path / "checkpoint", device=device)
-    run.remove()
-    return record
 
 
-def read_material(config: TrainConfig, data_root: Path) -> Material:
+def read_material(config: TrainConfig, data_root: Path) -> Corpus:
     """Reads labelled and unlabelled files; the latter are recorded beside the former."""
     corpus = read_corpus(config.data, seed=config.seed, data_root=data_root)
     files, texts = dict(corpus.files), []
-    for number, name in enumerate(config.distill.unlabeled, 1):
-        path = Path(name)
+    for number, path in enumerate(map(Path, config.distill.unlabeled), 1):
         found = read_unlabeled(path, text_column=config.data.text_column)
         texts += found
         shown = shown_path(path, data_root)
         files[f"unlabeled {number}"] = DataFile(file=shown, sha256=file_digest(path), rows=len(found), labels={})
-    return Material(dataclasses.replace(corpus, files=files), texts)
-
-
-def begin(
-    run: RunFolder,
-    request: Request,
-    corpus: Corpus,
-    texts: Sequence[str],
-    *,
-    resume: bool,
-    start: Pretrained | None = None,
-) -> Tokenizer:
-    """Creates the run's folder, or checks it; returns the run's tokenizer, that of `start` or one made of `texts`."""
-    digests = {role: file.sha256 for role, file in corpus.files.items()} | start_digests(start)
-    if resume:
-        run.check_digests(digests)
-        return run.tokenizer()
-    tokenizer = make_tokenizer(request.config, start, texts)
-    run.create(request, tokenizer, digests)
-    return tokenizer
+    return dataclasses.replace(corpus, files=files, unlabeled=tuple(texts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +110,7 @@ def ask_teachers(
     transfer: TransferSet,
     corpus: Corpus,
     config: DistillConfig,
-    *,
-    cache: Path,
-    console: Console,
+    session: Session,
 ) -> Answers | None:
     """What the student is to answer; None if Ctrl-C or SIGTERM came first.
 
@@ -182,15 +123,14 @@ def ask_teachers(
     rows = np.flatnonzero(~labelled_N) if config.hard_share == 1 else np.arange(len(transfer.texts))
     if not len(rows):
         raise UsageError("distill.hard_share=1 leaves the teacher the texts without labels, and there are none")
-    show = LabellingLines(console)
-    with StopRequest() as stop:
+    with session.interrupt() as stop:
         logits_RC = label(
             teachers,
             [transfer.texts[row] for row in rows],
             corpus.labels,
-            mapping_of(config),
-            cache=cache,
-            report=show,
+            parse_label_map(config.label_map),
+            cache=Path(config.cache or session.run.path / "logits"),
+            report=LabellingLines(session.console),
             should_stop=lambda: bool(stop),
         )
     if logits_RC is None:
@@ -200,38 +140,21 @@ def ask_teachers(
     return Answers(teacher_NC, truth_NC, labelled_N)
 
 
-def build_student(
-    config: TrainConfig,
-    corpus: Corpus,
-    transfer: TransferSet,
-    answers: Answers,
-    tokenizer: Tokenizer,
-    *,
-    device: torch.device,
-    console: Console,
-    start: Pretrained | None = None,
-    processes: Processes = ALONE,
-) -> Trainer:
+def build_student(run: ClassifierRun, transfer: TransferSet, answers: Answers) -> Trainer:
     """A trainer at its first step, towards those answers; the same weights for the same seed."""
-    torch.manual_seed(config.seed)
-    network = RecurrentClassifier(
-        config.architecture.sized(tokenizer.get_vocab_size()), len(corpus.labels), config.dropouts
-    )
-    if start is not None:
-        start.fill(network)
-    elif (vectors := vectors_path(config.distill)) is not None:
-        start_from(vectors, network, tokenizer, transfer.texts, config, console)
-    encoder = TextEncoder(tokenizer, max_tokens=config.tokenizer.max_tokens)
-    return Trainer(
+    config, corpus, tokenizer = run.request.config, run.corpus, run.tokenizer
+    network = new_network(config, corpus, tokenizer, run.start)
+    if run.start is None and (vectors := vectors_path(config.distill)) is not None:
+        start_from(vectors, network, tokenizer, transfer.texts, config, run.session.console)
+    encoder = new_encoder(config, tokenizer)
+    return new_trainer(
         network,
         Examples([text.ids for text in encoder.encode(transfer.texts)], answers.teacher_NC),
-        encode_examples(corpus.stopping, corpus, encoder),
-        config.loop,
-        measure=measure(config.metric, corpus.task),
-        seed=config.seed,
-        device=device,
+        corpus,
+        config,
+        encoder,
         loss=ImitationLoss(answers.teacher_NC, answers.truth_NC, answers.labelled_N, config.distill, corpus.task),
-        processes=processes,
+        **run.session.place,
     )
 
 
@@ -280,22 +203,10 @@ def score_teachers(teachers: Sequence[Teacher], corpus: Corpus, config: TrainCon
     asked = {} if config.distill.hard_share == 1 else corpus.held_out
     records = []
     for teacher in teachers:
-        columns = columns_for(teacher, corpus.labels, mapping_of(config.distill))
+        columns = columns_for(teacher, corpus.labels, parse_label_map(config.distill.label_map))
         scores = {}
         for role, dataset in asked.items():
             logits_NC = student_logits(teacher.logits(dataset.texts), columns)
             scores[role] = score(logits_NC, encode_labels(dataset, corpus.labels))
         records.append(TeacherRecord(name=teacher.name, digest=teacher.digest, scores=scores))
     return records
-
-
-def mapping_of(config: DistillConfig) -> dict[str, tuple[str, ...]]:
-    """From our labels to the teachers' names for them.
-
-    Raises:
-        UsageError: a pair is malformed.
-    """
-    try:
-        return parse_label_map(config.label_map)
-    except ValueError as error:
-        raise UsageError(str(error)) from error

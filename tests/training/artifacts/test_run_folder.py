@@ -22,7 +22,7 @@ def test_what_was_asked_for_comes_back(run: RunFolder) -> None:
     assert run.path.name == "model.v1.run"
     assert run.exists
     assert not run.has_state
-    assert run.request() == REQUEST
+    assert run.request(Request) == REQUEST
     assert run.tokenizer().encode("a film").ids
     run.check_digests({"train": "12ab"})
     run.remove()
@@ -36,7 +36,7 @@ def test_changed_data_are_refused(run: RunFolder) -> None:
 
 def test_nothing_there_and_something_else_there(run: RunFolder, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no unfinished run at .*other\.run"):
-        RunFolder(tmp_path / "other").request()
+        RunFolder(tmp_path / "other").request(Request)
     (run.path / "run.json").write_text('{"config": {"loop": {"of_old": 1}}}', encoding="utf-8")
     with pytest.raises(UsageError, match="not a run of this command and version"):
-        run.request()
+        run.request(Request)

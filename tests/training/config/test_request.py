@@ -80,5 +80,5 @@ def test_nothing_is_lost_unasked(tmp_path: Path) -> None:
 
 
 def test_the_command_to_go_on() -> None:
-    assert resume_command(Path("a b"), "auto", None) == "python -m training train --output 'a b' --resume"
-    assert resume_command(Path("m"), "cpu", 2).endswith("--output m --resume --device cpu --threads 2")
+    assert resume_command(call(output=Path("a b")), "auto", None) == "python -m training train --output 'a b' --resume"
+    assert resume_command(call(output=Path("m")), "cpu", 2).endswith("--output m --resume --device cpu --threads 2")

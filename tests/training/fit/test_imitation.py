@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from model.config import Task
+from training.errors import UsageError
 from training.fit.imitation import DistillConfig, ImitationLoss, cross_entropy, parse_label_map
 
 TEACHER = np.array([[2.0, -1.0, 0.5], [0.0, 1.0, -3.0], [1.0, 1.0, 1.0]], dtype=np.float32)
@@ -61,5 +62,5 @@ def test_multi_label_cross_entropy_is_the_mean_over_the_labels() -> None:
 
 @pytest.mark.parametrize("pairs", [("positive",), ("=x",), ("a=",), ("a=1", "a=1")])
 def test_malformed_label_maps_are_refused(pairs: tuple[str, ...]) -> None:
-    with pytest.raises(ValueError, match="OURS=TEACHERS"):
+    with pytest.raises(UsageError, match="OURS=TEACHERS"):
         parse_label_map(pairs)

@@ -1,6 +1,5 @@
-"""The terms beside the labelled loss: what they add, on which texts, and that a run with them resumes exactly."""
+"""The terms beside the labelled loss: what they add, on which texts, and that training with them resumes exactly."""
 
-import json
 import math
 from functools import partial
 from pathlib import Path
@@ -8,19 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner, Result
 from pydantic import ValidationError
 
-import training.runs.train
 from model.batch import pad
-from model.checkpoint import load_checkpoint
 from model.config import Architecture, Task
 from model.encoder import Dropouts
 from model.network import RecurrentClassifier
-from tests.training.conftest import TINY, draw_rows
 from tests.training.fit.test_trainer import CONFIG, CPU, _accuracy, _examples
-from tests.training.test_main import StopAfter
-from training.__main__ import main
 from training.fit.imitation import entropy
 from training.fit.objective import Supervised
 from training.fit.semi_supervised import SemiConfig, SemiSupervised, UnlabeledBatches
@@ -142,47 +135,3 @@ def test_texts_without_labels_need_a_term_that_reads_them() -> None:
             SemiConfig.model_validate(config | {"unlabeled": ["a.csv"]})
     assert not SemiConfig().is_on
     assert SemiConfig(unlabeled=("a.csv",), entropy=0.1).is_on
-
-
-# --- as a person calls it ---
-
-
-def call(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-@pytest.fixture
-def more(tmp_path: Path) -> Path:
-    """A file of 40 texts without labels."""
-    path = tmp_path / "more.csv"
-    path.write_text("\n".join(["text", *(text for text, _ in draw_rows(40, 9))]), encoding="utf-8")
-    return path
-
-
-def test_training_on_texts_without_labels_interrupted_and_resumed(
-    reviews: Path, more: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    terms = [f"semi.{name}" for name in ("adversarial=1", "virtual_adversarial=1", "entropy=0.1", "unlabeled_rows=8")]
-    options = [*("--train", reviews / "train.csv"), *("--unlabeled", more), *TINY, "--set", "loop.epochs=2"]
-    options += [word for term in terms for word in ("--set", term)]
-    assert call("train", *options, "--output", tmp_path / "a" / "m").exit_code == 0
-    monkeypatch.setattr(training.runs.train, "StopRequest", lambda: StopAfter(5))
-    assert call("train", *options, "--output", tmp_path / "b" / "m").exit_code == 130
-    monkeypatch.setattr(training.runs.train, "StopRequest", lambda: StopAfter(10**6))
-    resumed = call("train", "--output", tmp_path / "b" / "m", "--resume")
-    assert resumed.exit_code == 0, resumed.output
-    assert "texts: train 108, validation 12, unlabeled 1 40;" in resumed.output
-    whole, halves = (load_checkpoint(tmp_path / folder / "m") for folder in "ab")
-    assert all((halves.weights[name] == tensor).all() for name, tensor in whole.weights.items())
-    metrics = json.loads((tmp_path / "a" / "m" / "metrics.json").read_bytes())
-    assert metrics["config"]["semi.unlabeled"] == ["more.csv"]
-    assert metrics["data"]["unlabeled 1"]["rows"] == 40
-    assert "--unlabeled more.csv" in metrics["command"]
-
-
-def test_calls_that_contradict_themselves_are_refused(reviews: Path, more: Path, tmp_path: Path) -> None:
-    data = ["--train", reviews / "train.csv", "--output", tmp_path / "m"]
-    unused = call("train", *data, "--unlabeled", more)
-    assert (unused.exit_code, "both off" in unused.output) == (2, True), unused.output
-    student = call("distill", *data, "--teacher", tmp_path, "--set", "semi.entropy=1")
-    assert (student.exit_code, "the terms of semi are for train" in student.output) == (2, True), student.output

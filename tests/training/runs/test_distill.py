@@ -7,13 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-import training.runs.distill
-import training.runs.train
 from model.checkpoint import load_checkpoint
 from model.classifier import Classifier
+from tests.training.cli.commands import call, metrics_of
 from tests.training.conftest import FILLING, TINY, WORDS
 from tests.training.teachers.hugging_face import write_encoder
-from tests.training.test_main import StopAfter, call, metrics_of
 from training.artifacts.run_folder import RunFolder
 from training.evaluation.evaluate import logits_of
 
@@ -92,18 +90,16 @@ def test_the_record_names_the_teacher_and_no_path(student: Path, teacher: Path, 
 
 
 def test_stopped_while_labelling_and_while_training_then_resumed_equals_uninterrupted(
-    student: Path, teacher: Path, contrary: Path, reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    student: Path, teacher: Path, contrary: Path, reviews: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "student"
     files = ["--train", contrary, "--validation", reviews / "test.csv", "--unlabeled", reviews / "train.csv"]
-    monkeypatch.setattr(training.runs.distill, "StopRequest", lambda: StopAfter(0))
-    stopped = call("distill", "--teacher", teacher, *files, "--output", output, *STUDENT)
+    stopped = call("distill", "--teacher", teacher, *files, "--output", output, *STUDENT, stop_after=0)
     assert stopped.exit_code == 130
     assert f"to go on: python -m training distill --output {output} --resume" in stopped.output
-    monkeypatch.undo()
-    monkeypatch.setattr(training.runs.train, "StopRequest", lambda: StopAfter(12))
-    assert call("distill", "--output", output, "--resume").exit_code == 130
-    monkeypatch.undo()
+    assert not RunFolder(output).has_state
+    assert call("distill", "--output", output, "--resume", stop_after=13).exit_code == 130
+    assert RunFolder(output).has_state
     resumed = call("distill", "--output", output, "--resume")
     assert resumed.exit_code == 0, resumed.output
     expected, actual = load_checkpoint(student), load_checkpoint(output)

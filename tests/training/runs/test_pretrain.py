@@ -8,18 +8,19 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import Result
+from rich.console import Console
 from safetensors.torch import load_file
 
-import training.runs.train
 from model.checkpoint import load_checkpoint
 from model.errors import CheckpointDamaged, CheckpointError, CheckpointIncompatible, CheckpointMissing
 from model.network import RecurrentClassifier
+from tests.training.cli.commands import call, metrics_of
 from tests.training.conftest import TINY
-from tests.training.test_main import StopAfter, call, metrics_of
 from training.artifacts.run_folder import RunFolder
 from training.config.request import CallOptions, new_request
 from training.language_model.folder import load_pretrained
 from training.provenance import file_digest
+from training.runs.session import Session
 from training.runs.train import prepare
 
 SMALL = [
@@ -74,21 +75,19 @@ def test_the_folder_is_what_it_says(pretrained: tuple[Path, Result]) -> None:
 def test_a_classifier_begins_with_these_weights_and_this_tokenizer(
     pretrained: tuple[Path, Result], reviews: Path, tmp_path: Path
 ) -> None:
-    from rich.console import Console
-
     folder = pretrained[0]
     request = new_request(
         CallOptions(output=tmp_path, data_root=tmp_path, train_file=reviews / "train.csv", start=folder)
     )
     assert (request.config.architecture.hidden_size, request.config.tokenizer.vocab_size) == (8, 600)
     assert request.config.tokenizer.max_tokens == 512
-    ready = prepare(request, RunFolder(tmp_path / "m"), resume=False, device="cpu", console=Console(quiet=True))
-    stored, network = load_file(folder / "model.safetensors"), ready.trainer.network
+    run, trainer = prepare(request, Session(output=tmp_path / "m", device="cpu", console=Console(quiet=True)))
+    stored, network = load_file(folder / "model.safetensors"), trainer.network
     weights = network.weights()
     taken = [name for name in weights if name in stored]
     assert taken == [name for name in weights if not name.startswith("head")]
     assert all(torch.equal(weights[name], stored[name]) for name in taken)
-    assert json.loads(ready.tokenizer.to_str()) == json.loads((folder / "tokenizer.json").read_bytes())
+    assert json.loads(run.tokenizer.to_str()) == json.loads((folder / "tokenizer.json").read_bytes())
 
 
 def test_training_from_it_is_recorded(pretrained: tuple[Path, Result], reviews: Path, tmp_path: Path) -> None:
@@ -204,12 +203,11 @@ def test_a_checkpoint_is_no_start_and_the_folder_no_checkpoint(
 
 
 def test_interrupted_and_resumed_equals_uninterrupted(
-    pretrained: tuple[Path, Result], reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pretrained: tuple[Path, Result], reviews: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "again" / "language"
     files = [reviews / "train.csv", reviews / "lists.jsonl", "--without", reviews / "test.csv"]
-    monkeypatch.setattr(training.runs.train, "StopRequest", lambda: StopAfter(40))
-    stopped = call("pretrain", *files, "--output", output, *SMALL)
+    stopped = call("pretrain", *files, "--output", output, *SMALL, stop_after=40)
     assert stopped.exit_code == 130
     assert f"to go on: python -m training pretrain --output {output} --resume" in stopped.output
     assert not output.exists()
@@ -221,7 +219,6 @@ def test_interrupted_and_resumed_equals_uninterrupted(
     foreign = call("train", "--output", output, "--resume")
     assert (foreign.exit_code, "not a run of this command" in foreign.output.replace("\n", " ")) == (2, True)
 
-    monkeypatch.setattr(training.runs.train, "StopRequest", lambda: StopAfter(10**6))
     resumed = call("pretrain", *files, "--output", output, *SMALL, "--resume")
     assert resumed.exit_code == 0, resumed.output
     assert "resumed after" in resumed.output
@@ -232,12 +229,12 @@ def test_interrupted_and_resumed_equals_uninterrupted(
 
 
 def test_training_resumes_only_from_the_same_start(
-    pretrained: tuple[Path, Result], reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pretrained: tuple[Path, Result], reviews: Path, tmp_path: Path
 ) -> None:
     folder = Path(shutil.copytree(pretrained[0], tmp_path / "copy"))
-    monkeypatch.setattr(training.runs.train, "StopRequest", lambda: StopAfter(1))
     output = tmp_path / "m"
-    assert call("train", "--start", folder, "--train", reviews / "train.csv", "--output", output).exit_code == 130
+    begin = ["train", "--start", folder, "--train", reviews / "train.csv", "--output", output]
+    assert call(*begin, stop_after=1).exit_code == 130
     config = json.loads((folder / "config.json").read_bytes())
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     sign(folder)

@@ -1,0 +1,48 @@
+"""Evaluating a checkpoint as a user does."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import Result
+
+from tests.training.cli.commands import call, metrics_of
+
+
+def test_evaluate_prints_what_metrics_json_says(trained: tuple[Path, Result], reviews: Path, tmp_path: Path) -> None:
+    result = call("evaluate", trained[0], reviews / "test.csv", "--json", tmp_path / "scores.json", "--worst", 3)
+    assert result.exit_code == 0, result.output
+    recorded = metrics_of(trained[0])["evaluations"]["test"]
+    assert json.loads((tmp_path / "scores.json").read_bytes()) == recorded
+    scores = recorded["scores"]
+    low, high = scores["accuracy_interval"]
+    assert f"accuracy     {scores['accuracy']:.4f} [95% {low:.4f} to {high:.4f}]" in result.output
+    for name, key in (("ECE", "ece"), ("NLL", "nll"), ("Brier", "brier")):
+        assert f"{name:<12} {scores[key]:.4f}" in result.output
+
+
+def test_evaluate_shows_the_training_texts_nearest_to_a_mistake(
+    trained: tuple[Path, Result], reviews: Path, tmp_path: Path
+) -> None:
+    head, asked, *others = (reviews / "train.csv").read_text(encoding="utf-8").splitlines()
+    text, _, label = asked.partition(",")
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text(f"{head}\n{text},{'bad' if label == 'good' else 'good'}\n", encoding="utf-8")
+    (tmp_path / "other.csv").write_text("\n".join([head, *others[:39], asked]) + "\n", encoding="utf-8")
+    result = call("evaluate", trained[0], wrong, "--neighbours", tmp_path / "other.csv")
+    assert result.exit_code == 0, result.output
+    table = result.output.partition("Nearest training texts")[2]
+    shown = [[cell.strip() for cell in line.strip("| ").split("|")] for line in table.splitlines() if " | " in line]
+    assert shown[1] == ["1", "1.000", label, text, "row 40 (line 41)"]
+    assert len(shown) == 1 + 3
+
+
+def test_threads_are_bounded(trained: tuple[Path, Result], reviews: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAYON_NUM_THREADS", "7")
+    before = torch.get_num_threads()
+    try:
+        assert call("evaluate", trained[0], reviews / "test.csv", "--threads", before + 1).exit_code == 0
+        assert torch.get_num_threads() == before + 1
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,92 @@
+"""Several processes under `torchrun`, as a user calls it."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from rich.console import Console
+
+from model.checkpoint import load_checkpoint
+from tests.training.cli.commands import ROOT, metrics_of
+from tests.training.conftest import TINY
+from training.__main__ import main
+from training.artifacts.run_folder import RunFolder
+from training.cli.runs import follow
+from training.config.request import Request
+from training.errors import RunError
+from training.fit.parallel import Processes
+from training.runs.session import Session
+
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m"]
+IN_FLOAT32 = [*TORCHRUN, "tests.training.cli.in_float32"]
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", "CUDA_VISIBLE_DEVICES": ""}
+
+
+@pytest.fixture(scope="module")
+def options(reviews: Path) -> list[str]:
+    """Of a training without dropout, so that it does not matter which process draws."""
+    settings = ["dropouts.pooled=0", "dropouts.embedding=0", "ngrams.buckets=0", "loop.epochs=20"]
+    options = ["--train", str(reviews / "train.csv"), "--device", "cpu", *TINY, "--set", "loop.learning_rate=0.005"]
+    return options + [word for setting in settings for word in ("--set", setting)]
+
+
+def test_two_processes_stopped_by_ctrl_c_and_resumed_train_what_one_does(options: list[str], tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    with subprocess.Popen(
+        [*IN_FLOAT32, "train", *options, "--output", str(two)],
+        cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "validation accuracy" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    words = f"stopped; to go on: torchrun --nproc-per-node 2 -m training train --output {two} --resume --device cpu"
+    assert errors.count(words) == 1, errors
+    assert process.returncode
+    assert RunFolder(two).has_state
+    assert not two.exists()
+
+    resume = [*IN_FLOAT32, "train", "--output", str(two), "--resume", "--device", "cpu"]
+    resumed = subprocess.run(resume, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=200)
+    assert resumed.returncode == 0, resumed.stderr
+    assert resumed.stdout.count("resumed after") == resumed.stdout.count(f"wrote {two}") == 1
+    assert not RunFolder(two).path.exists()
+
+    arguments = ["train", *options, "--output", str(one)]
+    assert CliRunner().invoke(main, arguments, obj={"dtype": torch.float32}).exit_code == 0
+    histories = [metrics_of(checkpoint)["effort"]["history"] for checkpoint in (one, two)]
+    for key in ("step", "loss", "validation"):
+        alone, together = ([reading[key] for reading in history] for history in histories)
+        np.testing.assert_allclose(together, alone, atol=1e-4)
+    expected, actual = load_checkpoint(one), load_checkpoint(two)
+    for name, weight in expected.weights.items():
+        torch.testing.assert_close(actual.weights[name], weight, atol=1e-3, rtol=0)
+    assert actual.metrics["command"].startswith("torchrun --nproc-per-node 2 -m training train --train train.csv ")
+
+
+def test_the_others_leave_in_silence_where_the_first_gives_up(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    met = []
+
+    class Abandoned(Processes):
+        def meet(self) -> None:
+            met.append(self.rank)
+            raise RunError("the first is gone")
+
+    def never(*_: object, **__: object) -> None:
+        pytest.fail("there is no run to take up")
+
+    session = Session(output=tmp_path / "m", console=Console(), device="cpu", processes=Abandoned(1, 2))
+    follow(never, Request, session)
+    assert met == [1]
+    assert capfd.readouterr() == ("", "")
+    assert list(tmp_path.iterdir()) == []

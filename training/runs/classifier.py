@@ -1,0 +1,129 @@
+"""The parts of a run that train and distill share: tokenizer, network, trainer, and the finished checkpoint."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self, Unpack
+
+import torch
+from tokenizers import Tokenizer
+
+from model.network import RecurrentClassifier
+from model.text import TextEncoder
+from training.artifacts.publish import Finished, publish
+from training.artifacts.record import Record, TeacherRecord
+from training.artifacts.start import make_tokenizer, read_start, start_digests
+from training.config.config import TrainConfig
+from training.config.request import Request
+from training.data.corpus import Corpus
+from training.data.dataset import Dataset, encode_labels
+from training.fit.objective import Loss, MakeObjective, Supervised
+from training.fit.trainer import Examples, Place, Trainer
+from training.language_model.folder import Pretrained
+from training.metrics.scores import measure
+from training.runs.blend import with_ngrams
+from training.runs.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifierRun:
+    """A classifier's run once its data are read and its folder is created.
+
+    Attributes:
+        session: output, device, processes and stop.
+        request: every setting.
+        corpus: the texts by role.
+        tokenizer: that of `start`, or learned from the texts.
+        start: pre-trained layers; None starts at random.
+    """
+
+    session: Session
+    request: Request
+    corpus: Corpus
+    tokenizer: Tokenizer
+    start: Pretrained | None
+
+    @classmethod
+    def begin(cls, session: Session, request: Request, corpus: Corpus, texts: Sequence[str]) -> Self:
+        """Creates or checks the run's folder; a tokenizer is learned from `texts`.
+
+        Raises:
+            UsageError: the data of a resumed run have changed.
+            CheckpointError: there is nothing whole to start from.
+        """
+        start = read_start(request.config)
+        digests = {role: file.sha256 for role, file in corpus.files.items()} | start_digests(start)
+        tokenizer = session.tokenizer(digests, lambda: make_tokenizer(request.config, start, texts))
+        session.begin(request, tokenizer, digests)
+        return cls(session, request, corpus, tokenizer, start)
+
+    def fit(self, trainer: Trainer) -> bool:
+        """Trains to the end or to a stop; see `Session.fit`."""
+        corpus, console = self.corpus, self.session.console
+        parts = ", ".join(f"{role} {file.rows:,}" for role, file in corpus.files.items())
+        console.print(f"texts: {parts}; {len(corpus.labels)} labels, {corpus.task.replace('_', '-')}", markup=False)
+        for warning in corpus.warnings:
+            console.print(f"warning: {warning}", markup=False)
+        num_parameters = sum(p.numel() for p in trainer.network.parameters())
+        summary = (
+            f"{self.tokenizer.get_vocab_size():,} tokens, {num_parameters:,} parameters, "
+            f"up to {trainer.total_steps:,} steps"
+        )
+        return self.session.fit(trainer, metric=self.request.config.metric, summary=summary)
+
+    def publish(self, trainer: Trainer, teachers: tuple[TeacherRecord, ...] = ()) -> Record:
+        """Adds the n-grams, calibrates, evaluates, writes the checkpoint and removes the run's folder."""
+        session, corpus, tokenizer = self.session, self.corpus, self.tokenizer
+        network = with_ngrams(trainer, corpus, tokenizer, self.request.config, session.console)
+        session.console.print("calibrating, and evaluating the finished checkpoint as loaded from disk")
+        finished = Finished(self.request, corpus, tokenizer, trainer, network, teachers=teachers, start=self.start)
+        record = publish(finished, session.output, scratch=session.run.path / "checkpoint", device=session.device)
+        session.run.remove()
+        return record
+
+
+def new_network(
+    config: TrainConfig, corpus: Corpus, tokenizer: Tokenizer, start: Pretrained | None = None
+) -> RecurrentClassifier:
+    """A network at its first step; the same weights for the same seed, those of `start` where it has them."""
+    torch.manual_seed(config.seed)
+    network = RecurrentClassifier(
+        config.architecture.sized(tokenizer.get_vocab_size()), len(corpus.labels), config.dropouts
+    )
+    if start is not None:
+        start.fill(network)
+    return network
+
+
+def new_trainer(
+    network: RecurrentClassifier,
+    train: Examples,
+    corpus: Corpus,
+    config: TrainConfig,
+    encoder: TextEncoder,
+    *,
+    loss: Loss | None = None,
+    objective: MakeObjective = Supervised,
+    **place: Unpack[Place],
+) -> Trainer:
+    """A trainer of `network` on `train`, whose weights are picked on `corpus.stopping`; see `Trainer`."""
+    return Trainer(
+        network,
+        train,
+        encode_examples(corpus.stopping, corpus, encoder),
+        config.loop,
+        measure=measure(config.metric, corpus.task),
+        seed=config.seed,
+        loss=loss,
+        objective=objective,
+        **place,
+    )
+
+
+def new_encoder(config: TrainConfig, tokenizer: Tokenizer) -> TextEncoder:
+    """The encoder that cuts texts to the tokens of the configuration."""
+    return TextEncoder(tokenizer, max_tokens=config.tokenizer.max_tokens)
+
+
+def encode_examples(dataset: Dataset, corpus: Corpus, encoder: TextEncoder) -> Examples:
+    """Token ids and targets of each text."""
+    return Examples([text.ids for text in encoder.encode(dataset.texts)], encode_labels(dataset, corpus.labels))
