@@ -61,7 +61,7 @@ def create_app(service: Service) -> FastAPI:
     direct = _direct_routes(service)
     inferring = infer_routes(service.registry, service.settings.requests)
     for route in (*direct, *inferring):
-        service.metrics.expect(route.path)
+        service.metrics.requests.expect(route.path)
     app = Application(
         partial(_layers, direct=direct, service=service),
         title="Sluice",

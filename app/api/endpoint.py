@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.config.sections import RequestLimits
 from app.core.classifier import Probabilities
-from app.core.errors import AppError, TextTooLong, TooManyTexts
+from app.core.errors import AppError, TextTooLong, TooManyTexts, row_of
 from app.core.job import STAGES, Job
 from app.deployment.registry import Registry, ServedModel
 from app.http.deadline import timeout_s
@@ -105,7 +105,7 @@ def begin(model: ServedModel, texts: Sequence[str], timeout_s: float, max_chars:
     classified = Classified(model, model.batcher.submit(list(distinct), timeout_s), places)
     for place in places:
         if isinstance(place, TextTooLong):
-            model.metrics.failed(place)
+            model.metrics.inc_failed(row_of(place).code)
     return classified
 
 

@@ -151,7 +151,7 @@ class Accounts:
             return before
         name = f"key-{key.digest.hex()[:32]}"
         number = memoryview(bytearray(8)).cast("d") if self._board is None else self._board.number(name)
-        return Account(key, number, self._metrics.key_texts.of(key.name).inc)
+        return Account(key, number, self._metrics.requests.key_texts.labels(key.name).inc)
 
     def _signature(self) -> tuple[int, int, int] | None:
         if self._path is None:

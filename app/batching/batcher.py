@@ -27,7 +27,7 @@ from app.config.sections import BatchLimits
 from app.core.classifier import Classifier, Probabilities
 from app.core.errors import ComputeError, NotReady, Overloaded
 from app.core.job import Item, Job
-from app.telemetry.metrics import ModelMetrics
+from app.telemetry.models import OVERLOAD, ModelMetrics
 from model.text import Encoded
 
 logger = logging.getLogger(__name__)
@@ -141,12 +141,12 @@ class Batcher:
             raise NotReady(f"The model is {self.state}.", retry_after_s=5)
         digests = self._cache.digests(texts)
         missing, known = self._cache.recall(digests) if digests else (list(range(len(texts))), [])
-        self._metrics.recalled(hits=len(known), misses=len(missing))
+        self._metrics.inc_cache(hits=len(known), misses=len(missing))
         estimates = self._estimates([texts[index] for index in missing])
         try:
             permit = self.admission.admit(len(missing), sum(estimates), timeout_s)
         except Overloaded:
-            self._metrics.dropped("overload", len(texts))
+            self._metrics.inc_dropped(OVERLOAD, len(texts))
             raise
         job = Job(texts, timeout_s, digests)
         self._jobs.add(job)
@@ -179,7 +179,7 @@ class Batcher:
     def _finish(self, job: Job, release: Callable[[], None]) -> None:
         release()
         self._jobs.discard(job)
-        self._metrics.finished(job)
+        self._metrics.observe_job(job)
 
     def _hand_over(self) -> None:
         """Queues what this turn of the event loop has read, all at once: waking the device costs more than a text."""
@@ -266,7 +266,7 @@ class Batcher:
         lengths = [item.encoded.num_tokens for item in batch]
         tokens, cost = sum(lengths), self._policy.cost(lengths)
         self.admission.computed(tokens, seconds)
-        self._metrics.computed(texts=len(batch), tokens=tokens, padded_tokens=cost, seconds=seconds)
+        self._metrics.observe_batch(texts=len(batch), tokens=tokens, padded_tokens=cost, seconds=seconds)
         pairs = list(zip(batch, results, strict=True))
         self._cache.keep(
             (item.job.digests[item.index], Answer(result, item.encoded))
@@ -298,7 +298,7 @@ class Batcher:
     def _restart(self) -> None:
         if self._state == "restarting":
             self.restarts += 1
-            self._metrics.restarted()
+            self._metrics.inc_restarts()
             self._start_thread()
 
     def _give_up(self, state: str, error: Exception) -> None:

@@ -229,7 +229,7 @@ class Deployer:
         self._rollout.deploy(deployment, plan, classifiers)
         _forgive(deployment)
         if self._started and any(classifier not in before for classifier in classifiers):
-            self._metrics.reloaded(deployment.name, "loaded")
+            self._metrics.deployments.inc_reloads(deployment.name, "loaded")
 
     async def _obtain(self, deployment: Deployment, source: Source) -> Classifier:
         """Returns the classifier that came from this source before, else loads what its folder holds now."""
@@ -272,7 +272,7 @@ class Deployer:
         """Records why something could not be loaded; logs the same twice in a row only if `again`."""
         detail = cause_of(error)
         before, deployment.refusal = deployment.refusal, Refusal(time.time(), detail)
-        self._metrics.reloaded(deployment.name, "refused")
+        self._metrics.deployments.inc_reloads(deployment.name, "refused")
         if again or before is None or before.detail != detail:
             foreseen = isinstance(error, ModelError | AppError | SettingsError)
             extra = {"model": deployment.name, "cause": str(error) if foreseen else detail}

@@ -11,7 +11,8 @@ from app.core.classifier import Classifier
 from app.core.errors import NotReady, UnknownModel
 from app.core.plan import CANARY, SHADOW, Plan, Plans, Source
 from app.core.shared import Board
-from app.telemetry.metrics import Metrics, ModelMetrics
+from app.telemetry.metrics import Metrics
+from app.telemetry.models import ModelMetrics
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,7 +132,7 @@ class Registry:
         self._board = board
         self._deployments: dict[str, Deployment] = {}
         self.expect(plans)
-        metrics.watch_ready(lambda: self.ready)
+        metrics.process.set_ready(lambda: self.ready)
 
     def expect(self, plans: Plans) -> None:
         """Begins anew with the models to load."""

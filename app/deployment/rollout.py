@@ -57,7 +57,7 @@ class Rollout:
         """Takes a model away. Requests for it that have begun are answered."""
         gone, deployment.versions = deployment.versions, []
         deployment.plan = deployment.refusal = deployment.refused = deployment.followed = None
-        self._metrics.unloaded(deployment.name)
+        self._metrics.deployments.forget(deployment.name)
         self._retire(deployment, gone)
 
     async def stop(self) -> None:
@@ -79,7 +79,7 @@ class Rollout:
                 return replace(served, source=source, role=role, share=share)
         # Copies are not requests: a shadow's batcher counts for itself, and only its agreement is reported.
         metrics = (Metrics() if shadow else self._metrics).for_model(deployment.name, classifier.version)
-        metrics.watch_answers(classifier)
+        metrics.count_answers(classifier)
         batcher = Batcher(
             classifier,
             shadow_limits(classifier, self._limits.stuck_after_s) if shadow else self._limits,
@@ -102,7 +102,7 @@ class Rollout:
             primary.batcher.mirror = Shadow(
                 primary.batcher,
                 candidate.batcher,
-                partial(self._metrics.shadowed, deployment.name, candidate.version),
+                partial(self._metrics.deployments.inc_shadow_texts, deployment.name, candidate.version),
                 share=candidate.share,
                 timeout_s=self._shadow_timeout_s,
                 busy_texts=self._limits.max_batch_texts,
@@ -110,16 +110,16 @@ class Rollout:
 
     def _report(self, deployment: Deployment) -> None:
         name = deployment.name
-        self._metrics.unloaded(name)
+        self._metrics.deployments.forget(name)
         batchers = [served.batcher for served in deployment.versions if served.role != SHADOW]
-        self._metrics.watch_queue(
+        self._metrics.deployments.set_queue(
             name,
             lambda: sum(batcher.admission.texts for batcher in batchers),
             lambda: sum(batcher.admission.tokens for batcher in batchers),
         )
         for served in deployment.versions:
             device, dtype = served.classifier.device, served.classifier.dtype
-            self._metrics.loaded(name, served.version, device, dtype, served.answers)
+            self._metrics.deployments.set_version(name, served.version, device, dtype, served.answers)
 
     def _retire(self, deployment: Deployment, gone: Sequence[ServedModel]) -> None:
         for served in gone:

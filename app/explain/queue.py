@@ -83,7 +83,7 @@ class Explanations:
         self._tasks: set[asyncio.Task[tuple[Reply, bytes]]] = set()
         self._idle: asyncio.TimerHandle | None = None
         self._ending: asyncio.Task[int | None] | None = None
-        metrics.explain.texts.watch = lambda: self.admission.texts
+        metrics.explain.texts.set_function(lambda: self.admission.texts)
 
     def admit(self, texts: Sequence[str], timeout_s: float) -> Permit:
         """Takes room for one request, to be released when it is over.
@@ -129,7 +129,7 @@ class Explanations:
         most = self._max_chars
         if len(text) > most:
             error = TextTooLong.over(most, len(text))
-            self._metrics.failed.of(model.name, row_of(error).code).inc()
+            model.metrics.inc_failed(row_of(error).code)
             return Explained(msgspec.Raw(_encode(failed(error))))
         await self._turn.acquire()
         if self.process.deaths != deaths:
@@ -165,9 +165,9 @@ class Explanations:
         reply, entry = await self.process.ask(ask)
         seconds = time.monotonic() - started
         self.admission.computed(self._estimate(ask.text), seconds)
-        self._metrics.explain.seconds.of(model.name).observe(seconds)
+        self._metrics.explain.seconds.labels(model.name).observe(seconds)
         if reply.error_type:
-            self._metrics.failed.of(model.name, reply.error_type).inc()
+            model.metrics.inc_failed(reply.error_type)
         return reply, entry
 
     def _next(self, task: "asyncio.Task[tuple[Reply, bytes]]") -> None:

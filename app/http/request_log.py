@@ -140,13 +140,13 @@ class Observed:
         method = scope["method"] if scope["method"] in METHODS else "other"
         # Never the path itself: people put text into URLs.
         route = template(scope)
-        self._metrics.request(method, route, status, ended - started)
+        self._metrics.requests.observe(method, route, status, ended - started)
         if record.job is not None and record.model is not None:
-            self._metrics.surrounded(record.model, record.job, started, ended)
+            self._metrics.requests.observe_job(record.model, record.job, started, ended)
         key = None
         if record.account is not None:
             key = record.account.key.name
-            self._metrics.key_requests.of(key, str(status)).inc()
+            self._metrics.requests.inc_key(key, status)
         client = scope.get("client")
         parent = Parent.of(scope)
         trace_id = None if parent is None else parent.trace_id

@@ -76,11 +76,11 @@ class Door(ServerState):
         }
         self._metrics = metrics
         self._turned_away: list[asyncio.Transport] = []
-        metrics.connections.of().watch = lambda: len(self.connections)
+        metrics.process.connections.set_function(lambda: len(self.connections))
 
     def count_cut(self, cause: str) -> None:
         """Notes that a connection was closed before its client wished."""
-        self._metrics.connections_cut.of(cause).inc()
+        self._metrics.process.connections_cut.labels(cause).inc()
 
     def turn_away(self, transport: asyncio.Transport) -> None:
         """Says that there are too many, and leaves the client until the next sweep to read it."""

@@ -16,7 +16,7 @@ from app.deployment.plans import initial_plans
 from app.deployment.registry import Registry
 from app.deployment.rollout import Rollout
 from app.explain.queue import Explanations
-from app.telemetry.event_loop import watch
+from app.telemetry.event_loop import sample
 from app.telemetry.metrics import Metrics
 from app.telemetry.tracing import start_tracing
 
@@ -52,7 +52,7 @@ class Service:
     async def start(self) -> None:
         """Begins to load the models, and what runs in the background."""
         self.deployer.start()
-        self._background.extend(map(asyncio.create_task, (self.accounts.watch(), watch(self.metrics))))
+        self._background.extend(map(asyncio.create_task, (self.accounts.watch(), sample(self.metrics))))
         if self.load_first:
             await self.deployer.loaded()
 
@@ -90,7 +90,7 @@ def build_service(
     requests, batching = settings.requests, settings.batching
     tracer = start_tracing(settings.telemetry.otel_endpoint)
     metrics = Metrics(board)
-    metrics.tell_limits(deadline_s=requests.deadline_ms / 1000, max_queue_texts=batching.max_queue_texts)
+    metrics.process.set_limits(deadline_s=requests.deadline_ms / 1000, max_queue_texts=batching.max_queue_texts)
     registry = Registry(plans, metrics, board, tokenise_threads=settings.compute.tokenise_threads)
     rollout = Rollout(
         registry,

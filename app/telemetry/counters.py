@@ -6,17 +6,19 @@ the event loop only, in a third of a microsecond; prometheus_client still writes
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from app.core.shared import Labels, Snapshot, Values
+from app.telemetry.families import FAMILIES, Family
 
-Combine = Callable[[Iterable[float]], float]
+Labels: TypeAlias = tuple[str, ...]
+Values: TypeAlias = list[float]
+Snapshot: TypeAlias = dict[str, list[tuple[Labels, Values]]]
+"""By family and labels: a counter's or gauge's value, or a histogram's sum and the count of each bucket."""
 
 
 class Counter:
@@ -24,160 +26,161 @@ class Counter:
 
     __slots__ = ("value",)
 
-    def __init__(self) -> None:
+    def __init__(self, _buckets: Sequence[float] = ()) -> None:
         self.value = 0.0
 
     def inc(self, amount: float = 1.0) -> None:
-        """Adds."""
+        """Adds an amount, 0 or more."""
         self.value += amount
 
     def read(self) -> Values:
-        """For a snapshot."""
+        """Values for a snapshot."""
         return [self.value]
 
 
 class Histogram:
-    """How often a value fell between which bounds, each of which belongs to the bucket below it."""
+    """Counts of values by bucket, and their sum."""
 
-    __slots__ = ("_bounds", "_counts", "_sum")
+    __slots__ = ("_buckets", "_counts", "_sum")
 
-    def __init__(self, bounds: Sequence[float]) -> None:
-        self._bounds = bounds
-        self._counts = [0.0] * (len(bounds) + 1)
+    def __init__(self, buckets: Sequence[float]) -> None:
+        self._buckets = buckets
+        self._counts = [0.0] * (len(buckets) + 1)
         self._sum = 0.0
 
     def observe(self, value: float) -> None:
         """Counts a value."""
-        self._counts[bisect_left(self._bounds, value)] += 1
+        self._counts[bisect_left(self._buckets, value)] += 1
         self._sum += value
 
-    def add(self, counts: Iterable[float], total: float) -> None:
-        """Adds many values at once: how many fell into each bucket, the last one without a bound, and their sum."""
+    def observe_many(self, counts: Iterable[float], total: float) -> None:
+        """Counts many values by the number in each bucket, the last one without a bound, and their sum."""
         for place, count in enumerate(counts):
             self._counts[place] += count
         self._sum += total
 
     def read(self) -> Values:
-        """For a snapshot."""
+        """Values for a snapshot."""
         return [self._sum, *self._counts]
 
 
 class Gauge:
-    """A number that is asked for at each scrape."""
+    """A number that goes up and down, or a function that gives it at each scrape."""
 
-    __slots__ = ("watch",)
+    __slots__ = ("_function",)
 
-    def __init__(self) -> None:
-        self.watch: Callable[[], float] = float
+    def __init__(self, _buckets: Sequence[float] = ()) -> None:
+        self._function: Callable[[], float] = float
+
+    def set(self, value: float) -> None:
+        """Sets the number."""
+        self._function = lambda: value
+
+    def set_function(self, function: Callable[[], float]) -> None:
+        """Asks a function for the number from now on; it runs on the event loop."""
+        self._function = function
 
     def read(self) -> Values:
-        """For a snapshot."""
-        return [float(self.watch())]
+        """Values for a snapshot."""
+        return [float(self._function())]
 
 
 Child = TypeVar("Child", Counter, Histogram, Gauge)
 
 
-@dataclass
-class Family(Generic[Child]):
-    """Tallies of one name, told apart by labels.
+class Series(Generic[Child]):
+    """All counters, histograms or gauges of one family, by the values of its labels."""
 
-    Attributes:
-        name: without the `_total` of a counter.
-        make: one tally.
-        bounds: of a histogram's buckets.
-        combine: makes one number of those that several processes have.
-    """
+    def __init__(self, family: Family, child: type[Child]) -> None:
+        self.family = family
+        self.child: type[Child] = child
+        self._children: dict[Labels, Child] = {}
 
-    kind: Literal["counter", "histogram", "gauge"]
-    name: str
-    help: str
-    labels: Labels
-    make: Callable[[], Child]
-    bounds: Sequence[float] = ()
-    combine: Combine = sum
-    _children: dict[Labels, Child] = field(default_factory=dict)
-
-    def of(self, *labels: str) -> Child:
-        """The tally with these labels."""
-        child = self._children.get(labels)
+    def labels(self, *values: str) -> Child:
+        """The one with these values, which is made if there is none. Hold it where it is changed often."""
+        child = self._children.get(values)
         if child is None:
-            child = self._children[labels] = self.make()
+            child = self._children[values] = self.child(self.family.buckets)
         return child
 
     def forget(self, first: str) -> None:
-        """Drops the tallies whose first label this is. Not for counters, which must not go down."""
-        self._children = {labels: child for labels, child in self._children.items() if labels[0] != first}
+        """Drops those whose first label this is. Not for counters, which must not go down."""
+        self._children = {values: child for values, child in self._children.items() if values[0] != first}
 
     def read(self) -> list[tuple[Labels, Values]]:
-        """For a snapshot."""
-        return [(labels, child.read()) for labels, child in self._children.items()]
-
-    def metric(self, snapshots: Sequence[Snapshot]) -> Metric:
-        """Over all processes, as prometheus_client writes it."""
-        found: dict[Labels, list[Values]] = {}
-        for snapshot in snapshots:
-            for labels, values in snapshot.get(self.name, ()):
-                found.setdefault(tuple(labels), []).append(values)
-        metric: Any = _METRICS[self.kind](self.name, self.help, labels=self.labels)
-        for labels, each in found.items():
-            first, *counts = (self.combine(column) for column in zip(*each, strict=True))
-            if self.kind == "histogram":
-                bounds = [*(str(float(bound)) for bound in self.bounds), "+Inf"]
-                metric.add_metric(labels, list(zip(bounds, accumulate(counts), strict=True)), first)
-            else:
-                metric.add_metric(labels, first)
-        return metric  # type: ignore[no-any-return]
+        """Labels and values for a snapshot."""
+        return [(values, child.read()) for values, child in self._children.items()]
 
 
-_METRICS = {"counter": CounterMetricFamily, "histogram": HistogramMetricFamily, "gauge": GaugeMetricFamily}
+_KINDS: dict[str, tuple[Any, Any]] = {
+    "counter": (Counter, CounterMetricFamily),
+    "histogram": (Histogram, HistogramMetricFamily),
+    "gauge": (Gauge, GaugeMetricFamily),
+}
 
 
-class Tallies:
-    """All families of one process."""
+class SeriesTable:
+    """Series of every family, in one process.
 
-    def __init__(self) -> None:
-        self._families: list[Family[Any]] = []
+    Args:
+        families: rows of the table.
+    """
 
-    @property
-    def families(self) -> Sequence[Family[Any]]:
-        """All, in the order in which they were made."""
-        return self._families
+    def __init__(self, families: Sequence[Family] = FAMILIES) -> None:
+        self._series: dict[str, Series[Any]] = {row.name: Series(row, _KINDS[row.kind][0]) for row in families}
 
-    def counter(self, name: str, help: str, *labels: str) -> Family[Counter]:
-        """A family of counters."""
-        return self._add(Family("counter", name, help, labels, Counter))
+    def counter(self, name: str) -> Series[Counter]:
+        """Counters of a family."""
+        return self._of(name, Counter)
 
-    def histogram(self, name: str, help: str, *labels: str, bounds: Sequence[float]) -> Family[Histogram]:
-        """A family of histograms."""
-        return self._add(Family("histogram", name, help, labels, lambda: Histogram(bounds), bounds))
+    def histogram(self, name: str) -> Series[Histogram]:
+        """Histograms of a family."""
+        return self._of(name, Histogram)
 
-    def gauge(self, name: str, help: str, *labels: str, combine: Combine = sum) -> Family[Gauge]:
-        """A family of gauges."""
-        return self._add(Family("gauge", name, help, labels, Gauge, combine=combine))
+    def gauge(self, name: str) -> Series[Gauge]:
+        """Gauges of a family."""
+        return self._of(name, Gauge)
 
     def snapshot(self) -> Snapshot:
         """All values. Call it on the event loop."""
-        return {family.name: family.read() for family in self._families}
+        return {name: series.read() for name, series in self._series.items()}
 
     def split(self, snapshot: Snapshot) -> tuple[Snapshot, Snapshot]:
-        """What remains when the process is gone, and its gauges, which do not."""
-        gauges = {family.name for family in self._families if family.kind == "gauge"}
+        """Counts, which remain when the process is gone, and gauges, which do not."""
+        gauges = {name for name, series in self._series.items() if series.family.kind == "gauge"}
         counts = {name: values for name, values in snapshot.items() if name not in gauges}
         return counts, {name: snapshot[name] for name in gauges}
 
     def render(self, snapshots: Sequence[Snapshot]) -> bytes:
-        """What Prometheus reads, of the snapshots of all processes; takes milliseconds."""
+        """Text for Prometheus, of the snapshots of all processes; takes milliseconds."""
         registry = CollectorRegistry()
-        registry.register(_Collector([family.metric(snapshots) for family in self._families]))
+        registry.register(_Collected([_metric(series.family, snapshots) for series in self._series.values()]))
         return generate_latest(registry)
 
-    def _add(self, family: Family[Child]) -> Family[Child]:
-        self._families.append(family)
-        return family
+    def _of(self, name: str, child: type[Child]) -> Series[Child]:
+        series: Series[Child] = self._series[name]
+        assert series.child is child  # noqa: S101  # a slip of ours
+        return series
 
 
-class _Collector(Collector):
+def _metric(family: Family, snapshots: Sequence[Snapshot]) -> Metric:
+    """One family over all processes, as prometheus_client writes it."""
+    found: dict[Labels, list[Values]] = {}
+    for snapshot in snapshots:
+        for labels, values in snapshot.get(family.name, ()):
+            found.setdefault(tuple(labels), []).append(values)
+    metric: Any = _KINDS[family.kind][1](family.name, family.help, labels=family.labels)
+    for labels, each in found.items():
+        first, *counts = (family.combine(column) for column in zip(*each, strict=True))
+        if family.kind == "histogram":
+            bounds = [*(str(float(bound)) for bound in family.buckets), "+Inf"]
+            metric.add_metric(labels, list(zip(bounds, accumulate(counts), strict=True)), first)
+        else:
+            metric.add_metric(labels, first)
+    return metric  # type: ignore[no-any-return]
+
+
+class _Collected(Collector):
     def __init__(self, metrics: list[Metric]) -> None:
         self._metrics = metrics
 

@@ -1,45 +1,36 @@
-"""What the GPUs that models compute on have to spare."""
+"""Metrics of the GPUs that models compute on."""
 
-from functools import partial
 from typing import TYPE_CHECKING
 
-from app.telemetry.counters import Tallies
+from app.telemetry.counters import SeriesTable
 
 if TYPE_CHECKING:
     from model.gpu import GpuUse  # which brings torch
 
 
-class GpuGauges:
-    """The families, by device; without series where all compute on the CPU."""
+class GpuMetrics:
+    """Memory and load of each GPU; no series where all models compute on the CPU.
 
-    def __init__(self, tallies: Tallies) -> None:
-        self._used = tallies.gauge(
-            "sluice_gpu_memory_used_bytes", "Memory of the GPU in use, by whatever process.", "device", combine=max
-        )
-        self._total = tallies.gauge("sluice_gpu_memory_total_bytes", "Memory of the GPU.", "device", combine=max)
-        self._allocated = tallies.gauge(
-            "sluice_gpu_memory_allocated_bytes",
-            "Memory that tensors of this server take on the GPU, over all workers. It should be flat under traffic; "
-            "lower max_batch_tokens if it comes near the total.",
-            "device",
-        )
-        self._utilisation = tallies.gauge(
-            "sluice_gpu_utilisation_ratio",
-            "Share of the last second in which the GPU computed, for whatever process; absent without the package "
-            "nvidia-ml-py.",
-            "device",
-            combine=max,
-        )
+    Attributes:
+        devices: GPUs that models compute on, such as `cuda:0`.
+    """
 
-    def tell(self, device: str, use: "GpuUse") -> None:
+    def __init__(self, table: SeriesTable) -> None:
+        self.devices: set[str] = set()
+        self._used = table.gauge("sluice_gpu_memory_used_bytes")
+        self._total = table.gauge("sluice_gpu_memory_total_bytes")
+        self._allocated = table.gauge("sluice_gpu_memory_allocated_bytes")
+        self._utilisation = table.gauge("sluice_gpu_utilisation_ratio")
+
+    def set(self, device: str, use: "GpuUse") -> None:
         """Shows these figures until the next ones."""
-        self._used.of(device).watch = partial(float, use.memory_used)
-        self._total.of(device).watch = partial(float, use.memory_total)
-        self._allocated.of(device).watch = partial(float, use.memory_allocated)
+        self._used.labels(device).set(use.memory_used)
+        self._total.labels(device).set(use.memory_total)
+        self._allocated.labels(device).set(use.memory_allocated)
         if use.utilisation is not None:
-            self._utilisation.of(device).watch = partial(float, use.utilisation)
+            self._utilisation.labels(device).set(use.utilisation)
 
     def forget(self, device: str) -> None:
-        """Shows nothing: what is not known any more must not look like news."""
-        for family in (self._used, self._total, self._allocated, self._utilisation):
-            family.forget(device)
+        """Shows nothing: figures that are not known any more must not look like news."""
+        for series in (self._used, self._total, self._allocated, self._utilisation):
+            series.forget(device)

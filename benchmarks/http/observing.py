@@ -51,7 +51,7 @@ async def measure() -> dict[str, tuple[float, float]]:
     (encoded,) = classifier.encode([TEXT])
     (row,) = classifier.score([encoded])
     metrics = Metrics()
-    answers = metrics.watch_answers("m", classifier)
+    answers = metrics.answers.of("m", classifier)
     found = {}
     for texts in (1, 64):
         job = answered_job(texts, row, encoded)
@@ -62,7 +62,7 @@ async def measure() -> dict[str, tuple[float, float]]:
     scope = {"headers": HEADERS}
 
     def surround() -> None:
-        metrics.surrounded("m", job, job.admitted_at, ended)
+        metrics.requests.observe_job("m", job, job.admitted_at, ended)
         Parent.of(scope)
 
     found["time around the model and a look for a trace, a request"] = (cost_us(surround), 5.0)

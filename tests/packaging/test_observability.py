@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from app.telemetry.metrics import Metrics
+from app.telemetry.families import FAMILIES
 from tests.app.conftest import FakeClassifier, serve
 from tests.packaging.dockerfile import ROOT
 
@@ -43,7 +43,7 @@ def expressions() -> Iterator[tuple[str, str]]:
 def labels_by_name() -> dict[str, set[str]]:
     """The labels of each series that a server shows, by the name that a query has for it."""
     labels: dict[str, set[str]] = {}
-    for family in Metrics().families:
+    for family in FAMILIES:
         of = set(family.labels) | OF_PROMETHEUS
         if family.kind == "histogram":
             labels |= {f"{family.name}_bucket": of | {"le"}, f"{family.name}_sum": of, f"{family.name}_count": of}

@@ -75,9 +75,9 @@ async def test_a_rate_counts_texts_and_says_when_to_come_back(classifier: FakeCl
         assert 2400 < int(refused.headers["retry-after"]) <= 2500
         assert (await client.get("/health/ready")).status_code == 200
         metrics = service_of(client).metrics
-        counted = {labels: child.value for labels, child in metrics.key_requests._children.items()}
-        assert counted == {("search", "200"): 3, ("search", "429"): 1}
-        assert metrics.key_texts.of("search").value == 34
+        counted = dict(metrics.snapshot()["sluice_key_requests"])
+        assert counted == {("search", "200"): [3], ("search", "429"): [1]}
+        assert metrics.requests.key_texts.labels("search").value == 34
 
 
 async def test_a_stream_goes_at_the_rate_of_its_key(classifier: FakeClassifier) -> None:

@@ -187,7 +187,7 @@ async def test_a_key_is_asked_for_and_pays_for_each_text() -> None:
         client.headers["x-api-key"] = secret
         known = await explain(client, ["a", "b"])
         document = (await client.get("/openapi.json")).json()
-        (account,) = service_of(app).metrics.key_texts.of("search").read()
+        (account,) = service_of(app).metrics.requests.key_texts.labels("search").read()
     assert (stranger.status_code, known.status_code) == (401, 200)
     assert account == 2
     assert document["paths"]["/explain"]["post"]["security"] == [{"bearer": []}, {"header": []}]

@@ -288,7 +288,8 @@ async def test_a_half_closed_client_in_mid_request_counts_as_gone(classifier: Fa
     assert await asyncio.wait_for(reader.read(), 2) == b""
     admission = service_of(app).registry.get(None).batcher.admission
     await until(lambda: admission.texts == 0)
-    assert service_of(app).metrics.dropped.of("sentiment", "disconnect").value == 1
+    dropped = dict(service_of(app).metrics.snapshot()["sluice_texts_dropped"])
+    assert dropped["sentiment", "disconnect"] == [1]
     writer.close()
     classifier.gate.set()
     server.should_exit = True

@@ -1,23 +1,29 @@
-"""What is counted, what several processes add up to, and what Prometheus reads of it."""
-
-from functools import partial
+"""Counts, their sums over processes, and the text for Prometheus."""
 
 import pytest
 
-from app.telemetry.counters import Histogram, Tallies
+from app.telemetry.counters import Histogram, SeriesTable
+from app.telemetry.families import Family
+
+FAMILIES = (
+    Family("counter", "eggs", "Laid.", ("hen",)),
+    Family("histogram", "nap_seconds", "Slept.", buckets=(0.125, 1)),
+    Family("gauge", "awake", "Now."),
+    Family("gauge", "sober", "All of them.", combine=min),
+)
 
 
-def _two() -> tuple[Tallies, Tallies]:
+def _two() -> tuple[SeriesTable, SeriesTable]:
     both = []
     for amount in (2.0, 5.0):
-        tallies = Tallies()
-        tallies.counter("eggs", "Laid.", "hen").of("a").inc(amount)
-        seconds = tallies.histogram("nap_seconds", "Slept.", bounds=(0.125, 1)).of()
+        table = SeriesTable(FAMILIES)
+        table.counter("eggs").labels("a").inc(amount)
+        seconds = table.histogram("nap_seconds").labels()
         for value in (0.125, 0.125, amount):
             seconds.observe(value)
-        tallies.gauge("awake", "Now.").of().watch = partial(float, amount)
-        tallies.gauge("sober", "All of them.", combine=min).of().watch = partial(float, amount)
-        both.append(tallies)
+        table.gauge("awake").labels().set(amount)
+        table.gauge("sober").labels().set(amount)
+        both.append(table)
     return both[0], both[1]
 
 

@@ -1,4 +1,4 @@
-"""What is counted of the answers, and when they part from the reference."""
+"""Counts of the answers, and their drift from the reference."""
 
 import dataclasses
 import re
@@ -41,7 +41,7 @@ def drift(metrics: Metrics) -> dict[str, float]:
 
 def test_texts_like_the_reference_are_no_drift_and_others_are() -> None:
     metrics = Metrics()
-    answers = metrics.watch_answers("m", with_reference())
+    answers = metrics.answers.of("m", with_reference())
     alike = [SURE, UNSURE, UNSURE, UNSURE]
     answers.note(alike * (FEWEST_TEXTS // 4 - 1), [SHORT] * (FEWEST_TEXTS - 4))
     assert drift(metrics) == {}, "too few to tell"
@@ -63,7 +63,7 @@ def test_texts_like_the_reference_are_no_drift_and_others_are() -> None:
 
 def test_without_a_reference_there_are_counts_and_no_drift() -> None:
     metrics = Metrics()
-    answers = metrics.watch_answers("m", FakeClassifier())
+    answers = metrics.answers.of("m", FakeClassifier())
     answers.note([SURE] * FEWEST_TEXTS, [SHORT] * FEWEST_TEXTS)
     text = rendered(metrics)
     assert value(text, 'sluice_predictions_total{label="positive",model="m",version="0123456789ab"}') == FEWEST_TEXTS
@@ -75,7 +75,7 @@ def test_without_a_reference_there_are_counts_and_no_drift() -> None:
 
 def test_texts_without_an_answer_do_not_count() -> None:
     metrics = Metrics()
-    answers = metrics.watch_answers("m", FakeClassifier())
+    answers = metrics.answers.of("m", FakeClassifier())
     answers.note([SURE, ValueError(), None, SURE], [SHORT, SHORT, SHORT, None])
     assert value(rendered(metrics), 'sluice_text_tokens_count{model="m"}') == 1
 
@@ -87,14 +87,14 @@ def test_a_model_that_gives_no_label_says_so() -> None:
             return dataclasses.replace(profile, counts={**profile.counts, "label": np.array([0.0, 0.0, len(batch)])})
 
     metrics = Metrics()
-    answers = metrics.watch_answers("m", Shy())
+    answers = metrics.answers.of("m", Shy())
     answers.note([SURE] * 3, [SHORT] * 3)
     assert value(rendered(metrics), 'sluice_texts_unlabelled_total{model="m",version="0123456789ab"}') == 3
 
 
 def test_answers_that_nobody_holds_are_forgotten() -> None:
     metrics = Metrics()
-    answers: Answers | None = metrics.watch_answers("m", with_reference())
+    answers: Answers | None = metrics.answers.of("m", with_reference())
     assert answers is not None
     answers.note([SURE], [SHORT])
     answers = None

@@ -1,4 +1,4 @@
-"""Whether the event loop is on time, and what the GPUs say."""
+"""Lag of the event loop, and figures of the GPUs."""
 
 import asyncio
 import time
@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-import app.telemetry.event_loop
 import model.gpu
-from app.telemetry.event_loop import watch
+from app.telemetry.event_loop import sample
 from app.telemetry.metrics import Metrics
 from model.gpu import GpuUse, gpu_use
 from tests.app.conftest import until
@@ -19,7 +18,7 @@ pytestmark = pytest.mark.anyio
 
 async def test_a_loop_that_is_held_up_is_late() -> None:
     metrics = Metrics()
-    watching = asyncio.create_task(watch(metrics))
+    watching = asyncio.create_task(sample(metrics))
     await asyncio.sleep(0.01)
     time.sleep(0.35)  # noqa: ASYNC251  # that is the fault
     await asyncio.sleep(0.15)
@@ -44,11 +43,10 @@ async def test_figures_of_a_gpu_are_shown_until_it_falls_silent(monkeypatch: pyt
         return answer
 
     monkeypatch.setattr(model.gpu, "gpu_use", asked)
-    monkeypatch.setattr(app.telemetry.event_loop, "GPU_EVERY_S", 0.05)
     metrics = Metrics()
-    metrics.loaded("m", "0123456789ab", "cuda:0", "bfloat16", 1.0)
+    metrics.deployments.set_version("m", "0123456789ab", "cuda:0", "bfloat16", 1.0)
     used = 'sluice_gpu_memory_used_bytes{device="cuda:0"}'
-    watching = asyncio.create_task(watch(metrics))
+    watching = asyncio.create_task(sample(metrics, gpu_every_s=0.05))
     await until(lambda: value(rendered(metrics), used) == 30)
     assert value(rendered(metrics), 'sluice_gpu_utilisation_ratio{device="cuda:0"}') == 0.5
     await until(lambda: value(rendered(metrics), used) == 40)
@@ -59,8 +57,8 @@ async def test_figures_of_a_gpu_are_shown_until_it_falls_silent(monkeypatch: pyt
 
 async def test_a_model_on_the_cpu_asks_no_gpu() -> None:
     metrics = Metrics()
-    metrics.loaded("m", "0123456789ab", "cpu", "int8", 1.0)
-    assert not metrics.gpus
+    metrics.deployments.set_version("m", "0123456789ab", "cpu", "int8", 1.0)
+    assert not metrics.gpu.devices
 
 
 @pytest.mark.parametrize(("busy", "share"), [(37, 0.37), (ModuleNotFoundError("nvidia-ml-py"), None)])
