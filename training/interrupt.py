@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a wish to stop, not as an exception in the middle of a step."""
+"""Ctrl-C and SIGTERM as a request to stop after the current step, instead of an exception inside it."""
 
 import signal
 import threading

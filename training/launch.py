@@ -1,4 +1,4 @@
-"""What `torchrun` tells a process that it starts."""
+"""The place that `torchrun` gives to a process that it starts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Where a checkpoint comes from: digests of the data, versions of the code and of what it stands on."""
+"""The origin of a checkpoint: digests of the data, versions of the code and of its libraries."""
 
 import hashlib
 import os

@@ -115,7 +115,7 @@ def calibrate(raw: Checkpoint, uncalibrated: Classifier, corpus: Corpus) -> Chec
 
 
 def compare(calibrated: Checkpoint, validation: Evaluation, corpus: Corpus) -> Calibration:
-    """What the temperature and the thresholds did on validation."""
+    """The figures of validation before and after temperature and thresholds."""
     before, after = validation.uncalibrated, validation.scores
     if before is None:
         raise AssertionError("`evaluate` gives these figures")
@@ -186,7 +186,7 @@ def make_record(
 
 
 def measure_effort(trainer: Trainer) -> Effort:
-    """What the training took, from the trainer at its end."""
+    """Time, steps and machine of a finished training."""
     history = trainer.history
     best = max(history, key=lambda reading: reading["validation"])
     device = next(trainer.network.parameters()).device

@@ -1,4 +1,4 @@
-"""What `metrics.json` of a checkpoint says: how it was made and how it scores."""
+"""The record of a checkpoint, `metrics.json`: its making and its scores."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ class Calibration(Frozen):
 
 
 class Effort(Frozen):
-    """What the training took.
+    """Time, steps and machine of a training.
 
     Attributes:
         seconds: in the loop, validation included, over all resumptions.
@@ -83,7 +83,7 @@ class StartRecord(Frozen):
 
 
 class Record(Frozen):
-    """`metrics.json`.
+    """The content of a checkpoint's `metrics.json`.
 
     Attributes:
         created: date and time, UTC, ISO 8601.

@@ -1,4 +1,4 @@
-"""A folder of results that grows by one finished piece at a time, and may be gone on with."""
+"""A folder of results that grows by one finished piece at a time, and can be continued."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +22,7 @@ TEMPLATE = Path(__file__).parent / "results.md.jinja"
 
 
 class Results(Frozen):
-    """What every file of results says, whatever it found.
+    """The fields that every file of results has.
 
     Attributes:
         command: makes the same again; a line for each call that had a part in it.
@@ -54,7 +54,7 @@ class Results(Frozen):
 
     @classmethod
     def beginning(cls, request: Request, corpus: Corpus, *, device: str, **rest: Any) -> Self:
-        """Those of a call that has found nothing yet; `rest` is what the class adds."""
+        """The results of a call that has found nothing yet; `rest` are the fields of the class."""
         return cls(
             command=request.command,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -102,7 +102,7 @@ class Results(Frozen):
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """What was written to `path`.
+        """The results that were written to `path`.
 
         Raises:
             UsageError: it is something else.
@@ -114,7 +114,7 @@ class Results(Frozen):
 
 
 def goes_on(output: Path, name: str, *, kind: str, resume: bool, overwrite: bool) -> bool:
-    """Whether results of the file `name` stand in `output` and are to be gone on with; if not, it may be written.
+    """True if `output` has results to continue; if False, it may be written.
 
     Raises:
         UsageError: there is something that may not be overwritten.

@@ -26,12 +26,12 @@ class RunFolder:
 
     @property
     def exists(self) -> bool:
-        """Whether an unfinished run stands there."""
+        """True if an unfinished run stands there."""
         return self._request.is_file()
 
     @property
     def has_state(self) -> bool:
-        """Whether it got as far as saving a state."""
+        """True if the run has saved a state."""
         return (self.path / "state.safetensors").is_file()
 
     def create(self, request: BaseModel, tokenizer: Tokenizer, digests: dict[str, str]) -> None:
@@ -60,7 +60,7 @@ class RunFolder:
             raise UsageError(cause) from error
 
     def tokenizer(self) -> Tokenizer:
-        """The run's tokenizer."""
+        """The tokenizer of the run."""
         return Tokenizer.from_file(str(self._tokenizer))
 
     def check_digests(self, digests: dict[str, str]) -> None:
@@ -75,7 +75,7 @@ class RunFolder:
             )
 
     def remove(self) -> None:
-        """Deletes the folder."""
+        """Deletes the folder of the run."""
         shutil.rmtree(self.path, ignore_errors=True)
 
 

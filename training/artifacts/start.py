@@ -1,4 +1,4 @@
-"""Where the weights and the tokenizer of a run begin: at random, or with layers that `pretrain` left."""
+"""The start of a run: random weights and a new tokenizer, or the layers that `pretrain` left."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,7 +12,7 @@ from training.language_model.folder import Pretrained, load_pretrained
 
 
 def read_start(config: TrainConfig) -> Pretrained | None:
-    """What the run starts from, verified; None at random.
+    """The pre-trained layers of a run, verified; None for random weights.
 
     Raises:
         CheckpointError: the folder is missing, damaged or none of `pretrain`.
@@ -26,12 +26,12 @@ def make_tokenizer(config: TrainConfig, start: Pretrained | None, texts: Iterabl
 
 
 def start_digests(start: Pretrained | None) -> dict[str, str]:
-    """What a resumption must find unchanged."""
+    """The digests that a resumed run must find unchanged."""
     return {} if start is None else {"start": start.version}
 
 
 def record_start(start: Pretrained | None) -> StartRecord | None:
-    """What `metrics.json` of the classifier says of it."""
+    """The entry in the classifier's `metrics.json`; None for random weights."""
     if start is None:
         return None
     return StartRecord(

@@ -1,4 +1,4 @@
-"""How an error becomes a message and an exit code."""
+"""Turns errors into messages and exit codes."""
 
 import os
 from typing import Any
@@ -35,7 +35,7 @@ class Commands(click.Group):
     """Turns expected errors into messages and exit codes; a bug keeps its traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Runs a command."""
+        """Runs a command and translates its errors."""
         try:
             return super().invoke(ctx)
         except (UsageError, TableError, CheckpointError, ConfigError, InputError) as error:
@@ -49,7 +49,7 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Finds the command.
+        """Finds the command of the call.
 
         Raises:
             UsageError: `torchrun` started several processes, and this command is for one.

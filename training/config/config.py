@@ -1,4 +1,4 @@
-"""What a run is made of, as one frozen value: defaults, then a recipe, then a file, then `key=value` settings.
+"""The settings of a run, as one frozen value: defaults, then a recipe, then a file, then `key=value` settings.
 
 Each section is the configuration that lives beside what it builds.
 """
@@ -56,7 +56,7 @@ class NetworkConfig(Architecture):
 
 
 class TrainConfig(Frozen):
-    """A whole run.
+    """The settings of a whole run.
 
     Attributes:
         name: of the model, for its card.
@@ -177,7 +177,7 @@ def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def to_toml(config: TrainConfig) -> str:
-    """Those settings that are not the defaults, as `--config` takes them.
+    """The settings that are not the defaults, as `--config` takes them.
 
     >>> print(to_toml(TrainConfig(seed=3, loop=LoopConfig(learning_rate=1e-5))), end="")
     seed = 3

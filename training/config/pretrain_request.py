@@ -41,7 +41,7 @@ class PretrainOptions(Call):
         return [file.name for file in self.texts] + options
 
     def request(self) -> PretrainRequest:
-        """See `new_request`."""
+        """The request of this call; see `new_request`."""
         return new_request(self)
 
 

@@ -129,7 +129,7 @@ class CallOptions(Call):
         )
 
     def request(self) -> Request:
-        """See `new_request`."""
+        """The request of this call; see `new_request`."""
         return new_request(self)
 
 
@@ -147,7 +147,7 @@ def option_words(*options: tuple[str, Path | str | int | Sequence[Path | str] | 
 
 
 def new_request(call: CallOptions) -> Request:
-    """What the call asks for: defaults, recipe, file, `--set` and the other options, the later over the earlier.
+    """The request of a call: defaults, recipe, file, `--set` and the other options, the later over the earlier.
 
     Raises:
         UsageError: a setting is unknown or does not fit, or the recipe or file cannot be read.
@@ -262,7 +262,7 @@ def distill_settings(call: CallOptions) -> dict[str, Any]:
 
 
 def program(num_processes: int = 1) -> tuple[str, ...]:
-    """What starts our commands in so many processes of one machine."""
+    """The words that start our commands in so many processes of one machine."""
     return PROGRAM if num_processes == 1 else ("torchrun", "--nproc-per-node", str(num_processes), "-m", "training")
 
 

@@ -96,7 +96,7 @@ def adversarial_loss(texts: EmbeddedTexts, loss_of: Callable[[Tensor], Tensor], 
 
 
 def virtual_adversarial_loss(texts: EmbeddedTexts, task: Task, *, epsilon: float, xi: float) -> Tensor:
-    """How far each text's answer moves [B] when it is perturbed to where its answer changes fastest; needs no labels.
+    """The change of each text's answer [B] under the perturbation that changes it fastest; needs no labels.
 
     KL(p(s) || p(s + r)), the answer to the text as it is taken as a constant. r = ε g / |g| with g from one step of
     power iteration: the gradient by d of KL(p(s) || p(s + ξ d)) at a random d of norm 1.

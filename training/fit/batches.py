@@ -1,4 +1,4 @@
-"""Which rows go through the network together, and in which order.
+"""The make-up of the training batches, and their order.
 
 Rows of like length share a batch, so little is padded; a batch is bounded by padded tokens, so each step costs about
 the same; the order of the batches is random, so the steps are not sorted by length.

@@ -1,4 +1,4 @@
-"""What a student is trained to do: give the logits that its teachers give.
+"""The loss of a student, which is trained to give the logits of its teachers.
 
 Shape suffixes: N texts, B batch, C labels.
 """
@@ -18,7 +18,7 @@ from training.errors import UsageError
 
 
 class DistillConfig(Frozen):
-    """How a student learns from its teachers; for `distill` only.
+    """Settings by which a student learns from its teachers; for `distill` only.
 
     Attributes:
         teachers: folders; of several the mean of the logits counts.
@@ -87,7 +87,7 @@ class ImitationLoss:
         return torch.lerp(soft_B, hard_B, share_B).mean()
 
     def _imitation(self, logits_BC: Tensor, teacher_BC: Tensor) -> Tensor:
-        """Of each text [B]."""
+        """The loss of each text [B] against its teachers."""
         if self._config.loss == "mse":
             return F.mse_loss(logits_BC, teacher_BC, reduction="none").mean(1)
         temperature = self._config.temperature
@@ -95,7 +95,10 @@ class ImitationLoss:
 
 
 def cross_entropy(logits_BC: Tensor, target_BC: Tensor, task: Task) -> Tensor:
-    """Of each text [B], against probabilities; over the labels the sum if they are one choice, the mean if each is."""
+    """Cross-entropy of each text [B] against probabilities.
+
+    Over the labels it is the sum where one label is chosen, and the mean where each label is a decision.
+    """
     if task == "multi_label":
         return F.binary_cross_entropy_with_logits(logits_BC, target_BC, reduction="none").mean(1)
     return -(target_BC * torch.log_softmax(logits_BC, dim=1)).sum(1)
@@ -111,12 +114,12 @@ def divergence(from_BC: Tensor, to_BC: Tensor, task: Task) -> Tensor:
 
 
 def entropy(logits_BC: Tensor, task: Task) -> Tensor:
-    """Of each text's answer [B], in nats; over the labels as in `cross_entropy`."""
+    """Entropy of each text's answer [B], in nats; over the labels as in `cross_entropy`."""
     return cross_entropy(logits_BC, probabilities(logits_BC, task), task)
 
 
 def probabilities(logits_BC: Tensor, task: Task) -> Tensor:
-    """Of each label [B, C]: softmax over them, or a sigmoid each."""
+    """Probability of each label [B, C]: softmax over the labels, or a sigmoid each."""
     return torch.sigmoid(logits_BC) if task == "multi_label" else torch.softmax(logits_BC, dim=1)
 
 

@@ -17,7 +17,7 @@ def layer_rates(network: RecurrentClassifier, decay: float) -> list[float]:
 
 
 def _depth(name: str, network: RecurrentClassifier) -> int:
-    """How many layers lie above the parameter of this name."""
+    """Number of layers above the parameter of this name."""
     num_layers = network.architecture.num_layers
     part, *rest = name.split(".")
     if part == "layers":

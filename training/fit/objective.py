@@ -1,4 +1,4 @@
-"""What a step of the training loop minimises: the seam between the loop and its losses.
+"""The objective of a training step: the seam between the loop and its losses.
 
 Shape suffixes: N examples, C labels, B batch.
 """
@@ -30,7 +30,7 @@ class Objective(Protocol):
     """
 
     def __call__(self, network: RecurrentClassifier, batch: Batch, rows: Rows, step: int) -> Tensor:
-        """See above."""
+        """The scalar to be minimised."""
         ...
 
 

@@ -43,7 +43,7 @@ class Processes:
 
     @property
     def is_first(self) -> bool:
-        """Whether this process is the one that prints, saves and publishes."""
+        """True for the process that prints, saves and publishes."""
         return self.rank == 0
 
     def seed(self, seed: int) -> int:
@@ -51,7 +51,7 @@ class Processes:
         return seed if self.is_first else int(np.random.default_rng([seed, self.rank]).integers(2**62))
 
     def sizes(self, num_rows: int) -> list[int]:
-        """How many rows of a batch each process has.
+        """Number of rows of a batch in each process.
 
         >>> Processes(rank=0, count=2).sizes(5)
         [3, 2]

@@ -1,4 +1,4 @@
-"""How far a run is: a live line on a terminal, plain lines elsewhere; each validation reading leaves a line."""
+"""Shows a run's progress: a live line on a terminal, plain lines elsewhere; each validation reading leaves a line."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -52,7 +52,7 @@ class LiveLine:
         self._task = bar.add_task("starting")
 
     def __call__(self, progress: Progress, history: History) -> None:
-        """Shows a step."""
+        """Shows the progress after a step."""
         self._readings.tell(history)
         self._bar.update(
             self._task, completed=progress.step, total=progress.total_steps, description=describe(progress)
@@ -67,7 +67,7 @@ class PlainLines:
         self._last = clock()
 
     def __call__(self, progress: Progress, history: History) -> None:
-        """Shows a step."""
+        """Shows the progress after a step."""
         self._readings.tell(history)
         if self._clock() - self._last >= LINE_EVERY_S:
             self._last = self._clock()

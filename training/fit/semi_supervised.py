@@ -1,4 +1,4 @@
-"""What can be asked of a network beside the loss of its labelled texts, and on which texts.
+"""Semi-supervised terms of the loss, on labelled and on unlabelled texts.
 
 Shape suffixes: B batch, C labels, N texts.
 """
@@ -53,7 +53,7 @@ class SemiConfig(Frozen):
 
     @property
     def is_on(self) -> bool:
-        """Whether there is any term."""
+        """True if any term has a weight."""
         return bool(self.adversarial or self.virtual_adversarial or self.entropy)
 
     @model_validator(mode="after")
@@ -118,7 +118,7 @@ class SemiSupervised:
         self._loss, self._dtype, self._config, self._task, self._unlabeled = loss, dtype, config, task, unlabeled
 
     def __call__(self, network: RecurrentClassifier, batch: Batch, rows: Rows, step: int) -> Tensor:
-        """The weighted sum."""
+        """The weighted sum of all terms."""
         config = self._config
         labelled = EmbeddedTexts(network, batch, self._dtype)
 

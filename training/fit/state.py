@@ -1,4 +1,4 @@
-"""Where a training run stands, and its file: enough to go on as if nothing had happened."""
+"""The state of a training run and its file, from which it resumes exactly."""
 
 import json
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ RANDOM, RANDOM_CUDA = "rng", "rng_cuda"
 
 @dataclass
 class Position:
-    """What besides tensors a run must remember to go on exactly."""
+    """The numbers, besides tensors, that a run needs to resume exactly."""
 
     step: int = 0
     epoch: int = 0

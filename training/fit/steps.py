@@ -21,16 +21,16 @@ from training.fit.state import Position, read_state, write_state
 
 
 class Schedule(Protocol):
-    """How long a training goes on and how fast it learns; see `training.fit.trainer.LoopConfig`."""
+    """Length and learning rate of a training; see `training.fit.trainer.LoopConfig`."""
 
     @property
     def epochs(self) -> int:
-        """Passes, at most."""
+        """Passes over the data, at most."""
         ...
 
     @property
     def learning_rate(self) -> float:
-        """The peak."""
+        """The peak of the learning rate."""
         ...
 
     @property
@@ -40,7 +40,7 @@ class Schedule(Protocol):
 
     @property
     def validations_per_epoch(self) -> int:
-        """How often the validation score is read."""
+        """Readings of the validation score in an epoch."""
         ...
 
 

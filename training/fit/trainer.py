@@ -33,7 +33,7 @@ SMALLEST_BATCH = 8
 
 
 class LoopConfig(Frozen):
-    """How the weights are found.
+    """Settings of the training loop.
 
     Attributes:
         epochs: at most this many passes; the learning rate reaches its floor at the end of the last.

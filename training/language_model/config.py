@@ -1,4 +1,4 @@
-"""What a pre-training is made of, as one frozen value."""
+"""The settings of a pre-training, as one frozen value."""
 
 from typing import Annotated, Self
 
@@ -54,12 +54,12 @@ class LanguageDropouts(Frozen):
     output: Rate = 0.1
 
     def of_network(self) -> Dropouts:
-        """Those that the network itself applies."""
+        """The dropouts that the network itself applies."""
         return Dropouts(**self.model_dump(exclude={"output"}))
 
 
 class LanguageLoop(Frozen):
-    """How the weights are found; names as in `LoopConfig`.
+    """Settings of the training loop; names as in `LoopConfig`.
 
     Attributes:
         epochs: passes; the learning rate reaches zero at the end of the last.
@@ -92,7 +92,7 @@ class LanguageLoop(Frozen):
 
 
 class PretrainConfig(Frozen):
-    """A whole pre-training.
+    """The settings of a whole pre-training.
 
     Attributes:
         texts: files to learn from.

@@ -1,4 +1,4 @@
-"""What pre-training leaves for `train --start`: one folder that a person can read and that nothing can run code from.
+"""The folder of a pre-training, for `train --start`: files that a person can read and that cannot run code.
 
 | file | holds |
 | --- | --- |
@@ -45,7 +45,7 @@ KIND: Final = "language_model"
 
 
 class PretrainedConfig(Frozen):
-    """`config.json`.
+    """The content of the folder's `config.json`.
 
     Attributes:
         kind: tells the folder from a checkpoint, which has none.
@@ -62,7 +62,7 @@ class PretrainedConfig(Frozen):
 
 
 class Perplexity(Frozen):
-    """Of the validation texts: before the first step and at the end, then that of each direction at the end.
+    """Perplexity of the validation texts: before the first step and at the end, then of each direction at the end.
 
     Attributes:
         before, after: both directions together.
@@ -78,7 +78,7 @@ class Perplexity(Frozen):
 
 
 class PretrainRecord(Frozen):
-    """`metrics.json`.
+    """The content of the folder's `metrics.json`.
 
     Attributes:
         created: date and time, UTC, ISO 8601.
@@ -115,7 +115,7 @@ class PretrainRecord(Frozen):
 
 @dataclass(frozen=True, slots=True)
 class Pretrained:
-    """What the folder says.
+    """The layers that the folder holds.
 
     Attributes:
         name: of the folder.
@@ -130,7 +130,7 @@ class Pretrained:
     version: str
 
     def settings(self) -> dict[str, Any]:
-        """What a run that starts here must be configured to: nested, as `training.config.config.build_config` takes it.
+        """The settings of a run that starts here: nested, as `training.config.config.build_config` takes them.
 
         How long a text may be is the run's own to say.
         """

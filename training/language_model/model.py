@@ -24,7 +24,7 @@ from training.language_model.softmax import drawing_chances, full_cross_entropy,
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one direction made of a batch, at the N places that have a next token.
+    """The outputs of one direction for a batch, at the N places that have a next token.
 
     Attributes:
         outputs_NE: what is set against the vectors of the tokens.
@@ -77,7 +77,7 @@ class LanguageModel(nn.Module):
         return self._cross_entropy(outputs_NE, targets_N).mean() + penalty
 
     def read(self, ids_TB: Tensor, lengths_B: Tensor) -> list[Reading]:
-        """What each direction predicts from, forward first; of a text of n tokens each predicts n - 1."""
+        """The outputs of each direction, forward first; of a text of n tokens each predicts n - 1."""
         order = reverse_order(lengths_B, ids_TB.shape[0])
         x_TBE = locked_dropout(self.classifier.embed(ids_TB), self.dropouts.embedding, self.training)
         readings = [self._read(0, x_TBE, ids_TB, lengths_B)]

@@ -27,7 +27,7 @@ ALWAYS = 10.0
 
 
 def log_count_ratios(present_NF: Any, y_N: Decisions) -> Floats:
-    """How much more often each n-gram is in the texts with the label than in the others, in nats; float64 [F].
+    """Log-ratio of each n-gram's share in the texts with the label to its share in the others, in nats; float64 [F].
 
     0 for an n-gram that no text holds: a hashed table has many, which smoothing must not count as seen.
 

@@ -1,4 +1,4 @@
-"""Fits the n-grams that stand beside the network, and says how much each of the two counts.
+"""Fits the n-grams that stand beside the network, and the weight of each of the two.
 
 The network and the linear model are fitted apart and their logits are added: trained together by gradient steps, the
 n-grams of a small set are learned by heart first and leave the network little to learn (`docs/experiments.md`).
@@ -58,7 +58,7 @@ class NgramConfig(Frozen):
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """What two models count beside each other: `network_C` of one's logits, `ngrams_C` of the other's, and `offset_C`.
+    """The weights of two models beside each other: `network_C` of one's logits, `ngrams_C` of the other's, `offset_C`.
 
     Attributes:
         network_C, ngrams_C: not negative. One factor for all labels of a single choice; of labels that are a decision
@@ -73,7 +73,7 @@ class Shares:
     loss: float
 
     def logits(self, network_NC: Floats, linear_NC: Floats) -> Floats:
-        """Of both together [N, C]."""
+        """The logits of both together [N, C]."""
         return self.network_C * network_NC + self.ngrams_C * linear_NC + self.offset_C
 
 
@@ -96,7 +96,7 @@ class Blend:
 
 
 def count_ngrams(rows: Sequence[Ids], order: int, num_buckets: int) -> csr_matrix:
-    """Which buckets each text's n-grams fall into: float32, one over the root of their number each, [N, F].
+    """The buckets of each text's n-grams: float32 [N, F], one over the root of their number each.
 
     `model.ngrams.NgramBag` multiplies its table with the same.
     """
@@ -145,7 +145,7 @@ def fit_blend(
 
 
 def best_shares(network_VC: Floats, linear_VC: Floats, truth_VC: Decisions, task: Task) -> Shares:
-    """Those of the least mean loss."""
+    """The shares of the least mean loss."""
     if task == "single_label":
         return _least_loss(network_VC, linear_VC, truth_VC, task)
     columns = [slice(place, place + 1) for place in range(truth_VC.shape[1])]

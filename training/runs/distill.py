@@ -112,7 +112,7 @@ def ask_teachers(
     config: DistillConfig,
     session: Session,
 ) -> Answers | None:
-    """What the student is to answer; None if Ctrl-C or SIGTERM came first.
+    """The answers that the student is to give; None if Ctrl-C or SIGTERM came first.
 
     Nobody asks about a text whose label alone counts (`hard_share` of 1).
 
@@ -194,7 +194,7 @@ def start_from(
 
 
 def score_teachers(teachers: Sequence[Teacher], corpus: Corpus, config: TrainConfig) -> list[TeacherRecord]:
-    """How each teacher does on the held-out texts: what the student is to be set against.
+    """The scores of each teacher on the held-out texts, with which the student is compared.
 
     A teacher that was not asked about the labelled texts is not asked about others like them either: it may not know
     their language, and may take longer over them than the whole training.

@@ -1,4 +1,4 @@
-"""What is fitted after training, and on which texts."""
+"""Temperature and thresholds are fitted after training, on the right texts."""
 
 import dataclasses
 from pathlib import Path

@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 
 
 def run_pair(function: Callable[[Processes, Path], Result], folder: Path) -> list[Result]:
-    """What `function` of a module gives in each of two processes; `folder` is theirs."""
+    """The results of a module's `function` in each of two processes; `folder` is theirs."""
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
         futures = [pool.submit(_one_of_two, rank, function, folder) for rank in range(2)]
         return [future.result() for future in futures]

@@ -35,7 +35,7 @@ def embedded(network: RecurrentClassifier, batch: Batch = BATCH, dtype: torch.dt
 
 
 def read(texts: EmbeddedTexts, monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
-    """What is added to the texts in the passes to come."""
+    """The perturbations that are added to the texts in the passes to come."""
     added: list[Tensor] = []
 
     def perturbed(r_TBE: Tensor) -> Tensor:
@@ -103,7 +103,7 @@ def test_a_direction_too_small_to_square_keeps_its_norm_and_none_stays_none() ->
 
 
 def test_longer_vectors_are_moved_further() -> None:
-    """What normalising the embedding is for: growing the vectors does not make the perturbation less."""
+    """Growing the vectors does not make the perturbation less, which normalising the embedding is for."""
     small, large = bag(), bag()
     with torch.no_grad():
         large.embedding.mul_(10)

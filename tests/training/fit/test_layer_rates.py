@@ -1,4 +1,4 @@
-"""Which share of the learning rate each layer gets, and that the optimizer keeps to it."""
+"""Each layer gets its share of the learning rate, and the optimizer keeps to it."""
 
 import pytest
 import torch

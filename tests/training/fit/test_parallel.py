@@ -60,7 +60,7 @@ def trainer(processes: Processes, dropouts: Dropouts, dtype: torch.dtype = torch
 
 
 def story(done: Trainer, losses: list[float]) -> dict[str, Any]:
-    """What a training came to, to be compared."""
+    """Losses, scores and weights of a training, to be compared."""
     return {
         "losses": losses,
         "validation": [reading["validation"] for reading in done.history],
@@ -110,7 +110,7 @@ def sum_gradients(processes: Processes) -> dict[str, Any]:
 
 
 def gradient_of_loss(processes: Processes, num_rows: int) -> tuple[float, np.ndarray]:
-    """Of a linear model on some rows of `TARGETS`."""
+    """Loss and gradient of a linear model on some rows of `TARGETS`."""
     x_NE = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
     weight = nn.Parameter(torch.ones(2, 3) * torch.tensor([[0.5], [-0.25]]))
     entropy = CrossEntropy(TARGETS, weights_C=np.array([1.0, 10.0]), label_smoothing=0.1, device=CPU)
@@ -123,7 +123,7 @@ def gradient_of_loss(processes: Processes, num_rows: int) -> tuple[float, np.nda
 
 
 def left_alone(processes: Processes) -> str:
-    """What the first process is told when the second has gone."""
+    """The error of the first process when the second has gone."""
     if not processes.is_first:
         return ""
     with pytest.raises(RunError) as caught:
@@ -152,7 +152,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def pair(folder: Path) -> list[dict[str, Any]]:
-    """What each of two processes made of `all_together`."""
+    """The result of `all_together` in each of two processes."""
     return run_pair(all_together, folder)
 
 

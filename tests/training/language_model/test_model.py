@@ -1,4 +1,4 @@
-"""Who sees what, what is predicted, and that a small grammar is learned."""
+"""No direction sees what it predicts, and a small grammar is learned."""
 
 import math
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which texts are learned from and which measure, and how they are cut."""
+"""Texts are parted into training and validation, and cut into windows."""
 
 import json
 from pathlib import Path
