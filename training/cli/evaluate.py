@@ -28,13 +28,12 @@ from training.errors import UsageError
 def evaluate(
     checkpoint: Path,
     file: Path,
-    text_column: str,
-    label_column: str,
     worst: int,
     neighbours_file: Path | None,
     json_file: Path | None,
     device: str,
     threads: int | None,
+    **columns: str,
 ) -> None:
     """Scores CHECKPOINT on the labelled texts of FILE.
 
@@ -59,12 +58,12 @@ def evaluate(
 
     limit_threads(threads)
     classifier = Classifier.load(checkpoint, device=device)
-    dataset = read_dataset(file, text_column=text_column, label_column=label_column)
+    dataset = read_dataset(file, **columns)
     trained = None  # read before anything is computed: what is wrong with it is told at once
     if neighbours_file is not None:
         if not worst:
             raise UsageError("--neighbours is about the worst mistakes; --worst must be at least 1")
-        trained = read_dataset(neighbours_file, text_column=text_column, label_column=label_column)
+        trained = read_dataset(neighbours_file, **columns)
     result = run_evaluation(classifier, dataset)
     console = make_console()
     console.print(f"{checkpoint} (version {classifier.version}) on {file}", markup=False)
