@@ -26,7 +26,7 @@ from app.api.stream import stream_route
 from app.api.vllm import vllm_routes
 from app.config.settings import Settings
 from app.core import log
-from app.core.shared import Board
+from app.core.shared import SharedFolder
 from app.explain.endpoint import explain_route
 from app.explain.openapi import STRUCTS as EXPLANATIONS
 from app.explain.openapi import describe_explanations, explain_paths
@@ -153,12 +153,12 @@ def _layers(app: ASGIApp, *, direct: Sequence[NamedRoute], service: Service) -> 
     return cross_origin(app, network.cors_origin) if network.cors_origin else app
 
 
-def work(settings: Settings, sock: socket.socket, board: Board, parent: int, replaces: bool) -> None:
+def work(settings: Settings, sock: socket.socket, folder: SharedFolder, parent: int, replaces: bool) -> None:
     """One of several processes behind the socket; see `app.process.workers`."""
     os.setpgrp()  # Ctrl-C in a terminal reaches the parent, which passes it on
     log.configure(settings.telemetry.log_level)
     with exit_codes():
-        service = build_service(settings, board=board, load_first=replaces)
+        service = build_service(settings, folder=folder, load_first=replaces)
         run(create_app(service), service, sock, parent=parent)
         if not service.registry.live:
             raise RuntimeError("a model is broken")

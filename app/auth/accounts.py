@@ -15,7 +15,7 @@ from typing import TypeAlias
 from app.auth.keys import Key, digest_of, read_keys
 from app.config.settings import SettingsError
 from app.core.errors import RateLimited
-from app.core.shared import Board
+from app.core.shared import SharedFolder
 from app.telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ class Accounts:
     Args:
         inline, path: sources of the keys; see `app.auth.keys.read_keys`.
         metrics: counts the texts of each key.
-        board: shares usage among the processes of the server; without it each process counts alone.
+        folder: shares usage among the processes of the server; without it each process counts alone.
         look_every_s: interval at which the file of keys is checked.
 
     Raises:
@@ -101,14 +101,14 @@ class Accounts:
         inline: str,
         path: Path | None,
         metrics: Metrics,
-        board: Board | None = None,
+        folder: SharedFolder | None = None,
         *,
         look_every_s: float = LOOK_EVERY_S,
     ) -> None:
         self._inline = inline
         self._path = path
         self._metrics = metrics
-        self._board = board
+        self._folder = folder
         self._look_every_s = look_every_s
         self._seen = self._signature()
         self._accounts: dict[bytes, Account] = {}
@@ -150,7 +150,7 @@ class Accounts:
         if before is not None and before.key == key:
             return before
         name = f"key-{key.digest.hex()[:32]}"
-        number = memoryview(bytearray(8)).cast("d") if self._board is None else self._board.number(name)
+        number = memoryview(bytearray(8)).cast("d") if self._folder is None else self._folder.number(name)
         return Account(key, number, self._metrics.requests.key_texts.labels(key.name).inc)
 
     def _signature(self) -> tuple[int, int, int] | None:

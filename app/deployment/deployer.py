@@ -16,9 +16,10 @@ from app.config.settings import SettingsError
 from app.core.classifier import Classifier
 from app.core.errors import AppError, CheckpointRefused, ServiceError
 from app.core.memory import give_back, settle
-from app.core.plan import Plan, Source
-from app.core.shared import Board
+from app.core.plan import Plan, Plans, Source
+from app.core.shared import SharedFolder
 from app.deployment.loader import Loader, cause_of
+from app.deployment.plans import published_plans, write_plan
 from app.deployment.registry import Deployment, Refusal, Registry
 from app.deployment.rollout import Rollout
 from app.telemetry.metrics import Metrics
@@ -41,7 +42,7 @@ class Deployer:
         rollout: exchanges what requests meet.
         loader: of classifiers.
         metrics: told of loaded and refused checkpoints.
-        board: shared by the processes of one server.
+        folder: shared by the processes of one server.
         watch_s: how often to look whether a folder has changed, in seconds; 0 for never.
         max_batch_tokens: length of the longest text that a model may take.
     """
@@ -52,7 +53,7 @@ class Deployer:
         rollout: Rollout,
         loader: Loader,
         metrics: Metrics,
-        board: Board | None = None,
+        folder: SharedFolder | None = None,
         *,
         watch_s: float,
         max_batch_tokens: int,
@@ -61,7 +62,7 @@ class Deployer:
         self._rollout = rollout
         self._loader = loader
         self._metrics = metrics
-        self._board = board
+        self._folder = folder
         self._watch_s = watch_s
         self._max_batch_tokens = max_batch_tokens
         self._changing = asyncio.Lock()
@@ -77,7 +78,7 @@ class Deployer:
     def start(self) -> None:
         """Starts loading and returns at once, so that health can be asked meanwhile."""
         self._loading = self._spawn(self._load_all())
-        if self._board is not None or self._watch_s:
+        if self._folder is not None or self._watch_s:
             self._spawn(self._keep())
 
     async def loaded(self) -> None:
@@ -130,7 +131,7 @@ class Deployer:
     async def _load_all(self) -> None:
         async with self._changing:
             try:
-                if self._board is not None and (plans := await asyncio.to_thread(self._board.plans)) is not None:
+                if (plans := await self._published()) is not None:
                     self._registry.expect(plans)
                     for name, plan in plans.items():
                         self._registry.entry(name).followed = plan
@@ -138,8 +139,8 @@ class Deployer:
                     await self._apply(self._registry.entry(name), plan)
                 settle()
                 self._loading_thread.submit(give_back)
-                if self._board is not None:
-                    self._board.note_loaded()
+                if self._folder is not None:
+                    self._folder.set_loaded()
             except Exception as error:
                 self._registry.failure = error
                 # The settings and the checkpoint are the operator's, so the message holds no text of a user.
@@ -177,7 +178,7 @@ class Deployer:
 
     async def _follow(self) -> None:
         """Applies what other processes have published."""
-        plans = None if self._board is None else await asyncio.to_thread(self._board.plans)
+        plans = await self._published()
         if plans is None:
             return
         for name, plan in plans.items():
@@ -252,12 +253,15 @@ class Deployer:
             )
         return classifier
 
+    async def _published(self) -> Plans | None:
+        return None if self._folder is None else await asyncio.to_thread(published_plans, self._folder)
+
     async def _publish(self, deployment: Deployment, plan: Plan | None, publish: bool) -> None:
-        if not publish or self._board is None:
+        if not publish or self._folder is None:
             return
         name, plans = deployment.name, self._registry.plans
         try:
-            await asyncio.to_thread(self._board.publish, name, plan, plans)
+            await asyncio.to_thread(write_plan, self._folder, name, plan, plans)
         except OSError as error:
             logger.error("the other workers cannot be told of a change", extra={"model": name, "cause": error.strerror})
             raise ServiceError(

@@ -1,7 +1,13 @@
-"""Plans that the settings make: the state in which a server starts."""
+"""Plans that a server starts with, and those that its processes publish to each other."""
+
+import msgspec
 
 from app.config.sections import ModelSettings
 from app.core.plan import Candidate, Plan, Plans, Source
+from app.core.shared import SharedFolder
+
+PUBLISHED = "plans"
+"""File of the plans that the processes have published."""
 
 
 def initial_plans(models: ModelSettings) -> Plans:
@@ -18,3 +24,29 @@ def initial_plans(models: ModelSettings) -> Plans:
             candidate = Candidate(Source(str(trial.path)), trial.share, shadow=name in models.shadow)
         plans[name] = Plan(Source(str(path)), candidate)
     return plans
+
+
+def published_plans(folder: SharedFolder) -> Plans | None:
+    """Plans of all processes since somebody changed one; None as long as nobody has."""
+    content = folder.read(PUBLISHED)
+    return None if content is None else msgspec.json.decode(content, type=Plans)
+
+
+def write_plan(folder: SharedFolder, name: str, plan: Plan | None, before: Plans) -> None:
+    """Publishes the plan of one name, or its removal, to all processes.
+
+    Args:
+        folder: that they share.
+        name, plan: what changes.
+        before: plans of the server if nobody has changed anything yet.
+
+    Raises:
+        OSError: it could not be written; nothing has changed.
+    """
+    with folder.locked():
+        plans = dict(published_plans(folder) or before)
+        if plan is None:
+            plans.pop(name, None)
+        else:
+            plans[name] = plan
+        folder.write(PUBLISHED, msgspec.json.encode(plans))

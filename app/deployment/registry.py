@@ -10,7 +10,7 @@ from app.batching.batcher import Batcher
 from app.core.classifier import Classifier
 from app.core.errors import NotReady, UnknownModel
 from app.core.plan import CANARY, SHADOW, Plan, Plans, Source
-from app.core.shared import Board
+from app.core.shared import SharedFolder
 from app.telemetry.metrics import Metrics
 from app.telemetry.models import ModelMetrics
 
@@ -116,7 +116,7 @@ class Registry:
     Args:
         plans: of the models that must be loaded before the server is ready.
         metrics: asks at each scrape whether the server is ready.
-        board: tells whether the other processes of the same server are ready.
+        folder: tells whether the other processes of the same server are ready.
         tokenise_threads: shared by all models.
 
     Attributes:
@@ -125,11 +125,13 @@ class Registry:
         draining: set when the process is about to exit; from then on nothing is ready.
     """
 
-    def __init__(self, plans: Plans, metrics: Metrics, board: Board | None = None, *, tokenise_threads: int) -> None:
+    def __init__(
+        self, plans: Plans, metrics: Metrics, folder: SharedFolder | None = None, *, tokenise_threads: int
+    ) -> None:
         self.tokenisers = ThreadPoolExecutor(tokenise_threads, thread_name_prefix="tokenise")
         self.failure: Exception | None = None
         self.draining = False
-        self._board = board
+        self._folder = folder
         self._deployments: dict[str, Deployment] = {}
         self.expect(plans)
         metrics.process.set_ready(lambda: self.ready)
@@ -205,7 +207,7 @@ class Registry:
     def ready(self) -> bool:
         """True while every model takes requests, all processes have loaded and the server is not draining."""
         here = all(state == "running" for state in self.states().values())
-        return here and not self.draining and (self._board is None or self._board.all_loaded())
+        return here and not self.draining and (self._folder is None or self._folder.all_loaded())
 
     @property
     def live(self) -> bool:

@@ -9,7 +9,7 @@ from app.auth.accounts import Accounts
 from app.config.settings import Settings
 from app.core.classifier import Classifier
 from app.core.plan import Plan, Source
-from app.core.shared import Board
+from app.core.shared import SharedFolder
 from app.deployment.deployer import Deployer
 from app.deployment.loader import Checkpoints, Given, Loader
 from app.deployment.plans import initial_plans
@@ -70,7 +70,7 @@ def build_service(
     settings: Settings,
     classifiers: Mapping[str, Classifier] | None = None,
     *,
-    board: Board | None = None,
+    folder: SharedFolder | None = None,
     load_first: bool = False,
 ) -> Service:
     """A service that has not started.
@@ -78,7 +78,7 @@ def build_service(
     Args:
         settings: of the server.
         classifiers: by name, served instead of the checkpoints that the settings name.
-        board: what it shares with other processes of the same server.
+        folder: what it shares with other processes of the same server.
         load_first: see `Service`.
 
     Raises:
@@ -89,9 +89,9 @@ def build_service(
         plans = {name: Plan(Source(name)) for name in classifiers}
     requests, batching = settings.requests, settings.batching
     tracer = start_tracing(settings.telemetry.otel_endpoint)
-    metrics = Metrics(board)
+    metrics = Metrics(folder)
     metrics.process.set_limits(deadline_s=requests.deadline_ms / 1000, max_queue_texts=batching.max_queue_texts)
-    registry = Registry(plans, metrics, board, tokenise_threads=settings.compute.tokenise_threads)
+    registry = Registry(plans, metrics, folder, tokenise_threads=settings.compute.tokenise_threads)
     rollout = Rollout(
         registry,
         metrics,
@@ -103,7 +103,7 @@ def build_service(
         rollout,
         loader,
         metrics,
-        board,
+        folder,
         watch_s=settings.models.watch_s,
         max_batch_tokens=batching.max_batch_tokens,
     )
@@ -120,7 +120,7 @@ def build_service(
         registry=registry,
         deployer=deployer,
         explanations=explanations,
-        accounts=Accounts(settings.keys.api_keys, settings.keys.api_keys_file, metrics, board),
+        accounts=Accounts(settings.keys.api_keys, settings.keys.api_keys_file, metrics, folder),
         metrics=metrics,
         tracer=tracer,
         load_first=load_first,

@@ -20,7 +20,8 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from types import FrameType
 
-from app.core.shared import Board, tell_restarts
+from app.core.shared import SharedFolder
+from app.telemetry.sharing import write_restarts
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ LOOK_EVERY_S = 0.2
 RESTART_DELAY_S = 1.0
 """A worker that dies young is replaced no sooner than this after its start."""
 
-Work = Callable[[socket.socket, Board, int, bool], None]
+Work = Callable[[socket.socket, SharedFolder, int, bool], None]
 """Serves in a process of its own. Told the parent's id, for it may be gone by then, and whether it replaces another."""
 
 
@@ -56,6 +57,7 @@ class Supervisor:
         self._workers: dict[int, _Worker] = {}
         self._leaving = False
         self._restarts = 0
+        self._path = Path()  # of the folder that they share, while there are workers
 
     def run(self) -> int:
         """Until a signal comes, or a worker says that none can ever work.
@@ -66,9 +68,9 @@ class Supervisor:
         for handled in (signal.SIGINT, signal.SIGTERM):
             signal.signal(handled, self._pass_on)
         with tempfile.TemporaryDirectory(prefix="sluice-") as name:
-            folder = Path(name)
+            self._path = Path(name)
             for index in range(self._num_workers):
-                self._start(index, folder, replaces=False)
+                self._start(index, replaces=False)
             code = 0
             while self._workers:
                 if signal.SIGHUP in signal.sigpending():
@@ -77,21 +79,21 @@ class Supervisor:
                 wait([worker.process.sentinel for worker in self._workers.values()], timeout=LOOK_EVERY_S)
                 for index, worker in list(self._workers.items()):
                     if worker.process.exitcode is not None:
-                        code = max(code, self._gone(index, worker, folder))
+                        code = max(code, self._gone(index, worker))
             return code
 
-    def _start(self, index: int, folder: Path, *, replaces: bool) -> None:
-        board = Board(folder, self._loaded, index)
+    def _start(self, index: int, *, replaces: bool) -> None:
+        folder = SharedFolder(self._path, self._loaded, index)
         process = self._context.Process(
             target=self._work,
-            args=(self._sock, board, os.getpid(), replaces),
+            args=(self._sock, folder, os.getpid(), replaces),
             name=f"worker-{index}",
             daemon=True,  # should this process end by an error, they end too
         )
         process.start()
         self._workers[index] = _Worker(process)
 
-    def _gone(self, index: int, worker: _Worker, folder: Path) -> int:
+    def _gone(self, index: int, worker: _Worker) -> int:
         """Replaces a worker, or lets it go; the exit code for the whole."""
         code = worker.process.exitcode or 0
         if self._leaving:
@@ -105,8 +107,8 @@ class Supervisor:
         if time.monotonic() - worker.started >= RESTART_DELAY_S:
             logger.error("a worker died and is replaced", extra={"worker": index, "code": code})
             self._restarts += 1
-            tell_restarts(folder, self._restarts)
-            self._start(index, folder, replaces=True)
+            write_restarts(SharedFolder(self._path, self._loaded, index), self._restarts)
+            self._start(index, replaces=True)
         return 0
 
     def _pass_on(self, number: int, _frame: FrameType | None) -> None:

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from app.core.job import READ, RESPOND, Job
-from app.core.shared import Board
+from app.core.shared import SharedFolder
 from app.telemetry.counters import SeriesTable, Snapshot
 from app.telemetry.drift import AnswerMetrics
 from app.telemetry.explain import ExplainMetrics
 from app.telemetry.gpu import GpuMetrics
 from app.telemetry.models import DeploymentMetrics, ModelMetrics
+from app.telemetry.sharing import WORKER_RESTARTS, SharedSnapshots
 
 STATUSES = ("200", "500", "503", "504")
 """Statuses whose series exist from the start: a rate cannot see the first event of a series that begins with it."""
@@ -72,7 +73,7 @@ class ProcessMetrics:
         self._deadline = table.gauge("sluice_deadline_seconds")
         self._queue_limit = table.gauge("sluice_queue_texts_limit")
         table.gauge("sluice_workers").labels().set(1.0)
-        table.counter("sluice_worker_restarts").labels()
+        table.counter(WORKER_RESTARTS).labels()
         self._cpu_seconds = table.counter("process_cpu_seconds").labels()
         self._resources = {name: table.gauge(name).labels() for name in RESOURCES}
         self._source = ProcessCollector(registry=CollectorRegistry())
@@ -107,11 +108,11 @@ class Metrics:
     """All metrics of one application.
 
     Args:
-        board: where other processes of the same server leave theirs, if there are any.
+        folder: where other processes of the same server leave theirs, if there are any.
     """
 
-    def __init__(self, board: Board | None = None) -> None:
-        self._board = board
+    def __init__(self, folder: SharedFolder | None = None) -> None:
+        self._shared = None if folder is None else SharedSnapshots(folder)
         self._table = table = SeriesTable()
         self.requests = RequestMetrics(table)
         self.process = ProcessMetrics(table)
@@ -132,11 +133,11 @@ class Metrics:
 
     def share(self, snapshot: Snapshot) -> None:
         """Leaves a snapshot where the other processes find it."""
-        if self._board is not None:
-            self._board.write(*self._table.split(snapshot))
+        if self._shared is not None:
+            self._shared.write(*self._table.split(snapshot))
 
     def render(self, snapshot: Snapshot) -> bytes:
         """Text for Prometheus, over all processes; takes milliseconds, so call it off the event loop."""
         # Shared first: whichever process is asked next, no counter of this one goes down.
         self.share(snapshot)
-        return self._table.render([snapshot, *(self._board.others() if self._board is not None else ())])
+        return self._table.render([snapshot, *(self._shared.others() if self._shared is not None else ())])

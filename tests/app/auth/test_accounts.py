@@ -10,7 +10,7 @@ import pytest
 from app.auth.accounts import Account, Accounts
 from app.auth.keys import Key, parse_keys
 from app.core.errors import RateLimited
-from app.core.shared import Board
+from app.core.shared import SharedFolder
 from app.telemetry.metrics import Metrics
 from tests.app.conftest import FakeClassifier, made, serve, service_of, until
 
@@ -133,8 +133,8 @@ async def test_a_changed_file_counts_and_a_broken_one_changes_nothing(
 def test_workers_share_what_a_key_has_used(tmp_path: Path) -> None:
     (_, line), rings = made(rate="0.1", burst="10"), []
     for index in range(2):
-        board = Board(tmp_path, [0, 0], index)
-        rings.append(Accounts(line, None, Metrics(board), board))
+        folder = SharedFolder(tmp_path, [0, 0], index)
+        rings.append(Accounts(line, None, Metrics(folder), folder))
     accounts = [next(iter(ring._accounts.values())) for ring in rings]
     for _ in range(5):
         for account in accounts:

@@ -5,7 +5,6 @@ import dataclasses
 import gc
 import json
 import logging
-import os
 import shutil
 import weakref
 from collections.abc import AsyncIterator, Callable
@@ -19,8 +18,9 @@ from fastapi import FastAPI
 
 from app.core.errors import ServiceError
 from app.core.plan import Plan, Source
-from app.core.shared import Board
+from app.core.shared import SharedFolder
 from app.deployment.deployer import Deployer
+from app.deployment.plans import write_plan
 from app.deployment.registry import Refusal, Registry
 from model.checkpoint import FILES, save_checkpoint
 from model.folder import DIGESTS
@@ -329,16 +329,16 @@ async def test_what_a_checkpoint_says_of_itself_counts(folder: Path) -> None:
     assert after["predictions"][0]["score"] < before["predictions"][0]["score"]
 
 
-def _of_several(folder: Path, board: Path, index: int, loaded: list[int]) -> FastAPI:
-    board.mkdir(exist_ok=True)
+def _of_several(folder: Path, shared: Path, index: int, loaded: list[int]) -> FastAPI:
+    shared.mkdir(exist_ok=True)
     settings = make_settings(model={"tiny": folder}, dtype="float32")
-    return make_app(settings, board=Board(board, loaded, index))
+    return make_app(settings, folder=SharedFolder(shared, loaded, index))
 
 
 async def test_processes_follow_each_other_and_one_that_comes_later_too(folder: Path, tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "second", make_checkpoint(seed=1))
-    board, loaded = tmp_path / "board", [0, 0, 1]
-    one, two, late = (_of_several(folder, board, index, loaded) for index in range(3))
+    shared, loaded = tmp_path / "shared", [0, 0, 1]
+    one, two, late = (_of_several(folder, shared, index, loaded) for index in range(3))
     async with running(one), running(two):
         await until(lambda: bool(service_of(one).registry.ready and service_of(two).registry.ready))
         await service_of(one).deployer.change("other", lambda _: Plan(Source(str(tmp_path / "second"))))
@@ -350,7 +350,7 @@ async def test_processes_follow_each_other_and_one_that_comes_later_too(folder: 
         await until(lambda: list(service_of(one).registry.plans) == ["tiny"])
 
         # One that cannot follow now does so when it can.
-        Board(board, loaded, 0).publish("new", Plan(Source(str(tmp_path / "new"))), {})
+        write_plan(SharedFolder(shared, loaded, 0), "new", Plan(Source(str(tmp_path / "new"))), {})
         await until(lambda: all(service_of(app).registry.entry("new").refusal for app in (one, two)))
         assert service_of(one).registry.ready
         save_checkpoint(tmp_path / "new", make_checkpoint(seed=2))
@@ -359,8 +359,8 @@ async def test_processes_follow_each_other_and_one_that_comes_later_too(folder: 
 
 async def test_a_change_that_the_others_cannot_be_told_is_refused(folder: Path, tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "second", make_checkpoint(seed=1))
-    app = _of_several(folder, tmp_path / "board", 0, [0])
-    (tmp_path / "board" / "plans.partial").symlink_to("/dev/full")
+    app = _of_several(folder, tmp_path / "shared", 0, [0])
+    (tmp_path / "shared" / "plans.partial").symlink_to("/dev/full")
     async with running(app):
         await until(lambda: bool(service_of(app).registry.ready))
         before = service_of(app).registry.plans
@@ -368,16 +368,3 @@ async def test_a_change_that_the_others_cannot_be_told_is_refused(folder: Path, 
             await service_of(app).deployer.change("tiny", lambda _: Plan(Source(str(tmp_path / "second"))))
         assert service_of(app).registry.plans == before
         assert service_of(app).registry.get("tiny").version == before["tiny"].primary.version
-
-
-def test_a_full_disk_is_told_once_and_once_more_when_it_was_not_full_between(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    board, partial = Board(tmp_path, [0], 0), tmp_path / f"{os.getpid()}.json.partial"
-    for _ in range(2):
-        partial.symlink_to("/dev/full")
-        board.write({"eggs": []}, {})
-        board.write({"eggs": []}, {})
-        partial.unlink()
-        board.write({"eggs": []}, {})
-    assert [record.__dict__["cause"] for record in caplog.records] == ["No space left on device"] * 2

@@ -1,6 +1,5 @@
 """Several processes behind one socket: real ones, which are killed, and which fail."""
 
-import json
 import os
 import re
 import signal
@@ -10,7 +9,6 @@ from pathlib import Path
 
 import httpx2
 
-from app.core.shared import Board, tell_restarts
 from tests.app.process.test_server import ROOT, process, wait_ready, wait_until
 
 
@@ -90,35 +88,6 @@ def test_workers_leave_when_their_parent_is_gone(tiny_checkpoint: Path, tmp_path
 def _runs(pid: int) -> bool:
     path = Path(f"/proc/{pid}/stat")
     return path.exists() and path.read_text().rpartition(")")[2].split()[0] != "Z"
-
-
-def test_the_counts_of_the_dead_remain_and_their_gauges_do_not(tmp_path: Path) -> None:
-    board = Board(tmp_path, [0, 0], 1)
-    with subprocess.Popen(["sleep", "60"]) as other:
-        left = {"counts": {"eggs": [[[], [3]]]}, "gauges": {"awake": [[[], [1]]]}}
-        (tmp_path / f"{other.pid}.json").write_text(json.dumps(left))
-        board.write({"eggs": [((), [1.0])]}, {})
-        assert [set(snapshot) for snapshot in board.others()] == [{"eggs", "awake"}]
-        other.kill()
-    assert json.loads(json.dumps(board.others())) == [{"eggs": [[[], [3]]]}]
-
-
-def test_the_parent_tells_how_many_it_has_replaced(tmp_path: Path) -> None:
-    tell_restarts(tmp_path / "gone", 1)  # as where nothing can be written: that is no reason to fall
-    tell_restarts(tmp_path, 1)
-    tell_restarts(tmp_path, 2)
-    parent = tmp_path / f"{os.getpid()}.json"
-    parent.rename(tmp_path / "1.json")  # so that it is another process's
-    assert json.dumps(Board(tmp_path, [1], 0).others()) == '[{"sluice_worker_restarts": [[[], [2.0]]]}]'
-
-
-def test_ready_once_all_have_loaded(tmp_path: Path) -> None:
-    loaded = [0, 0]
-    first, second = Board(tmp_path, loaded, 0), Board(tmp_path, loaded, 1)
-    first.note_loaded()
-    assert not first.all_loaded()
-    second.note_loaded()
-    assert first.all_loaded()
 
 
 def test_workers_leave_when_their_parent_went_before_they_had_begun(tiny_checkpoint: Path, tmp_path: Path) -> None:

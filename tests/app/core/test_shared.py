@@ -1,0 +1,48 @@
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from app.core.shared import SharedFolder
+
+
+def test_all_loaded_once_every_worker_is(tmp_path: Path) -> None:
+    loaded = [0, 0]
+    first, second = SharedFolder(tmp_path, loaded, 0), SharedFolder(tmp_path, loaded, 1)
+    first.set_loaded()
+    assert not first.all_loaded()
+    second.set_loaded()
+    assert first.all_loaded()
+
+
+def test_content_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    folder = SharedFolder(tmp_path, [0], 0)
+    assert folder.read("plans") is None
+    folder.write("plans", b"first")
+    (tmp_path / "plans.partial").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        folder.write("plans", b"second")
+    assert folder.read("plans") == b"first"
+
+
+def test_what_others_show_and_whether_they_run(tmp_path: Path) -> None:
+    folder = SharedFolder(tmp_path, [0], 0)
+    folder.write_own(b"mine")
+    with subprocess.Popen(["sleep", "60"]) as other:
+        (tmp_path / f"{other.pid}.json").write_bytes(b"theirs")
+        assert list(folder.others()) == [(b"theirs", True)]
+        other.kill()
+    assert list(folder.others()) == [(b"theirs", False)]
+
+
+def test_a_number_is_one_for_all_processes(tmp_path: Path) -> None:
+    first, second = (SharedFolder(tmp_path, [0, 0], index).number("key") for index in range(2))
+    assert second[0] == 0
+    first[0] = 2.5
+    assert second[0] == 2.5
+
+
+def test_the_lock_is_held_by_one_at_a_time(tmp_path: Path) -> None:
+    with SharedFolder(tmp_path, [0], 0).locked():
+        assert subprocess.run(["flock", "--nonblock", tmp_path, "true"]).returncode == 1
+    assert subprocess.run(["flock", "--nonblock", tmp_path, "true"]).returncode == 0
