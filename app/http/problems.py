@@ -4,8 +4,8 @@ Every error, whatever its status, is one schema: RFC 9457's problem, with two me
 Under `/v2` errors have the form of the Open Inference Protocol.
 """
 
-import http
 from collections.abc import Callable, Coroutine, Mapping
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from app.core.errors import AppError, InvalidRequest, Row, describe
 from app.http.json import PLAIN_FIELD
-from app.http.routing import route_path
+from app.http.routing import allowed_methods, route_path
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 V2_PREFIX = "/v2"
@@ -54,7 +54,7 @@ def problem_response(error: Exception) -> Response:
     """Returns `error` as a problem; an unforeseen one says nothing of its cause."""
     headers = error.headers if isinstance(error, AppError) else {}
     if isinstance(error, HTTPException):
-        phrase = http.HTTPStatus(error.status_code).phrase
+        phrase = HTTPStatus(error.status_code).phrase
         row = Row(error.status_code, phrase.lower().replace(" ", "_").replace("-", "_"), phrase)
         detail = _HTTP_DETAILS.get(error.status_code, phrase + ".")
         headers.update(error.headers or {})
@@ -77,6 +77,9 @@ async def _handle(request: Request, error: Exception) -> Response:
         first = error.errors()[0]
         where = ".".join(part if PLAIN_FIELD.fullmatch(part) else "?" for part in map(str, first["loc"]))
         error = InvalidRequest(f"{first['msg']} - at `{where}`.")
+    elif isinstance(error, HTTPException) and error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = ", ".join(allowed_methods(request.scope))
+        error = HTTPException(error.status_code, headers={"Allow": allowed} if allowed else error.headers)
     return error_response(route_path(request.scope), error)
 
 

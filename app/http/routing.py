@@ -36,6 +36,13 @@ def route_path(scope: Scope) -> str:
     return get_route_path(scope) if scope.get("root_path") else scope["path"]
 
 
+def allowed_methods(scope: Scope) -> list[str]:
+    """Returns the methods that any route takes for the path of a request; Starlette tells those of the first route."""
+    routes = [route for route in scope["app"].routes if not isinstance(route, Mount)]
+    scopes = {method: {**scope, "method": method} for method in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")}
+    return [m for m, asked in scopes.items() if any(route.matches(asked)[0] is Match.FULL for route in routes)]
+
+
 class ShortWay:
     """Sends POST requests for known paths straight to their endpoint, an ASGI application.
 
