@@ -13,23 +13,19 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import VERSION
 from app.api.admin import admin_routes
-from app.api.huggingface import hub_routes
+from app.api.endpoint import classify_routes
+from app.api.huggingface import HubForm
 from app.api.info import ASSETS_PATH, api_routes
-from app.api.oip import infer_routes, v2_router
-from app.api.openapi import DESCRIPTION, openapi_of
-from app.api.openapi_forms import STRUCTS as FORMS
-from app.api.openapi_forms import form_paths
-from app.api.openapi_keys import require_keys
+from app.api.oip import InferForm, v2_router
+from app.api.openapi import DESCRIPTION, document_of
 from app.api.pages import PAGE_PATH, PageFiles
-from app.api.predict import predict_route
+from app.api.predict import PredictForm
 from app.api.stream import stream_route
-from app.api.vllm import vllm_routes
+from app.api.vllm import VllmForm
 from app.config.settings import Settings
 from app.core import log
 from app.core.shared import SharedFolder
 from app.explain.endpoint import explain_route
-from app.explain.openapi import STRUCTS as EXPLANATIONS
-from app.explain.openapi import describe_explanations, explain_paths
 from app.http.authorize import Guard
 from app.http.problems import EXCEPTION_HANDLERS
 from app.http.proxies import cross_origin, from_proxies
@@ -59,7 +55,7 @@ class Application(FastAPI):
 def create_app(service: Service) -> FastAPI:
     """ASGI application of a service. Its models load after it has started; `/health/ready` tells when."""
     direct = _direct_routes(service)
-    inferring = infer_routes(service.registry, service.settings.requests)
+    inferring = classify_routes(InferForm(), service.registry, service.settings.requests)
     for route in (*direct, *inferring):
         service.metrics.requests.expect(route.path)
     app = Application(
@@ -80,7 +76,10 @@ def create_app(service: Service) -> FastAPI:
     # FastAPI's own page loads its scripts from another host; these come from the package.
     app.router.routes.append(NamedMount(ASSETS_PATH, StaticFiles(packages=[("fastapi_offline", "static")])))
     app.router.routes.append(NamedMount(PAGE_PATH, PageFiles()))
-    app.openapi = _document_of(app, service)  # type: ignore[method-assign]
+    public_metrics = service.settings.keys.public_metrics
+    app.openapi = document_of(  # type: ignore[method-assign]
+        app, keys=bool(service.accounts), public_metrics=public_metrics
+    )
     return app
 
 
@@ -103,16 +102,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 def _direct_routes(service: Service) -> list[NamedRoute]:
     """Routes that requests reach without FastAPI."""
-    registry, settings = service.registry, service.settings
-    routes = [
-        predict_route(registry, settings.requests),
-        stream_route(registry, settings.requests),
-        *hub_routes(registry, settings.requests),
-        *vllm_routes(registry, settings.requests),
-    ]
+    registry, settings, limits = service.registry, service.settings, service.settings.requests
+    routes: list[NamedRoute] = [*classify_routes(PredictForm(), registry, limits)]
     if not settings.explain.off:
-        routes.append(explain_route(registry, service.explanations, settings.explain, settings.requests))
-    return routes
+        routes.append(explain_route(registry, service.explanations, settings.explain, limits))
+    routes.append(stream_route(registry, limits))
+    return [*routes, *classify_routes(HubForm(), registry, limits), *classify_routes(VllmForm(), registry, limits)]
 
 
 def _routers(service: Service) -> Iterator[APIRouter]:
@@ -120,22 +115,6 @@ def _routers(service: Service) -> Iterator[APIRouter]:
     yield api_routes(service.registry, service.metrics, service.settings.requests)
     if service.settings.models.admin:
         yield admin_routes(service.registry, service.deployer, service.settings.models)
-
-
-def _document_of(app: FastAPI, service: Service) -> Callable[[], dict[str, Any]]:
-    """The OpenAPI document of what there is with these settings."""
-    settings = service.settings
-    explaining = not settings.explain.off
-    paths: dict[str, Any] = explain_paths(settings.explain, settings.requests) if explaining else {}
-    structs = (*FORMS, *EXPLANATIONS) if explaining else FORMS
-
-    def complete(document: dict[str, Any]) -> None:
-        if explaining:
-            describe_explanations(document, settings.explain)
-        if service.accounts:
-            require_keys(document, public_metrics=settings.keys.public_metrics)
-
-    return openapi_of(app, settings.requests, paths | form_paths(settings.requests), structs, complete)
 
 
 def _layers(app: ASGIApp, *, direct: Sequence[NamedRoute], service: Service) -> ASGIApp:

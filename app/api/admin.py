@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.openapi import problem_responses
+from app.api.openapi import error_responses
 from app.config.sections import ModelSettings
 from app.config.values import MODEL_NAME
 from app.core.errors import CheckpointRefused, Conflict, InvalidRequest, PathRefused, ServiceError, UnknownModel
@@ -156,7 +156,7 @@ def admin_routes(registry: Registry, deployer: Deployer, settings: ModelSettings
             summary=summary,
             description=endpoint.__doc__ if method == "GET" else f"{endpoint.__doc__} {FOLLOWED}",
             status_code=204 if endpoint == admin.remove else 200,
-            responses=problem_responses(*errors),
+            responses=error_responses(*errors),
             openapi_extra=extra,
         )
     return router
@@ -228,9 +228,4 @@ async def _read(parse: Callable[[bytes], T], request: Request) -> T:
 def _body(kind: type[msgspec.Struct]) -> dict[str, Any]:
     """The body of a route that reads it by itself, as FastAPI documents one."""
     (schema,), definitions = msgspec.json.schema_components([kind], ref_template="{name}")
-    return {
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": definitions[schema["$ref"]]}},
-        }
-    }
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": definitions[schema["$ref"]]}}}}

@@ -1,21 +1,26 @@
-"""Texts in, outcomes out: the steps that every form of request shares.
+"""The classification endpoint: one for every wire form (JSON or tensors) that a request may have.
 
-How many there may be, what is too long, equal texts once, a permit, the wait while the client is watched, the record
-for the log, a failure that belongs to one text. What the texts came in and what the answer looks like is the caller's.
+    read the body -> form.parse -> pick a model -> submit -> wait -> form.render -> send
+
+A wire form is a `Form`. It knows no queue; the endpoint knows no form.
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import ClassVar, Generic, TypeVar
 
+import msgspec
 from starlette.types import Receive, Scope, Send
 
+from app.api.openapi import DocumentedRoute, Operation, request_errors
 from app.config.sections import RequestLimits
 from app.core.classifier import Probabilities
-from app.core.errors import AppError, TextTooLong, TooManyTexts, row_of
+from app.core.errors import AppError, ComputeError, TextTooLong, TooManyTexts, row_of
 from app.core.job import STAGES, Job
 from app.deployment.registry import Registry, ServedModel
+from app.http.body import read_body
 from app.http.deadline import timeout_s
 from app.http.disconnect import until_client_leaves
 from app.http.request_log import RequestRecord
@@ -25,24 +30,136 @@ INLINE_SCORES = 2048
 """Scores up to which an answer is built on the event loop (about a millisecond); larger ones are built in a thread."""
 
 SERVER_TIMING = ", ".join(f"{stage};dur=%.2f" for stage in STAGES).encode()
-"""Milliseconds of each stage."""
+"""Value of the header Server-Timing: milliseconds of each stage."""
 
 JSON = ((b"content-type", b"application/json"),)
 
+ONE_FAILS_ALL = "There is no place for an error of one text: it fails the request."
+
 T = TypeVar("T")
+Options = TypeVar("Options")
 
 Outcome = tuple[Probabilities, Encoded] | Exception
-"""What became of one text."""
+"""The result of one text."""
+
+Rendered = tuple[bytes, Sequence[tuple[bytes, bytes]]]
+"""Body and headers of an answer."""
+
+
+class Call(msgspec.Struct, Generic[Options]):
+    """A parsed request.
+
+    Attributes:
+        texts: to classify.
+        options: what `Form.render` needs of the request. They are held while the answer is awaited, so they hold
+            neither the body nor a text.
+        model, version: by which; the default model, and whichever version its deployment picks, if None.
+    """
+
+    texts: list[str]
+    options: Options
+    model: str | None = None
+    version: str | None = None
+
+
+class Form(ABC, Generic[Options]):
+    """A wire form of classification: reads requests, writes answers, and describes both.
+
+    Attributes:
+        paths: where requests of this form are posted.
+    """
+
+    paths: ClassVar[Sequence[str]]
+
+    @abstractmethod
+    def parse(self, scope: Scope, body: bytes) -> Call[Options]:
+        """Reads a request.
+
+        Raises:
+            InvalidJson, InvalidRequest: it does not have this form.
+        """
+
+    def check(self, model: ServedModel, options: Options) -> None:  # most forms have nothing to check
+        """Refuses options that the model cannot serve.
+
+        Raises:
+            InvalidRequest: it cannot.
+        """
+
+    @abstractmethod
+    def render(self, classified: "Classified", options: Options) -> Rendered:
+        """Writes the answer; large ones are written in a thread.
+
+        Raises:
+            AppError: there is none, for a text failed and the form has no place for its error.
+        """
+
+    @abstractmethod
+    def operation(self, path: str, limits: RequestLimits) -> Operation:
+        """Describes the form for the OpenAPI document."""
+
+
+def classify_routes(form: Form[Options], registry: Registry, limits: RequestLimits) -> list[DocumentedRoute]:
+    """Returns the routes of a form, one for each of its paths."""
+    endpoint = ClassifyEndpoint(form, registry, limits)
+    return [DocumentedRoute(path, endpoint, form.operation(path, limits)) for path in form.paths]
+
+
+class ClassifyEndpoint(Generic[Options]):
+    """The ASGI application that answers requests of one form."""
+
+    def __init__(self, form: Form[Options], registry: Registry, limits: RequestLimits) -> None:
+        self._form = form
+        self._registry = registry
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request.
+
+        Raises:
+            AppError: it gets no answer; says why.
+        """
+        # No name here may hold the body or the texts: that would be megabytes for each request that waits.
+        classified, options = self._submit(scope, await read_body(scope, receive, self._limits.max_body_bytes))
+        await until_client_leaves(classified.job.done, receive)
+        RequestRecord.of(scope).tokens = classified.job.num_tokens
+        body, headers = await self._render(classified, options)
+        timing = SERVER_TIMING % tuple(seconds * 1000 for seconds in classified.job.stages_s())
+        length = (b"content-length", str(len(body)).encode())
+        headers = [length, *headers, version_header(classified.model), (b"server-timing", timing)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    def _submit(self, scope: Scope, body: bytes) -> "tuple[Classified, Options]":
+        call = self._form.parse(scope, body)
+        model = self._registry.get(call.model, call.version)
+        self._form.check(model, call.options)
+        num_texts, limits = len(call.texts), self._limits
+        if num_texts > limits.max_texts:
+            raise TooManyTexts.over(limits.max_texts, num_texts)
+        record = RequestRecord.of(scope)
+        record.model, record.texts = model.name, num_texts
+        classified = submit(model, call.texts, timeout_s(scope, limits.deadline_ms), limits.max_chars)
+        record.job = classified.job
+        if record.account is not None:
+            record.account.classified(num_texts)
+        return classified, call.options
+
+    async def _render(self, classified: "Classified", options: Options) -> Rendered:
+        if len(classified.places) * len(classified.model.classifier.labels) > INLINE_SCORES:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._registry.tokenisers, self._form.render, classified, options)
+        return self._form.render(classified, options)
 
 
 @dataclass(frozen=True, slots=True)
 class Classified:
-    """Texts of one request and what becomes of each; complete when the job is done.
+    """The texts of one request and the outcome of each; complete when the job is done.
 
     Attributes:
-        model: whose answers they are.
-        job: the distinct ones that are not too long.
-        places: of each text as it came, where it is in the job, or why it is not.
+        model: that classifies them.
+        job: the distinct texts that are not too long.
+        places: for each text of the request its index in the job, or the error of one that is too long.
     """
 
     model: ServedModel
@@ -50,7 +167,7 @@ class Classified:
     places: Sequence[int | TextTooLong]
 
     def each(self, answer: Callable[[Probabilities, Encoded], T], failure: Callable[[Exception], T]) -> list[T]:
-        """One value a text, in order; equal texts share theirs."""
+        """Returns one value a text, in order; equal texts share theirs."""
         values: dict[int, T] = {}
         for index, (outcome, encoded) in enumerate(zip(self.job.outcomes, self.job.encoded, strict=True)):
             if isinstance(outcome, Exception):
@@ -61,14 +178,14 @@ class Classified:
 
     @property
     def outcomes(self) -> list[Outcome]:
-        """Of each text, in order."""
+        """The outcome of each text, in order."""
         return self.each(_pair, _itself)
 
     def all(self, answer: Callable[[Probabilities, Encoded], T]) -> list[T]:
-        """One value a text, in order, for forms without a place for the error of a single text.
+        """Returns one value a text, in order, for forms without a place for the error of a single text.
 
         Raises:
-            AppError: that of the first text that failed; says which it is.
+            AppError: the error of the first text that failed; says which it is.
         """
         values: list[T] = []
         for index, outcome in enumerate(self.outcomes):
@@ -91,8 +208,8 @@ def _itself(error: Exception) -> Outcome:
     return error
 
 
-def begin(model: ServedModel, texts: Sequence[str], timeout_s: float, max_chars: int) -> Classified:
-    """Sends texts on their way; await the job's `done`.
+def submit(model: ServedModel, texts: Sequence[str], timeout_s: float, max_chars: int) -> Classified:
+    """Submits texts to the model's batcher, equal ones once; await the job's `done`.
 
     Raises:
         Overloaded, NotReady: the model does not take them now.
@@ -109,60 +226,19 @@ def begin(model: ServedModel, texts: Sequence[str], timeout_s: float, max_chars:
     return classified
 
 
-def classify(model: ServedModel, settings: RequestLimits, scope: Scope, texts: Sequence[str]) -> Classified:
-    """Sends the texts of a request whose body has been read on their way; await `finished`.
-
-    Call it from a function that ends: whoever still holds the body or the texts while the answers are awaited holds
-    megabytes, for each request that waits.
-
-    Raises:
-        AppError: the request gets no answer; says why.
-    """
-    if len(texts) > settings.max_texts:
-        raise TooManyTexts.over(settings.max_texts, len(texts))
-    record = RequestRecord.of(scope)
-    record.model, record.texts = model.name, len(texts)
-    classified = begin(model, texts, timeout_s(scope, settings.deadline_ms), settings.max_chars)
-    record.job = classified.job
-    if record.account is not None:
-        record.account.classified(len(texts))
-    return classified
-
-
-async def finished(classified: Classified, scope: Scope, receive: Receive) -> Classified:
-    """Waits for all answers.
-
-    Raises:
-        AppError: there is none; says why.
-    """
-    await until_client_leaves(classified.job.done, receive)
-    RequestRecord.of(scope).tokens = classified.job.num_tokens
-    return classified
-
-
-async def built(registry: Registry, classified: Classified, build: Callable[[], T]) -> T:
-    """What `build` makes of the outcomes; it runs in a thread where it would hold up the event loop."""
-    if len(classified.places) * len(classified.model.classifier.labels) > INLINE_SCORES:
-        return await asyncio.get_running_loop().run_in_executor(registry.tokenisers, build)
-    return build()
-
-
-async def answer(
-    send: Send, classified: Classified, body: bytes, headers: Sequence[tuple[bytes, bytes]] = JSON
-) -> None:
-    """Sends the body, its length, the version that answered and the times that it took."""
-    timing = SERVER_TIMING % tuple(seconds * 1000 for seconds in classified.job.stages_s())
-    length = (b"content-length", str(len(body)).encode())
-    headers = [length, *headers, version_header(classified.model), (b"server-timing", timing)]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+def all_or_nothing_errors(limits: RequestLimits) -> list[Exception]:
+    """Returns the errors of a form in which one text that fails, fails the request; for its description."""
+    common = request_errors(
+        max_body_bytes=limits.max_body_bytes, max_texts=limits.max_texts, deadline_ms=limits.deadline_ms
+    )
+    return [*common, TextTooLong.over(limits.max_chars, limits.max_chars + 1), ComputeError()]
 
 
 def version_header(model: ServedModel) -> tuple[bytes, bytes]:
-    """Which version answers: not every form has a place for it in its body."""
+    """Returns the header that names the version: not every form has a place for it in its body."""
     return b"x-model-version", model.classifier.version.encode()
 
 
 def texts_of(inputs: str | list[str]) -> list[str]:
-    """A single text as a list of one."""
+    """Returns a single text as a list of one."""
     return [inputs] if isinstance(inputs, str) else inputs

@@ -6,18 +6,16 @@
 from typing import Annotated, Any, Literal
 
 import msgspec
-from starlette.types import Receive, Scope, Send
+from starlette.types import Scope
 
-from app.api.endpoint import Classified, answer, built, classify, finished, texts_of
+from app.api.endpoint import JSON, ONE_FAILS_ALL, Call, Classified, Form, Rendered, all_or_nothing_errors, texts_of
+from app.api.openapi import EXAMPLE_SCORES, EXAMPLE_TEXT, OTHER_FORMS, Operation, content, timeout_parameter
 from app.api.rendering import prediction
 from app.config.sections import RequestLimits
 from app.core.errors import InvalidRequest
-from app.deployment.registry import Registry, ServedModel
-from app.http.body import read_body
+from app.deployment.registry import ServedModel
 from app.http.json import Parser
-from app.http.routing import NamedRoute
-
-PATHS = ("/", "/invocations")
+from model.explain.explanation import LabelScore
 
 FUNCTION_OF = {"single_label": "softmax", "multi_label": "sigmoid"}
 """What a checkpoint's probabilities are made with, by task. Other functions would need logits, which nobody keeps."""
@@ -51,46 +49,47 @@ _parse = Parser(HubRequest).parse
 _encode = msgspec.json.Encoder().encode
 
 
-def hub_routes(registry: Registry, settings: RequestLimits) -> list[NamedRoute]:
-    """Both routes."""
-    endpoint = Hub(registry, settings)
-    return [NamedRoute(path, endpoint, methods=["POST"], include_in_schema=False) for path in PATHS]
+class HubForm(Form[HubParameters]):
+    """The form of `POST /` and `POST /invocations`, answered by the default model."""
 
+    paths = ("/", "/invocations")
 
-class Hub:
-    """The endpoint of both."""
+    def parse(self, scope: Scope, body: bytes) -> Call[HubParameters]:
+        """Reads a `HubRequest`."""
+        request = _parse(body)
+        return Call(texts_of(request.inputs), request.parameters or HubParameters())
 
-    def __init__(self, registry: Registry, settings: RequestLimits) -> None:
-        self._registry = registry
-        self._settings = settings
+    def check(self, model: ServedModel, options: HubParameters) -> None:
+        """Refuses a function that is not the model's own."""
+        task, wanted = model.classifier.task, options.function_to_apply
+        if wanted not in (None, FUNCTION_OF[task]):
+            raise InvalidRequest(
+                f"The model is {task.replace('_', '-')}: its scores are made with `{FUNCTION_OF[task]}`, and "
+                "`parameters.function_to_apply` can ask for nothing else."
+            )
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request by the default model.
+    def render(self, classified: Classified, options: HubParameters) -> Rendered:
+        """Writes a list of scores for each text."""
+        labels, top_k = classified.model.classifier.labels, options.top_k
+        return _encode(classified.all(lambda row, encoded: prediction(labels, row, encoded, top_k).scores)), JSON
 
-        Raises:
-            AppError: it gets no answer; says why.
-        """
-        begun, top_k = self._begin(scope, await read_body(scope, receive, self._settings.max_body_bytes))
-        classified = await finished(begun, scope, receive)
-        labels = classified.model.classifier.labels
-
-        def build() -> bytes:
-            return _encode(classified.all(lambda row, encoded: prediction(labels, row, encoded, top_k).scores))
-
-        await answer(send, classified, await built(self._registry, classified, build))
-
-    def _begin(self, scope: Scope, body: bytes) -> tuple[Classified, int | None]:
-        call = _parse(body)
-        parameters = call.parameters or HubParameters()
-        model = self._registry.get(None)
-        _check_function(model, parameters.function_to_apply)
-        return classify(model, self._settings, scope, texts_of(call.inputs)), parameters.top_k
-
-
-def _check_function(model: ServedModel, wanted: str | None) -> None:
-    task = model.classifier.task
-    if wanted not in (None, FUNCTION_OF[task]):
-        raise InvalidRequest(
-            f"The model is {task.replace('_', '-')}: its scores are made with `{FUNCTION_OF[task]}`, and "
-            "`parameters.function_to_apply` can ask for nothing else."
+    def operation(self, path: str, limits: RequestLimits) -> Operation:
+        """Describes the form."""
+        sagemaker = path != "/"
+        return Operation(
+            id="invocations" if sagemaker else "text_classification",
+            tag=OTHER_FORMS,
+            summary=f"Classify texts, {'SageMaker' if sagemaker else 'Hugging Face'}'s form",
+            description="By the default model. The answer is a list of labels for each text, most probable first, in "
+            f"a list even for one text. {ONE_FAILS_ALL}",
+            answer="One list a text, in order.",
+            request=content(HubRequest, one={"inputs": EXAMPLE_TEXT, "parameters": {"top_k": 2}}),
+            response=content(list[list[LabelScore]], one=[EXAMPLE_SCORES]),
+            kinds=(HubRequest, LabelScore),
+            errors=[
+                *all_or_nothing_errors(limits),
+                InvalidRequest("Expected `str | array`, got `int` - at `$.inputs`."),
+            ],
+            max_texts=limits.max_texts,
+            parameters=[timeout_parameter(limits.deadline_ms)],
         )

@@ -11,7 +11,7 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from app.api.openapi import problem_responses
+from app.api.openapi import error_responses
 from app.api.pages import home_page, page, wants_page
 from app.api.schemas import Health, Limits, ModelCard, ModelList, Refused, VersionCard
 from app.config.sections import RequestLimits
@@ -25,15 +25,15 @@ ASSETS_PATH = "/docs/assets"
 def api_routes(registry: Registry, metrics: Metrics, settings: RequestLimits) -> APIRouter:
     """The routes, bound to what they tell about."""
     router = APIRouter()
-    not_ready = problem_responses(NotReady("The server is not ready: sentiment is loading.", retry_after_s=1))
+    not_ready = error_responses(NotReady("The server is not ready: sentiment is loading.", retry_after_s=1))
 
-    @router.get("/models", tags=["models"], summary="List the models", responses=problem_responses())
+    @router.get("/models", tags=["models"], summary="List the models", responses=error_responses())
     async def list_models() -> ModelList:
         return ModelList(
             default=registry.default, models=[_card(deployment, settings) for deployment in registry.loaded]
         )
 
-    unknown = problem_responses(
+    unknown = error_responses(
         UnknownModel(),
         NotReady(retry_after_s=1),
     )
@@ -63,7 +63,7 @@ def api_routes(registry: Registry, metrics: Metrics, settings: RequestLimits) ->
         tags=["health"],
         summary="Metrics for Prometheus",
         response_class=Response,
-        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **problem_responses()},
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **error_responses()},
     )
     async def scrape() -> Response:
         text = await asyncio.to_thread(metrics.render, metrics.snapshot())
@@ -89,7 +89,16 @@ def _add_pages(router: APIRouter) -> None:
         )
         return page(bytes(swagger.body).decode())
 
-    @router.get("/", include_in_schema=False)
+    html = {"content": {"text/html": {"schema": {"type": "string"}}}, "description": "The page, for browsers."}
+    redirect = {"description": "To /docs, for everybody else.", "headers": {"Location": {"schema": {"type": "string"}}}}
+
+    @router.get(
+        "/",
+        tags=["pages"],
+        summary="Show the page",
+        response_class=HTMLResponse,
+        responses={200: html, 307: redirect, **error_responses()},
+    )
     async def home(request: Request) -> Response:
         root = request.scope.get("root_path", "")
         if wants_page(request.headers.get("accept", "")):

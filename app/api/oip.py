@@ -4,34 +4,50 @@ An error is `{"error": "…"}` here, and a request of the wrong form 400 instead
 """
 
 import re
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Scope
 
 from app import VERSION
-from app.api.endpoint import Classified, answer, built, classify, finished
-from app.api.oip_tensors import INPUT, InferRequest, read_request, write_response
-from app.api.openapi import problem_responses
+from app.api.endpoint import JSON, ONE_FAILS_ALL, Call, Classified, Form, Rendered, all_or_nothing_errors
+from app.api.oip_tensors import INPUT, InferRequest, InferResponse, read_request, write_response
+from app.api.openapi import (
+    EXAMPLE_TEXT,
+    OPEN_INFERENCE,
+    Operation,
+    Responses,
+    content,
+    error_responses,
+    timeout_parameter,
+)
 from app.config.sections import RequestLimits
-from app.core.errors import InvalidRequest, NotReady
+from app.core.errors import InvalidRequest, NotReady, UnknownModel
 from app.deployment.registry import Registry, ServedModel
-from app.http.body import read_body
 from app.http.problems import V2_PREFIX
-from app.http.routing import NamedRoute
 
 LENGTH_HEADER = "Inference-Header-Content-Length"
 _LENGTH_HEADER = LENGTH_HEADER.lower().encode()
 
 MODEL_PATH = "/v2/models/{name}"
 VERSION_PATH = MODEL_PATH + "/versions/{version}"
-INFER_PATHS = (f"{MODEL_PATH}/infer", f"{VERSION_PATH}/infer")
 
+EXAMPLE_REQUEST = {
+    "inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": [EXAMPLE_TEXT]}],
+    "outputs": [{"name": "label"}, {"name": "probabilities"}],
+}
+EXAMPLE_RESPONSE = {
+    "model_name": "sentiment",
+    "model_version": "3f9c0a1b2c4d",
+    "outputs": [
+        {"name": "label", "datatype": "BYTES", "shape": [1], "data": ["positive"]},
+        {"name": "probabilities", "datatype": "FP32", "shape": [1, 2], "data": [0.007, 0.993]},
+    ],
+}
 
-Responses = dict[int | str, dict[str, Any]]
-_ERROR_CONTENT = {"application/json": {"schema": {"$ref": "#/components/schemas/V2Error"}}}
+_BINARY = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 
 
 class ServerMetadata(BaseModel):
@@ -82,9 +98,9 @@ class ModelReady(BaseModel):
 
 def v2_router(registry: Registry) -> APIRouter:
     """The routes that answer from memory."""
-    router = APIRouter(prefix=V2_PREFIX, tags=["open inference protocol"])
+    router = APIRouter(prefix=V2_PREFIX, tags=[OPEN_INFERENCE])
 
-    @router.get("", summary="Describe the server", responses=problem_responses())
+    @router.get("", summary="Describe the server", responses=error_responses(path=V2_PREFIX))
     async def server() -> ServerMetadata:
         return ServerMetadata(name="sluice", version=VERSION, extensions=["binary_tensor_data"])
 
@@ -109,55 +125,66 @@ def v2_router(registry: Registry) -> APIRouter:
     async def model_version_ready(name: str, version: str) -> Response:
         return _model_state(registry, name, version)
 
+    unknown = UnknownModel()
     for path, describe_model, tell in (
         ("/models/{name}", model, model_ready),
         ("/models/{name}/versions/{version}", model_version, model_version_ready),
     ):
-        router.get(path, summary="Describe a model", responses=_errors(404, 503))(describe_model)
-        router.get(f"{path}/ready", summary="Does a model take requests?", responses=_state(ModelReady) | _errors(404))(
-            tell
-        )
+        described = error_responses(unknown, NotReady(retry_after_s=1), path=V2_PREFIX)
+        router.get(path, summary="Describe a model", responses=described)(describe_model)
+        ready_or_not = _state(ModelReady, unknown)
+        router.get(f"{path}/ready", summary="Does a model take requests?", responses=ready_or_not)(tell)
     return router
 
 
-def infer_routes(registry: Registry, settings: RequestLimits) -> list[NamedRoute]:
-    """`POST …/infer`, with and without a version."""
-    endpoint = Infer(registry, settings)
-    return [NamedRoute(path, endpoint, methods=["POST"], include_in_schema=False) for path in INFER_PATHS]
+class InferForm(Form[InferRequest]):
+    """The form of `POST …/infer`, with and without a version; its option is the request without its texts."""
 
+    paths = (f"{MODEL_PATH}/infer", f"{VERSION_PATH}/infer")
 
-class Infer:
-    """The endpoint of both."""
-
-    def __init__(self, registry: Registry, settings: RequestLimits) -> None:
-        self._registry = registry
-        self._settings = settings
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request."""
-        begun, request = self._begin(scope, await read_body(scope, receive, self._settings.max_body_bytes))
-        classified = await finished(begun, scope, receive)
-        model = classified.model
-        labels, version = model.classifier.labels, model.classifier.version
-
-        def build() -> tuple[bytes, int | None]:
-            rows = classified.all(lambda row, _encoded: row)
-            return write_response(request, model.name, version, labels, rows)
-
-        answer_body, json_bytes = await built(self._registry, classified, build)
-        headers = [(b"content-type", b"application/json")]
-        if json_bytes is not None:
-            headers = [
-                (b"content-type", b"application/octet-stream"),
-                (_LENGTH_HEADER, str(json_bytes).encode()),
-            ]
-        await answer(send, classified, answer_body, headers)
-
-    def _begin(self, scope: Scope, body: bytes) -> tuple[Classified, InferRequest]:
+    def parse(self, scope: Scope, body: bytes) -> Call[InferRequest]:
+        """Reads an `InferRequest` and the tensor of texts."""
         path = scope["path_params"]
         request, texts = read_request(body, _json_bytes(scope))
-        model = self._registry.get(path["name"], path.get("version"))
-        return classify(model, self._settings, scope, texts), request
+        return Call(texts, request, path["name"], path.get("version"))
+
+    def render(self, classified: Classified, options: InferRequest) -> Rendered:
+        """Writes an `InferResponse`, followed by the bytes of its tensors if these are asked for."""
+        model = classified.model
+        rows = classified.all(lambda row, _encoded: row)
+        body, json_bytes = write_response(options, model.name, model.version, model.classifier.labels, rows)
+        if json_bytes is None:
+            return body, JSON
+        return body, [(b"content-type", b"application/octet-stream"), (_LENGTH_HEADER, str(json_bytes).encode())]
+
+    def operation(self, path: str, limits: RequestLimits) -> Operation:
+        """Describes the form."""
+        length = {
+            "description": "Bytes of the JSON, where the bytes of tensors follow it.",
+            "schema": {"type": "integer"},
+        }
+        return Operation(
+            id="infer_version" if path.startswith(VERSION_PATH) else "infer",
+            tag=OPEN_INFERENCE,
+            summary="Classify texts",
+            description="One input `text` of datatype BYTES and shape `[n]` or `[n, 1]`; outputs `label` (BYTES), "
+            "`score` and `probabilities` (FP32, in the order of the model's labels). Triton's binary tensor extension "
+            f"works both ways; the body is read whatever its Content-Type. {ONE_FAILS_ALL}",
+            answer="The outputs that were asked for.",
+            request=content(InferRequest, one=EXAMPLE_REQUEST) | _BINARY,
+            response=content(InferResponse, one=EXAMPLE_RESPONSE) | _BINARY,
+            kinds=(InferRequest, InferResponse),
+            errors=[
+                *all_or_nothing_errors(limits),
+                InvalidRequest("The only input is `text`, of datatype BYTES."),
+                UnknownModel(),
+            ],
+            parameters=[
+                {"name": LENGTH_HEADER, "in": "header", **length, "schema": {"type": "integer", "minimum": 0}},
+                timeout_parameter(limits.deadline_ms),
+            ],
+            headers={LENGTH_HEADER: length},
+        )
 
 
 def _json_bytes(scope: Scope) -> int | None:
@@ -200,11 +227,6 @@ def _metadata(model: ServedModel, versions: list[str]) -> ModelMetadata:
     )
 
 
-def _state(model: type[BaseModel]) -> Responses:
+def _state(model: type[BaseModel], *errors: Exception) -> Responses:
     answers: Responses = {200: {"model": model, "description": "Yes."}, 503: {"model": model, "description": "No."}}
-    return answers | problem_responses()
-
-
-def _errors(*statuses: int) -> Responses:
-    errors: Responses = {status: {"description": "See `error`.", "content": _ERROR_CONTENT} for status in statuses}
-    return errors | problem_responses()
+    return answers | error_responses(*errors, path=V2_PREFIX)

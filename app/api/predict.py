@@ -1,56 +1,98 @@
-"""`POST /predict`, on the shortest path there is: an ASGI application, bytes in, `msgspec` both ways, bytes out.
+"""`POST /predict`: Sluice's own form, with a place for the error of each text.
 
-A FastAPI route with pydantic models costs about 100 µs a request more than this one. `app.api.openapi` documents it.
+A FastAPI route with pydantic models costs about 100 µs a request more than this path through msgspec.
 """
 
-from starlette.types import Receive, Scope, Send
+import msgspec
+from starlette.types import Scope
 
-from app.api.endpoint import Classified, answer, built, classify, finished, texts_of
-from app.api.rendering import Entry, failed, predict_body, prediction
-from app.api.schemas import PredictRequest
+from app.api.endpoint import JSON, Call, Classified, Form, Rendered, texts_of
+from app.api.openapi import (
+    CLASSIFICATION,
+    EXAMPLE_SCORES,
+    EXAMPLE_TEXT,
+    Operation,
+    content,
+    request_errors,
+    timeout_parameter,
+)
+from app.api.rendering import Entry, failed, prediction
+from app.api.schemas import FailedPrediction, Prediction, PredictRequest, PredictResponse
 from app.config.sections import RequestLimits
 from app.core.classifier import Probabilities
-from app.deployment.registry import Registry
-from app.http.body import read_body
+from app.core.errors import InvalidRequest, UnknownModel
 from app.http.json import Parser
-from app.http.routing import NamedRoute
 from model.text import Encoded
 
+PATH = "/predict"
+
+EXAMPLE_REQUESTS = {
+    "one": {"inputs": EXAMPLE_TEXT},
+    "several": {"inputs": [EXAMPLE_TEXT, "Two hours that I want back."], "top_k": 1},
+}
+
+_WHOLE = {"label": "positive", "score": 0.993, "scores": EXAMPLE_SCORES, "tokens": 8, "truncated": False}
+_BEST = {"label": "negative", "score": 0.981, "scores": [{"label": "negative", "score": 0.981}], "tokens": 7}
+_FAILED = {"error": {"type": "text_too_long", "detail": "The text has 2500000 characters; the limit is 2000000."}}
+_ANSWER = {"model": "sentiment", "version": "3f9c0a1b2c4d"}
+
+EXAMPLE_RESPONSES = {
+    "one": _ANSWER | {"predictions": [_WHOLE]},
+    "partial": _ANSWER | {"predictions": [_BEST | {"truncated": False}, _FAILED]},
+}
+
 parse_predict = Parser(PredictRequest).parse
+_encode = msgspec.json.Encoder().encode
 
 
-def predict_route(registry: Registry, settings: RequestLimits) -> NamedRoute:
-    """The route of `POST /predict`."""
-    return NamedRoute("/predict", Predict(registry, settings), methods=["POST"], include_in_schema=False)
+class PredictForm(Form[int | None]):
+    """The form of `POST /predict`; its option is `top_k`."""
 
+    paths = (PATH,)
 
-class Predict:
-    """The endpoint."""
+    def parse(self, scope: Scope, body: bytes) -> Call[int | None]:
+        """Reads a `PredictRequest`."""
+        request = parse_predict(body)
+        return Call(texts_of(request.inputs), request.top_k, request.model)
 
-    def __init__(self, registry: Registry, settings: RequestLimits) -> None:
-        self._registry = registry
-        self._settings = settings
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request.
-
-        Raises:
-            AppError: it gets no answer, or none of its texts does; says why.
-        """
-        begun, top_k = self._begin(scope, await read_body(scope, receive, self._settings.max_body_bytes))
-        classified = await finished(begun, scope, receive)
-        model = classified.model
-        labels = model.classifier.labels
+    def render(self, classified: Classified, options: int | None) -> Rendered:
+        """Writes a `PredictResponse`."""
+        labels, name, version = classified.model.classifier.labels, classified.model.name, classified.model.version
 
         def entry(row: Probabilities, encoded: Encoded) -> Entry:
-            return prediction(labels, row, encoded, top_k)
+            return prediction(labels, row, encoded, options)
 
-        def build() -> bytes:
-            return predict_body(model, classified.each(entry, failed))
+        return _encode(PredictResponse(name, version, classified.each(entry, failed))), JSON
 
-        await answer(send, classified, await built(self._registry, classified, build))
-
-    def _begin(self, scope: Scope, body: bytes) -> tuple[Classified, int | None]:
-        call = parse_predict(body)
-        model = self._registry.get(call.model)
-        return classify(model, self._settings, scope, texts_of(call.inputs)), call.top_k
+    def operation(self, path: str, limits: RequestLimits) -> Operation:
+        """Describes the form."""
+        texts, size, deadline_ms = limits.max_texts, limits.max_body_bytes, limits.deadline_ms
+        request_id = "Comes back in the answer and stands in the log; made up if absent or unfit."
+        return Operation(
+            id="predict",
+            tag=CLASSIFICATION,
+            summary="Classify texts",
+            description=f"Labels with calibrated probabilities, one entry a text, in order. At most {texts} texts and "
+            f"{size} bytes a request; many texts in one request cost far less than many requests. A text that fails "
+            "by itself gets an `error` in its place. The body is read as JSON whatever its Content-Type.",
+            request=content(PredictRequest, **EXAMPLE_REQUESTS),
+            response=content(PredictResponse, **EXAMPLE_RESPONSES),
+            kinds=(PredictRequest, PredictResponse, Prediction, FailedPrediction),
+            max_texts=texts,
+            errors=[
+                *request_errors(max_body_bytes=size, max_texts=texts, deadline_ms=deadline_ms),
+                UnknownModel(),
+                InvalidRequest("Expected `str`, got `int` - at `$.inputs[3]`."),
+                RuntimeError(),
+            ],
+            parameters=[
+                timeout_parameter(deadline_ms),
+                {"name": "X-Request-Id", "in": "header", "description": request_id, "schema": {"type": "string"}},
+            ],
+            headers={
+                "Server-Timing": {
+                    "description": "Milliseconds waiting, tokenising, queueing and computing.",
+                    "schema": {"type": "string"},
+                }
+            },
+        )

@@ -2,12 +2,9 @@
 
 from collections.abc import Sequence
 
-import msgspec
-
-from app.api.schemas import FailedPrediction, Prediction, PredictResponse, TextError
+from app.api.schemas import FailedPrediction, Prediction, TextError
 from app.core.classifier import Probabilities
 from app.core.errors import describe
-from app.deployment.registry import ServedModel
 from model.explain.explanation import LabelScore
 from model.text import Encoded
 
@@ -15,13 +12,6 @@ DECIMALS = 6
 """Digits of a score. Beyond the sixth, float32 itself and the company in a batch decide."""
 
 Entry = Prediction | FailedPrediction
-
-_encoder = msgspec.json.Encoder()
-
-
-def predict_body(model: ServedModel, entries: Sequence[Entry]) -> bytes:
-    """The JSON of `POST /predict`."""
-    return _encoder.encode(PredictResponse(model.name, model.classifier.version, list(entries)))
 
 
 def prediction(labels: Sequence[str], row: Probabilities, encoded: Encoded, top_k: int | None) -> Prediction:

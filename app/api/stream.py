@@ -17,20 +17,31 @@ from urllib.parse import parse_qsl
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from app.api.endpoint import Classified, Outcome, begin, version_header
+from app.api.endpoint import Classified, Outcome, submit, version_header
 from app.api.ndjson import LineCutter
+from app.api.openapi import CLASSIFICATION, EXAMPLE_TEXT, DocumentedRoute, Operation, content
 from app.api.rendering import failed, prediction
 from app.api.schemas import TextError
 from app.config.sections import RequestLimits
-from app.core.errors import AppError, BodyTooLarge, ClientGone, InvalidRequest
+from app.core.errors import (
+    AppError,
+    BodyTooLarge,
+    ClientGone,
+    InvalidRequest,
+    NotReady,
+    UnknownModel,
+    UnsupportedEncoding,
+)
 from app.deployment.registry import Registry, ServedModel
 from app.http.body import refuse_compressed
 from app.http.deadline import timeout_s
 from app.http.disconnect import next_part
 from app.http.json import Parser
 from app.http.request_log import RequestRecord
-from app.http.routing import NamedRoute
 from model.explain.explanation import LabelScore
+
+PATH = "/predict/stream"
+NDJSON = "application/x-ndjson"
 
 MAX_LINE_BYTES = 1 << 20
 """Longest line, far beyond what a model reads. A few groups with one such line each are all that a stream holds."""
@@ -50,6 +61,19 @@ PATIENCE_S = 30.0
 
 STALL_S = 60.0
 """How long a client may take none of its answers, or send nothing of its request, before the connection is cut."""
+
+
+BAD_TOP_K = "`top_k` in the query must be a whole number from 1 up."
+
+EXAMPLE_LINES = (
+    f'{{"inputs": "{EXAMPLE_TEXT}"}}\n{{"inputs": 3}}\n',
+    (
+        '{"line":1,"label":"positive","score":0.993,"scores":[{"label":"positive","score":0.993},'
+        '{"label":"negative","score":0.007}],"tokens":8,"truncated":false}\n'
+        '{"line":2,"error":{"type":"invalid_request","detail":"Expected `str`, got `int` - at `$.inputs`."}}\n'
+    ),
+)
+"""A request and its answer."""
 
 
 class StreamLine(msgspec.Struct, forbid_unknown_fields=True):
@@ -97,9 +121,34 @@ class Group:
     classified: Classified | AppError
 
 
-def stream_route(registry: Registry, settings: RequestLimits) -> NamedRoute:
-    """The route of `POST /predict/stream`."""
-    return NamedRoute("/predict/stream", Stream(registry, settings), methods=["POST"], include_in_schema=False)
+def stream_route(registry: Registry, settings: RequestLimits) -> DocumentedRoute:
+    """Returns the route of `POST /predict/stream`."""
+    return DocumentedRoute(PATH, Stream(registry, settings), _operation())
+
+
+def _operation() -> Operation:
+    count = {"type": "integer", "minimum": 1, "maximum": 999_999_999}
+    query = [
+        ("model", "Name of the model; the server's default if absent.", {"type": "string"}),
+        ("top_k", "Only so many of the best labels, unless a line says else.", count),
+    ]
+    return Operation(
+        id="predict_stream",
+        tag=CLASSIFICATION,
+        summary="Classify any number of texts, a line each",
+        description="NDJSON in, a `StreamLine` a line; NDJSON out, a `LinePrediction` or a `LineFailure` a line, in "
+        "order, while the request is still being sent. Read while you write: the server does not read on while its "
+        "answers are not taken. Empty lines are counted but have no answer. A line may have "
+        f"{MAX_LINE_BYTES} bytes; the deadline is each line's, not the stream's.",
+        answer="A `LinePrediction` or a `LineFailure` a line, in order, all by one version of the model.",
+        request=content(str, NDJSON, one=EXAMPLE_LINES[0]),
+        response=content(str, NDJSON, one=EXAMPLE_LINES[1]),
+        kinds=(StreamLine, LinePrediction, LineFailure),
+        errors=[UnknownModel(), UnsupportedEncoding(), InvalidRequest(BAD_TOP_K), NotReady(retry_after_s=1)],
+        parameters=[
+            {"name": name, "in": "query", "description": text, "schema": schema} for name, text, schema in query
+        ],
+    )
 
 
 class Stream:
@@ -122,7 +171,7 @@ class Stream:
         record.model, record.texts, record.tokens = model.name, 0, 0
         deadline_s = timeout_s(scope, self._settings.deadline_ms)
         flow = _Flow(model, record, top_k, deadline_s, self._settings.max_chars)
-        headers = [(b"content-type", b"application/x-ndjson"), version_header(model)]
+        headers = [(b"content-type", NDJSON.encode()), version_header(model)]
         # All lines are answered by one version, which stays until the last one even if it is replaced meanwhile.
         with model.batcher.held():
             await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -183,7 +232,7 @@ class _Flow:
                 break
             await asyncio.sleep(ROOM_POLL_S)
         try:
-            return begin(self.model, texts, self.deadline_s, self.max_chars)
+            return submit(self.model, texts, self.deadline_s, self.max_chars)
         except AppError as error:
             return error
 
@@ -252,5 +301,5 @@ def query_of(scope: Scope) -> tuple[str | None, int | None]:
     values = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
     top_k = values.get("top_k")
     if top_k is not None and not re.fullmatch(r"0*[1-9][0-9]{0,8}", top_k):
-        raise InvalidRequest("`top_k` in the query must be a whole number from 1 up.")
+        raise InvalidRequest(BAD_TOP_K)
     return values.get("model"), None if top_k is None else int(top_k)

@@ -5,20 +5,16 @@ import time
 from typing import Annotated
 
 import msgspec
-from starlette.types import Receive, Scope, Send
+from starlette.types import Scope
 
-from app.api.endpoint import Classified, answer, built, classify, finished, texts_of
+from app.api.endpoint import JSON, ONE_FAILS_ALL, Call, Classified, Form, Rendered, all_or_nothing_errors, texts_of
+from app.api.openapi import EXAMPLE_TEXT, OTHER_FORMS, Operation, content, timeout_parameter
 from app.api.rendering import DECIMALS
 from app.config.sections import RequestLimits
 from app.core.classifier import Probabilities
-from app.core.errors import InvalidRequest
-from app.deployment.registry import Registry
-from app.http.body import read_body
+from app.core.errors import InvalidRequest, UnknownModel
 from app.http.json import Parser
-from app.http.routing import NamedRoute
 from model.text import Encoded
-
-PATHS = ("/classify", "/v1/classify")
 
 
 class ClassifyRequest(msgspec.Struct):
@@ -65,49 +61,61 @@ class ClassifyResponse(msgspec.Struct, frozen=True):
     usage: Usage
 
 
+EXAMPLE_RESPONSE = {
+    "id": "classify-0f6c2f0f4e5e4bb2a1c9d3f1a7b8c9d0",
+    "object": "list",
+    "created": 1790000000,
+    "model": "sentiment",
+    "data": [{"index": 0, "label": "positive", "probs": [0.007, 0.993], "num_classes": 2}],
+    "usage": {"prompt_tokens": 8, "total_tokens": 8, "completion_tokens": 0},
+}
+
 _parse = Parser(ClassifyRequest).parse
 _encode = msgspec.json.Encoder().encode
 
 
-def vllm_routes(registry: Registry, settings: RequestLimits) -> list[NamedRoute]:
-    """Both routes."""
-    endpoint = VllmClassify(registry, settings)
-    return [NamedRoute(path, endpoint, methods=["POST"], include_in_schema=False) for path in PATHS]
+class VllmForm(Form[None]):
+    """The form of `POST /classify` and `POST /v1/classify`."""
 
+    paths = ("/classify", "/v1/classify")
 
-class VllmClassify:
-    """The endpoint of both."""
+    def parse(self, scope: Scope, body: bytes) -> Call[None]:
+        """Reads a `ClassifyRequest`."""
+        request = _parse(body)
+        if request.use_activation is False:
+            raise InvalidRequest("The answer is probabilities: `use_activation` cannot be false.")
+        return Call(texts_of(request.input), None, request.model)
 
-    def __init__(self, registry: Registry, settings: RequestLimits) -> None:
-        self._registry = registry
-        self._settings = settings
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request.
-
-        Raises:
-            AppError: it gets no answer; says why.
-        """
-        begun = self._begin(scope, await read_body(scope, receive, self._settings.max_body_bytes))
-        classified = await finished(begun, scope, receive)
-        model = classified.model
-        labels = model.classifier.labels
+    def render(self, classified: Classified, options: None) -> Rendered:
+        """Writes a `ClassifyResponse`."""
+        labels = classified.model.classifier.labels
 
         def entry(row: Probabilities, encoded: Encoded) -> tuple[str, list[float], int]:
             return labels[int(row.argmax())], [round(p, DECIMALS) for p in row.tolist()], encoded.num_tokens
 
-        def build() -> bytes:
-            entries = classified.all(entry)
-            data = [ClassifiedText(i, label, probs, len(labels)) for i, (label, probs, _) in enumerate(entries)]
-            tokens = sum(num_tokens for _, _, num_tokens in entries)
-            name = f"classify-{secrets.token_hex(16)}"
-            usage = Usage(tokens, tokens)
-            return _encode(ClassifyResponse(name, "list", int(time.time()), model.name, data, usage))
+        entries = classified.all(entry)
+        data = [ClassifiedText(i, label, probs, len(labels)) for i, (label, probs, _) in enumerate(entries)]
+        tokens = sum(num_tokens for _, _, num_tokens in entries)
+        id_, created = f"classify-{secrets.token_hex(16)}", int(time.time())
+        usage = Usage(tokens, tokens)
+        return _encode(ClassifyResponse(id_, "list", created, classified.model.name, data, usage)), JSON
 
-        await answer(send, classified, await built(self._registry, classified, build))
-
-    def _begin(self, scope: Scope, body: bytes) -> Classified:
-        call = _parse(body)
-        if call.use_activation is False:
-            raise InvalidRequest("The answer is probabilities: `use_activation` cannot be false.")
-        return classify(self._registry.get(call.model), self._settings, scope, texts_of(call.input))
+    def operation(self, path: str, limits: RequestLimits) -> Operation:
+        """Describes the form."""
+        return Operation(
+            id="classify_v1" if path.startswith("/v1") else "classify",
+            tag=OTHER_FORMS,
+            summary="Classify texts, vLLM's form",
+            description=f"Fields that vLLM's clients send and that are not listed have no effect. {ONE_FAILS_ALL}",
+            answer="One entry a text, in order.",
+            request=content(ClassifyRequest, one={"model": "sentiment", "input": [EXAMPLE_TEXT]}),
+            response=content(ClassifyResponse, one=EXAMPLE_RESPONSE),
+            kinds=(ClassifyRequest, ClassifyResponse),
+            errors=[
+                *all_or_nothing_errors(limits),
+                InvalidRequest("Expected `str | array`, got `int` - at `$.input`."),
+                UnknownModel(),
+            ],
+            max_texts=limits.max_texts,
+            parameters=[timeout_parameter(limits.deadline_ms)],
+        )

@@ -4,14 +4,16 @@
 """
 
 import asyncio
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 from starlette.types import Receive, Scope, Send
 
 from app.api.endpoint import JSON, texts_of, version_header
+from app.api.openapi import CLASSIFICATION, DocumentedRoute, Operation, content, request_errors, timeout_parameter
 from app.config.sections import ExplainSettings, RequestLimits
-from app.core.errors import DeadlineExceeded, InvalidRequest, TooManyTexts
+from app.core.errors import DeadlineExceeded, InvalidRequest, NotReady, TooManyTexts, UnknownModel
 from app.deployment.registry import Registry
 from app.explain.queue import Explanations
 from app.http.body import read_body
@@ -19,8 +21,7 @@ from app.http.deadline import timeout_s
 from app.http.disconnect import until_client_leaves
 from app.http.json import Parser
 from app.http.request_log import RequestRecord
-from app.http.routing import NamedRoute
-from model.explain.explanation import Options
+from model.explain.explanation import Explanation, Options, Unexplained
 
 PATH = "/explain"
 
@@ -52,16 +53,46 @@ class ExplainResponse(msgspec.Struct, frozen=True):
     ]
 
 
+EXAMPLES: dict[str, dict[str, Any]] = msgspec.json.decode(Path(__file__).with_name("examples.json").read_bytes())
+"""Requests with the answers of the shipped checkpoint, by topic; `failed` is the answer for a text that is too long."""
+
+NO_SUCH_LABEL = "The model has no such label; GET /models lists those that it has - at `$.label`."
+
 _parse = Parser(ExplainRequest).parse
 _encode = msgspec.json.Encoder().encode
 
 
 def explain_route(
     registry: Registry, explanations: Explanations, settings: ExplainSettings, limits: RequestLimits
-) -> NamedRoute:
+) -> DocumentedRoute:
     """Makes the route of `POST /explain`."""
     endpoint = Explain(registry, explanations, settings, limits)
-    return NamedRoute(PATH, endpoint, methods=["POST"], include_in_schema=False)
+    return DocumentedRoute(PATH, endpoint, _operation(settings, limits))
+
+
+def _operation(settings: ExplainSettings, limits: RequestLimits) -> Operation:
+    common = request_errors(
+        max_body_bytes=limits.max_body_bytes, max_texts=settings.max_texts, deadline_ms=settings.deadline_ms
+    )
+    died = NotReady("The process that explains died and is being replaced.", retry_after_s=2)
+    requests = {name: example["request"] for name, example in EXAMPLES.items() if "request" in example}
+    answers = {name: example["answer"] for name, example in EXAMPLES.items()}
+    return Operation(
+        id="explain",
+        tag=CLASSIFICATION,
+        summary="Explain what label texts get",
+        description="For each text what its tokens and words do to the log-odds of its label (integrated gradients, "
+        "and occlusion as an independent check), the scores of its sentences and the gates of the network. At most "
+        f"{settings.max_texts} texts a request, of at most {settings.max_tokens} tokens each. One "
+        "costs dozens of predictions and is computed by a process of its own, of the lowest priority, that starts "
+        "with the first request: that one takes seconds. A text that cannot be explained gets an `error` in its place.",
+        request=content(ExplainRequest, **requests),
+        response=content(ExplainResponse, **answers),
+        kinds=(ExplainRequest, ExplainResponse, Explanation, Unexplained),
+        max_texts=settings.max_texts,
+        errors=[*common, died, UnknownModel(), InvalidRequest(NO_SUCH_LABEL), RuntimeError()],
+        parameters=[timeout_parameter(settings.deadline_ms)],
+    )
 
 
 class Explain:
@@ -88,7 +119,7 @@ class Explain:
             raise TooManyTexts.over(most, len(texts))
         model = self._registry.get(call.model)
         if call.label is not None and call.label not in model.classifier.labels:
-            raise InvalidRequest("The model has no such label; GET /models lists those that it has - at `$.label`.")
+            raise InvalidRequest(NO_SUCH_LABEL)
         record = RequestRecord.of(scope)
         record.model, record.texts = model.name, len(texts)
         patience_s = timeout_s(scope, settings.deadline_ms)

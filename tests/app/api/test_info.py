@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from app.api.predict import PredictForm
 from app.api.schemas import Limits
 from model.errors import ConfigError
 from tests.app.conftest import FATAL, FakeClassifier, make_app, make_settings, running, serve, service_of, until
@@ -214,7 +215,7 @@ async def test_unforeseen_error_is_a_500_that_hides_its_cause(
     def explode(*_: Any) -> bytes:
         raise RuntimeError("SECRET")
 
-    monkeypatch.setattr("app.api.predict.predict_body", explode)
+    monkeypatch.setattr(PredictForm, "render", explode)
     async with serve(classifier) as client:
         response = await client.post("/predict", json={"inputs": "a"})
     assert (response.status_code, response.json()["error_type"]) == (500, "internal_error")

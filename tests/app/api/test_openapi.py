@@ -13,21 +13,19 @@ import app.explain.process
 from app.api.endpoint import texts_of
 from app.api.huggingface import HubRequest
 from app.api.oip_tensors import InferRequest, InferResponse
-from app.api.openapi import EXAMPLE_REQUESTS, EXAMPLE_RESPONSES
-from app.api.openapi_forms import EXAMPLE_LINES, EXAMPLES
 from app.api.schemas import FailedPrediction, Prediction, PredictRequest, PredictResponse
-from app.api.stream import LinePrediction, StreamLine
+from app.api.stream import EXAMPLE_LINES, LinePrediction, StreamLine
 from app.api.vllm import ClassifyRequest, ClassifyResponse
 from app.config.sections import SHIPPED_CHECKPOINT
-from app.explain.endpoint import ExplainRequest, ExplainResponse
-from app.explain.openapi import EXAMPLES as EXPLAIN_EXAMPLES
-from app.explain.openapi import FAILED
+from app.explain.endpoint import EXAMPLES, ExplainRequest, ExplainResponse
 from app.process.server import Server, listen
 from benchmarks.http.schema import run_schemathesis
 from model.checkpoint import load_checkpoint
 from model.explain.explainer import Explainer
 from model.explain.explanation import LabelScore, Unexplained
-from tests.app.conftest import FakeClassifier, make_app, make_settings, service_of
+from tests.app.conftest import FakeClassifier, made, make_app, make_settings, service_of
+
+HEADERS, KEY = made("operator", roles="predict,metrics,admin")
 
 
 def app_with_fake() -> FastAPI:
@@ -77,30 +75,60 @@ def test_every_route_and_every_error_is_documented() -> None:
     assert "HTTPValidationError" not in json.dumps(document)
 
 
-def test_examples_have_the_form_that_the_code_reads_and_writes() -> None:
-    for request in EXAMPLE_REQUESTS.values():
-        assert msgspec.convert(request["value"], PredictRequest).inputs
-    for response in EXAMPLE_RESPONSES.values():
-        value: Any = response["value"]
-        entries = msgspec.convert(value, PredictResponse).predictions
-        assert entries
-        for entry in entries:
+def test_every_undocumented_method_is_refused() -> None:
+    methods = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}
+    settings = make_settings(api_keys=KEY, admin=True)
+    application = make_app(settings, {"sentiment": FakeClassifier()})
+    with TestClient(application, headers=HEADERS) as client:
+        for path, operations in application.openapi()["paths"].items():
+            documented = {method.upper() for method in operations}
+            for method in methods - documented:
+                response = client.request(method, path.format(name="sentiment", version="0"))
+                assert response.status_code == 405, (method, path)
+                assert set(response.headers["allow"].split(", ")) == documented
+
+
+def test_home_page_is_documented_as_it_answers() -> None:
+    application = app_with_fake()
+    documented = application.openapi()["paths"]["/"]["get"]["responses"]
+    with TestClient(application, follow_redirects=False) as client:
+        for accept, status in (("text/html", "200"), ("*/*", "307")):
+            response = client.get("/", headers={"accept": accept})
+            assert str(response.status_code) == status
+            assert response.headers.get("content-type", "").split(";")[0] in {
+                "",
+                *documented[status].get("content", ()),
+            }
+
+
+FORMS: list[tuple[str, Any, Any]] = [
+    ("/predict", PredictRequest, PredictResponse),
+    ("/", HubRequest, list[list[LabelScore]]),
+    ("/invocations", HubRequest, list[list[LabelScore]]),
+    ("/classify", ClassifyRequest, ClassifyResponse),
+    ("/v1/classify", ClassifyRequest, ClassifyResponse),
+    ("/v2/models/{name}/infer", InferRequest, InferResponse),
+    ("/v2/models/{name}/versions/{version}/infer", InferRequest, InferResponse),
+]
+
+
+@pytest.mark.parametrize(("path", "request_kind", "response_kind"), FORMS, ids=[path for path, _, _ in FORMS])
+def test_examples_have_the_form_that_the_code_reads_and_writes(
+    path: str, request_kind: Any, response_kind: Any
+) -> None:
+    operation = app_with_fake().openapi()["paths"][path]["post"]
+    requests = operation["requestBody"]["content"]["application/json"]["examples"]
+    answers = operation["responses"]["200"]["content"]["application/json"]["examples"]
+    assert requests
+    assert answers
+    for request in requests.values():
+        assert msgspec.convert(request["value"], request_kind)
+    for answer in answers.values():
+        value: Any = answer["value"]
+        assert msgspec.to_builtins(msgspec.convert(value, response_kind)) == value
+        for entry in value.get("predictions", ()) if isinstance(value, dict) else ():
             kind = FailedPrediction if "error" in entry else Prediction
             assert isinstance(msgspec.convert(entry, kind), kind)
-
-
-@pytest.mark.parametrize(
-    ("form", "request_kind", "response_kind"),
-    [
-        ("hub", HubRequest, list[list[LabelScore]]),
-        ("vllm", ClassifyRequest, ClassifyResponse),
-        ("v2", InferRequest, InferResponse),
-    ],
-)
-def test_examples_of_the_other_forms_too(form: str, request_kind: Any, response_kind: Any) -> None:
-    request, response = EXAMPLES[form]
-    assert msgspec.convert(request, request_kind)
-    assert msgspec.to_builtins(msgspec.convert(response, response_kind)) == response
 
 
 def test_example_lines_are_what_the_stream_reads_and_writes() -> None:
@@ -131,20 +159,26 @@ def close(found: Any, wanted: Any) -> bool:
 
 def test_examples_of_explanations_are_what_the_shipped_checkpoint_says() -> None:
     explainer = Explainer(load_checkpoint(SHIPPED_CHECKPOINT), threads=1)
-    for request, answer in EXPLAIN_EXAMPLES.values():
-        asked = msgspec.convert(request, ExplainRequest)
-        response = msgspec.convert(answer, ExplainResponse)
+    for name in ("one", "gates"):
+        asked = msgspec.convert(EXAMPLES[name]["request"], ExplainRequest)
+        response = msgspec.convert(EXAMPLES[name]["answer"], ExplainResponse)
         found = explainer.explain(texts_of(asked.inputs), asked)
         assert response.version == explainer.version
         assert close(msgspec.to_builtins(found), response.explanations)
-    assert msgspec.to_builtins(msgspec.convert(FAILED, Unexplained)) == FAILED
+    (failed,) = EXAMPLES["failed"]["answer"]["explanations"]
+    assert msgspec.to_builtins(msgspec.convert(failed, Unexplained)) == failed
 
 
 def test_document_carries_the_limits() -> None:
     settings = make_settings(max_texts=3, explain_max_texts=2)
     schemas = make_app(settings, {"sentiment": FakeClassifier()}).openapi()["components"]["schemas"]
-    for name, most in (("PredictRequest", 3), ("ExplainRequest", 2)):
-        assert schemas[name]["properties"]["inputs"]["anyOf"][1]["maxItems"] == most
+    for name, field, most in (
+        ("PredictRequest", "inputs", 3),
+        ("HubRequest", "inputs", 3),
+        ("ClassifyRequest", "input", 3),
+        ("ExplainRequest", "inputs", 2),
+    ):
+        assert schemas[name]["properties"][field]["anyOf"][1]["maxItems"] == most
     assert schemas["LabelScore"]["properties"]["score"]["maximum"] == 1
 
 

@@ -266,7 +266,7 @@ async def test_an_unforeseen_error_cuts_the_stream(classifier: FakeClassifier, m
     def explode(*_: Any) -> None:
         raise ValueError
 
-    monkeypatch.setattr(app.api.stream, "begin", explode)
+    monkeypatch.setattr(app.api.stream, "submit", explode)
     async with wire(classifier) as (stream, _):
         stream.put(ndjson("a"))
         with pytest.raises(ValueError, match=r"^$"):

@@ -66,7 +66,7 @@ async def test_text_is_in_no_log(
             await client.post("/predict", content=b"SECRET\xff")
             await client.get("/models/SECRET")
             await client.get("/SECRET")
-            monkeypatch.setattr("app.api.predict.predict_body", explode)
+            monkeypatch.setattr("app.api.predict.PredictForm.render", explode)
             await client.post("/predict", json={"inputs": "SECRET"})
     written = [
         JsonFormatter().format(record) for record in caplog.records if record.name.startswith(("app", "uvicorn"))
