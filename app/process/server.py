@@ -1,4 +1,4 @@
-"""The process around the application: its socket, its signals, its leaving."""
+"""The server process around the application: socket, signals, drain and exit codes."""
 
 import asyncio
 import os
@@ -16,7 +16,8 @@ from fastapi import FastAPI
 from app.config.sections import ConnectionLimits, NetworkSettings
 from app.config.settings import SettingsError
 from app.core.memory import return_large
-from app.process.connections import Connection, Door, raise_descriptor_limit
+from app.process.connection import Connection
+from app.process.connections import Connections, raise_descriptor_limit
 from app.process.service import Service
 from model.errors import ModelError
 
@@ -26,20 +27,20 @@ RUN_FAILED = 1
 CALL_WRONG = 2
 
 TICKS_PER_SWEEP = 10
-"""Ticks, ten a second, after which the connections are looked at."""
+"""Ticks, ten a second, after which the connections are checked."""
 
 LAST_WORDS_S = 0.2
-"""Time, once no more connections are accepted, for the requests of those that were to arrive."""
+"""Time for the requests of accepted connections to arrive, once no more are accepted."""
 
 TICKS_PER_SHARE = 10
-"""Ticks, ten a second, after which a worker's tallies are left for the others."""
+"""Ticks, ten a second, after which a worker shares its counts with the others."""
 
 
 def listen(network: NetworkSettings, limits: ConnectionLimits) -> socket.socket:
-    """The socket to serve on, bound before anything slow begins.
+    """Socket to serve on, bound before anything slow begins.
 
     Raises:
-        SettingsError: the address is in use or not ours, or there may not be as many connections as are wanted.
+        SettingsError: the address is in use or not ours, or the limit of open files does not allow for the connections.
     """
     raise_descriptor_limit(limits.max_connections)
     family = socket.AF_INET6 if ":" in network.host else socket.AF_INET
@@ -80,7 +81,8 @@ class Server(uvicorn.Server):
             timeout_graceful_shutdown=limits.drain_timeout_s,
         )
         super().__init__(config)
-        self.server_state = self._door = Door(limits, service.settings.requests.max_body_bytes, service.metrics)
+        max_body_bytes = service.settings.requests.max_body_bytes
+        self.server_state = self._connections = Connections(limits, max_body_bytes, service.metrics)
         self._registry = service.registry
         self._deployer = service.deployer
         self._metrics = service.metrics
@@ -90,7 +92,7 @@ class Server(uvicorn.Server):
         self._reload = False
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """The first signal drains, Ctrl-C without the delay; a second one ends the process at once."""
+        """Drains at the first signal, without the delay at Ctrl-C; a second one ends the process at once."""
         self._registry.draining = True
         self._leave_at = time.monotonic() + (0.0 if sig == signal.SIGINT else self._drain_delay_s)
         for handled in (signal.SIGINT, signal.SIGTERM):
@@ -101,11 +103,11 @@ class Server(uvicorn.Server):
         self._reload = True
 
     async def on_tick(self, counter: int) -> bool:
-        """Ten times a second: is it time to leave, or to reload?"""
+        """Leaves, reloads, sweeps and shares counts when it is time; called ten times a second."""
         if self._registry.failure is not None or time.monotonic() >= self._leave_at:
             self.should_exit = True
         if counter % TICKS_PER_SWEEP == 0:
-            await self._door.sweep()
+            await self._connections.sweep()
         if self._reload:
             self._reload = False
             self._deployer.reload()
@@ -117,9 +119,9 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Accepts nothing more, then answers what is there and leaves.
+        """Accepts no more connections, answers the requests that are there, and leaves.
 
-        uvicorn would cut those connections at once whose request it has not read yet.
+        uvicorn alone would cut the connections whose request it has not read yet.
         """
         for listening in (*self.servers, *(sockets or ())):
             listening.close()
@@ -133,7 +135,7 @@ def run(app: FastAPI, service: Service, sock: socket.socket, *, parent: int | No
     A SIGHUP reloads the models, one that was held back too.
 
     Raises:
-        Exception: whatever made a model fail to load.
+        Exception: raised by a model that could not be loaded.
     """
     return_large()
     server = Server(app, service, parent=parent)
@@ -145,7 +147,7 @@ def run(app: FastAPI, service: Service, sock: socket.socket, *, parent: int | No
 
 
 def hold_reloads() -> None:
-    """Lets a SIGHUP wait until it can be heeded, in this process and in those that it starts."""
+    """Blocks SIGHUP until a handler is there, in this process and in those that it starts."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
 
 

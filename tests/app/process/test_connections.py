@@ -17,7 +17,8 @@ import pytest
 
 from app.config.settings import SettingsError
 from app.http.request_log import MAX_HEADERS
-from app.process.connections import MAX_HEAD_BYTES, raise_descriptor_limit
+from app.process.connection import MAX_HEAD_BYTES
+from app.process.connections import raise_descriptor_limit
 from app.process.server import Server, listen
 from tests.app.conftest import FakeClassifier, make_app, make_settings, service_of, until
 from tests.app.process.test_server import ROOT, process, wait_ready

@@ -1,0 +1,164 @@
+"""One HTTP connection: its phase, and the refusal of headers without end.
+
+`UVICORN` names all private parts of uvicorn that this folder uses. A test checks that they are there and that no other
+is used, and pyproject.toml pins uvicorn's minor version.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from app.core.errors import AppError, HeadersTooLarge, InvalidRequest, RequestTooSlow
+from app.http.request_log import cut_short
+from app.process.connections import Connections, Phase, raw_response
+
+UVICORN = {
+    "Server": ("server_state", "servers", "should_exit", "on_tick", "shutdown", "handle_exit"),
+    "ServerState": ("connections",),
+    "HttpToolsProtocol": ("scope", "cycle", "server_state", "send_400_response"),
+    "RequestResponseCycle": (
+        "scope",
+        "body",
+        "more_body",
+        "response_started",
+        "response_complete",
+        "chunked_encoding",
+    ),
+}
+"""Attributes of uvicorn's classes that are used here and that its documentation does not promise. `scope` is that of
+the last request; `cycle` its request and answer, None before the first one."""
+
+MAX_HEAD_BYTES = 65_536
+"""Bytes that may come without completing the headers, or without being part of a body. What arrives in one piece with
+the end of the headers passes: the kernel hands over at most four times as much."""
+
+
+class Connection(HttpToolsProtocol):
+    """Connection whose phase is checked from time to time.
+
+    A client that has shut its sending side counts as gone, as it does for most servers: those that leave and those that
+    merely send nothing more look the same, and an answer that nobody waits for must not be computed.
+    """
+
+    server_state: Connections
+    # None before the first request, whatever uvicorn declares.
+    cycle: Any
+    scope: Any
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._transport: asyncio.Transport
+        self._phase: Phase | None = None
+        self._subject: object = None
+        self._since = 0.0
+        self._write_paused = False
+        self._progress: _Progress | None = None
+        self._useless_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Takes the connection if there is room for one more."""
+        self._transport = transport
+        if self.server_state.full:
+            self.server_state.refuse(transport)
+        else:
+            super().connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Reads data, and bounds what does not bring a request further."""
+        HttpToolsProtocol.data_received(self, data)
+        cycle = self.cycle
+        if cycle is None or cycle.more_body or cycle.scope is not self.scope:
+            self._bound(len(data))
+
+    def pause_writing(self) -> None:
+        """Notes that the client does not take its answer."""
+        self._write_paused = True
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """Notes that the client takes its answer again."""
+        self._write_paused = False
+        super().resume_writing()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuses what is not HTTP, as any other error."""
+        self._refuse(InvalidRequest("This is not a valid HTTP request."), 400)
+
+    def check(self, now: float) -> None:
+        """Cuts the connection if it has been in one phase for too long; `now` in seconds of `time.monotonic`."""
+        phase, subject = self._current()
+        if phase is not self._phase or subject is not self._subject:
+            self._phase, self._subject, self._since = phase, subject, now
+        elif now - self._since > self.server_state.timeouts_s[phase]:
+            self._cut(phase)
+
+    def _current(self) -> tuple[Phase, object]:
+        """Phase, and the object that is another one when the same phase begins anew."""
+        cycle = self.cycle
+        if self._transport.is_closing():
+            return Phase.CLOSING, None
+        if self.scope is None:
+            return Phase.SILENT, None
+        if cycle is None or cycle.scope is not self.scope:
+            return Phase.HEADERS, self.scope
+        if cycle.response_complete:
+            return Phase.IDLE, cycle
+        if cycle.more_body and not cycle.response_started:
+            return Phase.BODY, cycle
+        if self._write_paused and not cycle.chunked_encoding:
+            return Phase.SENDING, cycle
+        return Phase.ANSWERING, cycle
+
+    def _cut(self, phase: Phase) -> None:
+        self.server_state.inc_cut("answer" if phase is Phase.CLOSING else phase.value)
+        late = RequestTooSlow(f"The {phase.value} did not arrive within {self.server_state.timeouts_s[phase]:g} s.")
+        if phase is Phase.HEADERS:
+            self._refuse(late)
+        elif phase is Phase.BODY:
+            # The handler that waits for the body sees that the client is gone, and the log why.
+            cut_short(self.cycle.scope, late)
+            self._refuse(late)
+        elif phase in (Phase.SENDING, Phase.CLOSING):
+            self._transport.abort()
+        else:
+            self._transport.close()
+
+    def _bound(self, num_bytes: int) -> None:
+        """Counts bytes without progress: endless headers, trailers, or the rest of what was refused."""
+        cycle = self.cycle
+        in_headers = cycle is None or cycle.scope is not self.scope
+        body = b"" if in_headers else cycle.body
+        # The body is another object each time that the application has taken some of it.
+        progress = _Progress(self.scope, body, len(body))
+        if self._progress is not None and progress.same_as(self._progress):
+            self._useless_bytes += num_bytes
+        else:
+            self._useless_bytes = num_bytes if in_headers else 0
+        self._progress = progress
+        dropping = not in_headers and cycle.response_complete
+        most = self.server_state.max_dropped_bytes if dropping else MAX_HEAD_BYTES
+        if self._useless_bytes <= most or self._transport.is_closing():
+            return
+        self.server_state.inc_cut("headers_size")
+        if in_headers:
+            self._refuse(HeadersTooLarge(f"The headers have more than {MAX_HEAD_BYTES} bytes."))
+        else:
+            self._transport.abort()
+
+    def _refuse(self, error: AppError, status: int | None = None) -> None:
+        self._transport.write(raw_response(error, status))
+        self._transport.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Progress:
+    """Progress of a request: its scope, and its body so far."""
+
+    scope: object
+    body: object
+    num_bytes: int
+
+    def same_as(self, other: "_Progress") -> bool:
+        return self.scope is other.scope and self.body is other.body and self.num_bytes == other.num_bytes
