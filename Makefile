@@ -37,7 +37,7 @@ training := $(VENV)/.training
 dev := $(VENV)/.dev
 audit := build/audit/.done
 
-.PHONY: help setup engine serve test clients train bench guard soak fmt lint types check coverage container-test audit sbom hooks lock clean
+.PHONY: help setup engine serve test clients train bench guard soak structure fmt lint types check coverage container-test audit sbom hooks lock clean
 
 help: ## this list
 	@echo 'Targets:'
@@ -75,11 +75,15 @@ fmt: $(dev) ## rewrite the code in the house format
 	@$(python) -m ruff check --fix-only --quiet .
 	@$(python) -m ruff format .
 
-lint: $(dev) ## format, lint rules, layers of imports and the Dockerfile, changing nothing
+lint: $(dev) ## format, lint rules, layers of imports, docstrings and the Dockerfile, changing nothing
 	@$(python) -m ruff format --check .
 	@$(python) -m ruff check .
 	@PYTHONPATH=. $(VENV)/bin/lint-imports --no-cache
+	@$(python) -m benchmarks.lib.structure --docstrings
 	@$(VENV)/bin/hadolint --failure-threshold info Dockerfile
+
+structure: $(dev) ## the figures that the layout is held to; ARGS=FOLDER for another checkout
+	@$(python) -m benchmarks.lib.structure $(ARGS)
 
 types: $(dev) ## strict types, tests included
 	@$(python) -m mypy

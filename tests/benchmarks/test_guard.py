@@ -28,7 +28,7 @@ def test_a_ratio_below_its_floor_fails(monkeypatch: pytest.MonkeyPatch, ratio: f
 
 
 def test_without_the_engine_it_says_so_and_compares_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("model.classifier.unfit", lambda _: "its library has not been built")
+    monkeypatch.setattr("model.engine.cpu.unfit", lambda _: "its library has not been built")
     monkeypatch.setattr(guard, "unfit", lambda _: "its library has not been built")
     monkeypatch.setattr(guard, "server_checks", lambda *_: checks(0.6))
     done = CliRunner().invoke(guard.main, [])

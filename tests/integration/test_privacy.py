@@ -22,7 +22,7 @@ def test_nothing_that_a_client_sends_is_seen_again(tiny_checkpoint: Path, tmp_pa
     log, keys = tmp_path / "log", tmp_path / "keys"
     keys.write_text(key.line())
     options = ("--log-level", "debug", "--trusted-proxy", "127.0.0.1", "--cors-origin", "https://example.org")
-    limits = ("--max-chars", "1000", "--max-texts", "3", "--api-keys-file", str(keys))
+    limits = ("--max-chars", "1000", "--max-texts", "3", "--explain-deadline-ms", "3000", "--api-keys-file", str(keys))
     seen = []
     with process(log, "--model", f"tiny={tiny_checkpoint}", *options, *limits) as (_, url):
         wait_ready(url)
@@ -56,7 +56,9 @@ def test_nothing_that_a_client_sends_is_seen_again(tiny_checkpoint: Path, tmp_pa
         )
     statuses = {answer.status_code for answer in seen}
     assert {200, 400, 401, 404, 405, 413, 415, 422} <= statuses
-    assert not [status for status in statuses if status >= 500]
+    # Explanations are computed at the lowest priority: on a busy machine they may miss their deadline.
+    assert not [answer for answer in seen if answer.status_code >= 500 and answer.url.path != "/explain"]
+    assert statuses <= {200, 204, 400, 401, 403, 404, 405, 413, 415, 422, 503, 504}
     written = log.read_text()
     assert len(written.splitlines()) > len(seen)
     for where, text in {

@@ -151,6 +151,7 @@ def visiting(browser: Browser, address: str, request: pytest.FixtureRequest) -> 
 
     yield visit
     for found in visits:
+        found.page.evaluate("() => 0")  # events that are on their way arrive before its answer
         found.page.context.close()
         assert not found.messages
         assert not found.foreign

@@ -153,7 +153,7 @@ def test_quota_of_one_processor_is_followed(one_cpu: tuple[Path, Path]) -> None:
     """As in a container: within the group, whose folder is where the root of all groups is for others."""
     group, own = one_cpu
     script = 'echo $$ > "$1/cgroup.procs" && mount --bind "$1" "$2" && exec "$3" -c "$4"'
-    code = "from app.config.settings import Settings; s = Settings(); print(s.threads, s.tokenise_threads)"
+    code = "from app.config.settings import Settings; s = Settings().compute; print(s.threads, s.tokenise_threads)"
     command = ["unshare", "--mount", "sh", "-c", script, "sh", str(group), str(own), sys.executable, code]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     if "unshare" in run.stderr or "mount" in run.stderr:
