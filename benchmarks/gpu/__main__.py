@@ -44,7 +44,7 @@ SECTIONS = ("right", "labels", "ceilings", "shares", "table", "sweep", "texts", 
 def main(
     data: Path, output: Path | None, budget_s: float, name: str, interpret: bool, only: tuple[str, ...], seconds: float
 ) -> None:
-    """Runs the sections."""
+    """Runs the sections until the budget is spent."""
     report = Report(output, time.monotonic() + budget_s)
     if interpret:
         os.environ["TRITON_INTERPRET"] = "1"  # before anything imports Triton
@@ -92,7 +92,7 @@ def build_sections(report: Report, data: Path, name: str, seconds: float) -> dic
 
 
 def facts(name: str) -> dict[str, str | float]:
-    """Card, and versions."""
+    """Describes card, driver and versions."""
     import torch
 
     from training.provenance import describe_machine

@@ -13,7 +13,7 @@ Value = str | float | int | bool | None
 
 @dataclass
 class Report:
-    """What a run found.
+    """Findings of a run, section by section.
 
     Args:
         folder: where `gpu.json` and `gpu.md` go, written anew after each section; none keeps them in memory.
@@ -62,7 +62,7 @@ class Report:
         print("   " + "  ".join(f"{name}={_shown(value)}" for name, value in row.items()), flush=True)
 
     def write(self) -> None:
-        """Writes both files."""
+        """Writes gpu.json and gpu.md."""
         if self.folder is None:
             return
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Whether the answers are right: against the network on the CPU in float32."""
+"""Compares the answers with those of the network on the CPU in float32."""
 
 from collections.abc import Callable, Sequence
 from functools import partial

@@ -1,4 +1,4 @@
-"""How fast: the card's ceilings, the kernels' tiles, and the kernels against cuDNN."""
+"""Measures speed: the card's ceilings, the kernels' tiles, and the kernels against cuDNN."""
 
 import copy
 from collections.abc import Callable, Iterator
@@ -18,8 +18,8 @@ from model.network import RecurrentClassifier
 SWEEP = tuple(
     Tile(*numbers)
     for numbers in (
-        *((16, 4, 1), (16, 4, 3), (16, 8, 1), (16, 8, 2), (16, 8, 3), (16, 16, 1)),
-        *((32, 8, 1), (32, 8, 2), (32, 8, 3), (64, 8, 1), (64, 8, 2)),
+        *((16, 4, 3), (16, 8, 2), (16, 8, 3)),
+        *((32, 8, 2), (32, 8, 3), (64, 8, 2)),
     )
 )
 PACKED_ROWS = (64, 1024, 16_384)
@@ -119,7 +119,7 @@ def contenders(network: RecurrentClassifier, device: Device, count: int) -> Iter
 
 
 def shares(report: Report, device: Device, network: RecurrentClassifier, sets: list[TextSet]) -> None:
-    """Of the ceilings, by device time on the largest number of texts; and the memory that the kernels take."""
+    """Shares of the ceilings, by device time on the largest number of texts; and the kernels' memory."""
     shape, count = network.architecture, device.counts[-1]
     alone = copy.deepcopy(network)
     alone.ngrams = None

@@ -15,7 +15,7 @@ FILES = {"sst2": "sst2/test.parquet", "imdb": "imdb/test.parquet", "chnsenticorp
 
 @dataclass(frozen=True)
 class TextSet:
-    """A data set.
+    """Encoded texts of one data set.
 
     Attributes:
         name: of the set.
@@ -32,7 +32,7 @@ class TextSet:
         return [self.rows[i % len(self.rows)] for i in range(count)]
 
     def take_texts(self, count: int) -> list[str]:
-        """So many texts."""
+        """The first texts, repeated if there are fewer."""
         return [self.texts[i % len(self.texts)] for i in range(count)]
 
 
@@ -57,5 +57,5 @@ def odd_rows(vocabulary: int, longest: int, count: int) -> list[Ids]:
 
 
 def num_tokens(rows: Sequence[Ids]) -> int:
-    """Of all rows."""
+    """Number of tokens of all rows."""
     return sum(map(len, rows))

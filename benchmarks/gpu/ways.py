@@ -30,7 +30,7 @@ TODAY_ROWS = 64
 
 @dataclass(frozen=True)
 class Device:
-    """Where to measure.
+    """Device, number formats and sizes of a run.
 
     Attributes:
         where: the device.
@@ -44,7 +44,7 @@ class Device:
 
     @property
     def is_gpu(self) -> bool:
-        """Whether it is not a dry run."""
+        """True unless it is a dry run."""
         return self.where.type == "cuda"
 
     @property
@@ -75,7 +75,7 @@ class Device:
 
 
 def kernel(network: RecurrentClassifier, device: Device, dtype: torch.dtype) -> Answer:
-    """Our kernels."""
+    """Classifies by our kernels."""
     return CudaEngine(network, device.where, dtype).logits
 
 
@@ -93,7 +93,7 @@ def packed(network: RecurrentClassifier, device: Device, dtype: torch.dtype, row
 
 
 def padded(network: RecurrentClassifier, device: Device, dtype: torch.dtype, rows: int = TODAY_ROWS) -> Answer:
-    """The padded network."""
+    """Classifies by cuDNN on padded batches."""
     module = _moved(network, device, dtype)
 
     def compute(batch: Sequence[Ids]) -> torch.Tensor:
@@ -105,7 +105,7 @@ def padded(network: RecurrentClassifier, device: Device, dtype: torch.dtype, row
 
 
 def _moved(network: RecurrentClassifier, device: Device, dtype: torch.dtype) -> RecurrentClassifier:
-    """A copy."""
+    """Copies the network to a device and format."""
     return copy.deepcopy(network).to(device.where, dtype).eval()
 
 

@@ -40,7 +40,7 @@ MAX_WEIGHT_BYTES = 128 * 1024
 
 NGRAM_PLACES = 32
 NGRAM_LABELS = 32
-NGRAM_WARPS = 2
+NGRAM_WARPS = 1
 
 Floats = npt.NDArray[np.float32]
 
@@ -52,7 +52,7 @@ class Tile:
     Attributes:
         rows: texts that go through the time steps together.
         warps: of a program.
-        stages: time steps in flight through shared memory; 1 is one fetched ahead into registers.
+        stages: time steps whose inputs are fetched ahead, through shared memory.
     """
 
     rows: int
@@ -60,7 +60,7 @@ class Tile:
     stages: int
 
 
-TILES = (Tile(16, 8, 3), Tile(32, 8, 3), Tile(64, 8, 1))
+TILES = (Tile(16, 8, 3), Tile(32, 8, 2), Tile(64, 8, 2))
 """From few texts, which want many programs, to many."""
 
 
@@ -166,7 +166,6 @@ class CudaEngine:
             DIRECTIONS=self._directions,
             FAST=self._fast,
             STAGES=tile.stages,
-            AHEAD=tile.stages == 1,
             num_warps=tile.warps,
         )
         if self._ngrams is not None:

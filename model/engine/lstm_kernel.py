@@ -38,10 +38,30 @@ def _sigmoid(x, FAST: tl.constexpr):
 
 
 @triton.jit
-def _inputs(table_H, token_R, HIDDEN: tl.constexpr):
-    """The rows of the table for these tokens: four gates, each [R, H]."""
-    at_RH = table_H[None, :] + token_R.to(tl.int64)[:, None] * (4 * HIDDEN)
-    return tl.load(at_RH), tl.load(at_RH + HIDDEN), tl.load(at_RH + 2 * HIDDEN), tl.load(at_RH + 3 * HIDDEN)
+def _four(first, distance):
+    """Loads four blocks that lie at equal distances: those of the gates input, forget, cell and output."""
+    return tl.load(first), tl.load(first + distance), tl.load(first + 2 * distance), tl.load(first + 3 * distance)
+
+
+@triton.jit
+def _cell(h_RH, c_RH, i_RH, f_RH, g_RH, o_RH, w_i, w_f, w_g, w_o, FAST: tl.constexpr):
+    """Computes the next cell and state from the state, the inputs' part of the gates, and the recurrent weights."""
+    # One gate after another: the sums of all four at once would not fit into the registers.
+    added_RH = _sigmoid(tl.dot(h_RH, w_i, i_RH.to(tl.float32), input_precision="ieee"), FAST)
+    added_RH *= _tanh(tl.dot(h_RH, w_g, g_RH.to(tl.float32), input_precision="ieee"), FAST)
+    c_RH = c_RH * _sigmoid(tl.dot(h_RH, w_f, f_RH.to(tl.float32), input_precision="ieee"), FAST) + added_RH
+    return c_RH, _sigmoid(tl.dot(h_RH, w_o, o_RH.to(tl.float32), input_precision="ieee"), FAST) * _tanh(c_RH, FAST)
+
+
+@triton.jit
+def _add_logits(top_RH, mean_RH, last_RH, head_H, out_R, there_R, num_labels, stride, HIDDEN: tl.constexpr):
+    """Stores the share of one direction in the logits: the head's products with the three pooled states."""
+    for label in range(num_labels):
+        row_H = head_H + label * stride
+        logit_R = tl.sum(top_RH * tl.load(row_H)[None, :], 1)
+        logit_R += tl.sum(mean_RH * tl.load(row_H + HIDDEN)[None, :], 1)
+        logit_R += tl.sum(last_RH * tl.load(row_H + 2 * HIDDEN)[None, :], 1)
+        tl.store(out_R + label, logit_R, mask=there_R)
 
 
 @triton.jit(do_not_specialize=["num_texts", "num_labels"])
@@ -62,27 +82,21 @@ def lstm_logits(
     DIRECTIONS: tl.constexpr,
     FAST: tl.constexpr,
     STAGES: tl.constexpr,
-    AHEAD: tl.constexpr,
 ):
-    """Adds up, for each direction, what the pooled states of a block of texts give to the logits.
-
-    Equations: Hochreiter & Schmidhuber 1997 with the forget gate of Gers et al. 2000, as in `model.cell`.
+    """Computes each direction's share of the logits of a block of texts; equations as in `model.cell`.
 
     Args:
         ids: int32, all texts, one after another.
-        starts, lengths: int32 [N], longest text first; text n is ids[starts[n] : starts[n] + lengths[n]].
-        order: int32 [N], the row of `out` for each.
+        starts, lengths, order: int32 [N], longest text first: its begin, its length and its row of `out`.
         table: [directions, V, 4 * HIDDEN]; gates in the order input, forget, cell, output.
         weights: [directions, 4, HIDDEN, HIDDEN], from unit to unit; their type is that of the products.
         head: float32 [C, directions, 3, HIDDEN], for the largest, the mean and the last state.
         out: float32 [directions, N, C].
-        FAST: whether gates are approximate to 2^-11.
-        STAGES: time steps in flight, through shared memory.
-        AHEAD: fetch one step ahead into registers instead; STAGES is 1.
+        FAST: gates are approximate to 2^-11.
+        STAGES: time steps whose inputs are fetched ahead, through shared memory.
     """
     kind = weights.dtype.element_ty
-    direction = tl.program_id(0) % DIRECTIONS
-    begin = tl.program_id(0) // DIRECTIONS * ROWS
+    direction, begin = tl.program_id(0) % DIRECTIONS, tl.program_id(0) // DIRECTIONS * ROWS
     rows_R = begin + tl.arange(0, ROWS)
     there_R = rows_R < num_texts
     length_R = tl.load(lengths + rows_R, mask=there_R, other=0)
@@ -91,47 +105,27 @@ def lstm_logits(
     ids_R = ids + first_R + direction * (length_R - 1)
     units_H = tl.arange(0, HIDDEN)
     table_H = table + direction.to(tl.int64) * vocabulary * (4 * HIDDEN) + units_H
-    square_HH = tl.arange(0, HIDDEN)[:, None] * HIDDEN + units_H[None, :]
-    weights += direction * (4 * HIDDEN * HIDDEN)
-    w_i = tl.load(weights + square_HH)
-    w_f = tl.load(weights + HIDDEN * HIDDEN + square_HH)
-    w_g = tl.load(weights + 2 * HIDDEN * HIDDEN + square_HH)
-    w_o = tl.load(weights + 3 * HIDDEN * HIDDEN + square_HH)
+    square_HH = direction * (4 * HIDDEN * HIDDEN) + units_H[:, None] * HIDDEN + units_H[None, :]
+    w_i, w_f, w_g, w_o = _four(weights + square_HH, HIDDEN * HIDDEN)
     h_RH = tl.zeros((ROWS, HIDDEN), kind)
     largest_RH = tl.full((ROWS, HIDDEN), -2.0, tl.float32).to(kind)  # below every state
     c_RH = tl.zeros((ROWS, HIDDEN), tl.float32)
     sum_RH = tl.zeros((ROWS, HIDDEN), tl.float32)
-    if AHEAD:
-        next_i, next_f, next_g, next_o = _inputs(table_H, tl.load(ids_R, mask=length_R > 0, other=0), HIDDEN)
-        token_R = tl.load(ids_R + step, mask=length_R > 1, other=0)
     for t in tl.range(0, tl.load(lengths + begin), num_stages=STAGES):  # the block's longest text comes first
         inside_R = t < length_R
-        if AHEAD:
-            i_RH, f_RH = next_i.to(tl.float32), next_f.to(tl.float32)
-            g_RH, o_RH = next_g.to(tl.float32), next_o.to(tl.float32)
-            next_i, next_f, next_g, next_o = _inputs(table_H, token_R, HIDDEN)
-            token_R = tl.load(ids_R + (t + 2) * step, mask=t + 2 < length_R, other=0)
-        else:
-            token_R = tl.load(ids_R + t * step, mask=inside_R, other=0)
-            i_RH, f_RH, g_RH, o_RH = _inputs(table_H, token_R, HIDDEN)
-        # One gate after another: the sums of all four at once would not fit into the registers.
-        added_RH = _sigmoid(tl.dot(h_RH, w_i, i_RH.to(tl.float32), input_precision="ieee"), FAST)
-        added_RH *= _tanh(tl.dot(h_RH, w_g, g_RH.to(tl.float32), input_precision="ieee"), FAST)
-        c_RH = c_RH * _sigmoid(tl.dot(h_RH, w_f, f_RH.to(tl.float32), input_precision="ieee"), FAST) + added_RH
-        state_RH = _sigmoid(tl.dot(h_RH, w_o, o_RH.to(tl.float32), input_precision="ieee"), FAST) * _tanh(c_RH, FAST)
+        token_R = tl.load(ids_R + t * step, mask=inside_R, other=0)
+        at_RH = table_H[None, :] + token_R.to(tl.int64)[:, None] * (4 * HIDDEN)
+        i_RH, f_RH, g_RH, o_RH = _four(at_RH, HIDDEN)
+        c_RH, state_RH = _cell(h_RH, c_RH, i_RH, f_RH, g_RH, o_RH, w_i, w_f, w_g, w_o, FAST)
         sum_RH += tl.where(inside_R[:, None], state_RH, 0.0)
         h_RH = tl.where(inside_R[:, None], state_RH.to(kind), h_RH)
         largest_RH = tl.where(h_RH > largest_RH, h_RH, largest_RH)
     top_RH = tl.where((length_R > 0)[:, None], largest_RH.to(tl.float32), 0.0)
     mean_RH = sum_RH / tl.maximum(length_R, 1).to(tl.float32)[:, None]
-    last_RH = h_RH.to(tl.float32)
     out_R = out + (direction * num_texts + tl.load(order + rows_R, mask=there_R, other=0)) * num_labels
-    for label in range(num_labels):
-        head_H = head + (label * DIRECTIONS + direction) * (3 * HIDDEN) + units_H
-        logit_R = tl.sum(top_RH * tl.load(head_H)[None, :], 1)
-        logit_R += tl.sum(mean_RH * tl.load(head_H + HIDDEN)[None, :], 1)
-        logit_R += tl.sum(last_RH * tl.load(head_H + 2 * HIDDEN)[None, :], 1)
-        tl.store(out_R + label, logit_R, mask=there_R)
+    head_H = head + direction * (3 * HIDDEN) + units_H
+    stride = DIRECTIONS * 3 * HIDDEN
+    _add_logits(top_RH, mean_RH, h_RH.to(tl.float32), head_H, out_R, there_R, num_labels, stride, HIDDEN)
 
 
 @triton.jit

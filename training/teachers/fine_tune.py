@@ -297,7 +297,7 @@ class StepLines:
         self._console, self._last = console, 0.0
 
     def __call__(self, step: Step) -> None:
-        """Shows a step."""
+        """Shows the progress of a step."""
         if step.accuracy is None and step.seconds - self._last < LINE_EVERY_S:
             return
         self._last = step.seconds

@@ -32,7 +32,7 @@ BATCH_TOKENS = {"cpu": 4096, "cuda": 65536}
 
 
 def import_transformers() -> Any:
-    """The package `transformers`.
+    """Imports the package `transformers`, or says what to install.
 
     Raises:
         UsageError: it is not installed.

@@ -204,7 +204,7 @@ class LabellingLines:
         self._console, self._told = console, ("", -1)
 
     def __call__(self, labelled: Labelled) -> None:
-        """Shows the progress."""
+        """Shows the progress of labelling."""
         reached = (labelled.teacher, 10 * labelled.done // max(1, labelled.total))
         if reached != self._told:
             self._told = reached

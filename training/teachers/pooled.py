@@ -60,7 +60,7 @@ class PooledClassifier(nn.Module):
         self.classifier = nn.Linear(width, len(head.labels))
 
     def forward(self, ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
-        """Logits [B, C]."""
+        """Computes logits [B, C]."""
         layers = self.head.layers
         output = self.encoder(input_ids=ids_BT, attention_mask=mask_BT, output_hidden_states=bool(layers))
         states = [output.hidden_states[layer] for layer in layers] if layers else [output.last_hidden_state]
@@ -79,7 +79,7 @@ class PooledClassifier(nn.Module):
 
 
 def is_pooled(folder: Path) -> bool:
-    """Whether the folder holds a pooled classifier."""
+    """True if the folder holds a pooled classifier."""
     return (folder / HEAD).is_file()
 
 

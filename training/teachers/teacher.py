@@ -25,7 +25,7 @@ class Teacher(Protocol):
 
     @property
     def name(self) -> str:
-        """The folder's name."""
+        """Name of the teacher's folder."""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -75,7 +75,7 @@ class HuggingFaceTeacher:
         self.digest = digest_of([str(max_tokens).encode(), *(path.read_bytes() for path in files)])
 
     def logits(self, texts: Sequence[str]) -> Floats:
-        """Logits [N, K]."""
+        """Computes logits [N, K]."""
         if not texts:
             return np.zeros((0, len(self.labels)), dtype=np.float32)
         ids = token_ids(self._tokenizer, texts, max_tokens=self._max_tokens, prefix=self._prefix)

@@ -33,7 +33,7 @@ class Source(Protocol):
 
     @property
     def width(self) -> int:
-        """E."""
+        """Width E of the vectors."""
 
     def find(self, token: str, *, ends_word: bool) -> tuple[Floats | None, Match]:
         """The vector [E] of a token, and how it was found."""
@@ -166,7 +166,7 @@ def start_vectors(
 
 
 def spelled_tokens(tokenizer: Tokenizer) -> list[tuple[str | None, bool]]:
-    """Of each token by id: the text that it stands for (None if it is no whole characters), and whether it ends a word.
+    """Text of each token by id (None if it is no whole characters), and if it ends a word.
 
     The text is the token's bytes, one printable character for each.
     Source: Radford et al. 2019 (GPT-2), byte-level vocabulary.
