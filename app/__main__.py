@@ -1,4 +1,4 @@
-"""`python -m app`: the command line of the server, and of explanations."""
+"""Command line of the server, of API keys and of explanations: `python -m app`."""
 
 import logging
 import os
@@ -29,11 +29,11 @@ logger = logging.getLogger(__name__)
 
 @click.group(help="Sluice: serve text classifiers over HTTP, and explain what they say.")
 def cli() -> None:
-    """The commands."""
+    """Group of all commands."""
 
 
 def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
-    """A flag for each setting. Values stay text: the settings check them, wherever they come from."""
+    """Adds a flag for each setting. Values stay text: the settings check them, wherever they come from."""
     for name, option in reversed(list(OPTIONS.items())):
         field, default = option.field, option.field.default
         shown = "" if default in (PydanticUndefined, None, "", (), {}) else f"; default: {_default_text(default)}"
@@ -73,8 +73,7 @@ def serve(**flags: Any) -> None:
         if settings.telemetry.otel_endpoint is not None:
             check_installed()  # once, before there are several processes
         log.configure(settings.telemetry.log_level)
-        # What is wrong with the keys is said before anything begins.
-        read_keys(settings.keys.api_keys, settings.keys.api_keys_file)
+        read_keys(settings.keys.api_keys, settings.keys.api_keys_file)  # a wrong key stops the start
         workers = settings.compute.workers
         sock = listen(settings.network, settings.connections)
         host, port = sock.getsockname()[:2]
@@ -118,9 +117,9 @@ def _units(_context: click.Context, _option: click.Parameter, value: str) -> lis
 @cli.command()
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.argument("texts", nargs=-1)
-@click.option("--label", metavar="LABEL", help="What to explain; by default each text's most probable label.")
+@click.option("--label", metavar="LABEL", help="Label to explain; by default each text's most probable one.")
 @click.option("--gates", is_flag=True, help="Also show the gates of each layer and direction.")
-@click.option("--units", default="", metavar="N,N,…", callback=_units, help="And those of these units, up to 8.")
+@click.option("--units", default="", metavar="N,N,…", callback=_units, help="Also show the gates of up to 8 units.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a text and line, as POST /explain has it.")
 @click.option("--threads", type=click.IntRange(min=1), default=available_cpus, help="Default: all processors.")
 def explain(
@@ -132,7 +131,7 @@ def explain(
     as_json: bool,
     threads: int,
 ) -> None:
-    """Tell what each word of TEXTS does to the label that CHECKPOINT gives; without TEXTS, of each line of the input.
+    """Explain the label that CHECKPOINT gives to each of TEXTS, or to each line of the input, word by word.
 
     The first number of a word is its share of the log-odds by integrated gradients, with a bar to the right if it
     speaks for the label; the second is what the log-odds lose without the word. Then come the scores of the sentences.

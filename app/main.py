@@ -1,4 +1,4 @@
-"""The application, assembled in one place from plain values."""
+"""Assembly of the ASGI application from a service."""
 
 import os
 import socket
@@ -36,10 +36,10 @@ from app.process.service import Service, build_service
 
 
 class Application(FastAPI):
-    """FastAPI inside a layer of ours: middleware that is added to FastAPI would stand within its own.
+    """FastAPI inside our own layers: middleware added to FastAPI would stand within its own.
 
     Args:
-        outermost: makes that layer of all that FastAPI is.
+        outermost: wraps the whole of FastAPI.
         options: FastAPI's.
     """
 
@@ -48,7 +48,7 @@ class Application(FastAPI):
         self._outermost = outermost(super().__call__)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers as ASGI has it; what is not HTTP does not concern the layer."""
+        """Answers an ASGI call; only HTTP passes our layers."""
         await (self._outermost if scope["type"] == "http" else super().__call__)(scope, receive, send)
 
 
@@ -118,22 +118,22 @@ def _routers(service: Service) -> Iterator[APIRouter]:
 
 
 def _layers(app: ASGIApp, *, direct: Sequence[NamedRoute], service: Service) -> ASGIApp:
-    """What a request passes on its way to its route, the last one first. A layer that is off is not there."""
+    """Wraps an application in the layers that are on, the innermost first."""
     network = service.settings.network
     guard = partial(Guard, accounts=service.accounts, public_metrics=service.settings.keys.public_metrics)
-    # Without keys nothing on the short way is guarded.
+    # Without keys nothing on the short path is guarded.
     app = guard(ShortWay(app, direct)) if service.accounts else ShortWay(guard(app), direct)
     if network.root_path:
         app = Prefixed(app, network.root_path)
     if network.trusted_proxy:
         app = from_proxies(app, network.trusted_proxy)
     app = Observed(app, metrics=service.metrics, registry=service.registry, tracer=service.tracer)
-    # Outside of all, since browsers want its headers on errors too. It answers by itself what browsers ask beforehand.
+    # Outside of all, since browsers want its headers on errors too. It answers preflight requests by itself.
     return cross_origin(app, network.cors_origin) if network.cors_origin else app
 
 
 def work(settings: Settings, sock: socket.socket, folder: SharedFolder, parent: int, replaces: bool) -> None:
-    """One of several processes behind the socket; see `app.process.workers`."""
+    """Serves as one of several processes behind the socket; see `app.process.workers`."""
     os.setpgrp()  # Ctrl-C in a terminal reaches the parent, which passes it on
     log.configure(settings.telemetry.log_level)
     with exit_codes():

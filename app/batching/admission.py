@@ -1,4 +1,4 @@
-"""How much work may be under way, and what to tell those who are turned away."""
+"""Admission of requests by texts and tokens under way, and the time after which to come back."""
 
 import math
 import threading
@@ -7,13 +7,13 @@ import time
 from app.core.errors import Overloaded
 
 RATE_MEMORY_S = 5.0
-"""Seconds of computing over which the measured rate forgets."""
+"""Time constant of the measured rate, in seconds of computing."""
 
 MAX_RETRY_AFTER_S = 60
 
 
 class Permit:
-    """The right of one request to be under way. Hand it back with `release`, once or more often."""
+    """Room that one request holds. `release` gives it back, and may be called more than once."""
 
     def __init__(self, admission: "Admission", texts: int, tokens: int) -> None:
         self._admission = admission
@@ -36,10 +36,10 @@ class Permit:
 
 
 class Admission:
-    """Counts texts and tokens under way. A request gets room for all of its texts, or none and an error at once.
+    """Counts of texts and tokens under way. A request gets room for all of its texts, or an error at once.
 
     Attributes:
-        texts: under way, from the door to the answer.
+        texts: under way, from admission to the answer.
         tokens: the same in tokens, estimated until a text is tokenised.
     """
 
@@ -54,13 +54,13 @@ class Admission:
         self._promised_until = 0.0
 
     def admit(self, texts: int, tokens: int, timeout_s: float) -> Permit:
-        """Room for one request, all or nothing.
+        """Admits one request with all of its texts, or raises.
 
         A request that is larger than the whole queue is admitted when nothing else is under way: it could never be
         otherwise.
 
         Raises:
-            Overloaded: no room, or the work ahead would take longer than `timeout_s`. Says when to come back.
+            Overloaded: there is no room, or the work ahead would take longer than `timeout_s`; says when to come back.
         """
         with self.lock:
             wait_s = self._wait_s()
@@ -73,12 +73,12 @@ class Admission:
         return Permit(self, texts, tokens)
 
     def has_room(self, texts: int, tokens: int, timeout_s: float, share: float) -> bool:
-        """Whether a request would be admitted if only that share of the room existed."""
+        """Tells if a request would be admitted to a queue of that share of its size."""
         with self.lock:
             return not self.texts or not (self._is_full(texts, tokens, share) or self._wait_s() > timeout_s)
 
     def computed(self, tokens: int, seconds: float) -> None:
-        """Tells of work done, from which the rate is measured."""
+        """Notes work that was done, from which the rate is measured."""
         with self.lock:
             kept = math.exp(-seconds / RATE_MEMORY_S)
             self._computed_tokens = self._computed_tokens * kept + tokens

@@ -1,4 +1,4 @@
-"""From the texts of many requests to few calls of the device, without HTTP.
+"""Batching of the texts of many requests into few calls of the device; knows no HTTP.
 
     permit -> tokenise -> queue -> next batch -> device (one thread) -> answers
 
@@ -48,19 +48,20 @@ DRAIN_POLL_S = 0.05
 
 
 class Batcher:
-    """One classifier and the thread that owns it.
+    """Queue, tokenisers and device thread of one classifier.
 
     Args:
-        classifier: what computes; its `score` is called by one thread only.
+        classifier: whose `score` is called by one thread only.
         limits: of a batch and of the queue.
         metrics: told of every batch and every request.
         tokenisers: threads for `encode`; may be shared with other batchers.
         cache: of the classifier's answers; none if absent.
         device: held while computing, so that classifiers which share a device take turns.
+        restart_delay_s: time between the death of a device thread and the next one.
 
     Attributes:
         admission: texts and tokens under way.
-        restarts: how often the device thread died and was replaced.
+        restarts: number of device threads that died and were replaced.
         mirror: told of each job that is taken and of its texts, if there is one.
     """
 
@@ -73,6 +74,7 @@ class Batcher:
         tokenisers: Executor,
         device: threading.Lock,
         cache: ResultCache | None = None,
+        restart_delay_s: float = RESTART_DELAY_S,
     ) -> None:
         self.admission = Admission(max_texts=limits.max_queue_texts, max_tokens=limits.max_queue_tokens)
         self.restarts = 0
@@ -83,6 +85,7 @@ class Batcher:
         self._cache = ResultCache(0) if cache is None else cache
         self._tokenisers = tokenisers
         self._device = device
+        self._restart_delay_s = restart_delay_s
         self._policy = policy_for(classifier, limits)
         self._queue = BatchQueue(self._policy)
         self._jobs: set[Job] = set()
@@ -97,7 +100,7 @@ class Batcher:
 
     @property
     def state(self) -> str:
-        """What the device thread is doing.
+        """State of the device thread.
 
         `running`; `restarting` for a moment after a death; `stuck` while a batch takes far too long; `broken` for good
         when restarts did not help; `stopped` before `start` and after `close`.
@@ -118,7 +121,7 @@ class Batcher:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """For whoever will submit more than once: the batcher is not drained meanwhile."""
+        """Keeps the batcher from being drained, for a caller that submits more than once."""
         self._holders += 1
         try:
             yield
@@ -131,7 +134,7 @@ class Batcher:
             await asyncio.sleep(DRAIN_POLL_S)
 
     def submit(self, texts: Sequence[str], timeout_s: float) -> Job:
-        """Sends texts on their way; await the job's `done`, and cancel it when the answer is no longer wanted.
+        """Takes texts as a job; await its `done`, and cancel that when the answer is no longer wanted.
 
         Raises:
             Overloaded: there is no room for all of the texts.
@@ -169,7 +172,7 @@ class Batcher:
         return job
 
     def has_room(self, texts: Sequence[str], timeout_s: float, share: float) -> bool:
-        """Whether `submit` would find room if only that share of the queue existed."""
+        """Tells if `submit` would find room in a queue of that share of its size."""
         return self.admission.has_room(len(texts), sum(self._estimates(texts)), timeout_s, share)
 
     def _estimates(self, texts: Sequence[str]) -> list[int]:
@@ -182,7 +185,7 @@ class Batcher:
         self._metrics.observe_job(job)
 
     def _hand_over(self) -> None:
-        """Queues what this turn of the event loop has read, all at once: waking the device costs more than a text."""
+        """Queues the texts of this turn of the event loop at once: waking the device costs more than a text."""
         items, self._arrived, self._handing_over = self._arrived, [], False
         self._enqueue(items)
 
@@ -232,7 +235,7 @@ class Batcher:
         try:
             while batch := self._queue.take():
                 self._compute(batch)
-        except BaseException as error:  # whatever it was, somebody is waiting for an answer
+        except BaseException as error:  # of any kind: somebody is waiting for an answer
             self._post(self._died, error)
 
     def _compute(self, batch: list[Item]) -> None:
@@ -293,7 +296,7 @@ class Batcher:
             self._give_up("broken", NotReady("The model is broken."))
             return
         self._state = "restarting"
-        self._loop.call_later(RESTART_DELAY_S, self._restart)
+        self._loop.call_later(self._restart_delay_s, self._restart)
 
     def _restart(self) -> None:
         if self._state == "restarting":

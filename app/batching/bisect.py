@@ -1,4 +1,4 @@
-"""Finding the bad input of a batch that failed."""
+"""Bisection of a failed batch to find its bad inputs."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -10,7 +10,7 @@ Result = TypeVar("Result")
 def by_halves(
     function: Callable[[Sequence[Item]], Sequence[Result]], items: Sequence[Item]
 ) -> list[Result | Exception]:
-    """`function(items)`; where it raises, both halves apart, until each item that fails alone has its own exception.
+    """Calls `function(items)`; where it raises, each half apart, until an item that fails alone has its exception.
 
     One bad item among n costs about 2 log2(n) further calls, n bad ones 2n. Out of memory heals itself: half may fit.
 

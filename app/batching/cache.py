@@ -1,4 +1,4 @@
-"""Answers that were given before: an option for traffic that repeats itself."""
+"""Cache of answers, an option for traffic that repeats itself."""
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
@@ -9,18 +9,18 @@ from app.core.classifier import Probabilities
 from model.text import Encoded
 
 DIGEST_BYTES = 16
-"""2^64 texts would have to be asked before two of them are likely to share a digest."""
+"""Bytes of a digest: two of 2^64 texts are likely to share one."""
 
 
 class Answer(NamedTuple):
-    """What a text came to."""
+    """Probabilities and tokens of one text."""
 
     probabilities: Probabilities
     encoded: Encoded
 
 
 class ResultCache:
-    """The answers to the texts asked last, by a digest of the text: it holds no text. For the event loop only.
+    """Answers to the texts that were sent last, by digest: it holds no text. For the event loop only.
 
     It belongs to one classifier, and so to one version of it.
 
@@ -36,7 +36,7 @@ class ResultCache:
         return len(self._answers)
 
     def digests(self, texts: Sequence[str]) -> list[bytes]:
-        """What the texts are remembered by; nothing if none is remembered."""
+        """Digests of the texts; none if nothing is remembered."""
         return [_digest(text) for text in texts] if self._max_texts else []
 
     def recall(self, digests: Sequence[bytes]) -> tuple[list[int], list[tuple[int, Answer]]]:
@@ -52,7 +52,7 @@ class ResultCache:
         return missing, known
 
     def keep(self, answers: Iterable[tuple[bytes, Answer]]) -> None:
-        """Remembers these, by digest, and forgets those that were not asked for longest."""
+        """Remembers answers by digest, and forgets the least recently used ones."""
         self._answers.update(answers)
         while len(self._answers) > self._max_texts:
             self._answers.popitem(last=False)

@@ -37,7 +37,7 @@ class BatchQueue:
 
     @property
     def full(self) -> bool:
-        """Whether at least one whole batch is waiting."""
+        """True if at least one whole batch is waiting."""
         return len(self._waiting) >= self._policy.max_texts or self._waiting_tokens >= self._policy.max_tokens
 
     def cut_ahead(self) -> None:

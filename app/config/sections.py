@@ -54,7 +54,7 @@ class ModelSettings(Section):
     ] = {}
     watch_s: Annotated[
         float,
-        Field(ge=0, description="How often to look whether a model's folder has changed, and load it; 0 for never."),
+        Field(ge=0, description="Seconds between checks for changed folders, which are then loaded; 0 for never."),
     ] = 0
     admin: Annotated[
         bool, Field(description="Adds the routes under /admin, which load, replace and remove models.")
@@ -73,14 +73,14 @@ class ComputeSettings(Section):
     """Processes, threads, device and number format of the computation."""
 
     device: Annotated[
-        DeviceName, Field(description="Where to compute: auto (CUDA if there is one), cpu, cuda or cuda:N.")
+        DeviceName, Field(description="Device that computes: auto (CUDA if there is one), cpu, cuda or cuda:N.")
     ] = "auto"
     dtype: Annotated[
         Literal["auto", "float32", "bfloat16", "int8"],
         Field(
             description="Number format of the computation: float32 (exact), bfloat16 (faster where supported), int8 "
             "(on a CPU with AVX-512 and VNNI, several times faster) or auto: bfloat16 on a GPU, int8 on a CPU where it "
-            "can be had, else float32."
+            "is supported, else float32."
         ),
     ] = "auto"
     workers: Annotated[
@@ -132,14 +132,12 @@ class BatchLimits(Section):
     max_queue_tokens: Annotated[
         int, Field(ge=1, description="Most tokens under way, for each model; more are refused with 503.")
     ] = 1_048_576
-    stuck_after_s: Annotated[float, Field(gt=0, description="A computation that takes longer makes liveness fail.")] = (
-        60.0
-    )
+    stuck_after_s: Annotated[float, Field(gt=0, description="Time of a computation after which liveness fails.")] = 60.0
     cache_texts: Annotated[
         int,
         Field(
             ge=0,
-            description="Answers that are remembered, for each model and worker: for texts that come again. 1 to 2 kB "
+            description="Answers that are remembered for texts that come again, for each model and worker. 1 to 2 kB "
             "each; 0 remembers none.",
         ),
     ] = 0
@@ -207,7 +205,7 @@ class NetworkSettings(Section):
     ] = ()
     root_path: Annotated[
         PathPrefix,
-        Field(description="Prefix (/classifier) under which a proxy shows the server, whether it cuts it off or not."),
+        Field(description="Prefix (/classifier) under which a proxy shows the server; the proxy may strip it or not."),
     ] = ""
 
 
@@ -224,7 +222,7 @@ class ConnectionLimits(Section):
     ] = Field(default_factory=default_connections)
     keep_alive_s: Annotated[
         int,
-        Field(ge=1, description="Idle connections are closed after this; keep it above the balancer's own timeout."),
+        Field(ge=1, description="Time until an idle connection is closed; keep it above the balancer's own timeout."),
     ] = 75
     headers_timeout_s: Annotated[
         float,
@@ -242,11 +240,11 @@ class ConnectionLimits(Section):
         float,
         Field(
             ge=0,
-            description="After SIGTERM, time to go on serving while readiness says no, so that balancers notice first.",
+            description="Time to go on serving after SIGTERM while readiness says no, so that balancers notice first.",
         ),
     ] = 1.0
     drain_timeout_s: Annotated[
-        int, Field(ge=0, description="After that, time for requests in flight to finish before they are cut.")
+        int, Field(ge=0, description="Time after that for requests in flight to finish before they are cut.")
     ] = 20
 
 
@@ -257,7 +255,7 @@ class KeySettings(Section):
         str,
         Field(
             description="API keys, as `python -m app key` prints them (hashes, not secrets), with semicolons between. "
-            "With any key, whoever shows none gets 401."
+            "If there is any key, a request without one gets 401."
         ),
     ] = ""
     api_keys_file: Annotated[
@@ -265,7 +263,7 @@ class KeySettings(Section):
     ] = None
     public_metrics: Annotated[
         bool,
-        Field(description="With API keys, answer /metrics without one too; else it needs one of the role metrics."),
+        Field(description="Answers /metrics without a key even if there are keys; else it needs the role metrics."),
     ] = False
 
 

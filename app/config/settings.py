@@ -25,10 +25,10 @@ from app.config.values import TRACES_PATH
 ENV_PREFIX = "SLUICE_"
 
 _TRAINING = "SLUICE_DATA"
-"""Where `python -m training` finds data: people set it for both."""
+"""Folder of data for `python -m training`, which may be set for both programs."""
 
 _KUBERNETES = re.compile(r"SLUICE_(SERVICE|PORT)_")
-"""Kubernetes gives every pod such variables when a Service is named `sluice`. They are not ours."""
+"""Variables that Kubernetes gives every pod when a Service is named `sluice`. They are not ours."""
 
 
 class SettingsError(Exception):
@@ -164,7 +164,7 @@ def _variables(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _of_opentelemetry(environ: Mapping[str, str]) -> dict[str, str]:
-    """The endpoint as OpenTelemetry's own variables set it: the first to a base, the second to the whole URL."""
+    """Endpoint of OpenTelemetry's own variables, of which the first is a base and the second the whole URL."""
     if environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return {}
     base = environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").rstrip("/")

@@ -1,4 +1,4 @@
-"""The values that settings take: how each is written as one string, and what it must be by itself.
+"""Values of settings: their form as one string, and the rules that each obeys by itself.
 
 `app.config.sections` says what they are for. Errors are `ValueError`, as pydantic has its validators raise them.
 """
@@ -20,7 +20,7 @@ _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-fA
 
 
 class Trial(BaseModel):
-    """A second version beside a model.
+    """Second version beside a model, as a setting names it.
 
     Attributes:
         path: of its checkpoint.
@@ -62,7 +62,7 @@ def _check_names(models: dict[str, Path]) -> dict[str, Path]:
 
 
 def parse_list(value: Any) -> Any:
-    """Strings between commas.
+    """Splits a string at its commas.
 
     >>> parse_list("a, b,")
     ('a', 'b')

@@ -1,4 +1,4 @@
-"""What the server needs of a model, and nothing else.
+"""Contract between the server and a model.
 
 `model.classifier.Classifier` has all of it; a test's fake needs no more. `docs/design/0001-shape.md` tells why.
 """
@@ -20,11 +20,11 @@ class Classifier(Protocol):
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Names, in the order of a row of probabilities."""
+        """Names of the labels, in the order of a row of probabilities."""
 
     @property
     def task(self) -> str:
-        """`single_label` or `multi_label`."""
+        """Kind of task: `single_label` or `multi_label`."""
 
     @property
     def version(self) -> str:
@@ -32,19 +32,19 @@ class Classifier(Protocol):
 
     @property
     def max_tokens(self) -> int:
-        """Longer texts are cut, and say so."""
+        """Longest text in tokens; longer ones are cut, and say so."""
 
     @property
     def metrics(self) -> Mapping[str, Any]:
-        """What was measured when it was trained; JSON."""
+        """Figures measured when it was trained; JSON."""
 
     @property
     def reference(self) -> Reference | None:
-        """What its answers to held-out texts look like."""
+        """Profile of its answers to held-out texts, if the checkpoint has one."""
 
     @property
     def device(self) -> str:
-        """Where it computes. Classifiers with the same device take turns."""
+        """Device that computes, such as `cpu` or `cuda:0`. Classifiers with the same device take turns."""
 
     @property
     def dtype(self) -> str:
@@ -52,16 +52,16 @@ class Classifier(Protocol):
 
     @property
     def pads(self) -> bool:
-        """Whether a batch costs its longest text for each of its texts."""
+        """True if a batch costs its longest text for each of its texts."""
 
     def warm_up(self) -> None:
-        """Does what only the first calls of `score` would have to do."""
+        """Does the work that would slow the first calls of `score`."""
 
     def encode(self, texts: Sequence[str]) -> list[Encoded]:
-        """One `Encoded` a text. Safe on several threads at a time."""
+        """Tokens of each text, in order. Safe on several threads at a time."""
 
     def score(self, batch: Sequence[Encoded]) -> Probabilities:
-        """One row a text, in the order of `labels`. One thread at a time."""
+        """Probabilities of shape (texts, labels), in the order of both. Call it on one thread at a time."""
 
     def profile(self, batch: Sequence[Encoded], rows: Probabilities) -> Profile:
-        """What these texts, at least one, and the rows that `score` gave them look like. Safe on several threads."""
+        """Profile of at least one text and the rows that `score` gave them. Safe on several threads."""

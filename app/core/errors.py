@@ -42,7 +42,7 @@ class AppError(Exception):
 
     @property
     def headers(self) -> dict[str, str]:
-        """What the answer says besides its body."""
+        """Headers that the answer gets for this error."""
         return {}
 
 
@@ -102,7 +102,7 @@ class Unauthorized(RequestError):
 
     @property
     def headers(self) -> dict[str, str]:
-        """Tells which kind of key is wanted."""
+        """Names the scheme of authentication."""
         return {"www-authenticate": 'Bearer realm="sluice"'}
 
 
@@ -115,7 +115,7 @@ class RequestTooSlow(RequestError):
 
     @property
     def headers(self) -> dict[str, str]:
-        """What is still to come of the request is not waited for."""
+        """Closes the connection: the rest of the request is not waited for."""
         return {"connection": "close"}
 
 
@@ -150,7 +150,7 @@ class ServiceError(AppError):
 
     @property
     def headers(self) -> dict[str, str]:
-        """When to come back, if that is known."""
+        """Seconds after which to come back, if that is known."""
         return {} if self.retry_after_s is None else {"retry-after": str(self.retry_after_s)}
 
 
@@ -196,7 +196,7 @@ class RateLimited(AppError):
 
     @property
     def headers(self) -> dict[str, str]:
-        """When to come back."""
+        """Seconds after which to come back."""
         return {"retry-after": str(self.retry_after_s)}
 
 
@@ -208,7 +208,7 @@ class ClientGone(AppError):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """How one class of errors looks on the wire."""
+    """Status, code and title of one class of errors."""
 
     status: int
     code: str
@@ -237,7 +237,7 @@ TABLE: Mapping[type[Exception], Row] = {
     ComputeError: Row(500, "compute_error", "The text could not be computed"),
     ClientGone: Row(CLIENT_CLOSED_REQUEST, "client_gone", "The client left"),
     InputError: Row(422, "invalid_text", "The text cannot be classified"),
-    # What follows stands for whole families. The causes are for the log, not for the client.
+    # These stand for whole families. The causes are for the log, not for the client.
     RequestError: Row(400, "bad_request", "The request cannot be served"),
     ServiceError: Row(503, "unavailable", "The server cannot answer now"),
     AppError: Row(500, "internal_error", "Internal server error"),
@@ -249,12 +249,12 @@ INTERNAL_DETAIL = "Something went wrong on the server. The request id finds the 
 
 
 def row_of(error: Exception) -> Row:
-    """The row of the nearest ancestor of the error's class."""
+    """Row of the nearest ancestor of the error's class."""
     return next(TABLE[cls] for cls in type(error).__mro__ if cls in TABLE)
 
 
 def describe(error: Exception) -> tuple[Row, str]:
-    """The row and a detail that is safe to show: an unforeseen error says nothing of its cause."""
+    """Row of an error, and a detail that is safe to show: an unforeseen error says nothing of its cause."""
     row = row_of(error)
     foreseen = row.code != "internal_error" and str(error)
     return row, str(error) if foreseen else INTERNAL_DETAIL

@@ -1,4 +1,4 @@
-"""One request on its way from the door to its answer."""
+"""Jobs: the texts of one request, from admission to their answers."""
 
 import asyncio
 import time
@@ -10,25 +10,25 @@ from app.core.errors import DeadlineExceeded
 from model.text import Encoded
 
 STAGES = ("wait", "tokenise", "queue", "compute")
-"""Where a request's time goes: until a tokeniser is free, tokenising, until the device takes it, on the device."""
+"""Stages of a job: until a tokeniser is free, tokenising, until the device takes it, on the device."""
 
 READ, RESPOND = "read", "respond"
-"""Before that, until its body is read and it is a job; and after it, writing and sending the answer."""
+"""Stages around it: reading the body, until it is a job; writing and sending the answer."""
 
 
 class Job:
-    """The texts of one request, their answers as these come in, and the future that ends the wait.
+    """Texts of one request, their outcomes as they come in, and the future that ends the wait.
 
     Only the event loop changes a job. Other threads read `alive` before they spend work on it and stamp the times,
     which are seconds of `time.monotonic` that metrics and `Server-Timing` are made of.
 
     Attributes:
-        done: resolves when every text has an outcome, or raises why the request got none. Cancelling it (what
-            happens when the task that awaits it is cancelled) abandons the job.
+        done: resolves when every text has an outcome, or raises the error of the whole request. Cancelling it, as
+            when the task that awaits it is cancelled, abandons the job.
         num_texts: of the job.
         digests: of the texts, if answers are remembered; else empty.
         encoded: each text's tokens, None until it is tokenised.
-        outcomes: each text's probabilities, or the exception that befell it alone.
+        outcomes: each text's probabilities, or the exception of that text alone.
         num_tokens: of all texts, after truncation; complete when the job is done.
     """
 
@@ -48,18 +48,18 @@ class Job:
             self.done.set_result(None)
 
     def take(self, index: int) -> str:
-        """A text, once: the job does not keep what may be megabytes while its few numbers wait for the device."""
+        """Hands over a text, once: the job does not keep megabytes of text while tokens wait for the device."""
         text, self._texts[index] = self._texts[index], ""
         return text
 
     @property
     def alive(self) -> bool:
-        """Whether somebody still waits for the answer."""
+        """True while somebody waits for the answer."""
         return not self.done.done()
 
     @property
     def answered(self) -> bool:
-        """Whether it ended well: each text has an outcome."""
+        """True once each text has an outcome and the request no error."""
         return self.done.done() and not self.done.cancelled() and self.done.exception() is None
 
     @property
@@ -111,5 +111,5 @@ class Item:
 
 
 def live(items: Iterable[Item]) -> list[Item]:
-    """The items that somebody still waits for."""
+    """Items that somebody still waits for."""
     return [item for item in items if item.job.alive]

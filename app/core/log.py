@@ -1,4 +1,4 @@
-"""One JSON object a line. Nothing that a client wrote is ever in it."""
+"""Logs of one JSON object a line, never with anything that a client wrote."""
 
 import logging
 import sys
@@ -12,14 +12,14 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 
 
 class JsonFormatter(logging.Formatter):
-    """Time, level, logger, message and whatever `extra` held.
+    """Formatter for time, level, logger, message and the fields of `extra`.
 
     Of an exception it shows the class and the places, not the message: that of an unforeseen exception may quote the
-    user's text. Who knows a message to be harmless logs it as text of its own.
+    user's text. A message that is known to be harmless is logged as text of its own.
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as one line."""
+        """One line of JSON for a record."""
         line: dict[str, object] = {
             "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
@@ -34,10 +34,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def _places(trace: TracebackType | None) -> list[str]:
-    """Where the exception passed, outermost first.
-
-    The source lines stay out: they are in the repository.
-    """
+    """Places that the exception passed, outermost first, without the source lines."""
     return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(trace)]
 
 

@@ -1,4 +1,4 @@
-"""What the process does with memory that it no longer needs."""
+"""Return of freed memory to the operating system, and less work for the garbage collector."""
 
 import ctypes
 import gc
@@ -12,7 +12,7 @@ LARGE_BYTES = 128 * 1024
 
 
 def return_large() -> None:
-    """Has the C library hand each large block back as soon as it is freed.
+    """Makes the C library return each large block as soon as it is freed.
 
     glibc begins so, but raises its thresholds with the largest block that it has seen freed. After a burst of large
     bodies these then lie among small blocks that stay, and a burst's memory is held for good.
@@ -24,17 +24,17 @@ def return_large() -> None:
 
 
 def settle() -> None:
-    """For once what is needed for long has been loaded: the garbage collector will not look at it again.
+    """Exempts all objects of now from garbage collection; call it once the long-lived ones are loaded.
 
-    Else each full collection would look at all of PyTorch, a tenth of a second long. What is dropped later and has no
-    part in a cycle is freed all the same; a classifier has none.
+    Else each full collection would visit all of PyTorch, which takes a tenth of a second. Objects that are dropped
+    later and are part of no cycle, such as a classifier, are freed all the same.
     """
     gc.collect()
     gc.freeze()
 
 
 def give_back() -> None:
-    """Hands what was freed to the system; takes milliseconds.
+    """Returns freed memory to the system; takes milliseconds.
 
     glibc keeps the room of a model or two in pieces, more at each reload, and what loading took at the start.
     """

@@ -30,7 +30,7 @@ class SharedFolder:
         self._loaded[self._index] = 1
 
     def all_loaded(self) -> bool:
-        """Whether every worker has set its flag; until then the server as a whole is not ready."""
+        """True once every worker has set its flag; until then the server as a whole is not ready."""
         return all(self._loaded)
 
     def read(self, name: str) -> bytes | None:

@@ -77,7 +77,7 @@ class Connections(ServerState):
 
     @property
     def full(self) -> bool:
-        """Whether there is no room for one more connection."""
+        """True if there is no room for one more connection."""
         return len(self.connections) >= self._max_connections
 
     def inc_cut(self, cause: str) -> None:

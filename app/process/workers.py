@@ -1,9 +1,9 @@
-"""Several processes behind one socket, each with its own models: `serve --workers`.
+"""Supervisor of several worker processes behind one socket, each with its own models: `serve --workers`.
 
 The parent holds the socket and computes nothing. It starts the workers, replaces those that die, passes signals on, and
 leaves when they have left. Connections go to whichever worker takes them first; one that dies loses only those that it
 had taken. SIGHUP is blocked in the parent (`app.process.server.hold_reloads`), which asks for it, and so in each worker
-until that can heed it: it ends no process that has no handler yet.
+until that has a handler: it ends no process that has none yet.
 """
 
 import logging
@@ -25,12 +25,13 @@ from app.telemetry.sharing import write_restarts
 
 logger = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 0.2
+POLL_S = 0.2
 RESTART_DELAY_S = 1.0
 """A worker that dies young is replaced no sooner than this after its start."""
 
 Work = Callable[[socket.socket, SharedFolder, int, bool], None]
-"""Serves in a process of its own. Told the parent's id, for it may be gone by then, and whether it replaces another."""
+"""Serves in a process of its own: given the socket, the shared folder, the id of the parent, which may be gone by then,
+and True if it replaces another worker."""
 
 
 @dataclass
@@ -40,12 +41,12 @@ class _Worker:
 
 
 class Supervisor:
-    """The parent.
+    """Parent process that starts and replaces workers.
 
     Args:
         num_workers: processes to keep.
         sock: that they share.
-        work: what a worker does; can be pickled. Leaves with exit code 2 if it can never work.
+        work: function of a worker; can be pickled. Leaves with exit code 2 if it can never work.
     """
 
     def __init__(self, num_workers: int, sock: socket.socket, work: Work) -> None:
@@ -60,10 +61,10 @@ class Supervisor:
         self._path = Path()  # of the folder that they share, while there are workers
 
     def run(self) -> int:
-        """Until a signal comes, or a worker says that none can ever work.
+        """Runs until a signal comes, or until a worker ends that could never work.
 
         Returns:
-            The exit code: 0, that of such a worker, or 1 if one had to be cut short.
+            Exit code: 0, that of such a worker, or 1 if a worker ended badly.
         """
         for handled in (signal.SIGINT, signal.SIGTERM):
             signal.signal(handled, self._pass_on)
@@ -76,7 +77,7 @@ class Supervisor:
                 if signal.SIGHUP in signal.sigpending():
                     signal.sigwait({signal.SIGHUP})
                     self._send(signal.SIGHUP)
-                wait([worker.process.sentinel for worker in self._workers.values()], timeout=LOOK_EVERY_S)
+                wait([worker.process.sentinel for worker in self._workers.values()], timeout=POLL_S)
                 for index, worker in list(self._workers.items()):
                     if worker.process.exitcode is not None:
                         code = max(code, self._gone(index, worker))
@@ -94,7 +95,7 @@ class Supervisor:
         self._workers[index] = _Worker(process)
 
     def _gone(self, index: int, worker: _Worker) -> int:
-        """Replaces a worker, or lets it go; the exit code for the whole."""
+        """Replaces a worker that has ended, or lets it go; returns the exit code for the whole."""
         code = worker.process.exitcode or 0
         if self._leaving:
             del self._workers[index]

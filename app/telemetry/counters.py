@@ -49,7 +49,7 @@ class Histogram:
         self._sum = 0.0
 
     def observe(self, value: float) -> None:
-        """Counts a value."""
+        """Counts a value in its bucket."""
         self._counts[bisect_left(self._buckets, value)] += 1
         self._sum += value
 
@@ -73,7 +73,7 @@ class Gauge:
         self._function: Callable[[], float] = float
 
     def set(self, value: float) -> None:
-        """Sets the number."""
+        """Shows this number from now on."""
         self._function = lambda: value
 
     def set_function(self, function: Callable[[], float]) -> None:

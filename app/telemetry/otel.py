@@ -25,7 +25,7 @@ from app.core.job import READ, RESPOND, STAGES, Job
 from app.telemetry.tracing import Parent
 
 CLOSE_TIMEOUT_S = 3.0
-"""Patience with a collector that does not answer, when the process leaves."""
+"""Time to send what is left when the process ends; the collector may not answer."""
 
 _SCOPE = InstrumentationScope("sluice", VERSION)
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
@@ -33,7 +33,7 @@ _FAILED = Status(StatusCode.ERROR)
 _UNSET = Status(StatusCode.UNSET)
 
 Stage = tuple[str, int, int]
-"""Its name, and when it began and ended, in nanoseconds since 1970."""
+"""Name of a stage, and its begin and end in nanoseconds since 1970."""
 
 
 class Tracer:
@@ -62,15 +62,17 @@ class Tracer:
         started: float,
         ended: float,
     ) -> str | None:
-        """Notes a request that is over. None of `attributes` may hold what a client wrote.
+        """Queues the span of a finished request; `attributes` must not hold anything that a client wrote.
 
         Args:
-            job: what it became, if it came so far.
-            failed: by the server's fault.
+            parent: span of the caller, if it sent one.
+            name: of the span.
+            job: of the request, if it came so far.
+            failed: True if the server was at fault.
             started, ended: seconds of `time.monotonic`.
 
         Returns:
-            The id of its trace, or None if it has none that anybody keeps.
+            Id of its trace, or None if nobody records one.
         """
         trace_id = int(parent.trace_id, 16) if parent is not None else self._ids.generate_trace_id()
         caller = _context_of(parent, trace_id)
@@ -98,7 +100,7 @@ class Tracer:
         return f"{trace_id:032x}"
 
     async def close(self) -> None:
-        """Sends what is left, for a bounded time."""
+        """Sends the queued spans, for a bounded time."""
         closing = threading.Thread(target=self._processor.shutdown, name="traces", daemon=True)
         closing.start()
         await asyncio.to_thread(closing.join, CLOSE_TIMEOUT_S)
@@ -113,7 +115,7 @@ class _RequestSpan(ReadableSpan):
         self.span_context = context
 
     def parts(self, ids: RandomIdGenerator) -> list[ReadableSpan]:
-        """The spans of the stages."""
+        """Spans of the stages, inside that of the request."""
         return [
             ReadableSpan(
                 name,
@@ -131,23 +133,23 @@ class _RequestSpan(ReadableSpan):
 
 
 class _WithStages(SpanExporter):
-    """Makes the stages' spans where time is cheap, on the thread that sends."""
+    """Exporter that makes the spans of stages on the thread that sends, off the event loop."""
 
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
         self._ids = RandomIdGenerator()
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Sends requests with their stages."""
+        """Sends the spans of requests and of their stages."""
         parts = [part for span in spans if isinstance(span, _RequestSpan) for part in span.parts(self._ids)]
         return self._exporter.export([*spans, *parts])
 
     def shutdown(self) -> None:
-        """Gives up what is being sent."""
+        """Shuts the inner exporter down."""
         self._exporter.shutdown()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Nothing is held back here."""
+        """Flushes the inner exporter; nothing is held back here."""
         return self._exporter.force_flush(timeout_millis)
 
 
@@ -159,7 +161,7 @@ def _context_of(parent: Parent | None, trace_id: int) -> SpanContext | None:
 
 
 def _stages(job: Job | None, started: float, ended: float, offset_ns: int) -> list[Stage]:
-    """When each stage began and ended. A request without an answer has those that it went through."""
+    """Begin and end of each stage that the request went through."""
     if job is None:
         return []
     seconds = [job.admitted_at - started, *job.stages_s(), *([ended - job.finished_at] if job.answered else [])]

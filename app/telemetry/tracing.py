@@ -1,6 +1,6 @@
-"""Which trace a request belongs to, and whether traces are sent anywhere.
+"""Trace context of a request, and the start of tracing.
 
-What makes and sends them is `app.telemetry.otel`, loaded only where they are wanted.
+`app.telemetry.otel` makes and sends the traces; it is imported only where an endpoint is set.
 
 Source: W3C Trace Context, section 3.2.
 """
@@ -30,12 +30,12 @@ _SAMPLED = 1
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """Whose part a request is, as its header `traceparent` says.
+    """Span of the caller that a request belongs to, from its header `traceparent`.
 
     Attributes:
         trace_id: 32 hex digits.
         span_id: of the caller's span, 16 hex digits.
-        sampled: whether the caller records the trace.
+        sampled: True if the caller records the trace.
     """
 
     trace_id: str
@@ -44,7 +44,7 @@ class Parent:
 
     @classmethod
     def of(cls, scope: Scope) -> "Parent | None":
-        """Of a request; None if it has no such header, or not the form of one."""
+        """Parent of a request; None without the header, or if it has another form."""
         for name, value in scope["headers"]:
             if name == b"traceparent":
                 return cls.parse(value)
@@ -52,7 +52,7 @@ class Parent:
 
     @classmethod
     def parse(cls, header: bytes) -> "Parent | None":
-        """The value of the header.
+        """Parses the value of the header; None if it has another form.
 
         >>> Parent.parse(b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").sampled
         True
@@ -65,7 +65,7 @@ class Parent:
 
 
 def start_tracing(endpoint: str | None) -> "Tracer | None":
-    """What sends traces to `endpoint`; nothing if there is none.
+    """Tracer that sends to `endpoint`; None without one.
 
     Raises:
         SettingsError: the package for it is not installed.
@@ -79,10 +79,10 @@ def start_tracing(endpoint: str | None) -> "Tracer | None":
 
 
 def check_installed() -> None:
-    """Makes sure that traces can be sent.
+    """Checks that the packages for traces are installed.
 
     Raises:
-        SettingsError: they cannot.
+        SettingsError: they are not.
     """
     try:
         found = find_spec("opentelemetry.exporter.otlp.proto.http")

@@ -20,7 +20,9 @@ pytestmark = pytest.mark.anyio
 
 
 @asynccontextmanager
-async def batching(classifier: FakeClassifier, limits: BatchLimits | None = None) -> AsyncIterator[Batcher]:
+async def batching(
+    classifier: FakeClassifier, limits: BatchLimits | None = None, restart_delay_s: float = 0.1
+) -> AsyncIterator[Batcher]:
     with ThreadPoolExecutor(2) as tokenisers:
         batcher = Batcher(
             classifier,
@@ -28,6 +30,7 @@ async def batching(classifier: FakeClassifier, limits: BatchLimits | None = None
             Metrics().for_model("m"),
             tokenisers=tokenisers,
             device=threading.Lock(),
+            restart_delay_s=restart_delay_s,
         )
         batcher.start()
         try:
@@ -159,11 +162,8 @@ async def test_dead_device_thread_answers_its_waiters_and_is_replaced(classifier
             assert positives(job) == [classifier.positive("afterwards")]
 
 
-async def test_device_thread_that_keeps_dying_is_given_up(
-    classifier: FakeClassifier, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("app.batching.batcher.RESTART_DELAY_S", 0.001)
-    async with batching(classifier) as batcher:
+async def test_device_thread_that_keeps_dying_is_given_up(classifier: FakeClassifier) -> None:
+    async with batching(classifier, restart_delay_s=0.001) as batcher:
         for _ in range(MAX_RESTARTS):
             with pytest.raises(NotReady):
                 await batcher.submit([FATAL], 10).done

@@ -1,9 +1,7 @@
-"""Faults that are caused on purpose: what each costs, and that nothing else is lost."""
+"""Faults that are caused on purpose: each costs its own text or request, and nothing else is lost."""
 
 import ast
 import asyncio
-import itertools
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -18,7 +16,7 @@ from tests.app.conftest import FakeClassifier, serve, service_of
 
 pytestmark = pytest.mark.anyio
 
-APP = Path(__file__).resolve().parents[3] / "app"
+APP = Path(__file__).resolve().parents[2] / "app"
 
 OUT_OF_MEMORY: list[Callable[[], Exception]] = [
     lambda: torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
@@ -110,27 +108,6 @@ async def test_tokenizer_that_raises_costs_one_text(
         assert service_of(client).registry.get(None).batcher.admission.texts == 0
 
 
-@pytest.mark.parametrize("jump_s", [86_400.0, -86_400.0], ids=["forward", "back"])
-async def test_clock_that_jumps_moves_no_deadline(
-    classifier: FakeClassifier, jump_s: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real, calls = time.time, itertools.count()
-    monkeypatch.setattr(time, "time", lambda: real() + jump_s * next(calls))
-    async with serve(classifier, deadline_ms=5000) as client:
-        classifier.gate.clear()
-        waiting = [asyncio.create_task(client.post("/predict", json={"inputs": f"text {i}"})) for i in range(20)]
-        late = await client.post("/predict", json={"inputs": "late"}, headers={"X-Request-Timeout-Ms": "50"})
-        assert late.status_code == 504
-        assert (await client.get("/health/live")).status_code == 200
-        classifier.gate.set()
-        answers = await asyncio.gather(*waiting)
-    assert {answer.status_code for answer in answers} == {200}
-    durations = [
-        float(part.partition("=")[2]) for part in answers[0].headers["server-timing"].replace(",", "").split()[1::2]
-    ]
-    assert all(0 <= milliseconds < 5000 for milliseconds in durations)
-
-
 WALL_CLOCK = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "datetime.today", "date.today"}
 
 DATES = {
@@ -139,11 +116,11 @@ DATES = {
     "otel.py": ["time.time_ns"],
     "vllm.py": ["time.time"],
 }
-"""Where a date is meant: of a version that is served or refused, of a span, `created` in the form of vLLM."""
+"""Places that mean a date: of a version that is served or refused, of a span, `created` in the form of vLLM."""
 
 
 def wall_clocks(source: str) -> list[str]:
-    """The clocks that somebody may set, which a file reads."""
+    """Clocks that somebody may set and that a file reads: one that jumps would move deadlines."""
     names = [ast.unparse(node) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Attribute)]
     imported = [
         f"{node.module}.{alias.name}"
