@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app import VERSION
 from app.api.admin import admin_routes
 from app.api.endpoint import classify_routes
-from app.api.huggingface import HubForm
+from app.api.huggingface import HuggingFaceForm
 from app.api.info import ASSETS_PATH, api_routes
 from app.api.oip import InferForm, v2_router
 from app.api.openapi import DESCRIPTION, document_of
@@ -29,8 +29,8 @@ from app.explain.endpoint import explain_route
 from app.http.authorize import Guard
 from app.http.problems import EXCEPTION_HANDLERS
 from app.http.proxies import cross_origin, from_proxies
-from app.http.request_log import Observed
-from app.http.routing import NamedMount, NamedRoute, Prefixed, ShortWay
+from app.http.request_log import RequestLog
+from app.http.routing import DirectRoutes, NamedMount, NamedRoute, RootPath
 from app.process.server import exit_codes, run
 from app.process.service import Service, build_service
 
@@ -107,7 +107,11 @@ def _direct_routes(service: Service) -> list[NamedRoute]:
     if not settings.explain.off:
         routes.append(explain_route(registry, service.explanations, settings.explain, limits))
     routes.append(stream_route(registry, limits))
-    return [*routes, *classify_routes(HubForm(), registry, limits), *classify_routes(VllmForm(), registry, limits)]
+    return [
+        *routes,
+        *classify_routes(HuggingFaceForm(), registry, limits),
+        *classify_routes(VllmForm(), registry, limits),
+    ]
 
 
 def _routers(service: Service) -> Iterator[APIRouter]:
@@ -121,13 +125,13 @@ def _layers(app: ASGIApp, *, direct: Sequence[NamedRoute], service: Service) -> 
     """Wraps an application in the layers that are on, the innermost first."""
     network = service.settings.network
     guard = partial(Guard, accounts=service.accounts, public_metrics=service.settings.keys.public_metrics)
-    # Without keys nothing on the short path is guarded.
-    app = guard(ShortWay(app, direct)) if service.accounts else ShortWay(guard(app), direct)
+    # Without keys none of the direct routes is guarded.
+    app = guard(DirectRoutes(app, direct)) if service.accounts else DirectRoutes(guard(app), direct)
     if network.root_path:
-        app = Prefixed(app, network.root_path)
+        app = RootPath(app, network.root_path)
     if network.trusted_proxy:
         app = from_proxies(app, network.trusted_proxy)
-    app = Observed(app, metrics=service.metrics, registry=service.registry, tracer=service.tracer)
+    app = RequestLog(app, metrics=service.metrics, registry=service.registry, tracer=service.tracer)
     # Outside of all, since browsers want its headers on errors too. It answers preflight requests by itself.
     return cross_origin(app, network.cors_origin) if network.cors_origin else app
 

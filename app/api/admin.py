@@ -1,7 +1,6 @@
-"""`/admin`: which checkpoints are served, changed while they are.
+"""Routes under `/admin`: load, replace and remove models while the server runs.
 
-The routes exist only where the setting `admin` is on. Who may use them is not decided here: `app.http.authorize`
-stands in front of all routes and asks for a key of the role `admin`.
+The routes exist only where the setting `admin` is on. `app.http.authorize` asks for a key of the role `admin`.
 """
 
 import asyncio
@@ -36,41 +35,41 @@ T = TypeVar("T")
 class ServeRequest(msgspec.Struct, forbid_unknown_fields=True):
     """A checkpoint to serve."""
 
-    path: Annotated[str, msgspec.Meta(description="Of its folder, relative to the setting `models_folder`.")]
+    path: Annotated[str, msgspec.Meta(description="Path of its folder, relative to the setting `models_folder`.")]
 
 
 class TrialRequest(msgspec.Struct, forbid_unknown_fields=True):
     """A checkpoint to try beside the one that is served."""
 
-    path: Annotated[str, msgspec.Meta(description="Of its folder, relative to the setting `models_folder`.")]
+    path: Annotated[str, msgspec.Meta(description="Path of its folder, relative to the setting `models_folder`.")]
     share: Annotated[
         Annotated[float, msgspec.Meta(ge=0, le=1)],
-        msgspec.Meta(description="Of requests: which it answers, or of which it gets a copy."),
+        msgspec.Meta(description="Share of requests that it answers or gets a copy of."),
     ]
-    shadow: Annotated[
-        bool, msgspec.Meta(description="Whether it only gets copies, and the other version answers all requests.")
-    ] = False
+    shadow: Annotated[bool, msgspec.Meta(description="Only gets copies; the other version answers all requests.")] = (
+        False
+    )
 
 
 class AdminVersion(BaseModel):
-    """One version and where it comes from."""
+    """One version and the folder that it comes from."""
 
     path: str
     version: str
 
 
 class AdminModel(BaseModel):
-    """What is served under one name."""
+    """The versions that one name serves."""
 
     name: str
     primary: AdminVersion
     candidate: Annotated[AdminVersion | None, Field(description="On trial beside it.")] = None
-    share: Annotated[float, Field(description="Of requests, that the candidate answers or gets a copy of.")] = 0.0
-    shadow: Annotated[bool, Field(description="Whether the candidate only gets copies.")] = False
+    share: Annotated[float, Field(description="Share of requests sent to the candidate, 0 to 1.")] = 0.0
+    shadow: Annotated[bool, Field(description="The candidate only gets copies.")] = False
 
 
 class Admin:
-    """The endpoints."""
+    """Endpoints of the routes under `/admin`."""
 
     def __init__(self, registry: Registry, deployer: Deployer, settings: ModelSettings) -> None:
         self._registry = registry
@@ -78,7 +77,7 @@ class Admin:
         self._sources = Sources(settings)
 
     async def list_models(self) -> list[AdminModel]:
-        """What is served, and from where."""
+        """Lists the models with the folders that they come from."""
         return [_shown(name, plan) for name, plan in self._registry.plans.items()]
 
     async def serve(self, name: str, request: Request) -> AdminModel:
@@ -129,7 +128,7 @@ class Admin:
 
 
 def admin_routes(registry: Registry, deployer: Deployer, settings: ModelSettings) -> APIRouter:
-    """The routes."""
+    """Returns the routes under `/admin`."""
     router = APIRouter(prefix="/admin", tags=["admin"])
     admin = Admin(registry, deployer, settings)
     unknown = UnknownModel()
@@ -141,7 +140,7 @@ def admin_routes(registry: Registry, deployer: Deployer, settings: ModelSettings
     serving = [invalid, outside, refused, untold]
     one = "/models/{name}"
     routes: list[tuple[str, str, Callable[..., Any], str, Sequence[Exception], dict[str, Any]]] = [
-        ("GET", "/models", admin.list_models, "What is served, and from where", (), {}),
+        ("GET", "/models", admin.list_models, "List the models and their folders", (), {}),
         ("PUT", one, admin.serve, "Add a model or exchange its checkpoint", serving, _body(ServeRequest)),
         ("DELETE", one, admin.remove, "Remove a model", (unknown, alone, untold), {}),
         ("PUT", f"{one}/candidate", admin.try_beside, "Try a second version", (unknown, *serving), _body(TrialRequest)),
@@ -163,7 +162,7 @@ def admin_routes(registry: Registry, deployer: Deployer, settings: ModelSettings
 
 
 class Sources:
-    """Which folders may be loaded: those that the settings name, and those below the folder of models."""
+    """The folders that may be loaded: those that the settings name, and those below the folder of models."""
 
     def __init__(self, settings: ModelSettings) -> None:
         named = [Path(source.path) for plan in initial_plans(settings).values() for source in plan.sources]
@@ -171,10 +170,10 @@ class Sources:
         self._root = None if settings.folder is None else settings.folder.resolve()
 
     def of(self, path: str) -> Source:
-        """The folder of that path, without links, if it may be loaded.
+        """Returns the folder at a path, without links.
 
         Raises:
-            PathRefused: it may not. Whether there is anything at the path makes no difference.
+            PathRefused: it may not be loaded, whether it exists or not.
         """
         try:
             found = (self._root or Path()).joinpath(path).resolve()
@@ -226,6 +225,6 @@ async def _read(parse: Callable[[bytes], T], request: Request) -> T:
 
 
 def _body(kind: type[msgspec.Struct]) -> dict[str, Any]:
-    """The body of a route that reads it by itself, as FastAPI documents one."""
+    """Describes the body of a route that reads it by itself."""
     (schema,), definitions = msgspec.json.schema_components([kind], ref_template="{name}")
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": definitions[schema["$ref"]]}}}}

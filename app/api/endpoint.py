@@ -47,7 +47,7 @@ Rendered = tuple[bytes, Sequence[tuple[bytes, bytes]]]
 
 
 class Call(msgspec.Struct, Generic[Options]):
-    """A parsed request.
+    """One parsed request for classification.
 
     Attributes:
         texts: to classify.
@@ -73,7 +73,7 @@ class Form(ABC, Generic[Options]):
 
     @abstractmethod
     def parse(self, scope: Scope, body: bytes) -> Call[Options]:
-        """Reads a request.
+        """Reads a request of this form.
 
         Raises:
             InvalidJson, InvalidRequest: it does not have this form.
@@ -114,7 +114,7 @@ class ClassifyEndpoint(Generic[Options]):
         self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request.
+        """Answers one request for classification.
 
         Raises:
             AppError: it gets no answer; says why.

@@ -18,11 +18,11 @@ from app.http.json import Parser
 from model.explain.explanation import LabelScore
 
 FUNCTION_OF = {"single_label": "softmax", "multi_label": "sigmoid"}
-"""What a checkpoint's probabilities are made with, by task. Other functions would need logits, which nobody keeps."""
+"""Function that makes the probabilities, by task. Another one would need logits, which nobody keeps."""
 
 
 class HubParameters(msgspec.Struct, forbid_unknown_fields=True):
-    """How the answer should look."""
+    """Options of the answer's form."""
 
     top_k: Annotated[
         Annotated[int, msgspec.Meta(ge=1)] | None,
@@ -49,13 +49,13 @@ _parse = Parser(HubRequest).parse
 _encode = msgspec.json.Encoder().encode
 
 
-class HubForm(Form[HubParameters]):
+class HuggingFaceForm(Form[HubParameters]):
     """The form of `POST /` and `POST /invocations`, answered by the default model."""
 
     paths = ("/", "/invocations")
 
     def parse(self, scope: Scope, body: bytes) -> Call[HubParameters]:
-        """Reads a `HubRequest`."""
+        """Reads a `HubRequest` from JSON."""
         request = _parse(body)
         return Call(texts_of(request.inputs), request.parameters or HubParameters())
 
@@ -74,7 +74,7 @@ class HubForm(Form[HubParameters]):
         return _encode(classified.all(lambda row, encoded: prediction(labels, row, encoded, top_k).scores)), JSON
 
     def operation(self, path: str, limits: RequestLimits) -> Operation:
-        """Describes the form."""
+        """Describes the form for the document."""
         sagemaker = path != "/"
         return Operation(
             id="invocations" if sagemaker else "text_classification",

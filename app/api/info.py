@@ -23,7 +23,7 @@ ASSETS_PATH = "/docs/assets"
 
 
 def api_routes(registry: Registry, metrics: Metrics, settings: RequestLimits) -> APIRouter:
-    """The routes, bound to what they tell about."""
+    """Returns the routes that answer from memory."""
     router = APIRouter()
     not_ready = error_responses(NotReady("The server is not ready: sentiment is loading.", retry_after_s=1))
 
@@ -74,7 +74,7 @@ def api_routes(registry: Registry, metrics: Metrics, settings: RequestLimits) ->
 
 
 def _add_pages(router: APIRouter) -> None:
-    """What people see."""
+    """Adds the pages for people."""
 
     @router.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> HTMLResponse:

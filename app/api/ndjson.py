@@ -1,10 +1,10 @@
-"""Cutting a stream of bytes into lines."""
+"""Cuts a stream of bytes into lines."""
 
 from collections.abc import Iterator
 
 
 class LineCutter:
-    r"""Cuts what comes into lines and holds no more than one unfinished line.
+    r"""Cuts chunks of bytes into lines and holds no more than one unfinished line.
 
     Args:
         max_bytes: of a line without its end. Of a longer one nothing is kept; None stands for it.
@@ -20,7 +20,7 @@ class LineCutter:
         self._num_bytes = 0
 
     def feed(self, chunk: bytes) -> Iterator[bytes | None]:
-        """The lines that end in `chunk`. Use all of them before the next call."""
+        """Yields the lines that end in `chunk`. Use all of them before the next call."""
         start = 0
         while (end := chunk.find(b"\n", start)) >= 0:
             self._hold(chunk[start:end])
@@ -29,7 +29,7 @@ class LineCutter:
         self._hold(chunk[start:])
 
     def end(self) -> Iterator[bytes | None]:
-        """What is held now, as a line."""
+        """Yields the unfinished line as the last one."""
         yield None if self._num_bytes > self._max_bytes else bytes(self._held)
         self._held.clear()
         self._num_bytes = 0

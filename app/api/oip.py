@@ -51,7 +51,7 @@ _BINARY = {"application/octet-stream": {"schema": {"type": "string", "format": "
 
 
 class ServerMetadata(BaseModel):
-    """What the server is."""
+    """Name, version and extensions of the server."""
 
     name: str
     version: str
@@ -59,7 +59,7 @@ class ServerMetadata(BaseModel):
 
 
 class TensorMetadata(BaseModel):
-    """What a tensor looks like; -1 stands for any number."""
+    """Type and shape of a tensor; -1 stands for any number."""
 
     name: str
     datatype: str
@@ -68,7 +68,7 @@ class TensorMetadata(BaseModel):
 
 
 class ModelMetadata(BaseModel):
-    """What a model takes and gives."""
+    """Inputs and outputs of a model."""
 
     name: str
     versions: list[str]
@@ -78,26 +78,26 @@ class ModelMetadata(BaseModel):
 
 
 class Live(BaseModel):
-    """Whether the process is worth keeping."""
+    """State of the process: false once it must be restarted."""
 
     live: bool
 
 
 class Ready(BaseModel):
-    """Whether all models take requests."""
+    """State of the server: true while all models take requests."""
 
     ready: bool
 
 
 class ModelReady(BaseModel):
-    """Whether one model takes requests."""
+    """State of one model: true while it takes requests."""
 
     name: str
     ready: bool
 
 
 def v2_router(registry: Registry) -> APIRouter:
-    """The routes that answer from memory."""
+    """Returns the routes that answer from memory."""
     router = APIRouter(prefix=V2_PREFIX, tags=[OPEN_INFERENCE])
 
     @router.get("", summary="Describe the server", responses=error_responses(path=V2_PREFIX))
@@ -158,7 +158,7 @@ class InferForm(Form[InferRequest]):
         return body, [(b"content-type", b"application/octet-stream"), (_LENGTH_HEADER, str(json_bytes).encode())]
 
     def operation(self, path: str, limits: RequestLimits) -> Operation:
-        """Describes the form."""
+        """Describes the form for the document."""
         length = {
             "description": "Bytes of the JSON, where the bytes of tensors follow it.",
             "schema": {"type": "integer"},

@@ -26,7 +26,7 @@ _LENGTH = struct.Struct("<I")
 
 
 class InputTensor(msgspec.Struct):
-    """The texts."""
+    """The tensor of texts."""
 
     name: Annotated[str, msgspec.Meta(description="`text`.", extra_json_schema={"const": INPUT})]
     shape: Annotated[
@@ -46,7 +46,7 @@ class RequestedOutput(msgspec.Struct):
 
     name: Annotated[str, msgspec.Meta(extra_json_schema={"enum": list(OUTPUTS)})]
     parameters: Annotated[
-        dict[str, Any] | None, msgspec.Meta(description="`binary_data`: whether it comes behind the JSON.")
+        dict[str, Any] | None, msgspec.Meta(description="`binary_data`: true if it should come behind the JSON.")
     ] = None
 
 
@@ -58,7 +58,7 @@ class InferRequest(msgspec.Struct):
     outputs: Annotated[list[RequestedOutput] | None, msgspec.Meta(description="All three if absent or empty.")] = None
     parameters: Annotated[
         dict[str, Any] | None,
-        msgspec.Meta(description="`binary_data_output`: whether outputs that do not say come behind the JSON."),
+        msgspec.Meta(description="`binary_data_output`: the default of `binary_data`."),
     ] = None
 
 
@@ -94,7 +94,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def read_request(body: bytes, json_bytes: int | None) -> tuple[InferRequest, list[str]]:
-    """The request, which no longer holds them, and its texts.
+    """Returns the request without its texts, and the texts.
 
     Args:
         body: all of it.
@@ -131,7 +131,7 @@ def read_request(body: bytes, json_bytes: int | None) -> tuple[InferRequest, lis
 def write_response(
     request: InferRequest, name: str, version: str, labels: Sequence[str], rows: Sequence[Probabilities]
 ) -> tuple[bytes, int | None]:
-    """The body of the answer, and where its JSON ends if other bytes follow.
+    """Returns the body of the answer, and where its JSON ends if other bytes follow.
 
     Args:
         request: whose outputs, form and id they are.

@@ -1,4 +1,4 @@
-"""Pages for browsers, which may load and run nothing but what they came with."""
+"""Pages for browsers, with policies under which they load and run their own files only."""
 
 import base64
 import hashlib
@@ -11,7 +11,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 PAGE_PATH = "/page"
-"""Where the files of the page are, which `GET /` shows."""
+"""Path of the files of the page that `GET /` shows."""
 
 _FOLDER = Path(__file__).parents[1] / "page"
 _ROOT = "{{root}}"
@@ -19,7 +19,7 @@ _INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
 def page(html: str) -> HTMLResponse:
-    """The page of the documentation, with a policy under which its own inline scripts run and no others.
+    """Returns the page of the documentation, with a policy under which its own inline scripts run and no others.
 
     Styles may be inline: Swagger's page sets them from its script.
     """
@@ -28,7 +28,7 @@ def page(html: str) -> HTMLResponse:
 
 
 def home_page(root_path: str) -> HTMLResponse:
-    """The page of `GET /`: nothing inline, and no string becomes markup, whatever a script of it tries.
+    """Returns the page of `GET /`: nothing inline, and no string becomes markup, whatever a script of it tries.
 
     Args:
         root_path: prefix under which a proxy shows the server. Without one the page's addresses are relative.
@@ -42,7 +42,7 @@ def home_page(root_path: str) -> HTMLResponse:
 
 
 def wants_page(accept: str) -> bool:
-    """Whether whoever sends this `Accept` is a browser that shows pages: scripts and tools send `*/*` or JSON.
+    """Returns whether a client with this `Accept` header is a browser: scripts and tools send `*/*` or JSON.
 
     >>> wants_page("text/html,application/xhtml+xml,*/*;q=0.8"), wants_page("*/*")
     (True, False)
@@ -57,7 +57,7 @@ class PageFiles(StaticFiles):
         super().__init__(directory=_FOLDER)
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        """The file, or 404. The page itself is not one of them: here it would come without its policy."""
+        """Returns the file, or 404. The page itself is not one of them: here it would come without its policy."""
         answer = await super().get_response("" if path == "index.html" else path, scope)
         if isinstance(answer, FileResponse) or answer.status_code == 304:
             answer.headers["cache-control"] = "no-cache"
@@ -70,7 +70,7 @@ def _markup() -> str:
 
 
 def _shown(html: str, policy: str) -> HTMLResponse:
-    """With what every page of ours forbids; no other site may show one in a frame."""
+    """Returns a page with the policy that all pages share; no other site may show one in a frame."""
     policy = (
         f"default-src 'none'; {policy}; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; "
         "base-uri 'none'; form-action 'none'"

@@ -51,12 +51,12 @@ class PredictForm(Form[int | None]):
     paths = (PATH,)
 
     def parse(self, scope: Scope, body: bytes) -> Call[int | None]:
-        """Reads a `PredictRequest`."""
+        """Reads a `PredictRequest` from JSON."""
         request = parse_predict(body)
         return Call(texts_of(request.inputs), request.top_k, request.model)
 
     def render(self, classified: Classified, options: int | None) -> Rendered:
-        """Writes a `PredictResponse`."""
+        """Writes a `PredictResponse` as JSON."""
         labels, name, version = classified.model.classifier.labels, classified.model.name, classified.model.version
 
         def entry(row: Probabilities, encoded: Encoded) -> Entry:
@@ -65,7 +65,7 @@ class PredictForm(Form[int | None]):
         return _encode(PredictResponse(name, version, classified.each(entry, failed))), JSON
 
     def operation(self, path: str, limits: RequestLimits) -> Operation:
-        """Describes the form."""
+        """Describes the form for the document."""
         texts, size, deadline_ms = limits.max_texts, limits.max_body_bytes, limits.deadline_ms
         request_id = "Comes back in the answer and stands in the log; made up if absent or unfit."
         return Operation(

@@ -1,4 +1,4 @@
-"""What goes over the wire. `msgspec` structs on the path of `/predict`, pydantic where speed is no concern."""
+"""Bodies of requests and answers: `msgspec` structs for `/predict`, pydantic where speed is no concern."""
 
 from typing import Annotated, Any
 
@@ -9,7 +9,7 @@ from model.explain.explanation import LabelScore
 
 
 class PredictRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """Texts to classify."""
+    """Texts to classify, and by which model."""
 
     inputs: Annotated[
         str | list[str],
@@ -37,11 +37,11 @@ class Prediction(msgspec.Struct, frozen=True):
         ),
     ]
     tokens: Annotated[int, msgspec.Meta(ge=0, description="Tokens that were read.")]
-    truncated: Annotated[bool, msgspec.Meta(description="Whether the text was longer than the model reads.")]
+    truncated: Annotated[bool, msgspec.Meta(description="True if the text was longer than the model reads.")]
 
 
 class TextError(msgspec.Struct, frozen=True):
-    """Why one text has no answer."""
+    """The reason why one text has no answer."""
 
     type: Annotated[str, msgspec.Meta(description="Stable code, such as `text_too_long` or `compute_error`.")]
     detail: str
@@ -74,7 +74,7 @@ class PredictResponse(msgspec.Struct, frozen=True):
 
 
 class Limits(BaseModel):
-    """What a request may ask for."""
+    """Limits of a request to the model."""
 
     max_tokens: Annotated[int, Field(description="Longer texts are cut, and say so.")]
     max_chars: Annotated[int, Field(description="Longer texts get an error in their place.")]
@@ -94,15 +94,15 @@ class VersionCard(BaseModel):
             "`retiring` (finishes what it has)."
         ),
     ]
-    share: Annotated[float, Field(description="Of requests, from 0 to 1.")]
-    since: Annotated[str, Field(description="When it began to serve, in UTC.")]
+    share: Annotated[float, Field(description="Share of requests, from 0 to 1.")]
+    since: Annotated[str, Field(description="Time when it began to serve, in UTC.")]
     state: Annotated[str, Field(description="`running` if it takes requests.")]
 
 
 class Refused(BaseModel):
-    """Why the last attempt to load another checkpoint changed nothing."""
+    """The reason why the last attempt to load another checkpoint changed nothing."""
 
-    at: Annotated[str, Field(description="When, in UTC.")]
+    at: Annotated[str, Field(description="Time of the attempt, in UTC.")]
     detail: str
 
 
@@ -113,7 +113,7 @@ class ModelCard(BaseModel):
     version: str
     versions: list[VersionCard]
     last_failure: Annotated[
-        Refused | None, Field(description="Of loading another checkpoint; null once one was loaded.")
+        Refused | None, Field(description="Last failure to load another checkpoint; null once one was loaded.")
     ]
     task: Annotated[str, Field(description="`single_label` or `multi_label`.")]
     labels: list[str]
@@ -121,18 +121,18 @@ class ModelCard(BaseModel):
     device: str
     dtype: str
     state: Annotated[str, Field(description="`running` if it takes requests.")]
-    metrics: Annotated[dict[str, Any], Field(description="What was measured when it was trained.")]
+    metrics: Annotated[dict[str, Any], Field(description="Scores measured when it was trained.")]
 
 
 class ModelList(BaseModel):
-    """The loaded models."""
+    """All models that are loaded."""
 
-    default: Annotated[str, Field(description="Name of the model of requests that name none.")]
+    default: Annotated[str, Field(description="Name of the model that answers requests that name none.")]
     models: list[ModelCard]
 
 
 class Health(BaseModel):
-    """That the server is well; if it is not, the answer is a problem with status 503."""
+    """State of a healthy server; otherwise the answer is a problem with status 503."""
 
     status: str
     models: Annotated[dict[str, str], Field(description="State of each model.")]

@@ -3,7 +3,7 @@
     read a piece -> groups of lines -> wait for room, submit -> a few groups under way -> answer the oldest
 
 Nothing is read while enough groups are under way, and none is answered before the client has taken the last answer:
-who reads slowly is read from slowly. A line that fails gets its error and the rest goes on.
+backpressure, with bounded memory. A line that fails gets its error and the rest goes on.
 """
 
 import asyncio
@@ -53,14 +53,14 @@ GROUPS = 4
 """Groups under way before the next one is waited for: enough that the device has work while answers are sent."""
 
 QUEUE_SHARE = 0.5
-"""How full the model's queue may be for a stream to go on, so that streams never crowd out single requests."""
+"""Share of the model's queue that streams may fill, so that they never crowd out single requests."""
 
 ROOM_POLL_S = 0.02
 PATIENCE_S = 30.0
-"""How long a group waits for room before its lines get the error `overloaded`."""
+"""Time that a group waits for room before its lines get the error `overloaded`."""
 
 STALL_S = 60.0
-"""How long a client may take none of its answers, or send nothing of its request, before the connection is cut."""
+"""Time in which a client takes no answer, or sends nothing, after which its connection is cut."""
 
 
 BAD_TOP_K = "`top_k` in the query must be a whole number from 1 up."
@@ -113,17 +113,17 @@ class Group:
     """Lines that go to the batcher together.
 
     Attributes:
-        lines: the number of each, and what it asks or why it asks nothing.
-        classified: the texts of those that ask, or why none of them could be sent on its way.
+        lines: the number of each, and the line or its error.
+        classified: the texts of the lines without an error, or the error of all of them.
     """
 
     lines: list[tuple[int, StreamLine | AppError]]
     classified: Classified | AppError
 
 
-def stream_route(registry: Registry, settings: RequestLimits) -> DocumentedRoute:
+def stream_route(registry: Registry, limits: RequestLimits) -> DocumentedRoute:
     """Returns the route of `POST /predict/stream`."""
-    return DocumentedRoute(PATH, Stream(registry, settings), _operation())
+    return DocumentedRoute(PATH, Stream(registry, limits), _operation())
 
 
 def _operation() -> Operation:
@@ -152,14 +152,18 @@ def _operation() -> Operation:
 
 
 class Stream:
-    """The endpoint."""
+    """The ASGI application that answers streams."""
 
-    def __init__(self, registry: Registry, settings: RequestLimits) -> None:
+    def __init__(
+        self, registry: Registry, limits: RequestLimits, *, patience_s: float = PATIENCE_S, stall_s: float = STALL_S
+    ) -> None:
         self._registry = registry
-        self._settings = settings
+        self._limits = limits
+        self._patience_s = patience_s
+        self._stall_s = stall_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one stream.
+        """Answers one stream of lines.
 
         Raises:
             AppError: it gets no answer at all; says why.
@@ -169,8 +173,9 @@ class Stream:
         model = self._registry.get(name)
         record = RequestRecord.of(scope)
         record.model, record.texts, record.tokens = model.name, 0, 0
-        deadline_s = timeout_s(scope, self._settings.deadline_ms)
-        flow = _Flow(model, record, top_k, deadline_s, self._settings.max_chars)
+        deadline_s = timeout_s(scope, self._limits.deadline_ms)
+        max_chars = self._limits.max_chars
+        flow = _Flow(model, record, top_k, deadline_s, max_chars, self._patience_s, self._stall_s)
         headers = [(b"content-type", NDJSON.encode()), version_header(model)]
         # All lines are answered by one version, which stays until the last one even if it is replaced meanwhile.
         with model.batcher.held():
@@ -187,6 +192,8 @@ class _Flow:
     top_k: int | None
     deadline_s: float
     max_chars: int
+    patience_s: float
+    stall_s: float
     under_way: asyncio.Queue[Group | None] = field(default_factory=lambda: asyncio.Queue(GROUPS))
 
     async def run(self, receive: Receive, send: Send) -> None:
@@ -210,7 +217,7 @@ class _Flow:
         number = 0
         more = True
         while more:
-            async with asyncio.timeout(STALL_S):
+            async with asyncio.timeout(self.stall_s):
                 message = await next_part(receive)
             more = message.get("more_body", False)
             for lines in _groups(cutter, message.get("body", b""), last=not more):
@@ -226,7 +233,7 @@ class _Flow:
         texts = [line.inputs for _, line in lines if isinstance(line, StreamLine)]
         if self.record.account is not None:
             await self.record.account.pace(len(texts))
-        patient_until = time.monotonic() + PATIENCE_S
+        patient_until = time.monotonic() + self.patience_s
         while texts and not self.model.batcher.has_room(texts, self.deadline_s, QUEUE_SHARE):
             if time.monotonic() >= patient_until:
                 break
@@ -239,7 +246,7 @@ class _Flow:
     async def _answer(self, send: Send) -> None:
         while (group := await self.under_way.get()) is not None:
             body = _encode_lines(await self._entries(group))
-            async with asyncio.timeout(STALL_S):
+            async with asyncio.timeout(self.stall_s):
                 await send({"type": "http.response.body", "body": body, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
@@ -297,7 +304,7 @@ def _line(line: bytes | None) -> StreamLine | AppError:
 
 
 def query_of(scope: Scope) -> tuple[str | None, int | None]:
-    """`model` and `top_k` of the query."""
+    """Returns `model` and `top_k` of the query."""
     values = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
     top_k = values.get("top_k")
     if top_k is not None and not re.fullmatch(r"0*[1-9][0-9]{0,8}", top_k):

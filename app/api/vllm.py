@@ -32,7 +32,7 @@ class ClassifyRequest(msgspec.Struct):
 
 
 class ClassifiedText(msgspec.Struct, frozen=True):
-    """One text's answer."""
+    """The answer to one text."""
 
     index: int
     label: Annotated[str, msgspec.Meta(description="The most probable label.")]
@@ -80,14 +80,14 @@ class VllmForm(Form[None]):
     paths = ("/classify", "/v1/classify")
 
     def parse(self, scope: Scope, body: bytes) -> Call[None]:
-        """Reads a `ClassifyRequest`."""
+        """Reads a `ClassifyRequest` from JSON."""
         request = _parse(body)
         if request.use_activation is False:
             raise InvalidRequest("The answer is probabilities: `use_activation` cannot be false.")
         return Call(texts_of(request.input), None, request.model)
 
     def render(self, classified: Classified, options: None) -> Rendered:
-        """Writes a `ClassifyResponse`."""
+        """Writes a `ClassifyResponse` as JSON."""
         labels = classified.model.classifier.labels
 
         def entry(row: Probabilities, encoded: Encoded) -> tuple[str, list[float], int]:
@@ -101,7 +101,7 @@ class VllmForm(Form[None]):
         return _encode(ClassifyResponse(id_, "list", created, classified.model.name, data, usage)), JSON
 
     def operation(self, path: str, limits: RequestLimits) -> Operation:
-        """Describes the form."""
+        """Describes the form for the document."""
         return Operation(
             id="classify_v1" if path.startswith("/v1") else "classify",
             tag=OTHER_FORMS,

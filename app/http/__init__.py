@@ -1,1 +1,1 @@
-"""ASGI middleware and request bodies: ids, logs, authorization, routing."""
+"""HTTP below the routes: bodies, deadlines, problems, and the middleware for logs, keys and proxies."""

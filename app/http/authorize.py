@@ -1,6 +1,6 @@
-"""Who may ask for what: the step between what is noted of each request and the way to its route.
+"""Authorization: checks the API key of a request and its role before the request reaches a route.
 
-What it refuses is answered, logged and counted as any other error.
+A refusal is answered, logged and counted as any other error.
 """
 
 from collections.abc import Awaitable
@@ -19,14 +19,14 @@ OPEN = frozenset(
         *("/", "/docs", "/openapi.json"),
     }
 )
-"""Answered without a key: orchestrators have none, and the page on which a person enters one must come first."""
+"""Paths that need no key: orchestrators have none, and people enter theirs on the page."""
 
 OPEN_BELOW = ("/docs/assets/", "/page/")
 ADMIN_PATH = "/admin"
 
 
 def role_for(method: str, path: str, public_metrics: bool) -> str | None:
-    """The role that a request needs, or None if it needs no key."""
+    """Returns the role that a request needs, or None if it needs no key."""
     if path == ADMIN_PATH or path.startswith(ADMIN_PATH + "/"):
         return ADMIN
     if path == "/metrics":
@@ -37,7 +37,7 @@ def role_for(method: str, path: str, public_metrics: bool) -> str | None:
 
 
 class Guard:
-    """Lets through what may pass.
+    """Middleware that refuses requests without the right key.
 
     Args:
         app: what it guards.
@@ -51,7 +51,7 @@ class Guard:
         self._public_metrics = public_metrics
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Passes the request on.
+        """Passes an authorized request on.
 
         Raises:
             Unauthorized: it shows no key that there is.
@@ -79,7 +79,7 @@ class Guard:
 
 
 def shown(scope: Scope) -> bytes | None:
-    """The key that a request shows. `X-API-Key` counts first: a proxy may need `Authorization` for itself."""
+    """Returns the key that a request shows. `X-API-Key` counts first: a proxy may need `Authorization` for itself."""
     bearer: bytes | None = None
     for name, value in scope["headers"]:
         if name == b"x-api-key":

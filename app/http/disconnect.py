@@ -58,7 +58,7 @@ class _Watcher:
         self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._start)
 
     def stop(self) -> None:
-        """Ends the watch."""
+        """Ends the watch of the connection."""
         self._timer.cancel()
         if self._task is not None:
             self._task.cancel()

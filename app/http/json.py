@@ -21,11 +21,11 @@ _VALUE = re.compile(r"Invalid enum value .*(?= - at `)", re.DOTALL)
 _WHOLE_FLOAT = re.compile(r"Expected `int[^`]*`, got `float`")
 _WHERE = re.compile(r" - at `\$[A-Za-z0-9_.\[\]]{0,64}`\Z")
 PLAIN_FIELD = re.compile(r"[A-Za-z0-9_]{1,32}")
-"""What a field's name looks like. Other names are the client's text and are never repeated."""
+"""A field's name that errors may repeat. Any other name is the client's text."""
 
 
 class Parser(Generic[T]):
-    r"""From a body to a checked value of one kind, whatever the Content-Type was.
+    r"""Decodes bodies into one type and checks them, whatever the Content-Type says.
 
     A lone surrogate, which JSON can write and Unicode cannot, becomes U+FFFD: one broken text in a list must not cost
     the others their answers.
@@ -44,7 +44,7 @@ class Parser(Generic[T]):
         self._fields = [field.encode_name for field in msgspec.structs.fields(kind)]  # type: ignore[arg-type]
 
     def parse(self, body: bytes) -> T:
-        """The value in `body`.
+        """Returns the value in `body`.
 
         Raises:
             InvalidJson: it is not JSON; says at which byte.

@@ -1,4 +1,4 @@
-"""From where the server may be asked: pages of other origins, and clients behind proxies. Closed unless opened."""
+"""CORS and trusted proxies; both off by default."""
 
 import ipaddress
 from collections.abc import Awaitable, Sequence
@@ -19,7 +19,7 @@ ANSWER_HEADERS = ("Inference-Header-Content-Length", "Retry-After", "Server-Timi
 
 
 def cross_origin(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
-    """Lets pages of these origins ask. Never with cookies, which mean nothing here: keys come in headers."""
+    """Allows requests from pages of these origins, never with cookies: keys come in headers."""
     return CORSMiddleware(
         app,
         allow_origins=origins,

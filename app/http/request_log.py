@@ -1,7 +1,8 @@
-"""What surrounds every request: an id, a line in the log, a count, and an answer to every error.
+"""Gives each request an id, a line in the log and its metrics, and answers every error.
 
-Plain ASGI. Starlette's `BaseHTTPMiddleware` costs 175 µs a layer and hides clients that leave. It stands outside of all
-that FastAPI wraps around its routes (seven layers, about 20 µs), and of the layers that may refuse a request.
+The middleware is plain ASGI: Starlette's `BaseHTTPMiddleware` costs 175 µs a layer and hides clients that leave. It
+stands outside of all that FastAPI wraps around its routes (seven layers, about 20 µs), and of the layers that may
+refuse a request.
 """
 
 import asyncio
@@ -36,19 +37,18 @@ _SCOPE_KEY = "sluice.record"
 _CUT_KEY = "sluice.cut"
 
 MAX_HEADERS = 100
-"""Headers of one request. Clients and the proxies before them send about twenty."""
-
+"""Most headers of one request. Clients and the proxies before them send about twenty."""
 
 NO_SNIFFING = (b"x-content-type-options", b"nosniff")
-"""No browser takes an answer for something else than it says that it is."""
+"""Browsers take an answer for the type that it states, and for no other."""
 
 
 @dataclass(slots=True)
 class RequestRecord:
-    """What becomes known of a request on its way, for its line in the log and those who come after.
+    """Facts about a request that later layers add, for its line in the log, metrics and traces.
 
     Attributes:
-        account: of the key that it showed, where one was needed.
+        account: of the key that the request showed, where one was needed.
     """
 
     model: str | None = None
@@ -59,23 +59,23 @@ class RequestRecord:
 
     @classmethod
     def of(cls, scope: Scope) -> "RequestRecord":
-        """The record of the request with this scope."""
+        """Returns the record of the request with this scope."""
         record: RequestRecord = scope[_SCOPE_KEY]
         return record
 
 
 def cut_short(scope: Scope, error: AppError) -> None:
-    """Makes `error` what is noted of the request with this scope: its connection has been told so and closed."""
+    """Logs `error` for the request with this scope, whose connection has been answered with it and closed."""
     scope[_CUT_KEY] = error
 
 
-class Observed:
-    """The outermost layer, and the only one of ours.
+class RequestLog:
+    """Middleware that logs, counts and traces requests, and answers their errors.
 
     Args:
-        app: everything.
+        app: all other layers.
         metrics, registry: see there.
-        tracer: told of what is posted and of what belongs to a caller's trace; if there is one.
+        tracer: records POST requests and those that belong to a caller's trace; None records nothing.
     """
 
     def __init__(self, app: ASGIApp, *, metrics: Metrics, registry: Registry, tracer: "Tracer | None" = None) -> None:
@@ -88,19 +88,19 @@ class Observed:
         self._ids = itertools.count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles one request."""
+        """Handles one request and logs it."""
         started = time.monotonic()
         request_id = self._request_id(scope)
         record = scope[_SCOPE_KEY] = RequestRecord()
         status = 0
 
-        async def observed_send(message: Message) -> None:
+        async def logged_send(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = [*message.get("headers", ()), (b"x-request-id", request_id), NO_SNIFFING]
                 if self._registry.draining:
-                    # Whoever keeps this connection must open its next one elsewhere.
+                    # The client must open its next connection elsewhere.
                     headers.append((b"connection", b"close"))
                 message = {**message, "headers": headers}
             await send(message)
@@ -108,19 +108,19 @@ class Observed:
         try:
             if len(scope["headers"]) > MAX_HEADERS:
                 raise HeadersTooLarge(f"The request has more than {MAX_HEADERS} headers.")
-            await self.app(scope, receive, observed_send)
+            await self.app(scope, receive, logged_send)
         except AppError as error:
-            await self._fail(scope.get(_CUT_KEY, error), scope, receive, observed_send)
+            await self._fail(scope.get(_CUT_KEY, error), scope, receive, logged_send)
         except asyncio.CancelledError:
-            # After SIGTERM the server's patience has an end. Whoever still waits hears so.
+            # After SIGTERM requests have so long to finish; those that have not are answered so.
             if not status:
-                await self._fail(NotReady("The server is shutting down."), scope, receive, observed_send)
+                await self._fail(NotReady("The server is shutting down."), scope, receive, logged_send)
             raise
         except Exception as error:
             logger.exception("unforeseen error", extra={"request_id": request_id.decode()})
             if status:
                 raise  # too late for another answer: the server must cut the connection
-            await self._fail(error, scope, receive, observed_send)
+            await self._fail(error, scope, receive, logged_send)
         finally:
             self._note(scope, record, request_id, status, started, time.monotonic())
 
@@ -128,7 +128,7 @@ class Observed:
         await error_response(route_path(scope), error)(scope, receive, send)
 
     def _request_id(self, scope: Scope) -> bytes:
-        """The client's `X-Request-Id` if it is short and harmless, else a new one."""
+        """Returns the client's `X-Request-Id` if it is short and harmless, else a new one."""
         for name, value in scope["headers"]:
             if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
                 return bytes(value)
@@ -174,7 +174,7 @@ class Observed:
 
 
 def _attributes(method: str, route: str, status: int, request_id: bytes, record: RequestRecord) -> dict[str, str | int]:
-    """What a trace says of a request: what its line in the log says."""
+    """Returns the attributes of a request's span, which are those of its line in the log."""
     found: dict[str, str | int | None] = {
         "http.request.method": method,
         "http.route": route,

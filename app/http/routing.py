@@ -1,4 +1,4 @@
-"""Starlette's routes in FastAPI's router, which forgets to say which of them it chose, and the way past it."""
+"""Routes outside of FastAPI: named in the scope for logs and metrics, and reached without its router."""
 
 from collections.abc import Awaitable, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ class _Named:
     """Puts the chosen route into the scope, as Starlette's own router does; logs and metrics name it."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Whether the route takes the request."""
+        """Returns whether the route takes the request, and names itself in the scope."""
         match, child_scope = super().matches(scope)  # type: ignore[misc]
         return match, child_scope if match is Match.NONE else {**child_scope, "route": self}
 
@@ -26,13 +26,13 @@ class NamedMount(_Named, Mount):
 
 
 def template(scope: Scope) -> str:
-    """The path as it was declared, such as `/models/{name}`; never what the client sent."""
+    """Returns the path as it was declared, such as `/models/{name}`; never what the client sent."""
     route: Any = scope.get("route")
     return getattr(route, "path", None) or "unmatched"
 
 
 def route_path(scope: Scope) -> str:
-    """The path that routes are found by, exactly as the router itself finds it: without the prefix of a proxy."""
+    """Returns the path that routes are matched by, as the router does: without the prefix of a proxy."""
     return get_route_path(scope) if scope.get("root_path") else scope["path"]
 
 
@@ -43,14 +43,14 @@ def allowed_methods(scope: Scope) -> list[str]:
     return [m for m, asked in scopes.items() if any(route.matches(asked)[0] is Match.FULL for route in routes)]
 
 
-class ShortWay:
-    """Sends POST requests for known paths straight to their endpoint, an ASGI application.
+class DirectRoutes:
+    """Middleware that sends POST requests for known paths straight to their endpoint, past FastAPI.
 
-    What else is sent to these paths goes the long way, and so does all under a mount.
+    All other requests go through FastAPI's router.
 
     Args:
-        app: everything.
-        direct: routes of `app`.
+        app: FastAPI.
+        direct: routes of `app` without parameters in their paths.
     """
 
     def __init__(self, app: ASGIApp, direct: Sequence[NamedRoute]) -> None:
@@ -58,24 +58,24 @@ class ShortWay:
         self._direct = {route.path: route for route in direct}
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Passes the request on."""
+        """Passes the request on to its route."""
         if scope["method"] == "POST":
-            route = self._direct.get(get_route_path(scope) if scope.get("root_path") else scope["path"])
+            route = self._direct.get(route_path(scope))
             if route is not None:
                 scope["route"] = route
                 return route.app(scope, receive, send)
         return self.app(scope, receive, send)
 
 
-class Prefixed:
-    """Tells all that follows under which prefix a proxy shows the server, whether the proxy cuts it off or not."""
+class RootPath:
+    """Middleware that sets the prefix under which a proxy shows the server, whether the proxy cuts it off or not."""
 
     def __init__(self, app: ASGIApp, prefix: str) -> None:
         self.app = app
         self._prefix = prefix
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Passes the request on."""
+        """Passes the request on to its route."""
         scope["root_path"] = self._prefix
         if scope["path"] == self._prefix:  # the prefix without a slash: the page, as people type it
             scope["path"] += "/"

@@ -1,16 +1,18 @@
 import asyncio
 import json
 import tracemalloc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx2
 import pytest
+from starlette.types import ASGIApp
 
 import app.api.stream
-from app.api.stream import GROUP_LINES, GROUPS, MAX_LINE_BYTES
-from tests.app.conftest import POISON, FakeClassifier, app_of, serve, until
+from app.api.stream import GROUP_LINES, GROUPS, MAX_LINE_BYTES, Stream
+from app.http.request_log import RequestLog
+from tests.app.conftest import POISON, FakeClassifier, app_of, serve, service_of, until
 
 pytestmark = pytest.mark.anyio
 
@@ -26,7 +28,7 @@ def entries(body: bytes) -> list[dict[str, Any]]:
 class Wire:
     """One raw ASGI stream: the test decides what arrives when and how fast answers are taken."""
 
-    def __init__(self, client: httpx2.AsyncClient, query: bytes = b"") -> None:
+    def __init__(self, application: ASGIApp, query: bytes = b"") -> None:
         self.arriving: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.received = 0
         self.sent: list[dict[str, Any]] = []
@@ -34,7 +36,7 @@ class Wire:
         self.taking.set()
         scope = {"type": "http", "method": "POST", "path": "/predict/stream", "raw_path": b"/predict/stream"}
         scope |= {"query_string": query, "root_path": "", "http_version": "1.1", "scheme": "http", "headers": []}
-        self.task = asyncio.create_task(app_of(client)(scope, self._receive, self._send))
+        self.task = asyncio.ensure_future(application(scope, self._receive, self._send))
 
     async def _receive(self) -> dict[str, Any]:
         message = await self.arriving.get()
@@ -58,10 +60,15 @@ class Wire:
 
 @asynccontextmanager
 async def wire(
-    classifier: FakeClassifier, query: bytes = b"", **settings: Any
+    classifier: FakeClassifier, query: bytes = b"", patience: Mapping[str, float] | None = None, **settings: Any
 ) -> AsyncIterator[tuple[Wire, httpx2.AsyncClient]]:
     async with serve(classifier, **settings) as client:
-        stream = Wire(client, query)
+        application: ASGIApp = app_of(client)
+        if patience is not None:
+            service = service_of(client)
+            endpoint = Stream(service.registry, service.settings.requests, **patience)
+            application = RequestLog(endpoint, metrics=service.metrics, registry=service.registry)
+        stream = Wire(application, query)
         try:
             yield stream, client
         finally:
@@ -187,11 +194,8 @@ async def test_does_not_read_ahead_of_a_client_that_takes_nothing(classifier: Fa
         await until(lambda: len(stream.entries) == 50 * GROUP_LINES)
 
 
-async def test_a_client_that_takes_nothing_for_long_is_cut(
-    classifier: FakeClassifier, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(app.api.stream, "STALL_S", 0.05)
-    async with wire(classifier) as (stream, _):
+async def test_a_client_that_takes_nothing_for_long_is_cut(classifier: FakeClassifier) -> None:
+    async with wire(classifier, patience={"stall_s": 0.05}) as (stream, _):
         await until(lambda: len(stream.sent) == 1)
         stream.taking.clear()
         stream.put(ndjson("a"))
@@ -230,9 +234,11 @@ async def test_waits_for_room_and_leaves_room_to_others(classifier: FakeClassifi
     assert not [entry for entry in stream.entries if "error" in entry]
 
 
-async def test_patience_for_room_has_an_end(classifier: FakeClassifier, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app.api.stream, "PATIENCE_S", 0.05)
-    async with wire(classifier, max_queue_texts=4, max_texts=4, max_batch_texts=4) as (stream, client):
+async def test_patience_for_room_has_an_end(classifier: FakeClassifier) -> None:
+    async with wire(classifier, patience={"patience_s": 0.05}, max_queue_texts=4, max_texts=4, max_batch_texts=4) as (
+        stream,
+        client,
+    ):
         classifier.gate.clear()
         held = asyncio.create_task(client.post("/predict", json={"inputs": ["a", "b", "c", "d"]}))
         await until(classifier.entered.is_set)
@@ -296,7 +302,7 @@ async def test_memory_does_not_grow_with_the_stream(classifier: FakeClassifier) 
         classifier.batches = classifier.scored = Forgetful()
         tracemalloc.start()
         try:
-            stream = Counting(client)
+            stream = Counting(app_of(client))
             await asyncio.wait_for(stream.task, 100)
         finally:
             tracemalloc.stop()
