@@ -23,6 +23,7 @@ from app.batching.bisect import by_halves
 from app.batching.cache import Answer, ResultCache
 from app.batching.policy import policy_for
 from app.batching.queue import BatchQueue
+from app.batching.supervised import SupervisedThread
 from app.config.sections import BatchLimits
 from app.core.classifier import Classifier, Probabilities
 from app.core.errors import ComputeError, NotReady, Overloaded
@@ -39,11 +40,6 @@ INLINE_CHARS = 512
 """Characters of a request up to which it is tokenised on the event loop: 20 µs of English, 300 of Chinese or emoji.
 Handing over to a thread costs 100 to 500 µs, and more the busier the interpreter is."""
 
-MAX_RESTARTS = 5
-"""Deaths of the device thread in a row, without a batch computed in between, after which it is given up."""
-
-RESTART_DELAY_S = 0.1
-CLOSE_TIMEOUT_S = 5.0
 DRAIN_POLL_S = 0.05
 
 
@@ -57,11 +53,10 @@ class Batcher:
         tokenisers: threads for `encode`; may be shared with other batchers.
         cache: of the classifier's answers; none if absent.
         device: held while computing, so that classifiers which share a device take turns.
-        restart_delay_s: time between the death of a device thread and the next one.
 
     Attributes:
         admission: texts and tokens under way.
-        restarts: number of device threads that died and were replaced.
+        thread: computes on the device.
         mirror: told of each job that is taken and of its texts, if there is one.
     """
 
@@ -74,10 +69,8 @@ class Batcher:
         tokenisers: Executor,
         device: threading.Lock,
         cache: ResultCache | None = None,
-        restart_delay_s: float = RESTART_DELAY_S,
     ) -> None:
         self.admission = Admission(max_texts=limits.max_queue_texts, max_tokens=limits.max_queue_tokens)
-        self.restarts = 0
         self.mirror: Callable[[Job, Sequence[str]], None] | None = None
         self._classifier = classifier
         self._limits = limits
@@ -85,7 +78,6 @@ class Batcher:
         self._cache = ResultCache(0) if cache is None else cache
         self._tokenisers = tokenisers
         self._device = device
-        self._restart_delay_s = restart_delay_s
         self._policy = policy_for(classifier, limits)
         self._queue = BatchQueue(self._policy)
         self._jobs: set[Job] = set()
@@ -94,9 +86,7 @@ class Batcher:
         self._handing_over = False
         self._in_hand: list[Item] = []
         self._in_hand_since = 0.0
-        self._deaths_in_a_row = 0
-        self._state = "stopped"
-        self._thread: threading.Thread | None = None
+        self.thread = SupervisedThread(self._run, fail=self._fail, restarted=metrics.inc_restarts)
 
     @property
     def state(self) -> str:
@@ -106,18 +96,16 @@ class Batcher:
         when restarts did not help; `stopped` before `start` and after `close`.
         """
         stuck = self._in_hand and time.monotonic() - self._in_hand_since > self._limits.stuck_after_s
-        return "stuck" if stuck and self._state == "running" else self._state
+        return "stuck" if stuck and self.thread.state == "running" else self.thread.state
 
     def start(self) -> None:
         """Starts the device thread; call on the event loop that will submit."""
         self._loop = asyncio.get_running_loop()
-        self._start_thread()
+        self.thread.start()
 
     async def close(self) -> None:
         """Fails what is still under way and waits a bounded time for the device thread."""
-        self._give_up("stopped", NotReady("The server is shutting down."))
-        if self._thread is not None:
-            await asyncio.to_thread(self._thread.join, CLOSE_TIMEOUT_S)
+        await self.thread.close()
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -207,7 +195,7 @@ class Batcher:
         items = []
         for index, result in zip(chunk, results, strict=True):
             if isinstance(result, Exception):
-                self._post(job.settle, index, self._failure("tokenise", result))
+                self.thread.post(job.settle, index, self._failure("tokenise", result))
             else:
                 job.encoded[index] = result
                 items.append(Item(job, index, result))
@@ -225,18 +213,9 @@ class Batcher:
 
     # On the device thread.
 
-    def _start_thread(self) -> None:
-        self._state = "running"
-        # A daemon: a batch that never returns must not keep the process from leaving.
-        self._thread = threading.Thread(target=self._supervised, name="device", daemon=True)
-        self._thread.start()
-
-    def _supervised(self) -> None:
-        try:
-            while batch := self._queue.take():
-                self._compute(batch)
-        except BaseException as error:  # of any kind: somebody is waiting for an answer
-            self._post(self._died, error)
+    def _run(self) -> None:
+        while batch := self._queue.take():
+            self._compute(batch)
 
     def _compute(self, batch: list[Item]) -> None:
         started = self._in_hand_since = time.monotonic()
@@ -248,7 +227,7 @@ class Batcher:
         with self._device:
             results = by_halves(self._score, batch)
         self._in_hand = []
-        self._post(self._deliver, batch, results, time.monotonic() - started)
+        self.thread.post(self._deliver, batch, results, time.monotonic() - started)
 
     def _score(self, batch: Sequence[Item]) -> list[Probabilities]:
         rows = self._classifier.score([item.encoded for item in batch])
@@ -258,14 +237,8 @@ class Batcher:
 
     # On the event loop.
 
-    def _post(self, callback: Callable[..., None], *arguments: object) -> None:
-        try:
-            self._loop.call_soon_threadsafe(callback, *arguments)
-        except RuntimeError:
-            logger.debug("the event loop is closed; nobody waits for this any more")
-
     def _deliver(self, batch: list[Item], results: list[Probabilities | Exception], seconds: float) -> None:
-        self._deaths_in_a_row = 0
+        self.thread.note_success()
         lengths = [item.encoded.num_tokens for item in batch]
         tokens, cost = sum(lengths), self._policy.cost(lengths)
         self.admission.computed(tokens, seconds)
@@ -284,28 +257,10 @@ class Batcher:
         logger.error("a text failed alone", extra={"stage": stage, "cause": type(error).__name__}, exc_info=error)
         return ComputeError()
 
-    def _died(self, error: BaseException) -> None:
-        logger.critical("the device thread died", exc_info=error)
-        if self._state == "stopped":
-            return
+    def _fail(self, error: Exception) -> None:
+        """Fails everything under way: the device thread died, or is given up."""
         self._in_hand = []
-        for job in list(self._jobs):
-            job.fail(NotReady("The worker that computes died and is being replaced.", retry_after_s=1))
-        self._deaths_in_a_row += 1
-        if self._deaths_in_a_row > MAX_RESTARTS:
-            self._give_up("broken", NotReady("The model is broken."))
-            return
-        self._state = "restarting"
-        self._loop.call_later(self._restart_delay_s, self._restart)
-
-    def _restart(self) -> None:
-        if self._state == "restarting":
-            self.restarts += 1
-            self._metrics.inc_restarts()
-            self._start_thread()
-
-    def _give_up(self, state: str, error: Exception) -> None:
-        self._state = state
-        self._queue.close()
+        if self.thread.given_up:
+            self._queue.close()
         for job in list(self._jobs):
             job.fail(error)

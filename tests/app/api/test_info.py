@@ -74,11 +74,9 @@ async def test_health_does_not_queue_behind_the_device(classifier: FakeClassifie
         await held
 
 
-async def test_readiness_tells_of_a_dead_device_thread(
-    classifier: FakeClassifier, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("app.batching.batcher.RESTART_DELAY_S", 1.0)
+async def test_readiness_tells_of_a_dead_device_thread(classifier: FakeClassifier) -> None:
     async with serve(classifier) as client:
+        service_of(client).registry.get(None).batcher.thread.restart_delay_s = 1.0
         failed = await client.post("/predict", json={"inputs": FATAL})
         ready, live = await client.get("/health/ready"), await client.get("/health/live")
         await until(lambda: service_of(client).registry.ready)
@@ -91,9 +89,9 @@ async def test_readiness_tells_of_a_dead_device_thread(
     assert 'sluice_texts_dropped_total{cause="failure",model="sentiment"} 1.0' in metrics
 
 
-async def test_broken_for_good_is_not_live(classifier: FakeClassifier, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.batching.batcher.MAX_RESTARTS", 0)
+async def test_broken_for_good_is_not_live(classifier: FakeClassifier) -> None:
     async with serve(classifier) as client:
+        service_of(client).registry.get(None).batcher.thread.max_restarts = 0
         await client.post("/predict", json={"inputs": FATAL})
         live = await client.get("/health/live")
         refused = await client.post("/predict", json={"inputs": "a"})

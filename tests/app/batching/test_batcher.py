@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import numpy as np
 import pytest
 
-from app.batching.batcher import INLINE_CHARS, MAX_RESTARTS, Batcher
+from app.batching.batcher import INLINE_CHARS, Batcher
 from app.config.sections import BatchLimits
 from app.core.errors import ComputeError, DeadlineExceeded, NotReady, Overloaded
 from app.core.job import STAGES, Job
@@ -20,9 +20,7 @@ pytestmark = pytest.mark.anyio
 
 
 @asynccontextmanager
-async def batching(
-    classifier: FakeClassifier, limits: BatchLimits | None = None, restart_delay_s: float = 0.1
-) -> AsyncIterator[Batcher]:
+async def batching(classifier: FakeClassifier, limits: BatchLimits | None = None) -> AsyncIterator[Batcher]:
     with ThreadPoolExecutor(2) as tokenisers:
         batcher = Batcher(
             classifier,
@@ -30,7 +28,6 @@ async def batching(
             Metrics().for_model("m"),
             tokenisers=tokenisers,
             device=threading.Lock(),
-            restart_delay_s=restart_delay_s,
         )
         batcher.start()
         try:
@@ -158,13 +155,14 @@ async def test_dead_device_thread_answers_its_waiters_and_is_replaced(classifier
             assert batcher.state == "restarting"
             job = batcher.submit(["afterwards"], 10)
             await job.done
-            assert (batcher.state, batcher.restarts) == ("running", restarts)
+            assert (batcher.state, batcher.thread.restarts) == ("running", restarts)
             assert positives(job) == [classifier.positive("afterwards")]
 
 
 async def test_device_thread_that_keeps_dying_is_given_up(classifier: FakeClassifier) -> None:
-    async with batching(classifier, restart_delay_s=0.001) as batcher:
-        for _ in range(MAX_RESTARTS):
+    async with batching(classifier) as batcher:
+        batcher.thread.restart_delay_s = 0.001
+        for _ in range(batcher.thread.max_restarts):
             with pytest.raises(NotReady):
                 await batcher.submit([FATAL], 10).done
             await until(lambda: batcher.state == "running")

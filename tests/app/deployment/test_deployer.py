@@ -304,7 +304,7 @@ async def test_a_canary_that_is_broken_gets_no_requests(folder: Path, tmp_path: 
     async with serving(folder, canary=f"tiny={tmp_path / 'second'}@1") as client:
         deployment = registry_of(client).deployment("tiny")
         assert deployment.candidate is not None
-        deployment.candidate.batcher._give_up("broken", RuntimeError())
+        deployment.candidate.batcher.thread.give_up()
         assert (await ask(client))["version"] == deployment.primary.version
         assert (await client.get("/health/ready")).status_code == 200
 

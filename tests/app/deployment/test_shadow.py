@@ -113,7 +113,7 @@ async def test_a_shadow_that_fails_or_is_broken_disturbs_nobody(classifier: Fake
         assert await _counted(client, 2) == {"agreed": 1, "failed": 1}
         candidate = registry.deployment(None).candidate
         assert candidate is not None
-        candidate.batcher._give_up("broken", RuntimeError())
+        candidate.batcher.thread.give_up()
         assert (await client.post("/predict", json={"inputs": "a"})).status_code == 200
         assert await _counted(client, 3) == {"agreed": 1, "failed": 1, "dropped": 1}
         assert (await client.get("/health/live")).status_code == 200
