@@ -81,7 +81,7 @@ def test_the_python_of_the_documents_runs(monkeypatch: pytest.MonkeyPatch) -> No
         assert getattr(scope["probabilities"], "shape") == (2, 2)  # noqa: B009 - its type is the reader's to know
 
 
-@pytest.mark.parametrize(("document", "command"), list(_commands()))
+@pytest.mark.parametrize(("document", "command"), list(dict.fromkeys(_commands())))
 def test_each_command_of_the_documents_has_its_options(document: str, command: str) -> None:
     words = [word for word in shlex.split(command) if word != "…"][2:]
     program: click.Command = app_command if words[0] == "app" else training_command

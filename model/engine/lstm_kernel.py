@@ -92,8 +92,7 @@ def lstm_logits(
         weights: [directions, 4, HIDDEN, HIDDEN], from unit to unit; their type is that of the products.
         head: float32 [C, directions, 3, HIDDEN], for the largest, the mean and the last state.
         out: float32 [directions, N, C].
-        FAST: gates are approximate to 2^-11.
-        STAGES: time steps whose inputs are fetched ahead, through shared memory.
+        FAST, STAGES: gates approximate to 2^-11; time steps whose inputs are fetched ahead.
     """
     kind = weights.dtype.element_ty
     direction, begin = tl.program_id(0) % DIRECTIONS, tl.program_id(0) // DIRECTIONS * ROWS

@@ -42,8 +42,7 @@ def evaluate(
     mistakes with their rows (the first row of data is 1).
 
     AURC is the area under the risk-coverage curve; "cover at 1%" the share of answers, the surest ones, that can be
-    given with at most 1% of them wrong; "acc. at 90%" the accuracy of the surest 90%. The file that --json writes holds
-    the curve.
+    given with at most 1% of them wrong; "acc. at 90%" the accuracy of the surest 90%. --json writes the curve.
 
     --neighbours reads a file with the same columns as FILE. Near is what has nearly the same vector in front of the
     head; a cosine of 1 is most often the text itself.

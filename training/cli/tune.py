@@ -49,11 +49,10 @@ def tune(
 
     The settings as given are trained first and in full. Then others are drawn at random from a space, trained for a
     ninth of the epochs, the best third of them for a third, and the best of those in full (successive halving). There
-    is no --test, and a test file that a recipe names is not read: what is searched on is not tested on. What --set
-    sets is not searched.
+    is no --test, and a test file that a recipe names is not read. What --set sets is not searched.
 
-    OUTPUT gets best.toml for train --config, tuning.json with every trial, and a table in Markdown, anew after each
-    trial. Ctrl-C stops; the same command with --resume goes on, also after the time is up, with a larger --budget-s.
+    OUTPUT gets best.toml for train --config, tuning.json with every trial, and a table in Markdown. Ctrl-C stops; the
+    same command with --resume goes on, also after the time is up, with a larger --budget-s.
 
     \b
     python -m training tune --train reviews.csv --budget-s 3600 --output tuned
@@ -67,8 +66,7 @@ def tune(
     limit_threads(threads)
     space = without(read_space(space_file or DEFAULT_SPACE), options["settings"])
     request = new_request(CallOptions(output=output, command="tune", **options))
-    words = ["--space", space_file.name] if space_file else []
-    words += ["--budget-s", f"{budget_s:g}"]
+    words = [*(["--space", space_file.name] if space_file else []), "--budget-s", f"{budget_s:g}"]
     with StopRequest() as stop:
         finished = run_search(
             request.model_copy(update={"command": f"{request.command} {shlex.join(words)}"}),
