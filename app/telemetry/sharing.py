@@ -40,7 +40,7 @@ class SharedSnapshots:
             self._folder.write_own(_encode(Shared(counts, gauges)))
         except OSError as error:
             if not self._failed:
-                logger.error("the other workers cannot be told this one's tallies", extra={"cause": error.strerror})
+                logger.error("a worker cannot share its counts with the others", extra={"cause": error.strerror})
             self._failed = True
         else:
             self._failed = False
