@@ -14,7 +14,9 @@ def test_files_may_be_gzipped(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [ROWS.encode(), gzip.compress(ROWS.encode())[:-9], b"\x1f\x8b\x08\x00" + b"\xff" * 99]
+    "content",
+    [ROWS.encode(), gzip.compress(ROWS.encode())[:-9], b"\x1f\x8b\x08\x00" + b"\xff" * 99],
+    ids=["plain text", "cut short", "no deflate stream"],
 )
 def test_damaged_gzip_files_are_refused(tmp_path: Path, content: bytes) -> None:
     assert "not a valid gzip file" in error_of(write(tmp_path / "b.csv.gz", content)).cause
