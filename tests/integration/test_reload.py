@@ -88,8 +88,8 @@ def _fill_disk(folder: Path, pid: int, name: str) -> None:
 
 
 def _full(log: Path) -> list[str]:
-    """The causes for which workers could not leave their tallies."""
-    return [m["cause"] for m in _messages(log) if m["message"].startswith("the other workers cannot be told this")]
+    """Causes for which workers could not share their counts."""
+    return [m["cause"] for m in _messages(log) if m["message"].startswith("a worker cannot share its counts")]
 
 
 def test_all_workers_follow_a_new_one_too_and_a_full_disk_stops_nobody(
