@@ -54,7 +54,7 @@ serve: $(core) engine ## the server with the shipped checkpoint, on port 8000
 	@exec $(python) -m app serve $(ARGS)
 
 test: $(dev) engine ## the whole suite
-	@$(python) -m pytest --numprocesses=$(JOBS) --dist=loadgroup -m 'not alone' $(ARGS) || [ $$? = 5 ]
+	@$(python) -m pytest --numprocesses=$(JOBS) -m 'not alone' $(ARGS) || [ $$? = 5 ]
 	@$(python) -m pytest -m alone $(ARGS) || [ $$? = 5 ]
 
 clients: build/clients/.stamp ## fetch what tests need and the locks lack: huggingface.js, the OpenAPI generator, axe-core

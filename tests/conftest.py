@@ -17,19 +17,18 @@ from model.config import Architecture, CheckpointConfig
 from model.network import RecurrentClassifier
 from model.text import build_tokenizer, train_vocabulary
 
-PAGE = Path(__file__).parent / "page"
-ALONE = (Path(__file__).parent / "integration", Path(__file__).parent / "app" / "explain" / "test_process.py")
-"""Tests of processes that wait for explanations, which get only what others leave of the processors."""
+HERE = Path(__file__).parent
+ALONE = (HERE / "integration", HERE / "page", HERE / "app" / "explain" / "test_process.py")
+"""Tests that run in one process with nothing beside them.
+
+They wait for explanations, which get only what others leave of the processors, and the last test of the page looks at
+what all of them have driven.
+"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps the tests of the page in one process, and marks those that run with nothing beside them.
-
-    The last test of the page looks at what all have driven.
-    """
+    """Marks the tests that `make test` runs after the others."""
     for item in items:
-        if item.path.is_relative_to(PAGE):
-            item.add_marker(pytest.mark.xdist_group("page"))
         if any(item.path.is_relative_to(place) for place in ALONE):
             item.add_marker(pytest.mark.alone)
 

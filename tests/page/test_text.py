@@ -72,9 +72,9 @@ def test_typing_gives_label_probabilities_and_reasons(visit: Visit, address: str
     expect(rows).to_have_count(10)
     expect(rows.first.locator("td")).to_have_count(2)
     # Another label.
-    part(page, "explained").select_option("positive")
+    with page.expect_response("**/explain"):
+        part(page, "explained").select_option("positive")
     expect(part(page, "explained-parts")).not_to_have_class("stale")
-    page.wait_for_function("() => document.querySelector('[data-part=explained]').value === 'positive'")
     assert visit.bodies[-1]["label"] == "positive"
     write(page, "  ")
     expect(part(page, "state")).to_have_text("The answer appears here as you type.")
