@@ -37,21 +37,22 @@ def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
     for name, option in reversed(list(OPTIONS.items())):
         field, default = option.field, option.field.default
         shown = "" if default in (PydanticUndefined, None, "", (), {}) else f"; default: {_default_text(default)}"
-        # A flag that can only be true takes no value.
-        form: dict[str, Any] = {"flag_value": "true"} if field.annotation is bool else _FORMS.get(name, _VALUE)
+        form: dict[str, Any] = {"multiple": name in _LISTS, "metavar": _LISTS.get(name, "VALUE")}
+        if field.annotation is bool:
+            form = {"flag_value": "true"}  # it can only be true, so it takes no value
         help_text = f"{field.description}  [{env_name(name)}{shown}]"
         command = click.option(flag_name(name), name, help=help_text, **form)(command)
     return command
 
 
-_VALUE: dict[str, Any] = {"metavar": "VALUE"}
-_FORMS: dict[str, dict[str, Any]] = {
-    "model": {"multiple": True, "metavar": "NAME=PATH"},
-    "canary": {"multiple": True, "metavar": "NAME=PATH@SHARE"},
-    "shadow": {"multiple": True, "metavar": "NAME=PATH@SHARE"},
-    "cors_origin": {"multiple": True, "metavar": "ORIGIN"},
-    "trusted_proxy": {"multiple": True, "metavar": "NETWORK"},
+_LISTS = {
+    "model": "NAME=PATH",
+    "canary": "NAME=PATH@SHARE",
+    "shadow": "NAME=PATH@SHARE",
+    "cors_origin": "ORIGIN",
+    "trusted_proxy": "NETWORK",
 }
+"""Forms of the settings whose flag may be repeated."""
 
 
 def _default_text(default: Any) -> str:

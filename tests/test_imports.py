@@ -73,7 +73,7 @@ def test_the_core_stays_small() -> None:
     """Training's and the tests' requirements must not creep into what every server installs."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     core = {re.split(r"[^A-Za-z0-9_-]", line)[0] for line in project["dependencies"]}
-    assert len(core) <= 14  # the last to come was pydantic-settings, which lays flags over the environment
+    assert len(core) <= 13
     for extra, lines in project["optional-dependencies"].items():
         assert not core & {re.split(r"[^A-Za-z0-9_-]", line)[0] for line in lines}, extra
 

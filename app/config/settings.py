@@ -5,9 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from app.config.sections import (
     BatchLimits,
@@ -35,10 +34,10 @@ class SettingsError(Exception):
     """A setting is unknown, out of range, contradicts another or cannot be met on this machine."""
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """All settings, valid by themselves and together. Only `from_env` reads the environment."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     models: ModelSettings = ModelSettings()
     network: NetworkSettings = NetworkSettings()
@@ -49,13 +48,6 @@ class Settings(BaseSettings):
     explain: ExplainSettings = ExplainSettings()
     keys: KeySettings = KeySettings()
     telemetry: TelemetrySettings = TelemetrySettings()
-
-    @classmethod
-    def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *_others: Any, **_more: Any
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Takes the arguments alone; of pydantic-settings' own sources none knows our names."""
-        return (init_settings,)
 
     @model_validator(mode="after")
     def _without_contradiction(self) -> Self:
@@ -85,9 +77,11 @@ class Settings(BaseSettings):
         Raises:
             SettingsError: one sentence that says which setting is wrong and why.
         """
-        sources = [_Named(cls, values) for values in (flags or {}, _variables(environ), _of_opentelemetry(environ))]
+        sections: dict[str, dict[str, str]] = {}
+        for name, value in {**_of_opentelemetry(environ), **_variables(environ), **(flags or {})}.items():
+            sections.setdefault(OPTIONS[name].section, {})[name] = value
         try:
-            return cls(_build_sources=(tuple(sources), {}))
+            return cls.model_validate(sections)
         except ValidationError as error:
             raise SettingsError("; ".join(_sentence(part) for part in error.errors(include_url=False))) from None
 
@@ -113,23 +107,6 @@ def _options() -> Iterator[tuple[str, Option]]:
 
 OPTIONS: Mapping[str, Option] = dict(_options())
 """Every setting by name, which makes its flag and its variable."""
-
-
-class _Named(PydanticBaseSettingsSource):
-    """Source of values by the names of settings; pydantic-settings lays one source over the other."""
-
-    def __init__(self, settings_cls: type[BaseSettings], values: Mapping[str, str]) -> None:
-        super().__init__(settings_cls)
-        self._values = values
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """Values of one section; see the base class."""
-        found = {name: value for name, value in self._values.items() if OPTIONS[name].section == field_name}
-        return found, field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        """Values by section and name."""
-        return {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
 
 
 def env_name(setting: str) -> str:

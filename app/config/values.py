@@ -33,6 +33,10 @@ class Trial(BaseModel):
     share: Annotated[float, Field(ge=0, le=1)]
 
 
+def _parts(value: str) -> tuple[str, ...]:
+    return tuple(filter(None, (part.strip() for part in value.split(","))))
+
+
 def parse_models(value: Any) -> Any:
     """`NAME=PATH,PATH,…` as a mapping; a path alone is named after its folder.
 
@@ -42,7 +46,7 @@ def parse_models(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     models: dict[str, str] = {}
-    for part in filter(None, (part.strip() for part in value.split(","))):
+    for part in _parts(value):
         name, separator, path = part.partition("=")
         if not separator:
             name, path = Path(part).resolve().name, part
@@ -67,7 +71,7 @@ def parse_list(value: Any) -> Any:
     >>> parse_list("a, b,")
     ('a', 'b')
     """
-    return tuple(filter(None, (part.strip() for part in value.split(",")))) if isinstance(value, str) else value
+    return _parts(value) if isinstance(value, str) else value
 
 
 def _check_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
@@ -126,7 +130,7 @@ def parse_trials(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     trials: dict[str, Any] = {}
-    for part in filter(None, (part.strip() for part in value.split(","))):
+    for part in _parts(value):
         name, _, rest = part.partition("=")
         path, _, share = rest.rpartition("@")
         if not path or not re.fullmatch(r"0|1|[01]?\.\d+", share) or float(share) > 1:
@@ -135,6 +139,9 @@ def parse_trials(value: Any) -> Any:
     return trials
 
 
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(ge=0)]
+PositiveFloat = Annotated[float, Field(gt=0)]
 ModelPaths = Annotated[dict[str, Path], BeforeValidator(parse_models), AfterValidator(_check_names)]
 Trials = Annotated[dict[str, Trial], BeforeValidator(parse_trials)]
 Origins = Annotated[tuple[str, ...], BeforeValidator(parse_list), AfterValidator(_check_origins)]
