@@ -1,11 +1,17 @@
-"""Test cases, and how templates become cases."""
+"""Test cases, and how the templates of a language become cases."""
 
 import itertools
-import random
 import re
+import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from pathlib import Path
+from random import Random
+from typing import Literal, Self, TypeVar
+
+from model.config import Frozen
+
+FOLDER = Path(__file__).parent
 
 Label = Literal["negative", "positive"]
 Check = Literal["label", "same", "no lower"]
@@ -16,9 +22,6 @@ Source: Ribeiro et al. 2020, section 2.3 (minimum functionality, invariance and 
 """
 
 Slots = Mapping[str, Sequence[str]]
-Templates = dict[Label, tuple[str, ...]]
-Pairs = dict[Label, tuple[tuple[str, str], ...]]
-"""Templates of a text before and after a change."""
 
 T = TypeVar("T")
 
@@ -52,10 +55,10 @@ def expand(pattern: str, slots: Slots) -> Iterator[str]:
         yield re.sub(r"\b([Aa]) (?=[aeio])", r"\1n ", filled)
 
 
-def draw(groups: Iterable[Sequence[T]], count: int, rng: random.Random) -> list[T]:
+def draw(groups: Iterable[Sequence[T]], count: int, rng: Random) -> list[T]:
     """Draws `count` items, or all there are: as many from each group as from any other, as far as they last.
 
-    >>> sorted(draw([["a"], ["b", "c", "d", "e"]], 3, random.Random(0)))[0]
+    >>> sorted(draw([["a"], ["b", "c", "d", "e"]], 3, Random(0)))[0]
     'a'
     """
     left = [rng.sample(group, len(group)) for group in groups]
@@ -65,57 +68,69 @@ def draw(groups: Iterable[Sequence[T]], count: int, rng: random.Random) -> list[
     return drawn[:count]
 
 
-def labelled(capability: str, templates: Templates, words: Slots, count: int, rng: random.Random) -> list[Case]:
-    """Cases whose answer is known, as many of each label as there are of the other."""
-    per_label = count // len(templates)
-    cases = []
-    for label, patterns in templates.items():
-        texts = draw([list(expand(pattern, words)) for pattern in patterns], per_label, rng)
-        cases += [Case(capability, "label", (text,), label) for text in texts]
-    return cases
+class Suite(Frozen):
+    """The templates and word lists of a language.
 
+    Attributes:
+        language: `en` or `zh`, in front of the name of each capability.
+        space: between an opinion and the fact behind it.
+        opinions: templates of both labels.
+        words: what each slot may be.
+        labelled: by capability, templates of each label.
+        intensified: templates of a text and a stronger one.
+        facts: neutral sentences, by the things that they suit, which stand in place of `thing`.
+    """
 
-def changed(
-    capability: str,
-    patterns: Sequence[str],
-    words: Slots,
-    change: Callable[[str, random.Random], str],
-    count: int,
-    rng: random.Random,
-) -> list[Case]:
-    """Cases whose answer must survive a change of the text."""
-    texts = draw([list(expand(pattern, words)) for pattern in patterns], count, rng)
-    return pairs(capability, "same", ((text, change(text, rng)) for text in texts))
+    language: str
+    space: str
+    opinions: tuple[str, ...]
+    words: dict[str, tuple[str, ...]]
+    labelled: dict[str, dict[Label, tuple[str, ...]]]
+    intensified: dict[Label, tuple[tuple[str, str], ...]]
+    facts: dict[str, tuple[str, ...]]
 
+    @classmethod
+    def load(cls, name: str) -> Self:
+        """Reads `name.toml` of this folder."""
+        return cls.model_validate(tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8")))
 
-def pairs(capability: str, check: Check, texts: Iterator[tuple[str, str]], label: Label | None = None) -> list[Case]:
-    """Cases of a text before and after."""
-    return [Case(capability, check, pair, label) for pair in texts]
+    def draw(self, patterns: Iterable[str], count: int, rng: Random) -> list[str]:
+        """Draws texts, as many of each pattern as of any other."""
+        return draw([list(expand(pattern, self.words)) for pattern in patterns], count, rng)
 
+    def pairs(
+        self, name: str, check: Check, texts: Iterable[tuple[str, str]], label: Label | None = None
+    ) -> list[Case]:
+        """Cases of a text before and after."""
+        return [Case(f"{self.language}/{name}", check, pair, label) for pair in texts]
 
-def strengthened(capability: str, templates: Pairs, words: Slots, count: int, rng: random.Random) -> list[Case]:
-    """Cases of a text and a stronger one, which must not take the label's probability down."""
-    cases = []
-    for label, both in templates.items():
-        texts = [[text.split("|") for text in expand("|".join(pair), words)] for pair in both]
-        drawn = draw([[(weak, strong) for weak, strong in group] for group in texts], count // 2, rng)
-        cases += pairs(capability, "no lower", iter(drawn), label)
-    return cases
+    def changed(
+        self, name: str, patterns: Iterable[str], change: Callable[[str, Random], str], count: int, rng: Random
+    ) -> list[Case]:
+        """Cases whose answer must survive a change of the text."""
+        return self.pairs(name, "same", [(text, change(text, rng)) for text in self.draw(patterns, count, rng)])
 
+    def shared_cases(self, count: int, rng: Random) -> list[Case]:
+        """Cases of the capabilities that every language has: known labels, intensifiers and neutral facts."""
+        cases = [case for name in self.labelled for case in self._labelled(name, count, rng)]
+        for label, both in self.intensified.items():
+            groups = [[text.split("|") for text in expand("|".join(pair), self.words)] for pair in both]
+            stronger = [(weak, strong) for weak, strong in draw(groups, count // 2, rng)]
+            cases += self.pairs("intensifiers", "no lower", stronger, label)
+        return cases + self.pairs("neutral facts", "same", self._with_facts(count, rng))
 
-def with_facts(
-    capability: str,
-    opinions: Sequence[str],
-    facts: Mapping[str, Sequence[str]],
-    words: Slots,
-    space: str,
-    count: int,
-    rng: random.Random,
-) -> list[Case]:
-    """Cases of a text and the same with a neutral fact behind it; `facts` is keyed by the things that they suit."""
-    groups = []
-    for things, sentences in facts.items():
-        slots = {**words, "thing": things.split()}
-        texts = [text for pattern in opinions for text in expand(pattern, slots)]
-        groups.append([(text, f"{text}{space}{fact}") for text in texts for fact in sentences])
-    return pairs(capability, "same", iter(draw(groups, count, rng)))
+    def _labelled(self, name: str, count: int, rng: Random) -> Iterator[Case]:
+        """Cases whose answer is known, as many of each label as there are of the other."""
+        templates = self.labelled[name]
+        for label, patterns in templates.items():
+            for text in self.draw(patterns, count // len(templates), rng):
+                yield Case(f"{self.language}/{name}", "label", (text,), label)
+
+    def _with_facts(self, count: int, rng: Random) -> list[tuple[str, str]]:
+        """Opinions, each alone and with a neutral fact behind it."""
+        groups = []
+        for things, facts in self.facts.items():
+            slots = {**self.words, "thing": tuple(things.split())}
+            texts = [text for pattern in self.opinions for text in expand(pattern, slots)]
+            groups.append([(text, f"{text}{self.space}{fact}") for text in texts for fact in facts])
+        return draw(groups, count, rng)

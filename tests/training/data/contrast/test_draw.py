@@ -1,7 +1,6 @@
 """The contrast sentences: labels that hold, both of them in every rule, and nothing of the robustness suite."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -12,36 +11,17 @@ from click.testing import CliRunner
 from training.__main__ import main
 from training.data.contrast.draw import GRAMMARS, draw_sentences
 from training.data.contrast.grammar import SYMBOL, Grammar
-from training.evaluation.checklist import chinese, english
-from training.evaluation.checklist.cases import Slots, Templates
-from training.evaluation.checklist.chinese import chinese_cases
-from training.evaluation.checklist.english import english_cases
+from training.evaluation.checklist.cases import Slots, Suite
+from training.evaluation.checklist.chinese import CHINESE, chinese_cases
+from training.evaluation.checklist.english import ENGLISH, english_cases
 
 COUNT = 10_000
+SUITES: dict[str, Suite] = {"en": ENGLISH, "zh": CHINESE}
 
 
 @pytest.fixture(scope="module", params=list(GRAMMARS))
 def language(request: pytest.FixtureRequest) -> str:
     return str(request.param)
-
-
-def _templates(module: object) -> Iterator[str]:
-    """Those whose answer hangs on small words."""
-    for name in dir(module):
-        value = getattr(module, name)
-        if (
-            isinstance(value, dict)
-            and set(value) <= {"positive", "negative"}
-            and name
-            not in (
-                "POLARITY",
-                "FITTING",
-                "INTENSIFIED",
-            )
-        ):
-            templates: Templates = value
-            for patterns in templates.values():
-                yield from patterns
 
 
 def _pattern(template: str, slots: Slots) -> re.Pattern[str]:
@@ -61,20 +41,20 @@ def _pattern(template: str, slots: Slots) -> re.Pattern[str]:
 
 
 def test_no_sentence_follows_a_template_of_the_suite_nor_is_one_of_its_cases(language: str) -> None:
-    module = {"en": english, "zh": chinese}[language]
+    suite = SUITES[language]
     made = {"en": english_cases, "zh": chinese_cases}[language](400, Random(0))
     cases = {text for case in made for text in case.texts}
-    templates = list(_templates(module))
+    small_words = [templates for name, templates in suite.labelled.items() if name != "polarity"]
+    templates = [template for each in small_words for patterns in each.values() for template in patterns]
     assert len(templates) > 30
-    patterns = [_pattern(template, module.WORDS) for template in templates]
+    patterns = [_pattern(template, suite.words) for template in templates]
     for text, _ in draw_sentences(GRAMMARS[language], COUNT, seed=0):
         assert text not in cases
         assert not [p.pattern for p in patterns if p.fullmatch(text)], text
 
 
 def test_no_thing_of_the_suite_is_named(language: str) -> None:
-    module = {"en": english, "zh": chinese}[language]
-    things = {thing for slot in ("thing", "story", "product", "place") for thing in module.WORDS[slot]}
+    things = {thing for slot in ("thing", "story", "product", "place") for thing in SUITES[language].words[slot]}
     texts = " ".join(text.lower() for text, _ in draw_sentences(GRAMMARS[language], COUNT, seed=0))
     for thing in things:
         assert not re.search(rf"\b{thing}\b", texts), thing
