@@ -5,9 +5,11 @@ is used, and pyproject.toml pins uvicorn's minor version.
 """
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.core.errors import AppError, HeadersTooLarge, InvalidRequest, RequestTooSlow
@@ -17,7 +19,10 @@ from app.process.connections import Connections, Phase, raw_response
 UVICORN = {
     "Server": ("server_state", "servers", "should_exit", "on_tick", "shutdown", "handle_exit"),
     "ServerState": ("connections",),
-    "HttpToolsProtocol": ("scope", "cycle", "server_state", "send_400_response"),
+    "HttpToolsProtocol": (
+        *("scope", "cycle", "server_state", "parser", "url", "headers"),
+        *("send_400_response", "on_headers_complete", "on_message_complete", "_unset_keepalive_if_required"),
+    ),
     "RequestResponseCycle": (
         "scope",
         "body",
@@ -29,6 +34,12 @@ UVICORN = {
 }
 """Attributes of uvicorn's classes that are used here and that its documentation does not promise. `scope` is that of
 the last request; `cycle` its request and answer, None before the first one."""
+
+HTTP_2_PREFACE = b"PRI * HTTP/2"
+ONLY_HTTP_1 = "This server speaks HTTP/1.1; a proxy in front of it can speak HTTP/2."
+
+_OFFER = frozenset((b"upgrade", b"http2-settings"))
+"""Headers, and options of the header Connection, that offer another protocol."""
 
 MAX_HEAD_BYTES = 65_536
 """Bytes that may come without completing the headers, or without being part of a body. What arrives in one piece with
@@ -67,10 +78,55 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Reads data, and bounds what does not bring a request further."""
-        HttpToolsProtocol.data_received(self, data)
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            self._decline(data, offer)
+        except httptools.HttpParserError:
+            self.send_400_response(ONLY_HTTP_1 if data.startswith(HTTP_2_PREFACE) else "")
         cycle = self.cycle
         if cycle is None or cycle.more_body or cycle.scope is not self.scope:
             self._bound(len(data))
+
+    def on_headers_complete(self) -> None:
+        """Begins a request, unless it offers an upgrade: then `_decline` does."""
+        if not self._upgrade_offered:
+            super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Ends a request; the parser takes one that offers an upgrade for complete before its body has come."""
+        if not self._upgrade_offered:
+            super().on_message_complete()
+
+    @property
+    def _upgrade_offered(self) -> bool:
+        return bool(self.parser.should_upgrade()) and self.parser.get_method() != b"CONNECT"
+
+    def _decline(self, data: bytes, offer: httptools.HttpParserUpgrade) -> None:
+        """Reads on as if no upgrade had been offered.
+
+        For the parser, what follows such headers is another protocol. A new one gets the headers without the offer, and
+        then what follows. RFC 9110, section 7.8: a server may ignore an offer.
+        """
+        rest = memoryview(data)
+        while True:
+            rest = rest[offer.args[0] :]
+            head = b""
+            if self._upgrade_offered:
+                head = head_without_offer(self.parser, self.url, self.headers)
+                self.parser = httptools.HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+            try:
+                self.parser.feed_data(head)
+                self.parser.feed_data(rest)
+            except httptools.HttpParserUpgrade as next_offer:  # of the next request in the pipeline
+                offer = next_offer
+            except httptools.HttpParserError:
+                self.send_400_response("")
+                return
+            else:
+                return
 
     def pause_writing(self) -> None:
         """Notes that the client does not take its answer."""
@@ -83,8 +139,8 @@ class Connection(HttpToolsProtocol):
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuses what is not HTTP, as any other error."""
-        self._refuse(InvalidRequest("This is not a valid HTTP request."), 400)
+        """Refuses what is not HTTP/1, as any other error."""
+        self._refuse(InvalidRequest(msg or "This is not a valid HTTP request."), 400)
 
     def check(self, now: float) -> None:
         """Cuts the connection if it has been in one phase for too long; `now` in seconds of `time.monotonic`."""
@@ -150,6 +206,20 @@ class Connection(HttpToolsProtocol):
     def _refuse(self, error: AppError, status: int | None = None) -> None:
         self._transport.write(raw_response(error, status))
         self._transport.close()
+
+
+def head_without_offer(
+    parser: httptools.HttpRequestParser, url: bytes, headers: Iterable[tuple[bytes, bytes]]
+) -> bytes:
+    """Returns a request's line and headers, without those that offer another protocol."""
+    lines = [b"%s %s HTTP/%s" % (parser.get_method(), url, parser.get_http_version().encode())]
+    for name, value in headers:
+        if name == b"connection":
+            options = [option for option in map(bytes.strip, value.split(b",")) if option.lower() not in _OFFER]
+            lines.append(b"connection: " + b", ".join(options))
+        elif name not in _OFFER:
+            lines.append(name + b": " + value)
+    return b"\r\n".join([*lines, b"", b""])
 
 
 @dataclass(frozen=True, slots=True)
