@@ -21,9 +21,8 @@ from model.profile import Reference
 from training.artifacts.card import write_card
 from training.artifacts.record import Calibration, Effort, Record, TeacherRecord
 from training.artifacts.start import record_start
-from training.config.config import flatten
 from training.config.request import Request
-from training.data.corpus import Corpus, shown_path
+from training.data.corpus import Corpus
 from training.evaluation.evaluate import Evaluation, evaluate, logits_of, truth_for
 from training.evaluation.reference import reference_of, source
 from training.evaluation.sanity import result_warnings
@@ -176,7 +175,7 @@ def make_record(
         source=config.data.source,
         licence=config.data.licence,
         warnings=corpus.warnings + suspicions,
-        config=published_settings(request),
+        config=request.published_settings(),
         code=code_version(),
         libraries=library_versions(),
         teachers=finished.teachers,
@@ -201,27 +200,3 @@ def measure_effort(trainer: Trainer) -> Effort:
         machine=describe_machine(),
         history=history,
     )
-
-
-def published_settings(request: Request) -> dict[str, object]:
-    """Every setting by dotted key, files by the names under which they are published."""
-    settings = flatten(request.config)
-    for key in ("data.train", "data.validation", "data.test"):
-        if settings[key] is not None:
-            settings[key] = shown_path(Path(settings[key]), Path(request.data_root))
-    if settings["data.tests"] is not None:
-        settings["data.tests"] = {
-            name: shown_path(Path(file), Path(request.data_root)) for name, file in settings["data.tests"].items()
-        }
-    settings["semi.unlabeled"] = [
-        shown_path(Path(file), Path(request.data_root)) for file in request.config.semi.unlabeled
-    ]
-    if request.config.start is not None:
-        settings["start"] = Path(request.config.start).name
-    distill = request.config.distill
-    settings["distill.unlabeled"] = [shown_path(Path(file), Path(request.data_root)) for file in distill.unlabeled]
-    settings["distill.teachers"] = [Path(folder).name for folder in distill.teachers]
-    settings["distill.cache"] = None
-    if distill.vectors not in ("teacher", "none"):
-        settings["distill.vectors"] = shown_path(Path(distill.vectors), Path(request.data_root))
-    return settings

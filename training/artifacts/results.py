@@ -11,7 +11,6 @@ from pydantic import ValidationError
 
 from model.config import Frozen
 from model.device import resolve_device
-from training.artifacts.publish import published_settings
 from training.artifacts.template import render
 from training.config.request import Request
 from training.data.corpus import Corpus, DataFile
@@ -64,7 +63,7 @@ class Results(Frozen):
             code=code_version(),
             libraries=library_versions(),
             data=corpus.files,
-            config=json.loads(json.dumps(published_settings(request), default=str)),
+            config=json.loads(json.dumps(request.published_settings(), default=str)),
             warnings=corpus.warnings,
             **rest,
         )

@@ -1,6 +1,5 @@
 """`python -m training compare`."""
 
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -48,17 +47,16 @@ def compare(
     \b
     python -m training compare --train reviews.csv --test test.csv --budget-s 300 --output comparison
     """
-    from training.config.request import CallOptions, new_request
+    from training.config.request import CallOptions
     from training.evaluation.report import make_console
     from training.experiments.compare import run_comparison
 
     limit_threads(threads)
     numbers = _parse_seeds(seeds)
-    request = new_request(CallOptions(output=output, command="compare", **options))
     words = ["--only", ",".join(only)] * bool(only) + ["--seeds", ",".join(map(str, numbers))]
     words += [] if budget_s is None else ["--budget-s", f"{budget_s:g}"]
     run_comparison(
-        request.model_copy(update={"command": f"{request.command} {shlex.join(words)}"}),
+        CallOptions(output=output, command="compare", further=words, **options).request(),
         output,
         only=only,
         seeds=numbers,

@@ -1,5 +1,6 @@
 """`python -m training distill`."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -30,6 +31,7 @@ from training.cli.runs import train_classifier
 @click.option(
     "--vectors",
     metavar="SOURCE",
+    type=lambda given: given if given in ("teacher", "none") else Path(given),
     help="Where the embedding starts: teacher (its own input vectors), none, a file of vectors (GloVe, word2vec or "
     "fastText, as text) or a model's folder.  [default: teacher]",
 )

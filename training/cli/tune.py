@@ -58,18 +58,17 @@ def tune(
     python -m training tune --train reviews.csv --budget-s 3600 --output tuned
     python -m training train --config tuned/best.toml --test test.csv --output checkpoints/reviews
     """
-    from training.config.request import PROGRAM, CallOptions, new_request
+    from training.config.request import PROGRAM, CallOptions
     from training.evaluation.report import make_console
     from training.experiments.space import DEFAULT_SPACE, read_space, without
     from training.experiments.tune import BEST, run_search
 
     limit_threads(threads)
     space = without(read_space(space_file or DEFAULT_SPACE), options["settings"])
-    request = new_request(CallOptions(output=output, command="tune", **options))
     words = [*(["--space", space_file.name] if space_file else []), "--budget-s", f"{budget_s:g}"]
     with StopRequest() as stop:
         finished = run_search(
-            request.model_copy(update={"command": f"{request.command} {shlex.join(words)}"}),
+            CallOptions(output=output, command="tune", further=words, **options).request(),
             space,
             output,
             budget_s=budget_s,

@@ -2,21 +2,27 @@
 
 import shlex
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 from pydantic import BaseModel
 
 from model.config import Frozen
 from model.folder import DIGESTS
-from training.config.config import TrainConfig, build_config, flatten, parse_settings, read_recipe, read_toml
+from training.config.config import TrainConfig, build_config, flatten, nest, parse_settings, read_recipe, read_toml
+from training.data.corpus import shown_path
 from training.errors import UsageError
 from training.language_model.folder import load_pretrained
 
 PROGRAM = ("python", "-m", "training")
-ROLES = ("train", "validation", "test")
+
+FILES = (
+    *("data.train", "data.validation", "data.test", "data.tests"),
+    *("semi.unlabeled", "distill.unlabeled", "start"),
+)
+"""Settings that are a file, several of them, or several by name. A relative one of a recipe is below the data root."""
 
 Asked = TypeVar("Asked", bound="AnyRequest")
 
@@ -45,6 +51,41 @@ class Request(AnyRequest):
     recipe: str | None
     data_root: str
 
+    def published_settings(self) -> dict[str, object]:
+        """Every setting by dotted key, files by the names under which they are published."""
+
+        def shown(file: str) -> str:
+            return shown_path(Path(file), Path(self.data_root))
+
+        settings = flatten(self.config)
+        settings |= {key: each_file(settings[key], shown) for key in FILES if key != "start"}
+        for key in ("start", "distill.teachers"):
+            settings[key] = each_file(settings[key], lambda folder: Path(folder).name)
+        settings["distill.cache"] = None
+        if settings["distill.vectors"] not in NO_FILE:
+            settings["distill.vectors"] = shown(settings["distill.vectors"])
+        return settings
+
+
+NO_FILE = ("teacher", "none")
+"""Values of `distill.vectors` that are no file."""
+
+OF_A_RECIPE = {"data.validation": None, "data.test": None, "data.tests": None, "data.source": "", "data.licence": ""}
+"""What a recipe says of its own files, which does not hold for others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option of the command line, on the field of a `Call` that holds what was given for it.
+
+    Attributes:
+        flag: as it is typed; empty for an argument, None for what makes no difference to the result.
+        setting: that it is short for, by its dotted key.
+    """
+
+    flag: str | None
+    setting: str = ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call(ABC):
@@ -54,14 +95,13 @@ class Call(ABC):
         output: the folder to write.
         command: name of the command.
         num_processes: started by `torchrun`; 1 without it.
+        further: words of a command line that are no part of the request.
     """
 
     output: Path
     command: str
-    settings: tuple[str, ...] = ()
-    text_column: str | None = None
-    seed: int | None = None
     num_processes: int = 1
+    further: Sequence[str] = ()
 
     @property
     @abstractmethod
@@ -69,20 +109,36 @@ class Call(ABC):
         """The call could begin a run."""
 
     @abstractmethod
-    def words(self) -> list[str]:
-        """The options as on a command line, files without their folders."""
-
-    @abstractmethod
     def request(self) -> AnyRequest:
-        """The request of this call.
+        """The request of this call: defaults, recipe, file, `--set` and the other options, the later over the earlier.
 
         Raises:
-            UsageError: a setting is unknown or does not fit.
+            UsageError: a setting is unknown or does not fit, or the recipe or file cannot be read.
         """
+
+    def options(self) -> Iterator[tuple[Option, Any]]:
+        """Each option that was given, and its value."""
+        for name, hint in get_type_hints(type(self), include_extras=True).items():
+            if (value := getattr(self, name, None)) not in (None, ()):
+                yield from ((option, value) for option in getattr(hint, "__metadata__", ()))
+
+    def words(self) -> list[str]:
+        """The options as on a command line: files by name alone, one option for each of several values."""
+        words = []
+        for option, given in self.options():
+            for value in given if isinstance(given, tuple) else (given,):
+                if option.flag is not None:
+                    words += [option.flag] * bool(option.flag) + [value.name if isinstance(value, Path) else str(value)]
+        return words
+
+    def shorthands(self) -> dict[str, Any]:
+        """The settings that options are short for, by dotted key; files are absolute."""
+        return {option.setting: _absolute(value) for option, value in self.options() if option.setting}
 
     def repeated(self) -> str:
         """The command line that makes the same run again, files without their folders."""
-        return shlex.join([*program(self.num_processes), self.command, *self.words(), "--output", self.output.name])
+        words = [*program(self.num_processes), self.command, *self.words(), "--output", self.output.name]
+        return shlex.join([*words, *self.further])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,74 +147,42 @@ class CallOptions(Call):
 
     data_root: Path
     command: str = "train"
-    train_file: Path | None = None
-    validation: Path | None = None
-    test: Path | None = None
-    recipe: str | None = None
-    config_file: Path | None = None
-    label_column: str | None = None
-    teachers: tuple[Path, ...] = ()
-    unlabeled: tuple[Path, ...] = ()
-    label_map: tuple[str, ...] = ()
-    vectors: str | None = None
-    cache: Path | None = None
-    start: Path | None = None
+    recipe: Annotated[str | None, Option("--recipe")] = None
+    config_file: Annotated[Path | None, Option("--config")] = None
+    train_file: Annotated[Path | None, Option("--train", "data.train")] = None
+    validation: Annotated[Path | None, Option("--validation", "data.validation")] = None
+    test: Annotated[Path | None, Option("--test", "data.test")] = None
+    settings: Annotated[tuple[str, ...], Option("--set")] = ()
+    text_column: Annotated[str | None, Option("--text-column", "data.text_column")] = None
+    label_column: Annotated[str | None, Option("--label-column", "data.label_column")] = None
+    seed: Annotated[int | None, Option("--seed", "seed")] = None
+    start: Annotated[Path | None, Option("--start", "start")] = None
+    teachers: Annotated[tuple[Path, ...], Option("--teacher", "distill.teachers")] = ()
+    unlabeled: Annotated[tuple[Path, ...], Option("--unlabeled", "semi.unlabeled")] = ()
+    label_map: Annotated[tuple[str, ...], Option("--label-map", "distill.label_map")] = ()
+    vectors: Annotated[Path | str | None, Option("--vectors", "distill.vectors")] = None
+    cache: Annotated[Path | None, Option(None, "distill.cache")] = None
 
     @property
     def names_data(self) -> bool:
         """A training file, a recipe or a TOML file is named."""
         return bool(self.train_file or self.recipe or self.config_file)
 
-    def words(self) -> list[str]:
-        """The options as on a command line, files without their folders."""
-        return option_words(
-            ("--recipe", self.recipe),
-            ("--config", self.config_file),
-            ("--train", self.train_file),
-            ("--validation", self.validation),
-            ("--test", self.test),
-            ("--set", self.settings),
-            ("--text-column", self.text_column),
-            ("--label-column", self.label_column),
-            ("--seed", self.seed),
-            ("--start", self.start),
-            ("--teacher", self.teachers),
-            ("--unlabeled", self.unlabeled),
-            ("--label-map", self.label_map),
-            ("--vectors", None if self.vectors is None else Path(self.vectors)),
-        )
+    def shorthands(self) -> dict[str, Any]:
+        """The settings that options are short for. A training file replaces a recipe's files."""
+        given = Call.shorthands(self)  # with slots, super() finds no class
+        if self.command == "distill":
+            given = {key.replace("semi.", "distill."): value for key, value in given.items()}
+        return given if self.train_file is None else OF_A_RECIPE | given
 
     def request(self) -> Request:
-        """The request of this call; see `new_request`."""
-        return new_request(self)
-
-
-def option_words(*options: tuple[str, Path | str | int | Sequence[Path | str] | None]) -> list[str]:
-    """Words of a command line: files by name alone, one option for each of several values, none for None.
-
-    >>> option_words(("--train", Path("a/b.csv")), ("--set", ("seed=1", "metric=accuracy")), ("--seed", None))
-    ['--train', 'b.csv', '--set', 'seed=1', '--set', 'metric=accuracy']
-    """
-    words = []
-    for name, given in options:
-        for value in given if isinstance(given, tuple | list) else (given,) * (given is not None):
-            words += [name, value.name if isinstance(value, Path) else str(value)]
-    return words
-
-
-def new_request(call: CallOptions) -> Request:
-    """The request of a call: defaults, recipe, file, `--set` and the other options, the later over the earlier.
-
-    Raises:
-        UsageError: a setting is unknown or does not fit, or the recipe or file cannot be read.
-    """
-    layers = [read_recipe(call.recipe)] if call.recipe else []
-    layers += [read_toml(call.config_file)] if call.config_file else []
-    layers = [below(layer, call.data_root) for layer in layers]
-    settings = below(parse_settings(call.settings), Path())
-    config = configure(layers, [settings, as_settings(call)])
-    root = str(call.data_root.resolve())
-    return Request(config=config, recipe=call.recipe, command=call.repeated(), data_root=root)
+        """The request of this call; see `Call.request`."""
+        layers = [read_recipe(self.recipe)] if self.recipe else []
+        layers += [read_toml(self.config_file)] if self.config_file else []
+        layers = [below(layer, self.data_root) for layer in layers]
+        config = configure(layers, [below(parse_settings(self.settings), Path()), nest(self.shorthands())])
+        root = str(self.data_root.resolve())
+        return Request(config=config, recipe=self.recipe, command=self.repeated(), data_root=root)
 
 
 def configure(layers: Sequence[dict[str, Any]], options: Sequence[dict[str, Any]]) -> TrainConfig:
@@ -211,54 +235,32 @@ def check_same(before: BaseModel, now: BaseModel) -> None:
 
 def below(layer: dict[str, Any], root: Path) -> dict[str, Any]:
     """The settings with their relative files looked for under `root`, and made absolute."""
-    data = layer.get("data")
-    if isinstance(data, dict):
-        files: dict[str, Any] = {
-            role: str((root / data[role]).resolve()) for role in ROLES if isinstance(data.get(role), str)
-        }
-        if isinstance(data.get("tests"), dict):
-            files["tests"] = {name: str((root / str(file)).resolve()) for name, file in data["tests"].items()}
-        layer = layer | {"data": data | files}
-    for name in ("semi", "distill"):
-        section = layer.get(name)
-        if isinstance(section, dict) and isinstance(section.get("unlabeled"), list):
-            unlabeled = [str((root / str(file)).resolve()) for file in section["unlabeled"]]
-            layer = layer | {name: section | {"unlabeled": unlabeled}}
-    if isinstance(layer.get("start"), str):
-        layer = layer | {"start": str((root / layer["start"]).resolve())}
+    for key in FILES:
+        section, _, name = key.rpartition(".")
+        values = layer.get(section) if section else layer
+        if isinstance(values, Mapping) and name in values:
+            absolute = each_file(values[name], lambda file: str((root / file).resolve()))
+            layer = layer | ({section: {**values, name: absolute}} if section else {name: absolute})
     return layer
 
 
-def as_settings(call: CallOptions) -> dict[str, Any]:
-    """The options that are short forms of settings. A training file replaces a recipe's files."""
-    data: dict[str, Any] = {}
-    if call.train_file is not None:
-        data = {"validation": None, "test": None, "tests": None, "source": "", "licence": ""}
-    files = {"train": call.train_file, "validation": call.validation, "test": call.test}
-    data |= {role: str(path.resolve()) for role, path in files.items() if path is not None}
-    columns = {"text_column": call.text_column, "label_column": call.label_column}
-    data |= {name: column for name, column in columns.items() if column is not None}
-    settings: dict[str, Any] = {"data": data, "distill": distill_settings(call)}
-    settings |= {} if call.start is None else {"start": str(call.start.resolve())}
-    if call.unlabeled:
-        section = "distill" if call.command == "distill" else "semi"
-        settings[section] = settings.get(section, {}) | {"unlabeled": [str(path.resolve()) for path in call.unlabeled]}
-    return settings | ({} if call.seed is None else {"seed": call.seed})
+def each_file(value: Any, change: Callable[[str], str]) -> Any:
+    """Changes a file, each of several, or each of several by name; anything else stays, and is refused later.
+
+    >>> each_file({"a": "b"}, str.upper), each_file(("a", "b"), str.upper), each_file(None, str.upper)
+    ({'a': 'B'}, ['A', 'B'], None)
+    """
+    if isinstance(value, Mapping):
+        return {name: change(str(file)) for name, file in value.items()}
+    if isinstance(value, list | tuple):
+        return [change(str(file)) for file in value]
+    return change(value) if isinstance(value, str) else value
 
 
-def distill_settings(call: CallOptions) -> dict[str, Any]:
-    """The options of `distill` that are short forms of settings."""
-    settings: dict[str, Any] = {}
-    if call.teachers:
-        settings["teachers"] = [str(path.resolve()) for path in call.teachers]
-    if call.cache is not None:
-        settings["cache"] = str(call.cache.resolve())
-    if call.label_map:
-        settings["label_map"] = call.label_map
-    if call.vectors is not None:
-        named = call.vectors in ("teacher", "none")
-        settings["vectors"] = call.vectors if named else str(Path(call.vectors).resolve())
-    return settings
+def _absolute(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_absolute(each) for each in value]
+    return str(value.resolve()) if isinstance(value, Path) else value
 
 
 def program(num_processes: int = 1) -> tuple[str, ...]:

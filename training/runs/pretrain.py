@@ -1,14 +1,12 @@
 """A run of pretrain, from files of raw text to a finished folder."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import torch
 from rich.console import Console
 from tokenizers import Tokenizer
 
 from model.batch import lengths_of
-from training.config.config import flatten
 from training.config.pretrain_request import PretrainRequest
 from training.data.tokenizer import train_tokenizer
 from training.errors import UsageError
@@ -108,16 +106,10 @@ def make_record(request: PretrainRequest, texts: RawTexts, trainer: LanguageTrai
         machine=describe_machine(),
         history=trainer.history,
         data=texts.files,
-        config=_published_settings(config),
+        config=request.published_settings(),
         code=code_version(),
         libraries=library_versions(),
     )
-
-
-def _published_settings(config: PretrainConfig) -> dict[str, object]:
-    """Every setting by dotted key, files without their folders."""
-    names = {key: [Path(file).name for file in getattr(config, key)] for key in ("texts", "without", "vocabulary")}
-    return flatten(config) | names
 
 
 def _print_texts(console: Console, texts: RawTexts, trainer: LanguageTrainer) -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from training.config.request import CallOptions, check_output, new_request, resume_command, resumed_request
+from training.config.request import CallOptions, check_output, resume_command, resumed_request
 from training.errors import UsageError
 
 
@@ -15,44 +15,44 @@ def test_the_later_source_of_a_setting_wins(tmp_path: Path) -> None:
         'seed = 5\n[loop]\nepochs = 5\n[data]\ntrain = "my/train.csv"\n', encoding="utf-8"
     )
     options = {"recipe": "sst2", "config_file": tmp_path / "my.toml", "settings": ("loop.epochs=6",), "seed": 7}
-    config = new_request(call(data_root=tmp_path, **options)).config
+    config = call(data_root=tmp_path, **options).request().config
     assert (config.loop.epochs, config.seed, config.weights) == (6, 7, "float16")
     assert config.data.train == str(tmp_path / "my" / "train.csv")
     assert config.data.test == str(tmp_path / "sst2" / "test.parquet")
 
 
 def test_a_training_file_replaces_the_files_of_a_recipe(tmp_path: Path) -> None:
-    data = new_request(call(recipe="sst2", train_file=tmp_path / "a.csv", text_column="review")).config.data
+    data = call(recipe="sst2", train_file=tmp_path / "a.csv", text_column="review").request().config.data
     assert (data.train, data.validation, data.test) == (str(tmp_path / "a.csv"), None, None)
     assert (data.source, data.licence, data.text_column) == ("", "", "review")
 
 
 def test_a_test_file_alone_leaves_the_others(tmp_path: Path) -> None:
-    data = new_request(call(recipe="sst2", data_root=tmp_path, test=tmp_path / "a.csv")).config.data
+    data = call(recipe="sst2", data_root=tmp_path, test=tmp_path / "a.csv").request().config.data
     assert data.test == str(tmp_path / "a.csv")
     assert data.train == str(tmp_path / "sst2" / "train.parquet")
 
 
 def test_texts_without_labels_go_to_the_section_of_the_command(tmp_path: Path) -> None:
     on = ("semi.entropy=1",)
-    config = new_request(call(unlabeled=(tmp_path / "more.csv",), settings=on)).config
+    config = call(unlabeled=(tmp_path / "more.csv",), settings=on).request().config
     assert (config.semi.unlabeled, config.distill.unlabeled) == ((str(tmp_path / "more.csv"),), ())
-    config = new_request(call(unlabeled=(tmp_path / "more.csv",), command="distill")).config
+    config = call(unlabeled=(tmp_path / "more.csv",), command="distill").request().config
     assert (config.semi.unlabeled, config.distill.unlabeled) == ((), (str(tmp_path / "more.csv"),))
     (tmp_path / "my.toml").write_text('[semi]\nentropy = 1\nunlabeled = ["a.csv"]\n', encoding="utf-8")
-    config = new_request(call(config_file=tmp_path / "my.toml", data_root=tmp_path)).config
+    config = call(config_file=tmp_path / "my.toml", data_root=tmp_path).request().config
     assert config.semi.unlabeled == (str(tmp_path / "a.csv"),)
 
 
 def test_the_command_repeats_the_call_without_folders() -> None:
-    request = new_request(call(train_file=Path("/home/me/my data.csv"), settings=("seed=2",), label_column="stars"))
+    request = call(train_file=Path("/home/me/my data.csv"), settings=("seed=2",), label_column="stars").request()
     assert request.command == (
         "python -m training train --train 'my data.csv' --set seed=2 --label-column stars --output model"
     )
 
 
 def test_resuming_with_other_settings_is_refused() -> None:
-    begun = new_request(call(recipe="sst2", seed=1))
+    begun = call(recipe="sst2", seed=1).request()
     assert resumed_request(begun, call()) is begun
     assert resumed_request(begun, call(recipe="sst2", seed=1)) is begun
     with pytest.raises(UsageError, match=r"these differ: seed \(was 1, now 2\)"):

@@ -10,7 +10,7 @@ from rich.console import Console
 from scipy.sparse import csr_matrix, hstack
 from sklearn.linear_model import LogisticRegression
 
-from training.config.request import CallOptions, new_request
+from training.config.request import CallOptions
 from training.data.config import DataConfig
 from training.data.corpus import read_corpus
 from training.data.dataset import mostly_chinese, truth_of
@@ -24,7 +24,7 @@ BOTH = pytest.mark.parametrize("fit", [fit_tfidf, fit_nbsvm])
 
 
 def make_setting(folder: Path, train: Path, *settings: str, budget_s: float | None = None) -> FitContext:
-    request = new_request(CallOptions(output=folder / "o", data_root=folder, train_file=train, settings=settings))
+    request = CallOptions(output=folder / "o", data_root=folder, train_file=train, settings=settings).request()
     corpus = read_corpus(request.config.data, seed=0, data_root=folder)
     return FitContext(
         request=request,

@@ -17,7 +17,7 @@ from model.network import RecurrentClassifier
 from tests.training.cli.commands import call, metrics_of
 from tests.training.conftest import TINY
 from training.artifacts.run_folder import RunFolder
-from training.config.request import CallOptions, new_request
+from training.config.request import CallOptions
 from training.language_model.folder import load_pretrained
 from training.provenance import file_digest
 from training.runs.session import Session
@@ -76,9 +76,8 @@ def test_a_classifier_begins_with_these_weights_and_this_tokenizer(
     pretrained: tuple[Path, Result], reviews: Path, tmp_path: Path
 ) -> None:
     folder = pretrained[0]
-    request = new_request(
-        CallOptions(output=tmp_path, data_root=tmp_path, train_file=reviews / "train.csv", start=folder)
-    )
+    options = CallOptions(output=tmp_path, data_root=tmp_path, train_file=reviews / "train.csv", start=folder)
+    request = options.request()
     assert (request.config.architecture.hidden_size, request.config.tokenizer.vocab_size) == (8, 600)
     assert request.config.tokenizer.max_tokens == 512
     run, trainer = prepare(request, Session(output=tmp_path / "m", device="cpu", console=Console(quiet=True)))
@@ -137,7 +136,7 @@ def test_what_contradicts_the_folder_is_refused(pretrained: tuple[Path, Result],
         output=tmp_path, data_root=tmp_path, recipe="sst2", start=pretrained[0],
         settings=("architecture.hidden_size=8", "architecture.pooling=max", "tokenizer.max_tokens=9"),
     )  # fmt: skip
-    config = new_request(options).config
+    config = options.request().config
     assert (config.architecture.hidden_size, config.architecture.pooling) == (8, "max")
     assert (config.tokenizer.vocab_size, config.tokenizer.max_tokens) == (600, 9)
     compare = call("compare", "--train", reviews / "train.csv", "--set", f"start={pretrained[0]}", "--output", tmp_path)

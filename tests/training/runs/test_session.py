@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from tests.training.cli.commands import StopAfter
-from training.config.request import CallOptions, new_request
+from training.config.request import CallOptions
 from training.errors import UsageError
 from training.fit.trainer import Trainer
 from training.runs.session import Session
@@ -24,7 +24,7 @@ def trainer(reviews: Path, around: Session) -> Trainer:
         output=around.output, data_root=reviews, train_file=reviews / "train.csv",
         settings=(*settings, "loop.epochs=1", "loop.batch_rows=16"),
     )  # fmt: skip
-    return prepare(new_request(call), around)[1]
+    return prepare(call.request(), around)[1]
 
 
 def saves(reviews: Path, around: Session, monkeypatch: pytest.MonkeyPatch) -> list[int]:

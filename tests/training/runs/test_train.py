@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 import training.data.corpus
-from training.config.request import CallOptions, Request, new_request
+from training.config.request import CallOptions, Request
 from training.errors import UsageError
 from training.fit.parallel import ALONE, Processes
 from training.fit.trainer import Trainer
@@ -17,9 +17,8 @@ from training.runs.train import prepare, train
 def request(reviews: Path, *settings: str) -> Request:
     tiny = ("tokenizer.vocab_size=600", "architecture.hidden_size=4", "architecture.embedding_dim=4", "loop.epochs=1")
     train_file = reviews / "train.csv"
-    return new_request(
-        CallOptions(output=Path("m"), data_root=reviews, train_file=train_file, settings=(*tiny, *settings))
-    )
+    settings = (*tiny, *settings)
+    return CallOptions(output=Path("m"), data_root=reviews, train_file=train_file, settings=settings).request()
 
 
 def session(output: Path, processes: Processes = ALONE) -> Session:
