@@ -7,7 +7,7 @@ A wire form is a `Form`. It knows no queue; the endpoint knows no form.
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
@@ -16,15 +16,13 @@ from starlette.types import Receive, Scope, Send
 
 from app.api.openapi import DocumentedRoute, Operation, request_errors
 from app.config.sections import RequestLimits
-from app.core.classifier import Probabilities
-from app.core.errors import AppError, ComputeError, TextTooLong, TooManyTexts, row_of
-from app.core.job import STAGES, Job
+from app.core.errors import ComputeError, TextTooLong, TooManyTexts, row_of
+from app.core.job import STAGES, Answer, Job, Outcome
 from app.deployment.registry import Registry, ServedModel
 from app.http.body import read_body
 from app.http.deadline import timeout_s
 from app.http.disconnect import until_client_leaves
 from app.http.request_log import RequestRecord
-from model.text import Encoded
 
 INLINE_SCORES = 2048
 """Scores up to which an answer is built on the event loop (about a millisecond); larger ones are built in a thread."""
@@ -36,11 +34,7 @@ JSON = ((b"content-type", b"application/json"),)
 
 ONE_FAILS_ALL = "There is no place for an error of one text: it fails the request."
 
-T = TypeVar("T")
 Options = TypeVar("Options")
-
-Outcome = tuple[Probabilities, Encoded] | Exception
-"""The result of one text."""
 
 Rendered = tuple[bytes, Sequence[tuple[bytes, bytes]]]
 """Body and headers of an answer."""
@@ -166,46 +160,26 @@ class Classified:
     job: Job
     places: Sequence[int | TextTooLong]
 
-    def each(self, answer: Callable[[Probabilities, Encoded], T], failure: Callable[[Exception], T]) -> list[T]:
-        """Returns one value a text, in order; equal texts share theirs."""
-        values: dict[int, T] = {}
-        for index, (outcome, encoded) in enumerate(zip(self.job.outcomes, self.job.encoded, strict=True)):
-            if isinstance(outcome, Exception):
-                values[index] = failure(outcome)
-            elif outcome is not None and encoded is not None:
-                values[index] = answer(outcome, encoded)
-        return [values[place] if isinstance(place, int) else failure(place) for place in self.places]
-
     @property
     def outcomes(self) -> list[Outcome]:
         """The outcome of each text, in order."""
-        return self.each(_pair, _itself)
+        return [self.job.outcomes[place] if isinstance(place, int) else place for place in self.places]
 
-    def all(self, answer: Callable[[Probabilities, Encoded], T]) -> list[T]:
-        """Returns one value a text, in order, for forms without a place for the error of a single text.
+    def answers(self) -> list[Answer]:
+        """Returns the answer to each text, in order, for forms without a place for the error of a single text.
 
         Raises:
             AppError: the error of the first text that failed; says which it is.
         """
-        values: list[T] = []
+        answers: list[Answer] = []
         for index, outcome in enumerate(self.outcomes):
-            if isinstance(outcome, Exception):
-                raise self._placed(outcome, index)
-            values.append(answer(*outcome))
-        return values
-
-    def _placed(self, error: Exception, index: int) -> Exception:
-        if len(self.places) == 1 or not isinstance(error, AppError):
-            return error
-        return type(error)(f"{error} It is text {index} of the request, counted from 0.")
-
-
-def _pair(row: Probabilities, encoded: Encoded) -> Outcome:
-    return row, encoded
-
-
-def _itself(error: Exception) -> Outcome:
-    return error
+            if isinstance(outcome, Answer):
+                answers.append(outcome)
+            elif len(self.places) == 1:
+                raise outcome
+            else:
+                raise type(outcome)(f"{outcome} It is text {index} of the request, counted from 0.")
+        return answers
 
 
 def submit(model: ServedModel, texts: Sequence[str], timeout_s: float, max_chars: int) -> Classified:

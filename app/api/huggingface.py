@@ -71,7 +71,7 @@ class HuggingFaceForm(Form[HubParameters]):
     def render(self, classified: Classified, options: HubParameters) -> Rendered:
         """Writes a list of scores for each text."""
         labels, top_k = classified.model.classifier.labels, options.top_k
-        return _encode(classified.all(lambda row, encoded: prediction(labels, row, encoded, top_k).scores)), JSON
+        return _encode([prediction(labels, answer, top_k).scores for answer in classified.answers()]), JSON
 
     def operation(self, path: str, limits: RequestLimits) -> Operation:
         """Describes the form for the document."""

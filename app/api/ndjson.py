@@ -1,6 +1,52 @@
-"""Cuts a stream of bytes into lines."""
+"""The lines of `POST /predict/stream`: cut from bytes, read one by one, and answered one by one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Annotated
+
+import msgspec
+
+from app.api.rendering import failed, prediction
+from app.api.schemas import TextError
+from app.core.errors import AppError, BodyTooLarge
+from app.core.job import Outcome
+from app.http.json import Parser
+from model.explain.explanation import LabelScore
+
+NDJSON = "application/x-ndjson"
+
+MAX_LINE_BYTES = 1 << 20
+"""Longest line, far beyond what a model reads. A few groups with one such line each are all that a stream holds."""
+
+
+class StreamLine(msgspec.Struct, forbid_unknown_fields=True):
+    """One line of the request."""
+
+    inputs: Annotated[str, msgspec.Meta(description="One text.")]
+    top_k: Annotated[
+        Annotated[int, msgspec.Meta(ge=1)] | None,
+        msgspec.Meta(description="Only so many of the best labels; what the query says if absent."),
+    ] = None
+
+
+class LinePrediction(msgspec.Struct, frozen=True):
+    """The answer to one line: an entry of `POST /predict` with the line's number."""
+
+    line: Annotated[int, msgspec.Meta(ge=1, description="Number of the line in the request, from 1.")]
+    label: str
+    score: Annotated[float, msgspec.Meta(ge=0, le=1)]
+    scores: list[LabelScore]
+    tokens: Annotated[int, msgspec.Meta(ge=0)]
+    truncated: bool
+
+
+class LineFailure(msgspec.Struct, frozen=True):
+    """The answer to a line that failed by itself."""
+
+    line: Annotated[int, msgspec.Meta(ge=1, description="Number of the line in the request, from 1.")]
+    error: TextError
+
+
+_parse = Parser(StreamLine).parse
 
 
 class LineCutter:
@@ -10,29 +56,25 @@ class LineCutter:
         max_bytes: of a line without its end. Of a longer one nothing is kept; None stands for it.
 
     >>> cutter = LineCutter(max_bytes=3)
-    >>> list(cutter.feed(b"one\n\ntwo o")), list(cutter.feed(b"r more\r\nab")), list(cutter.end())
-    ([b'one', b''], [None], [b'ab'])
+    >>> list(cutter.feed(b"one\n\ntwo o")), list(cutter.feed(b"r more\r\nab", last=True))
+    ([b'one', b''], [None, b'ab'])
     """
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int = MAX_LINE_BYTES) -> None:
         self._max_bytes = max_bytes
         self._held = bytearray()
         self._num_bytes = 0
 
-    def feed(self, chunk: bytes) -> Iterator[bytes | None]:
-        """Yields the lines that end in `chunk`. Use all of them before the next call."""
+    def feed(self, chunk: bytes, *, last: bool = False) -> Iterator[bytes | None]:
+        """Yields the lines that end in `chunk`, the last one of which need not end. Use all before the next call."""
         start = 0
         while (end := chunk.find(b"\n", start)) >= 0:
             self._hold(chunk[start:end])
-            yield from self.end()
+            yield self._take()
             start = end + 1
         self._hold(chunk[start:])
-
-    def end(self) -> Iterator[bytes | None]:
-        """Yields the unfinished line as the last one."""
-        yield None if self._num_bytes > self._max_bytes else bytes(self._held)
-        self._held.clear()
-        self._num_bytes = 0
+        if last:
+            yield self._take()
 
     def _hold(self, part: bytes) -> None:
         self._num_bytes += len(part)
@@ -40,3 +82,29 @@ class LineCutter:
             self._held.clear()
         else:
             self._held += part
+
+    def _take(self) -> bytes | None:
+        line = None if self._num_bytes > self._max_bytes else bytes(self._held)
+        self._held.clear()
+        self._num_bytes = 0
+        return line
+
+
+def read_line(line: bytes | None) -> StreamLine | AppError:
+    """Reads a line that the cutter gave, or returns the error that answers it."""
+    if line is None:
+        return BodyTooLarge(f"The line is longer than {MAX_LINE_BYTES} bytes.")
+    try:
+        return _parse(line)
+    except AppError as error:
+        return error
+
+
+def answer_line(
+    number: int, outcome: Outcome, labels: Sequence[str], top_k: int | None
+) -> LinePrediction | LineFailure:
+    """Returns the answer to the line of that number."""
+    if isinstance(outcome, AppError):
+        return LineFailure(number, failed(outcome).error)
+    p = prediction(labels, outcome, top_k)
+    return LinePrediction(number, p.label, p.score, p.scores, p.tokens, p.truncated)

@@ -151,7 +151,7 @@ class InferForm(Form[InferRequest]):
     def render(self, classified: Classified, options: InferRequest) -> Rendered:
         """Writes an `InferResponse`, followed by the bytes of its tensors if these are asked for."""
         model = classified.model
-        rows = classified.all(lambda row, _encoded: row)
+        rows = [answer.probabilities for answer in classified.answers()]
         body, json_bytes = write_response(options, model.name, model.version, model.classifier.labels, rows)
         if json_bytes is None:
             return body, JSON

@@ -16,13 +16,12 @@ from app.api.openapi import (
     request_errors,
     timeout_parameter,
 )
-from app.api.rendering import Entry, failed, prediction
+from app.api.rendering import failed, prediction
 from app.api.schemas import FailedPrediction, Prediction, PredictRequest, PredictResponse
 from app.config.sections import RequestLimits
-from app.core.classifier import Probabilities
 from app.core.errors import InvalidRequest, UnknownModel
+from app.core.job import Answer
 from app.http.json import Parser
-from model.text import Encoded
 
 PATH = "/predict"
 
@@ -57,12 +56,12 @@ class PredictForm(Form[int | None]):
 
     def render(self, classified: Classified, options: int | None) -> Rendered:
         """Writes a `PredictResponse` as JSON."""
-        labels, name, version = classified.model.classifier.labels, classified.model.name, classified.model.version
-
-        def entry(row: Probabilities, encoded: Encoded) -> Entry:
-            return prediction(labels, row, encoded, options)
-
-        return _encode(PredictResponse(name, version, classified.each(entry, failed))), JSON
+        model = classified.model
+        entries = [
+            prediction(model.classifier.labels, outcome, options) if isinstance(outcome, Answer) else failed(outcome)
+            for outcome in classified.outcomes
+        ]
+        return _encode(PredictResponse(model.name, model.version, entries)), JSON
 
     def operation(self, path: str, limits: RequestLimits) -> Operation:
         """Describes the form for the document."""

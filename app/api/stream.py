@@ -9,42 +9,36 @@ backpressure, with bounded memory. A line that fails gets its error and the rest
 import asyncio
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated
+from itertools import islice
 from urllib.parse import parse_qsl
 
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from app.api.endpoint import Classified, Outcome, submit, version_header
-from app.api.ndjson import LineCutter
-from app.api.openapi import CLASSIFICATION, EXAMPLE_TEXT, DocumentedRoute, Operation, content
-from app.api.rendering import failed, prediction
-from app.api.schemas import TextError
-from app.config.sections import RequestLimits
-from app.core.errors import (
-    AppError,
-    BodyTooLarge,
-    ClientGone,
-    InvalidRequest,
-    NotReady,
-    UnknownModel,
-    UnsupportedEncoding,
+from app.api.endpoint import Classified, submit, version_header
+from app.api.ndjson import (
+    MAX_LINE_BYTES,
+    NDJSON,
+    LineCutter,
+    LineFailure,
+    LinePrediction,
+    StreamLine,
+    answer_line,
+    read_line,
 )
+from app.api.openapi import CLASSIFICATION, EXAMPLE_TEXT, DocumentedRoute, Operation, content
+from app.config.sections import RequestLimits
+from app.core.errors import AppError, ClientGone, InvalidRequest, NotReady, UnknownModel, UnsupportedEncoding
+from app.core.job import Outcome
 from app.deployment.registry import Registry, ServedModel
 from app.http.body import refuse_compressed
 from app.http.deadline import timeout_s
 from app.http.disconnect import next_part
-from app.http.json import Parser
 from app.http.request_log import RequestRecord
-from model.explain.explanation import LabelScore
 
 PATH = "/predict/stream"
-NDJSON = "application/x-ndjson"
-
-MAX_LINE_BYTES = 1 << 20
-"""Longest line, far beyond what a model reads. A few groups with one such line each are all that a stream holds."""
 
 GROUP_LINES = 64
 """Lines that go to the batcher at once, of those that came together: none waits for the next piece of the body."""
@@ -76,35 +70,6 @@ EXAMPLE_LINES = (
 """A request and its answer."""
 
 
-class StreamLine(msgspec.Struct, forbid_unknown_fields=True):
-    """One line of the request."""
-
-    inputs: Annotated[str, msgspec.Meta(description="One text.")]
-    top_k: Annotated[
-        Annotated[int, msgspec.Meta(ge=1)] | None,
-        msgspec.Meta(description="Only so many of the best labels; what the query says if absent."),
-    ] = None
-
-
-class LinePrediction(msgspec.Struct, frozen=True):
-    """The answer to one line: an entry of `POST /predict` with the line's number."""
-
-    line: Annotated[int, msgspec.Meta(ge=1, description="Number of the line in the request, from 1.")]
-    label: str
-    score: Annotated[float, msgspec.Meta(ge=0, le=1)]
-    scores: list[LabelScore]
-    tokens: Annotated[int, msgspec.Meta(ge=0)]
-    truncated: bool
-
-
-class LineFailure(msgspec.Struct, frozen=True):
-    """The answer to a line that failed by itself."""
-
-    line: Annotated[int, msgspec.Meta(ge=1, description="Number of the line in the request, from 1.")]
-    error: TextError
-
-
-_parse = Parser(StreamLine).parse
 _encode_lines = msgspec.json.Encoder().encode_lines
 
 
@@ -157,10 +122,10 @@ class Stream:
     def __init__(
         self, registry: Registry, limits: RequestLimits, *, patience_s: float = PATIENCE_S, stall_s: float = STALL_S
     ) -> None:
+        self.limits = limits
+        self.patience_s = patience_s
+        self.stall_s = stall_s
         self._registry = registry
-        self._limits = limits
-        self._patience_s = patience_s
-        self._stall_s = stall_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one stream of lines.
@@ -173,9 +138,7 @@ class Stream:
         model = self._registry.get(name)
         record = RequestRecord.of(scope)
         record.model, record.texts, record.tokens = model.name, 0, 0
-        deadline_s = timeout_s(scope, self._limits.deadline_ms)
-        max_chars = self._limits.max_chars
-        flow = _Flow(model, record, top_k, deadline_s, max_chars, self._patience_s, self._stall_s)
+        flow = _Flow(self, model, record, top_k, timeout_s(scope, self.limits.deadline_ms))
         headers = [(b"content-type", NDJSON.encode()), version_header(model)]
         # All lines are answered by one version, which stays until the last one even if it is replaced meanwhile.
         with model.batcher.held():
@@ -187,13 +150,11 @@ class Stream:
 class _Flow:
     """One stream: a task that reads and submits, one that answers, and the groups between them."""
 
+    stream: Stream
     model: ServedModel
     record: RequestRecord
     top_k: int | None
     deadline_s: float
-    max_chars: int
-    patience_s: float
-    stall_s: float
     under_way: asyncio.Queue[Group | None] = field(default_factory=lambda: asyncio.Queue(GROUPS))
 
     async def run(self, receive: Receive, send: Send) -> None:
@@ -213,16 +174,18 @@ class _Flow:
             self._drop()
 
     async def _read(self, receive: Receive) -> None:
-        cutter = LineCutter(MAX_LINE_BYTES)
+        cutter = LineCutter()
         number = 0
         more = True
         while more:
-            async with asyncio.timeout(self.stall_s):
+            async with asyncio.timeout(self.stream.stall_s):
                 message = await next_part(receive)
             more = message.get("more_body", False)
-            for lines in _groups(cutter, message.get("body", b""), last=not more):
-                asked = [(n, _line(line)) for n, line in enumerate(lines, number + 1) if line is None or line.strip()]
-                number += len(lines)
+            lines = cutter.feed(message.get("body", b""), last=not more)
+            while group := list(islice(lines, GROUP_LINES)):
+                numbered = enumerate(group, number + 1)
+                asked = [(n, read_line(line)) for n, line in numbered if line is None or line.strip()]
+                number += len(group)
                 if asked:
                     await self.under_way.put(Group(asked, await self._submit(asked)))
         await self.under_way.put(None)
@@ -233,37 +196,31 @@ class _Flow:
         texts = [line.inputs for _, line in lines if isinstance(line, StreamLine)]
         if self.record.account is not None:
             await self.record.account.pace(len(texts))
-        patient_until = time.monotonic() + self.patience_s
+        patient_until = time.monotonic() + self.stream.patience_s
         while texts and not self.model.batcher.has_room(texts, self.deadline_s, QUEUE_SHARE):
             if time.monotonic() >= patient_until:
                 break
             await asyncio.sleep(ROOM_POLL_S)
         try:
-            return submit(self.model, texts, self.deadline_s, self.max_chars)
+            return submit(self.model, texts, self.deadline_s, self.stream.limits.max_chars)
         except AppError as error:
             return error
 
     async def _answer(self, send: Send) -> None:
         while (group := await self.under_way.get()) is not None:
-            body = _encode_lines(await self._entries(group))
-            async with asyncio.timeout(self.stall_s):
+            outcomes, labels = iter(await self._outcomes(group)), self.model.classifier.labels
+            entries = []  # a list, since msgspec's encode_lines never frees what an iterator yields
+            for number, line in group.lines:
+                if isinstance(line, StreamLine):
+                    entries.append(answer_line(number, next(outcomes), labels, line.top_k or self.top_k))
+                else:
+                    entries.append(answer_line(number, line, labels, None))
+            body = _encode_lines(entries)
+            async with asyncio.timeout(self.stream.stall_s):
                 await send({"type": "http.response.body", "body": body, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
-    async def _entries(self, group: Group) -> list[LinePrediction | LineFailure]:
-        outcomes = iter(await self._outcomes(group))
-        entries: list[LinePrediction | LineFailure] = []
-        for number, line in group.lines:
-            outcome = next(outcomes) if isinstance(line, StreamLine) else line
-            if isinstance(outcome, Exception):
-                entries.append(LineFailure(number, failed(outcome).error))
-            else:
-                top_k = line.top_k or self.top_k if isinstance(line, StreamLine) else None
-                p = prediction(self.model.classifier.labels, *outcome, top_k)
-                entries.append(LinePrediction(number, p.label, p.score, p.scores, p.tokens, p.truncated))
-        return entries
-
-    async def _outcomes(self, group: Group) -> list[Outcome]:
+    async def _outcomes(self, group: Group) -> Sequence[Outcome]:
         if isinstance(group.classified, AppError):
             return [group.classified] * len(group.lines)
         try:
@@ -279,28 +236,6 @@ class _Flow:
             group = self.under_way.get_nowait()
             if group is not None and isinstance(group.classified, Classified):
                 group.classified.job.fail(ClientGone())
-
-
-def _groups(cutter: LineCutter, piece: bytes, *, last: bool) -> Iterator[list[bytes | None]]:
-    group: list[bytes | None] = []
-    for line in cutter.feed(piece):
-        group.append(line)
-        if len(group) == GROUP_LINES:
-            yield group
-            group = []
-    if last:
-        group.extend(cutter.end())
-    if group:
-        yield group
-
-
-def _line(line: bytes | None) -> StreamLine | AppError:
-    if line is None:
-        return BodyTooLarge(f"The line is longer than {MAX_LINE_BYTES} bytes.")
-    try:
-        return _parse(line)
-    except AppError as error:
-        return error
 
 
 def query_of(scope: Scope) -> tuple[str | None, int | None]:

@@ -11,10 +11,8 @@ from app.api.endpoint import JSON, ONE_FAILS_ALL, Call, Classified, Form, Render
 from app.api.openapi import EXAMPLE_TEXT, OTHER_FORMS, Operation, content, timeout_parameter
 from app.api.rendering import DECIMALS
 from app.config.sections import RequestLimits
-from app.core.classifier import Probabilities
 from app.core.errors import InvalidRequest, UnknownModel
 from app.http.json import Parser
-from model.text import Encoded
 
 
 class ClassifyRequest(msgspec.Struct):
@@ -88,14 +86,12 @@ class VllmForm(Form[None]):
 
     def render(self, classified: Classified, options: None) -> Rendered:
         """Writes a `ClassifyResponse` as JSON."""
-        labels = classified.model.classifier.labels
-
-        def entry(row: Probabilities, encoded: Encoded) -> tuple[str, list[float], int]:
-            return labels[int(row.argmax())], [round(p, DECIMALS) for p in row.tolist()], encoded.num_tokens
-
-        entries = classified.all(entry)
-        data = [ClassifiedText(i, label, probs, len(labels)) for i, (label, probs, _) in enumerate(entries)]
-        tokens = sum(num_tokens for _, _, num_tokens in entries)
+        labels, answers = classified.model.classifier.labels, classified.answers()
+        data = []
+        for index, (row, _) in enumerate(answers):
+            probs = [round(probability, DECIMALS) for probability in row.tolist()]
+            data.append(ClassifiedText(index, labels[int(row.argmax())], probs, len(labels)))
+        tokens = sum(answer.encoded.num_tokens for answer in answers)
         id_, created = f"classify-{secrets.token_hex(16)}", int(time.time())
         usage = Usage(tokens, tokens)
         return _encode(ClassifyResponse(id_, "list", created, classified.model.name, data, usage)), JSON

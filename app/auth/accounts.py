@@ -61,7 +61,7 @@ class Account:
         """
         wait_s = self.wait_s()
         if wait_s > 0:
-            raise RateLimited(math.ceil(wait_s))
+            raise RateLimited(retry_after_s=math.ceil(wait_s))
         self._spend(1)
 
     def classified(self, texts: int) -> None:

@@ -20,14 +20,14 @@ import numpy as np
 
 from app.batching.admission import Admission
 from app.batching.bisect import by_halves
-from app.batching.cache import Answer, ResultCache
+from app.batching.cache import ResultCache
 from app.batching.policy import policy_for
 from app.batching.queue import BatchQueue
 from app.batching.supervised import SupervisedThread
 from app.config.sections import BatchLimits
 from app.core.classifier import Classifier, Probabilities
 from app.core.errors import ComputeError, NotReady, Overloaded
-from app.core.job import Item, Job
+from app.core.job import Answer, Item, Job
 from app.telemetry.models import OVERLOAD, ModelMetrics
 from model.text import Encoded
 
@@ -146,7 +146,7 @@ class Batcher:
             self.mirror(job, texts)
         for index, answer in known:
             job.encoded[index] = answer.encoded
-            job.settle(index, answer.probabilities)
+            job.settle(index, answer)
         if len(missing) <= TOKENISE_CHUNK and sum(len(texts[index]) for index in missing) <= INLINE_CHARS:
             self._arrived.extend(self._encode(job, missing, partial(permit.replace_tokens, sum(estimates))))
             if self._arrived and not self._handing_over:
@@ -243,14 +243,14 @@ class Batcher:
         tokens, cost = sum(lengths), self._policy.cost(lengths)
         self.admission.computed(tokens, seconds)
         self._metrics.observe_batch(texts=len(batch), tokens=tokens, padded_tokens=cost, seconds=seconds)
-        pairs = list(zip(batch, results, strict=True))
-        self._cache.keep(
-            (item.job.digests[item.index], Answer(result, item.encoded))
-            for item, result in pairs
-            if item.job.digests and not isinstance(result, Exception)
-        )
-        for item, result in pairs:
-            item.job.settle(item.index, self._failure("compute", result) if isinstance(result, Exception) else result)
+        for item, result in zip(batch, results, strict=True):
+            if isinstance(result, Exception):
+                item.job.settle(item.index, self._failure("compute", result))
+                continue
+            answer = Answer(result, item.encoded)
+            if item.job.digests:
+                self._cache.keep(item.job.digests[item.index], answer)
+            item.job.settle(item.index, answer)
 
     def _failure(self, stage: str, error: Exception) -> ComputeError:
         # Text reaches the tokeniser, whose message might quote it; the device sees only numbers.

@@ -1,22 +1,13 @@
 """Cache of answers, an option for traffic that repeats itself."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
-from typing import NamedTuple
 
-from app.core.classifier import Probabilities
-from model.text import Encoded
+from app.core.job import Answer
 
 DIGEST_BYTES = 16
 """Bytes of a digest: two of 2^64 texts are likely to share one."""
-
-
-class Answer(NamedTuple):
-    """Probabilities and tokens of one text."""
-
-    probabilities: Probabilities
-    encoded: Encoded
 
 
 class ResultCache:
@@ -51,10 +42,10 @@ class ResultCache:
                 known.append((index, answer))
         return missing, known
 
-    def keep(self, answers: Iterable[tuple[bytes, Answer]]) -> None:
-        """Remembers answers by digest, and forgets the least recently used ones."""
-        self._answers.update(answers)
-        while len(self._answers) > self._max_texts:
+    def keep(self, digest: bytes, answer: Answer) -> None:
+        """Remembers an answer, and forgets the least recently used one if there are too many."""
+        self._answers[digest] = answer
+        if len(self._answers) > self._max_texts:
             self._answers.popitem(last=False)
 
 

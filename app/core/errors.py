@@ -20,7 +20,7 @@ or show stands here once. `app.http.problems` writes the responses.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 from model.errors import InputError, ModelError
 
@@ -31,19 +31,27 @@ CLIENT_CLOSED_REQUEST = 499
 class AppError(Exception):
     """Root of every error that `app` raises on purpose; `str(error)` is a sentence fit for the client.
 
+    Args:
+        detail: the sentence; `default` if empty.
+        retry_after_s: when it is worth asking again, or None if that is unknown.
+
     Attributes:
         default: the sentence where the raiser gives none.
+        own_headers: of the answer to each error of the class.
     """
 
     default = ""
+    own_headers: ClassVar[Mapping[str, str]] = {}
 
-    def __init__(self, detail: str = "") -> None:
+    def __init__(self, detail: str = "", retry_after_s: int | None = None) -> None:
         super().__init__(detail or self.default)
+        self.retry_after_s = retry_after_s
 
     @property
     def headers(self) -> dict[str, str]:
         """Headers that the answer gets for this error."""
-        return {}
+        retry = {} if self.retry_after_s is None else {"retry-after": str(self.retry_after_s)}
+        return {**self.own_headers, **retry}
 
 
 class RequestError(AppError):
@@ -99,11 +107,7 @@ class Unauthorized(RequestError):
     """The request has no key, or one that the server does not know."""
 
     default = "This server does not know the key."
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """Names the scheme of authentication."""
-        return {"www-authenticate": 'Bearer realm="sluice"'}
+    own_headers: ClassVar = {"www-authenticate": 'Bearer realm="sluice"'}
 
 
 class Forbidden(RequestError):
@@ -111,12 +115,9 @@ class Forbidden(RequestError):
 
 
 class RequestTooSlow(RequestError):
-    """The request did not arrive in time."""
+    """The request did not arrive in time; the connection closes, as the rest of it is not waited for."""
 
-    @property
-    def headers(self) -> dict[str, str]:
-        """Closes the connection: the rest of the request is not waited for."""
-        return {"connection": "close"}
+    own_headers: ClassVar = {"connection": "close"}
 
 
 class UnknownModel(RequestError):
@@ -138,20 +139,7 @@ class Conflict(RequestError):
 
 
 class ServiceError(AppError):
-    """The server is at fault or busy.
-
-    Attributes:
-        retry_after_s: when it is worth asking again, or None if that is unknown.
-    """
-
-    def __init__(self, detail: str = "", retry_after_s: int | None = None) -> None:
-        super().__init__(detail)
-        self.retry_after_s = retry_after_s
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """Seconds after which to come back, if that is known."""
-        return {} if self.retry_after_s is None else {"retry-after": str(self.retry_after_s)}
+    """The server is at fault or busy."""
 
 
 class Overloaded(ServiceError):
@@ -182,22 +170,9 @@ class ComputeError(ServiceError):
 
 
 class RateLimited(AppError):
-    """The key has used up what it may for now.
-
-    Attributes:
-        retry_after_s: when it may ask again, if nobody else asks with it.
-    """
+    """The key has used up what it may for now; `retry_after_s` holds if nobody else asks with it."""
 
     default = "The key is over its rate; try again later."
-
-    def __init__(self, retry_after_s: int) -> None:
-        super().__init__()
-        self.retry_after_s = retry_after_s
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """Seconds after which to come back."""
-        return {"retry-after": str(self.retry_after_s)}
 
 
 class ClientGone(AppError):

@@ -4,9 +4,10 @@ import asyncio
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
 
 from app.core.classifier import Probabilities
-from app.core.errors import DeadlineExceeded
+from app.core.errors import AppError, DeadlineExceeded
 from model.text import Encoded
 
 STAGES = ("wait", "tokenise", "queue", "compute")
@@ -14,6 +15,17 @@ STAGES = ("wait", "tokenise", "queue", "compute")
 
 READ, RESPOND = "read", "respond"
 """Stages around it: reading the body, until it is a job; writing and sending the answer."""
+
+
+class Answer(NamedTuple):
+    """Probabilities and tokens of one text."""
+
+    probabilities: Probabilities
+    encoded: Encoded
+
+
+Outcome: TypeAlias = Answer | AppError
+"""The answer to one text, or the error of that text alone."""
 
 
 class Job:
@@ -28,7 +40,7 @@ class Job:
         num_texts: of the job.
         digests: of the texts, if answers are remembered; else empty.
         encoded: each text's tokens, None until it is tokenised.
-        outcomes: each text's probabilities, or the exception of that text alone.
+        outcomes: of the texts that have one, by index; of all of them once the job is answered.
         num_tokens: of all texts, after truncation; complete when the job is done.
     """
 
@@ -38,10 +50,9 @@ class Job:
         self.num_texts = len(texts)
         self.digests = digests
         self.encoded: list[Encoded | None] = [None] * len(texts)
-        self.outcomes: list[Probabilities | Exception | None] = [None] * len(texts)
+        self.outcomes: dict[int, Outcome] = {}
         self.done: asyncio.Future[None] = loop.create_future()
         self.admitted_at = self.started_at = self.encoded_at = self.taken_at = self.finished_at = time.monotonic()
-        self._missing = len(texts)
         timer = loop.call_later(timeout_s, self._expire, timeout_s)
         self.done.add_done_callback(lambda _: timer.cancel())
         if not texts:
@@ -67,13 +78,12 @@ class Job:
         """Tokens of the texts that were tokenised."""
         return sum(encoded.num_tokens for encoded in self.encoded if encoded is not None)
 
-    def settle(self, index: int, outcome: Probabilities | Exception) -> None:
+    def settle(self, index: int, outcome: Outcome) -> None:
         """Notes the outcome of one text; the last one ends the wait."""
         if not self.alive:
             return
         self.outcomes[index] = outcome
-        self._missing -= 1
-        if self._missing == 0:
+        if len(self.outcomes) == self.num_texts:
             self.finished_at = time.monotonic()
             self.done.set_result(None)
 

@@ -11,7 +11,7 @@ from app.batching.batcher import Batcher
 from app.config.sections import BatchLimits
 from app.core.classifier import Classifier
 from app.core.errors import ServiceError
-from app.core.job import Job
+from app.core.job import Answer, Job
 
 MAX_TEXTS = 64
 """Largest number of texts under way; further copies are dropped."""
@@ -84,10 +84,12 @@ class Shadow:
         if copy.done.cancelled() or copy.done.exception():
             self._count(FAILED, copy.num_texts)
             return
-        for answer, other in zip(job.outcomes, copy.outcomes, strict=False):
-            if isinstance(answer, Exception) or answer is None:
+        for index, other in copy.outcomes.items():
+            answer = job.outcomes[index]
+            if not isinstance(answer, Answer):
                 continue  # nothing to compare with
-            if isinstance(other, Exception) or other is None:
+            if not isinstance(other, Answer):
                 self._count(FAILED, 1)
             else:
-                self._count(AGREED if answer.argmax() == other.argmax() else DISAGREED, 1)
+                agreed = answer.probabilities.argmax() == other.probabilities.argmax()
+                self._count(AGREED if agreed else DISAGREED, 1)

@@ -4,16 +4,16 @@ Answers are noted one by one and counted a few hundred at a time: 0.1 and 0.8 µ
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import partial
 from weakref import WeakSet
 
 import numpy as np
 
-from app.core.classifier import Classifier, Probabilities
+from app.core.classifier import Classifier
+from app.core.job import Answer, Outcome
 from app.telemetry.counters import SeriesTable
 from model.profile import Counts, stability_index
-from model.text import Encoded
 
 PENDING_TEXTS = 256
 """Texts counted at a time: a fifth of a millisecond. More would save little, and hold up the event loop for longer."""
@@ -70,27 +70,21 @@ class Answers:
         self._reference: Mapping[str, Counts] = {} if reference is None else reference.counts(labels)
         self._recent = {aspect: np.zeros_like(counts) for aspect, counts in self._reference.items()}
         self._num_counted = 0
-        self._outcomes: list[Probabilities | Exception | None] = []
-        self._encoded: list[Encoded | None] = []
+        self._noted: list[Outcome] = []
 
-    def note(self, outcomes: Sequence[Probabilities | Exception | None], encoded: Sequence[Encoded | None]) -> None:
-        """Notes texts and their outcomes, to be counted soon."""
-        self._outcomes += outcomes
-        self._encoded += encoded
-        if len(self._outcomes) >= PENDING_TEXTS:
+    def note(self, outcomes: Iterable[Outcome]) -> None:
+        """Notes the outcomes of texts, to be counted soon."""
+        self._noted += outcomes
+        if len(self._noted) >= PENDING_TEXTS:
             self.count()
 
     def count(self) -> None:
         """Counts the answers that were noted and not counted yet."""
-        rows, encoded = [], []
-        for outcome, text in zip(self._outcomes, self._encoded, strict=True):
-            if isinstance(outcome, np.ndarray) and text is not None:
-                rows.append(outcome)
-                encoded.append(text)
-        self._outcomes, self._encoded = [], []
-        if not rows:
+        answers = [outcome for outcome in self._noted if isinstance(outcome, Answer)]
+        self._noted = []
+        if not answers:
             return
-        profile = self._profile(encoded, np.array(rows))
+        profile = self._profile([answer.encoded for answer in answers], np.array([answer[0] for answer in answers]))
         for counter, count in zip(self._given, profile.counts["label"].tolist(), strict=True):
             counter.inc(count)
         for aspect, histogram in self._histograms.items():

@@ -92,8 +92,8 @@ class ModelMetrics:
         for stage, seconds in zip(self._stages, job.stages_s(), strict=True):
             stage.observe(seconds)
         if self._answers is not None:
-            self._answers.note(job.outcomes, job.encoded)
-        for outcome in job.outcomes:
+            self._answers.note(job.outcomes.values())
+        for outcome in job.outcomes.values():
             if isinstance(outcome, AppError):
                 self.inc_failed(row_of(outcome).code)
 

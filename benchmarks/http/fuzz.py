@@ -24,10 +24,10 @@ import click
 import numpy as np
 
 from app.api.huggingface import HubRequest
-from app.api.ndjson import LineCutter
+from app.api.ndjson import LineCutter, StreamLine
 from app.api.oip_tensors import read_request, write_response
 from app.api.predict import parse_predict
-from app.api.stream import StreamLine, query_of
+from app.api.stream import query_of
 from app.api.vllm import ClassifyRequest
 from app.core.errors import AppError
 from app.http.deadline import timeout_s
@@ -108,7 +108,7 @@ def _check_lines(data: bytes) -> None:
     cutter = LineCutter(MAX_LINE_BYTES)
     step = 1 + len(data) % 7
     lines = [line for start in range(0, len(data), step) for line in cutter.feed(data[start : start + step])]
-    lines.extend(cutter.end())
+    lines.extend(cutter.feed(b"", last=True))
     expected = [line if len(line) <= MAX_LINE_BYTES else None for line in data.split(b"\n")]
     if lines != expected:
         raise AssertionError("the lines are not those of the input")

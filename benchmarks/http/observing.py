@@ -12,7 +12,7 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from app.core.job import Job
+from app.core.job import Answer, Job
 from app.telemetry.metrics import Metrics
 from app.telemetry.tracing import Parent
 from model.classifier import Classifier
@@ -41,7 +41,7 @@ def answered_job(texts: int, row: "np.ndarray[tuple[int, ...], np.dtype[np.float
     job = Job([TEXT] * texts, timeout_s=60)
     job.encoded = [encoded] * texts
     for index in range(texts):
-        job.settle(index, row)
+        job.settle(index, Answer(row, encoded))
     return job
 
 
@@ -55,7 +55,7 @@ async def measure() -> dict[str, tuple[float, float]]:
     found = {}
     for texts in (1, 64):
         job = answered_job(texts, row, encoded)
-        cost = cost_us(lambda job=job: answers.note(job.outcomes, job.encoded), texts)  # type: ignore[misc]
+        cost = cost_us(lambda job=job: answers.note(job.outcomes.values()), texts)  # type: ignore[misc]
         found[f"what answers look like, a text, {texts} a request"] = (cost, 3.0)
     job = answered_job(1, row, encoded)
     ended = time.monotonic()

@@ -12,9 +12,10 @@ from starlette.testclient import TestClient
 import app.explain.process
 from app.api.endpoint import texts_of
 from app.api.huggingface import HubRequest
+from app.api.ndjson import LinePrediction, StreamLine
 from app.api.oip_tensors import InferRequest, InferResponse
 from app.api.schemas import FailedPrediction, Prediction, PredictRequest, PredictResponse
-from app.api.stream import EXAMPLE_LINES, LinePrediction, StreamLine
+from app.api.stream import EXAMPLE_LINES
 from app.api.vllm import ClassifyRequest, ClassifyResponse
 from app.config.sections import SHIPPED_CHECKPOINT
 from app.explain.endpoint import EXAMPLES, ExplainRequest, ExplainResponse

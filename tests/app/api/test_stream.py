@@ -10,7 +10,8 @@ import pytest
 from starlette.types import ASGIApp
 
 import app.api.stream
-from app.api.stream import GROUP_LINES, GROUPS, MAX_LINE_BYTES, Stream
+from app.api.ndjson import MAX_LINE_BYTES
+from app.api.stream import GROUP_LINES, GROUPS, Stream
 from app.http.request_log import RequestLog
 from tests.app.conftest import POISON, FakeClassifier, app_of, serve, service_of, until
 

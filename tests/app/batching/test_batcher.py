@@ -6,13 +6,12 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
-import numpy as np
 import pytest
 
 from app.batching.batcher import INLINE_CHARS, Batcher
 from app.config.sections import BatchLimits
 from app.core.errors import ComputeError, DeadlineExceeded, NotReady, Overloaded
-from app.core.job import STAGES, Job
+from app.core.job import STAGES, Answer, Job
 from app.telemetry.metrics import Metrics
 from tests.app.conftest import FATAL, POISON, FakeClassifier, until, word_id
 
@@ -47,9 +46,13 @@ async def hold(batcher: Batcher, classifier: FakeClassifier) -> Job:
 
 
 def positives(job: Job) -> list[float]:
-    rows = [outcome for outcome in job.outcomes if isinstance(outcome, np.ndarray)]
-    assert len(rows) == job.num_texts
-    return [round(float(row[1]), 6) for row in rows]
+    answers = [outcome for _, outcome in sorted(job.outcomes.items()) if isinstance(outcome, Answer)]
+    assert len(answers) == job.num_texts
+    return [round(float(answer.probabilities[1]), 6) for answer in answers]
+
+
+def failures(job: Job) -> list[bool]:
+    return [isinstance(outcome, ComputeError) for _, outcome in sorted(job.outcomes.items())]
 
 
 async def test_each_text_gets_its_own_row(classifier: FakeClassifier) -> None:
@@ -124,9 +127,7 @@ async def test_failing_batch_is_halved_until_the_bad_are_alone(classifier: FakeC
     async with batching(classifier) as batcher:
         job = batcher.submit(texts, 10)
         await job.done
-    assert [isinstance(outcome, ComputeError) for outcome in job.outcomes] == [
-        text.startswith(POISON) for text in texts
-    ]
+    assert failures(job) == [text.startswith(POISON) for text in texts]
     assert sum(map(len, classifier.batches)) == 32 - num_bad
 
 
@@ -135,7 +136,7 @@ async def test_score_that_is_not_a_number_is_an_error(classifier: FakeClassifier
     async with batching(classifier) as batcher:
         job = batcher.submit(["one", "two words", "three words here"], 10)
         await job.done
-    assert [isinstance(outcome, ComputeError) for outcome in job.outcomes] == [False, True, False]
+    assert failures(job) == [False, True, False]
 
 
 async def test_wrong_number_of_rows_never_reaches_a_caller(classifier: FakeClassifier) -> None:

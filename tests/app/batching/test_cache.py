@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from app.batching.cache import Answer, ResultCache
+from app.batching.cache import ResultCache
+from app.core.job import Answer
 from model.text import Encoded
 from tests.app.conftest import POISON, FakeClassifier, serve
 
@@ -19,9 +20,10 @@ def _answer(value: float) -> Answer:
 def test_those_asked_last_are_remembered() -> None:
     cache = ResultCache(2)
     a, b, c, broken = cache.digests(["a", "b", "c", "\ud800"])
-    cache.keep([(a, _answer(1)), (b, _answer(2))])
+    cache.keep(a, _answer(1))
+    cache.keep(b, _answer(2))
     assert cache.recall([a])[0] == []
-    cache.keep([(c, _answer(3))])
+    cache.keep(c, _answer(3))
     missing, known = cache.recall([a, b, c, broken])
     assert missing == [1, 3]
     assert [(index, float(answer.probabilities[0])) for index, answer in known] == [(0, 1.0), (2, 3.0)]
