@@ -231,5 +231,9 @@ def _require_keys(document: dict[str, Any], public_metrics: bool) -> None:
             operation["security"] = [] if role is None else [{"bearer": []}, {"header": []}]
             if role is None:
                 continue
-            for error in (Unauthorized(), Forbidden(f"This needs a key of the role {role}."), RateLimited(retry_after_s=2)):
+            for error in (
+                Unauthorized(),
+                Forbidden(f"This needs a key of the role {role}."),
+                RateLimited(retry_after_s=2),
+            ):
                 _add(operation["responses"], str(row_of(error).status), row_of(error).title, path, error)
