@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 
 import click
@@ -29,6 +30,18 @@ USED = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md"
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 SHOWN = [(name, shown) for name, text in USED.items() for shown in CURL.finditer(text)]
+CODE = re.compile(r"`([^`\n]+)`")
+FILE = re.compile(r"(?<![\w/.-])[\w*/-]+\.(?:py|toml|cpp|jinja)\b")
+PACKAGES = ("app", "model", "tables", "training", "benchmarks", "examples", "tests")
+PACKAGE = rf"(?<![\w/.-])(?:{'|'.join(PACKAGES)})"
+FOLDER = re.compile(rf"{PACKAGE}/[\w/]+(?![\w./*-])")
+DOTTED = re.compile(rf"{PACKAGE}(?:\.\w+)+(?![\w(])")
+WRITTEN = {"best.toml"}
+"""Files that commands write."""
+
+NO_MODULES = {"model.safetensors", "app.request"}
+"""A file of a checkpoint, and a logger."""
+
 CHECKPOINTS = sorted(path.parent for path in ROOT.glob("checkpoints/*/config.json"))
 
 
@@ -100,6 +113,41 @@ def test_each_file_that_a_document_links_to_exists(document: Path) -> None:
         link for link in LINK.findall(document.read_text(encoding="utf-8")) if not (document.parent / link).exists()
     ]
     assert not missing
+
+
+@pytest.mark.parametrize("document", [path for path in DOCUMENTS if path.name != "CHANGELOG.md"], ids=lambda p: p.name)
+def test_each_file_and_module_that_a_document_names_exists(document: Path) -> None:
+    files = [path.relative_to(ROOT).as_posix() for name in PACKAGES for path in (ROOT / name).rglob("*.*")]
+    files += [path.name for path in ROOT.glob("*.*")]
+    code = " ".join(CODE.findall(document.read_text(encoding="utf-8")))
+    unknown = {name for name in FILE.findall(code) if not any(fnmatch(f"/{file}", f"*/{name}") for file in files)}
+    unknown |= {name for name in FOLDER.findall(code) if not (ROOT / name).exists() and f"{name}.py" not in files}
+    unknown |= {name for name in DOTTED.findall(code) if not _is_defined(name)}
+    assert not unknown - WRITTEN - NO_MODULES
+
+
+def _is_defined(name: str) -> bool:
+    """True if a dotted name is a module, or the first name after one stands in its source."""
+    parts = name.split(".")
+    for length in range(len(parts), 0, -1):
+        path = ROOT.joinpath(*parts[:length])
+        source = path / "__init__.py" if path.is_dir() else path.with_name(f"{path.name}.py")
+        if source.is_file():
+            return length == len(parts) or re.search(rf"\b{parts[length]}\b", source.read_text("utf-8")) is not None
+    return False
+
+
+@pytest.mark.parametrize(
+    ("name", "defined"),
+    [
+        ("model.encoder", True),
+        ("model.encoder.POOLS", True),
+        ("model.encoder.POOLINGS", False),
+        ("training.contrast", False),
+    ],
+)
+def test_a_module_that_is_gone_is_noticed(name: str, defined: bool) -> None:
+    assert _is_defined(name) == defined
 
 
 def test_each_setting_that_a_document_names_exists() -> None:
