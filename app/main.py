@@ -4,7 +4,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -77,9 +77,8 @@ def create_app(service: Service) -> FastAPI:
     app.router.routes.append(NamedMount(ASSETS_PATH, StaticFiles(packages=[("fastapi_offline", "static")])))
     app.router.routes.append(NamedMount(PAGE_PATH, PageFiles()))
     public_metrics = service.settings.keys.public_metrics
-    app.openapi = document_of(  # type: ignore[method-assign]
-        app, keys=bool(service.accounts), public_metrics=public_metrics
-    )
+    describe = partial(document_of, app, keys=bool(service.accounts), public_metrics=public_metrics)
+    app.openapi = cache(describe)  # type: ignore[method-assign]
     return app
 
 

@@ -14,9 +14,9 @@ from typing import ClassVar, Generic, TypeVar
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from app.api.openapi import DocumentedRoute, Operation, request_errors
+from app.api.openapi import DocumentedRoute, Operation
 from app.config.sections import RequestLimits
-from app.core.errors import ComputeError, TextTooLong, TooManyTexts, row_of
+from app.core.errors import TextTooLong, TooManyTexts, row_of
 from app.core.job import STAGES, Answer, Job, Outcome
 from app.deployment.registry import Registry, ServedModel
 from app.http.body import read_body
@@ -31,8 +31,6 @@ SERVER_TIMING = ", ".join(f"{stage};dur=%.2f" for stage in STAGES).encode()
 """Value of the header Server-Timing: milliseconds of each stage."""
 
 JSON = ((b"content-type", b"application/json"),)
-
-ONE_FAILS_ALL = "There is no place for an error of one text: it fails the request."
 
 Options = TypeVar("Options")
 
@@ -198,14 +196,6 @@ def submit(model: ServedModel, texts: Sequence[str], timeout_s: float, max_chars
         if isinstance(place, TextTooLong):
             model.metrics.inc_failed(row_of(place).code)
     return classified
-
-
-def all_or_nothing_errors(limits: RequestLimits) -> list[Exception]:
-    """Returns the errors of a form in which one text that fails, fails the request; for its description."""
-    common = request_errors(
-        max_body_bytes=limits.max_body_bytes, max_texts=limits.max_texts, deadline_ms=limits.deadline_ms
-    )
-    return [*common, TextTooLong.over(limits.max_chars, limits.max_chars + 1), ComputeError()]
 
 
 def version_header(model: ServedModel) -> tuple[bytes, bytes]:

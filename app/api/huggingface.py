@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from starlette.types import Scope
 
-from app.api.endpoint import JSON, ONE_FAILS_ALL, Call, Classified, Form, Rendered, all_or_nothing_errors, texts_of
-from app.api.openapi import EXAMPLE_SCORES, EXAMPLE_TEXT, OTHER_FORMS, Operation, content, timeout_parameter
+from app.api.endpoint import JSON, Call, Classified, Form, Rendered, texts_of
+from app.api.openapi import EXAMPLES, OTHER_FORMS, Operation
 from app.api.rendering import prediction
 from app.config.sections import RequestLimits
 from app.core.errors import InvalidRequest
@@ -81,15 +81,12 @@ class HuggingFaceForm(Form[HubParameters]):
             tag=OTHER_FORMS,
             summary=f"Classify texts, {'SageMaker' if sagemaker else 'Hugging Face'}'s form",
             description="By the default model. The answer is a list of labels for each text, most probable first, in "
-            f"a list even for one text. {ONE_FAILS_ALL}",
+            "a list even for one text.",
             answer="One list a text, in order.",
-            request=content(HubRequest, one={"inputs": EXAMPLE_TEXT, "parameters": {"top_k": 2}}),
-            response=content(list[list[LabelScore]], one=[EXAMPLE_SCORES]),
-            kinds=(HubRequest, LabelScore),
-            errors=[
-                *all_or_nothing_errors(limits),
-                InvalidRequest("Expected `str | array`, got `int` - at `$.inputs`."),
-            ],
-            max_texts=limits.max_texts,
-            parameters=[timeout_parameter(limits.deadline_ms)],
+            request=HubRequest,
+            response=list[list[LabelScore]],
+            examples=EXAMPLES["huggingface"],
+            limits=limits,
+            one_fails_all=True,
+            errors=[InvalidRequest("Expected `str | array`, got `int` - at `$.inputs`.")],
         )

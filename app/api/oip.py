@@ -12,17 +12,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
 from app import VERSION
-from app.api.endpoint import JSON, ONE_FAILS_ALL, Call, Classified, Form, Rendered, all_or_nothing_errors
+from app.api.endpoint import JSON, Call, Classified, Form, Rendered
 from app.api.oip_tensors import INPUT, InferRequest, InferResponse, read_request, write_response
-from app.api.openapi import (
-    EXAMPLE_TEXT,
-    OPEN_INFERENCE,
-    Operation,
-    Responses,
-    content,
-    error_responses,
-    timeout_parameter,
-)
+from app.api.openapi import EXAMPLES, OPEN_INFERENCE, Operation, Responses, described, error_responses
 from app.config.sections import RequestLimits
 from app.core.errors import InvalidRequest, NotReady, UnknownModel
 from app.deployment.registry import Registry, ServedModel
@@ -33,21 +25,6 @@ _LENGTH_HEADER = LENGTH_HEADER.lower().encode()
 
 MODEL_PATH = "/v2/models/{name}"
 VERSION_PATH = MODEL_PATH + "/versions/{version}"
-
-EXAMPLE_REQUEST = {
-    "inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": [EXAMPLE_TEXT]}],
-    "outputs": [{"name": "label"}, {"name": "probabilities"}],
-}
-EXAMPLE_RESPONSE = {
-    "model_name": "sentiment",
-    "model_version": "3f9c0a1b2c4d",
-    "outputs": [
-        {"name": "label", "datatype": "BYTES", "shape": [1], "data": ["positive"]},
-        {"name": "probabilities", "datatype": "FP32", "shape": [1, 2], "data": [0.007, 0.993]},
-    ],
-}
-
-_BINARY = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 
 
 class ServerMetadata(BaseModel):
@@ -159,31 +136,24 @@ class InferForm(Form[InferRequest]):
 
     def operation(self, path: str, limits: RequestLimits) -> Operation:
         """Describes the form for the document."""
-        length = {
-            "description": "Bytes of the JSON, where the bytes of tensors follow it.",
-            "schema": {"type": "integer"},
-        }
+        length = "Bytes of the JSON, where the bytes of tensors follow it."
         return Operation(
             id="infer_version" if path.startswith(VERSION_PATH) else "infer",
             tag=OPEN_INFERENCE,
             summary="Classify texts",
             description="One input `text` of datatype BYTES and shape `[n]` or `[n, 1]`; outputs `label` (BYTES), "
             "`score` and `probabilities` (FP32, in the order of the model's labels). Triton's binary tensor extension "
-            f"works both ways; the body is read whatever its Content-Type. {ONE_FAILS_ALL}",
+            "works both ways; the body is read whatever its Content-Type.",
             answer="The outputs that were asked for.",
-            request=content(InferRequest, one=EXAMPLE_REQUEST) | _BINARY,
-            response=content(InferResponse, one=EXAMPLE_RESPONSE) | _BINARY,
-            kinds=(InferRequest, InferResponse),
-            errors=[
-                *all_or_nothing_errors(limits),
-                InvalidRequest("The only input is `text`, of datatype BYTES."),
-                UnknownModel(),
-            ],
-            parameters=[
-                {"name": LENGTH_HEADER, "in": "header", **length, "schema": {"type": "integer", "minimum": 0}},
-                timeout_parameter(limits.deadline_ms),
-            ],
-            headers={LENGTH_HEADER: length},
+            request=InferRequest,
+            response=InferResponse,
+            examples=EXAMPLES["oip"],
+            binary=True,
+            limits=limits,
+            one_fails_all=True,
+            errors=[InvalidRequest("The only input is `text`, of datatype BYTES."), UnknownModel()],
+            parameters=[{"name": LENGTH_HEADER, "in": "header", **described("integer", length, minimum=0)}],
+            headers={LENGTH_HEADER: described("integer", length)},
         )
 
 

@@ -6,8 +6,9 @@ made by the code that answers errors, so they cannot drift from it.
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,14 +17,17 @@ from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
+from app.config.sections import RequestLimits
 from app.core.errors import (
     BodyTooLarge,
+    ComputeError,
     DeadlineExceeded,
     Forbidden,
     InvalidJson,
     NotReady,
     Overloaded,
     RateLimited,
+    TextTooLong,
     TooManyTexts,
     Unauthorized,
     UnsupportedEncoding,
@@ -40,33 +44,28 @@ Every error, whatever its status, is one schema (`Problem`, RFC 9457). Every ans
 
 CLASSIFICATION, OTHER_FORMS, OPEN_INFERENCE = "classification", "forms of other servers", "open inference protocol"
 
-EXAMPLE_TEXT = "A warm, funny and moving film."
-EXAMPLE_SCORES = [{"label": "positive", "score": 0.993}, {"label": "negative", "score": 0.007}]
+EXAMPLES: dict[str, dict[str, dict[str, Any]]] = json.loads(Path(__file__).with_name("examples.json").read_bytes())
+"""Requests and answers of each wire form, by topic."""
 
-VERSION_HEADER = {
-    "X-Model-Version": {
-        "description": "First 12 hex digits of the digest of the checkpoint that answered.",
-        "schema": {"type": "string"},
-    }
+
+def described(type_: str, description: str = "", **bounds: int) -> dict[str, Any]:
+    """Returns the description of a header or a parameter of one type."""
+    return ({"description": description} if description else {}) | {"schema": {"type": type_, **bounds}}
+
+
+_VERSION_HEADER = described("string", "First 12 hex digits of the digest of the checkpoint that answered.")
+_ERROR_HEADERS = {
+    "Retry-After": described("integer", "Seconds until it is worth trying again."),
+    "WWW-Authenticate": described("string"),
 }
 
-_ERROR_HEADERS: Mapping[str, tuple[str, dict[str, Any]]] = {
-    "retry-after": (
-        "Retry-After",
-        {"description": "Seconds until it is worth trying again.", "schema": {"type": "integer"}},
-    ),
-    "www-authenticate": ("WWW-Authenticate", {"schema": {"type": "string"}}),
-}
-
+_KEY_HEADER = "`X-API-Key: …`, which counts first."
 _SECURITY_SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "`Authorization: Bearer …`"},
-    "header": {
-        "type": "apiKey",
-        "in": "header",
-        "name": "X-API-Key",
-        "description": "`X-API-Key: …`, which counts first.",
-    },
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": _KEY_HEADER},
 }
+
+ONE_FAILS_ALL = "There is no place for an error of one text: it fails the request."
 
 _REF = "#/components/schemas/{name}"
 _TEXTS = [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
@@ -75,23 +74,20 @@ _TEXTS = [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
 Responses = dict[int | str, dict[str, Any]]
 
 
-def content(kind: Any, media_type: str = "application/json", /, **examples: Any) -> dict[str, Any]:
-    """Returns the content of a body whose type msgspec knows, with examples by name."""
-    (schema,), _ = msgspec.json.schema_components([kind], ref_template=_REF)
-    return {media_type: {"schema": schema, "examples": {name: {"value": value} for name, value in examples.items()}}}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
     """The description of a route that FastAPI cannot describe.
 
     Attributes:
         id, tag, summary, description: see OpenAPI.
-        request, response: content of the bodies.
+        request, response, kinds: types of the bodies, and further structs that these refer to.
+        examples: requests and answers by topic.
         answer: describes the successful response.
-        kinds: msgspec structs that the content refers to.
-        max_texts: limit of the fields that take a text or a list of texts.
-        errors: with which the route may answer.
+        media_type: of both bodies.
+        binary: True if both may also be followed by bytes.
+        limits: of the request, from which come the errors of every form and the header for a shorter deadline.
+        one_fails_all: True if a text that fails, fails the request.
+        errors: further ones with which the route may answer.
         parameters: besides those of the path.
         headers: of the successful response, besides the version.
     """
@@ -100,40 +96,70 @@ class Operation:
     tag: str
     summary: str
     description: str
-    request: dict[str, Any]
-    response: dict[str, Any]
+    request: Any
+    response: Any
+    kinds: Sequence[Any] = ()
+    examples: Mapping[str, Mapping[str, Any]]
     answer: str = "One entry a text, in the order of the request."
-    kinds: Sequence[Any]
-    max_texts: int = 0
-    errors: Sequence[Exception]
+    media_type: str = "application/json"
+    binary: bool = False
+    limits: RequestLimits | None = None
+    one_fails_all: bool = False
+    errors: Sequence[Exception] = ()
     parameters: Sequence[dict[str, Any]] = ()
     headers: Mapping[str, Any] = field(default_factory=dict)
 
     def at(self, path: str) -> dict[str, Any]:
         """Returns the operation object for a path."""
-        success = {"description": self.answer, "headers": {**self.headers, **VERSION_HEADER}, "content": self.response}
-        named = [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        parameters = [
+            {"name": name, "in": "path", "required": True, **described("string")}
             for name in re.findall(r"{(\w+)}", path)
         ]
+        parameters.extend(self.parameters)
+        if self.limits is not None:
+            about = f"Give up after so many milliseconds; at most the server's {self.limits.deadline_ms}."
+            bounds = described("integer", about, minimum=1, maximum=999_999_999)
+            parameters.append({"name": TIMEOUT_HEADER, "in": "header", **bounds})
+        success = {
+            "description": self.answer,
+            "headers": {**self.headers, "X-Model-Version": _VERSION_HEADER},
+            "content": self._content(self.response, "answer"),
+        }
         return {
             "tags": [self.tag],
             "summary": self.summary,
-            "description": self.description,
+            "description": f"{self.description} {ONE_FAILS_ALL}" if self.one_fails_all else self.description,
             "operationId": self.id,
-            "parameters": [*named, *self.parameters],
-            "requestBody": {"required": True, "content": self.request},
-            "responses": {"200": success, **error_responses(*self.errors, path=path)},
+            "parameters": parameters,
+            "requestBody": {"required": True, "content": self._content(self.request, "request")},
+            "responses": {"200": success, **error_responses(*self._errors(), path=path)},
         }
 
     def schemas(self) -> dict[str, Any]:
         """Returns the schemas that the operation refers to, by name."""
-        _, schemas = msgspec.json.schema_components(self.kinds, ref_template=_REF)
+        _, schemas = msgspec.json.schema_components((self.request, self.response, *self.kinds), ref_template=_REF)
         for schema in schemas.values():
             for value in schema["properties"].values():
-                if value.get("anyOf") == _TEXTS:
-                    value["anyOf"][1]["maxItems"] = self.max_texts
+                if value.get("anyOf") == _TEXTS and self.limits is not None:
+                    value["anyOf"][1]["maxItems"] = self.limits.max_texts
         return schemas
+
+    def _content(self, kind: Any, side: str) -> dict[str, Any]:
+        (schema,), _ = msgspec.json.schema_components([kind], ref_template=_REF)
+        examples = {name: {"value": found[side]} for name, found in self.examples.items() if side in found}
+        binary = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}} if self.binary else {}
+        return {self.media_type: {"schema": schema, "examples": examples}, **binary}
+
+    def _errors(self) -> Iterator[Exception]:
+        if limits := self.limits:
+            yield InvalidJson("JSON is malformed: invalid character (byte 12).")
+            yield BodyTooLarge.over(limits.max_body_bytes)
+            yield TooManyTexts.over(limits.max_texts, limits.max_texts + 1)
+            yield from (UnsupportedEncoding(), Overloaded(retry_after_s=2), NotReady(retry_after_s=1))
+            yield DeadlineExceeded.after(limits.deadline_ms / 1000)
+            if self.one_fails_all:
+                yield from (TextTooLong.over(limits.max_chars, limits.max_chars + 1), ComputeError())
+        yield from self.errors
 
 
 class DocumentedRoute(NamedRoute):
@@ -144,72 +170,31 @@ class DocumentedRoute(NamedRoute):
         self.operation = operation
 
 
-def request_errors(*, max_body_bytes: int, max_texts: int, deadline_ms: int) -> list[Exception]:
-    """Returns the errors that every request with texts in its body may get."""
-    return [
-        InvalidJson("JSON is malformed: invalid character (byte 12)."),
-        BodyTooLarge.over(max_body_bytes),
-        TooManyTexts.over(max_texts, max_texts + 1),
-        UnsupportedEncoding(),
-        Overloaded(retry_after_s=2),
-        NotReady(retry_after_s=1),
-        DeadlineExceeded.after(deadline_ms / 1000),
-    ]
-
-
 def error_responses(*errors: Exception, path: str = "/") -> Responses:
     """Returns the responses of these errors at a path; `default` stands for what any route may answer."""
     responses: Responses = {}
     for error in errors:
-        _add(responses, str(error_response(path, error).status_code), row_of(error).title, path, error)
+        _add(responses, path, error)
     for error in (HTTPException(404), HTTPException(405, headers={"Allow": "GET"}), RuntimeError()):
-        _add(responses, "default", "Not found, a wrong method, or an error of the server", path, error)
+        _add(responses, path, error, "default", "Not found, a wrong method, or an error of the server")
     return responses
 
 
-def _add(responses: dict[Any, dict[str, Any]], key: str, description: str, path: str, error: Exception) -> None:
+def _add(responses: dict[Any, dict[str, Any]], path: str, error: Exception, key: str = "", title: str = "") -> None:
     answer = error_response(path, error)
-    body = json.loads(bytes(answer.body))
+    body, row = json.loads(bytes(answer.body)), row_of(error)
     kind = Problem if answer.media_type == PROBLEM_MEDIA_TYPE else V2Error
-    response = responses.setdefault(key, {"description": description})
-    media = response.setdefault("content", {}).setdefault(answer.media_type, {**content(kind)["application/json"]})
-    media["examples"][body.get("error_type", row_of(error).code)] = {"value": body}
-    for name, (shown, described) in _ERROR_HEADERS.items():
+    empty = {"schema": {"$ref": _REF.format(name=kind.__name__)}, "examples": {}}
+    response = responses.setdefault(key or str(answer.status_code), {"description": title or row.title, "content": {}})
+    media = response["content"].setdefault(answer.media_type, empty)
+    media["examples"][body.get("error_type", row.code)] = {"value": body}
+    for name, header in _ERROR_HEADERS.items():
         if name in answer.headers:
-            response.setdefault("headers", {})[shown] = described
+            response.setdefault("headers", {})[name] = header
 
 
-def timeout_parameter(deadline_ms: int) -> dict[str, Any]:
-    """Returns the header with which a client shortens its deadline."""
-    return {
-        "name": TIMEOUT_HEADER,
-        "in": "header",
-        "description": f"Give up after so many milliseconds; at most the server's {deadline_ms}.",
-        "schema": {"type": "integer", "minimum": 1, "maximum": 999_999_999},
-    }
-
-
-def document_of(app: FastAPI, *, keys: bool, public_metrics: bool) -> Callable[[], dict[str, Any]]:
-    """Returns a replacement for `app.openapi` that knows all routes; it builds the document at the first call.
-
-    Args:
-        app: with all its routes.
-        keys: whether the server asks for keys.
-        public_metrics: whether `/metrics` needs none.
-    """
-    document: dict[str, Any] = {}
-
-    def openapi() -> dict[str, Any]:
-        if not document:
-            document.update(_document(app))
-            if keys:
-                _require_keys(document, public_metrics)
-        return document
-
-    return openapi
-
-
-def _document(app: FastAPI) -> dict[str, Any]:
+def document_of(app: FastAPI, *, keys: bool, public_metrics: bool) -> dict[str, Any]:
+    """Returns the OpenAPI document of an application; with `keys`, all routes but a few ask for one."""
     document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     _, schemas = msgspec.json.schema_components((Problem, V2Error), ref_template=_REF)
     paths: dict[str, Any] = {}
@@ -219,8 +204,11 @@ def _document(app: FastAPI) -> dict[str, Any]:
             schemas = route.operation.schemas() | schemas
     for path, operations in document["paths"].items():
         paths.setdefault(path, {}).update(operations)
+    document["paths"] = paths
     document.setdefault("components", {}).setdefault("schemas", {}).update(schemas)
-    return document | {"paths": paths}
+    if keys:
+        _require_keys(document, public_metrics)
+    return document
 
 
 def _require_keys(document: dict[str, Any], public_metrics: bool) -> None:
@@ -229,11 +217,6 @@ def _require_keys(document: dict[str, Any], public_metrics: bool) -> None:
         for method, operation in operations.items():
             role = role_for(method.upper(), path, public_metrics)
             operation["security"] = [] if role is None else [{"bearer": []}, {"header": []}]
-            if role is None:
-                continue
-            for error in (
-                Unauthorized(),
-                Forbidden(f"This needs a key of the role {role}."),
-                RateLimited(retry_after_s=2),
-            ):
-                _add(operation["responses"], str(row_of(error).status), row_of(error).title, path, error)
+            missing = Forbidden(f"This needs a key of the role {role}.")
+            for error in () if role is None else (Unauthorized(), missing, RateLimited(retry_after_s=2)):
+                _add(operation["responses"], path, error)

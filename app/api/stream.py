@@ -28,7 +28,7 @@ from app.api.ndjson import (
     answer_line,
     read_line,
 )
-from app.api.openapi import CLASSIFICATION, EXAMPLE_TEXT, DocumentedRoute, Operation, content
+from app.api.openapi import CLASSIFICATION, EXAMPLES, DocumentedRoute, Operation, described
 from app.config.sections import RequestLimits
 from app.core.errors import AppError, ClientGone, InvalidRequest, NotReady, UnknownModel, UnsupportedEncoding
 from app.core.job import Outcome
@@ -59,17 +59,6 @@ STALL_S = 60.0
 
 BAD_TOP_K = "`top_k` in the query must be a whole number from 1 up."
 
-EXAMPLE_LINES = (
-    f'{{"inputs": "{EXAMPLE_TEXT}"}}\n{{"inputs": 3}}\n',
-    (
-        '{"line":1,"label":"positive","score":0.993,"scores":[{"label":"positive","score":0.993},'
-        '{"label":"negative","score":0.007}],"tokens":8,"truncated":false}\n'
-        '{"line":2,"error":{"type":"invalid_request","detail":"Expected `str`, got `int` - at `$.inputs`."}}\n'
-    ),
-)
-"""A request and its answer."""
-
-
 _encode_lines = msgspec.json.Encoder().encode_lines
 
 
@@ -92,11 +81,9 @@ def stream_route(registry: Registry, limits: RequestLimits) -> DocumentedRoute:
 
 
 def _operation() -> Operation:
-    count = {"type": "integer", "minimum": 1, "maximum": 999_999_999}
-    query = [
-        ("model", "Name of the model; the server's default if absent.", {"type": "string"}),
-        ("top_k", "Only so many of the best labels, unless a line says else.", count),
-    ]
+    model = described("string", "Name of the model; the server's default if absent.")
+    about = "Only so many of the best labels, unless a line says else."
+    top_k = described("integer", about, minimum=1, maximum=999_999_999)
     return Operation(
         id="predict_stream",
         tag=CLASSIFICATION,
@@ -106,13 +93,13 @@ def _operation() -> Operation:
         "answers are not taken. Empty lines are counted but have no answer. A line may have "
         f"{MAX_LINE_BYTES} bytes; the deadline is each line's, not the stream's.",
         answer="A `LinePrediction` or a `LineFailure` a line, in order, all by one version of the model.",
-        request=content(str, NDJSON, one=EXAMPLE_LINES[0]),
-        response=content(str, NDJSON, one=EXAMPLE_LINES[1]),
+        request=str,
+        response=str,
         kinds=(StreamLine, LinePrediction, LineFailure),
+        examples=EXAMPLES["stream"],
+        media_type=NDJSON,
         errors=[UnknownModel(), UnsupportedEncoding(), InvalidRequest(BAD_TOP_K), NotReady(retry_after_s=1)],
-        parameters=[
-            {"name": name, "in": "query", "description": text, "schema": schema} for name, text, schema in query
-        ],
+        parameters=[{"name": "model", "in": "query", **model}, {"name": "top_k", "in": "query", **top_k}],
     )
 
 

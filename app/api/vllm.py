@@ -7,8 +7,8 @@ from typing import Annotated
 import msgspec
 from starlette.types import Scope
 
-from app.api.endpoint import JSON, ONE_FAILS_ALL, Call, Classified, Form, Rendered, all_or_nothing_errors, texts_of
-from app.api.openapi import EXAMPLE_TEXT, OTHER_FORMS, Operation, content, timeout_parameter
+from app.api.endpoint import JSON, Call, Classified, Form, Rendered, texts_of
+from app.api.openapi import EXAMPLES, OTHER_FORMS, Operation
 from app.api.rendering import DECIMALS
 from app.config.sections import RequestLimits
 from app.core.errors import InvalidRequest, UnknownModel
@@ -59,15 +59,6 @@ class ClassifyResponse(msgspec.Struct, frozen=True):
     usage: Usage
 
 
-EXAMPLE_RESPONSE = {
-    "id": "classify-0f6c2f0f4e5e4bb2a1c9d3f1a7b8c9d0",
-    "object": "list",
-    "created": 1790000000,
-    "model": "sentiment",
-    "data": [{"index": 0, "label": "positive", "probs": [0.007, 0.993], "num_classes": 2}],
-    "usage": {"prompt_tokens": 8, "total_tokens": 8, "completion_tokens": 0},
-}
-
 _parse = Parser(ClassifyRequest).parse
 _encode = msgspec.json.Encoder().encode
 
@@ -102,16 +93,12 @@ class VllmForm(Form[None]):
             id="classify_v1" if path.startswith("/v1") else "classify",
             tag=OTHER_FORMS,
             summary="Classify texts, vLLM's form",
-            description=f"Fields that vLLM's clients send and that are not listed have no effect. {ONE_FAILS_ALL}",
+            description="Fields that vLLM's clients send and that are not listed have no effect.",
             answer="One entry a text, in order.",
-            request=content(ClassifyRequest, one={"model": "sentiment", "input": [EXAMPLE_TEXT]}),
-            response=content(ClassifyResponse, one=EXAMPLE_RESPONSE),
-            kinds=(ClassifyRequest, ClassifyResponse),
-            errors=[
-                *all_or_nothing_errors(limits),
-                InvalidRequest("Expected `str | array`, got `int` - at `$.input`."),
-                UnknownModel(),
-            ],
-            max_texts=limits.max_texts,
-            parameters=[timeout_parameter(limits.deadline_ms)],
+            request=ClassifyRequest,
+            response=ClassifyResponse,
+            examples=EXAMPLES["vllm"],
+            limits=limits,
+            one_fails_all=True,
+            errors=[InvalidRequest("Expected `str | array`, got `int` - at `$.input`."), UnknownModel()],
         )

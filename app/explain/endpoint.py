@@ -11,7 +11,7 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from app.api.endpoint import JSON, texts_of, version_header
-from app.api.openapi import CLASSIFICATION, DocumentedRoute, Operation, content, request_errors, timeout_parameter
+from app.api.openapi import CLASSIFICATION, DocumentedRoute, Operation
 from app.config.sections import ExplainSettings, RequestLimits
 from app.core.errors import DeadlineExceeded, InvalidRequest, NotReady, TooManyTexts, UnknownModel
 from app.deployment.registry import Registry
@@ -71,12 +71,7 @@ def explain_route(
 
 
 def _operation(settings: ExplainSettings, limits: RequestLimits) -> Operation:
-    common = request_errors(
-        max_body_bytes=limits.max_body_bytes, max_texts=settings.max_texts, deadline_ms=settings.deadline_ms
-    )
     died = NotReady("The process that explains died and is being replaced.", retry_after_s=2)
-    requests = {name: example["request"] for name, example in EXAMPLES.items() if "request" in example}
-    answers = {name: example["answer"] for name, example in EXAMPLES.items()}
     return Operation(
         id="explain",
         tag=CLASSIFICATION,
@@ -86,12 +81,12 @@ def _operation(settings: ExplainSettings, limits: RequestLimits) -> Operation:
         f"{settings.max_texts} texts a request, of at most {settings.max_tokens} tokens each. One "
         "costs dozens of predictions and is computed by a process of its own, of the lowest priority, that starts "
         "with the first request: that one takes seconds. A text that cannot be explained gets an `error` in its place.",
-        request=content(ExplainRequest, **requests),
-        response=content(ExplainResponse, **answers),
-        kinds=(ExplainRequest, ExplainResponse, Explanation, Unexplained),
-        max_texts=settings.max_texts,
-        errors=[*common, died, UnknownModel(), InvalidRequest(NO_SUCH_LABEL), RuntimeError()],
-        parameters=[timeout_parameter(settings.deadline_ms)],
+        request=ExplainRequest,
+        response=ExplainResponse,
+        kinds=(Explanation, Unexplained),
+        examples=EXAMPLES,
+        limits=limits.model_copy(update={"max_texts": settings.max_texts, "deadline_ms": settings.deadline_ms}),
+        errors=[died, UnknownModel(), InvalidRequest(NO_SUCH_LABEL), RuntimeError()],
     )
 
 

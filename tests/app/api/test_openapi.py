@@ -14,8 +14,8 @@ from app.api.endpoint import texts_of
 from app.api.huggingface import HubRequest
 from app.api.ndjson import LinePrediction, StreamLine
 from app.api.oip_tensors import InferRequest, InferResponse
+from app.api.openapi import EXAMPLES as WIRE_EXAMPLES
 from app.api.schemas import FailedPrediction, Prediction, PredictRequest, PredictResponse
-from app.api.stream import EXAMPLE_LINES
 from app.api.vllm import ClassifyRequest, ClassifyResponse
 from app.config.sections import SHIPPED_CHECKPOINT
 from app.explain.endpoint import EXAMPLES, ExplainRequest, ExplainResponse
@@ -133,11 +133,11 @@ def test_examples_have_the_form_that_the_code_reads_and_writes(
 
 
 def test_example_lines_are_what_the_stream_reads_and_writes() -> None:
-    asked, answered = (text.splitlines() for text in EXAMPLE_LINES)
+    asked, answered = (WIRE_EXAMPLES["stream"]["one"][side].splitlines() for side in ("request", "answer"))
     with TestClient(app_with_fake()) as client:
         while client.get("/health/ready").status_code != 200:
             pass
-        answer = client.post("/predict/stream", content=EXAMPLE_LINES[0].encode())
+        answer = client.post("/predict/stream", content=WIRE_EXAMPLES["stream"]["one"]["request"].encode())
     first, second = answer.text.splitlines()
     assert msgspec.json.decode(asked[0], type=StreamLine).inputs
     assert msgspec.json.decode(first, type=LinePrediction).line == 1
