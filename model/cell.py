@@ -199,13 +199,12 @@ class LstmLayer(nn.Module):
             x_TBD: input, padded on the right along T; what stands in the padding has no effect.
             lengths_B: int64, 0 to T.
             initial: h_0 and c_0, each [layers * directions, B, H], ordered layer by layer, forward before backward;
-            zeros if None.
+                zeros if None.
 
         Returns:
             The top layer's states [T, B, directions * H], zero in the padding, and the last state (h, c) of every
-            layer and direction,
-            each [layers * directions, B, H]: for the forward direction after the last token, for the backward one
-            after the first.
+            layer and direction, each [layers * directions, B, H]: for the forward direction after the last token,
+            for the backward one after the first.
         """
         num_rows = x_TBD.shape[1]
         if initial is None:

@@ -102,14 +102,15 @@ class Classifier:
         return self._encoder.encode(texts)
 
     def logits(self, batch: Sequence[Encoded]) -> Probabilities:
-        """Logits [len(batch), len(labels)], uncalibrated, of one padded batch. One thread at a time."""
+        """Logits [len(batch), len(labels)] of one batch, before the temperature. One thread at a time."""
         return self._logits([text.ids for text in batch])
 
     def score(self, batch: Sequence[Encoded]) -> Probabilities:
-        """Calibrated probabilities [len(batch), len(labels)] of one padded batch.
+        """Calibrated probabilities [len(batch), len(labels)] of one batch.
 
         Rows sum to 1 for a single-label model; for a multi-label one each entry is a probability by itself. The
-        caller bounds the cost, which grows with the longest text times the number of texts. One thread at a time.
+        caller bounds the cost: it grows with the longest text times the number of texts if the classifier `pads`, else
+        with the sum of their tokens. One thread at a time.
         """
         return self.probabilities(self.logits(batch))
 

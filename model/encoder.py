@@ -27,11 +27,11 @@ class Dropouts(Frozen):
     """Dropout rates, for training mode only.
 
     Attributes:
-        word: a token's whole vector, for every place where that token stands in the batch.
+        word: the whole vector of a token, at all its places in the batch alike.
             Source: Gal & Ghahramani 2016, section 4.2; Merity et al. 2018, section 4.3 (embedding dropout).
-        token: a token's whole vector, place by place (word dropout; Iyyer et al. 2015, section 3.2).
+        token: the whole vector of a token, at each place by itself (word dropout; Iyyer et al. 2015, section 3.2).
         embedding: elements of the embedded text, the same ones at each time step (locked dropout; Gal & Ghahramani
-        2016).
+            2016).
         between: elements between stacked layers, locked likewise.
         recurrent: elements of the hidden-to-hidden weights (weight-drop; Merity et al. 2018, section 2).
         pooled: elements of the pooled vector in front of the head.
@@ -142,7 +142,13 @@ POOLS = {
     "last": (pool_last,),
     "max_mean_last": (pool_max, pool_mean, pool_last),
 }
-"""max + mean + last is the concat pooling of Howard & Ruder 2018 (ULMFiT), section 3.3."""
+"""Poolings without weights of their own, by name; the results of several stand side by side.
+
+Each takes the states [T, B, H] of one direction, in the order in which that direction read; a mask [T, B, 1], true
+inside the text; and the lengths [B]. It gives [B, H]: padding has no effect, and a text without tokens gets zeros.
+
+max + mean + last is the concat pooling of Howard & Ruder 2018 (ULMFiT), section 3.3.
+"""
 
 
 class Encoder(nn.Module):

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all: whoever reads sees the old content or the new one.
+"""Writes files whole or not at all: a reader sees the old content or the new one.
 
 The content goes to a file beside the path, which is then renamed. A process that stops half way and a full disk do no
 harm; it does not wait for the disk, so a power failure may lose the new content.

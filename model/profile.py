@@ -1,6 +1,7 @@
-"""Profiles of texts and answers: counts of labels, confidence, length and unknown pieces, no text.
+"""Counts labels, confidence, length and unknown pieces over texts and their answers; keeps no text.
 
-A checkpoint keeps the counts of held-out texts as its reference; a server compares them with those of its traffic.
+A checkpoint keeps the counts of held-out texts as its reference. A server counts its own traffic in the same buckets,
+and the distance between the two is its drift.
 
 Shape suffixes: N texts, C labels, V tokens of the vocabulary, T tokens of all texts together, K buckets.
 """

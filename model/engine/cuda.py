@@ -5,7 +5,7 @@ token, texts are sorted by length and not padded, and pooling and head happen in
 time steps. Cells, sums and head are float32; recurrent weights, hidden states and the table have
 the `dtype` that is asked for.
 
-cuDNN, through `model.network`, answers wherever this cannot, and is the reference.
+Where `unfit` names a reason, cuDNN answers through `model.network`. The tests compare with it too.
 
 Shape suffixes: V vocabulary, E embedding, H hidden units (padded to a power of two), G = 4 * H, N texts, C labels.
 """
@@ -65,7 +65,7 @@ TILES = (Tile(16, 8, 3), Tile(32, 8, 2), Tile(64, 8, 2))
 
 
 def unfit(architecture: Architecture, dtype: torch.dtype) -> str | None:
-    """Why there can be no kernel for this network; None if there can."""
+    """Reason why the kernels cannot run this network; None if they can."""
     if find_spec("triton") is None:
         return "Triton is not installed"
     kind = architecture.cell == "lstm" and architecture.num_layers == 1 and not architecture.conv_width
@@ -78,10 +78,10 @@ def unfit(architecture: Architecture, dtype: torch.dtype) -> str | None:
 
 
 class CudaEngine:
-    """A network as the kernels want it.
+    """Network in the form that the kernels compute with.
 
     Args:
-        network: for which `unfit` finds nothing; it is not kept.
+        network: one that `unfit` accepts; it is not kept.
         device: a CUDA device; the CPU under Triton's interpreter (`TRITON_INTERPRET=1`).
         dtype: float16, bfloat16 or float32.
     """

@@ -8,7 +8,7 @@ from training.evaluation.checklist.noise import add_typos, swap_case
 
 
 class EnglishSuite(Suite):
-    """English templates.
+    """English templates and how they are filled.
 
     Attributes:
         written_out: templates with words of `contracted`.
