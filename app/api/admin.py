@@ -10,11 +10,11 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.openapi import error_responses
+from app.api.schemas import Schema
 from app.config.sections import ModelSettings
 from app.config.values import MODEL_NAME
 from app.core.errors import CheckpointRefused, Conflict, InvalidRequest, PathRefused, ServiceError, UnknownModel
@@ -38,10 +38,9 @@ class ServeRequest(msgspec.Struct, forbid_unknown_fields=True):
     path: Annotated[str, msgspec.Meta(description="Path of its folder, relative to the setting `models_folder`.")]
 
 
-class TrialRequest(msgspec.Struct, forbid_unknown_fields=True):
+class TrialRequest(ServeRequest):
     """A checkpoint to try beside the one that is served."""
 
-    path: Annotated[str, msgspec.Meta(description="Path of its folder, relative to the setting `models_folder`.")]
     share: Annotated[
         Annotated[float, msgspec.Meta(ge=0, le=1)],
         msgspec.Meta(description="Share of requests that it answers or gets a copy of."),
@@ -51,21 +50,24 @@ class TrialRequest(msgspec.Struct, forbid_unknown_fields=True):
     )
 
 
-class AdminVersion(BaseModel):
+class AdminVersion(Schema):
     """One version and the folder that it comes from."""
 
     path: str
     version: str
 
 
-class AdminModel(BaseModel):
+class AdminModel(Schema):
     """The versions that one name serves."""
 
     name: str
     primary: AdminVersion
-    candidate: Annotated[AdminVersion | None, Field(description="On trial beside it.")] = None
-    share: Annotated[float, Field(description="Share of requests sent to the candidate, 0 to 1.")] = 0.0
-    shadow: Annotated[bool, Field(description="The candidate only gets copies.")] = False
+    candidate: AdminVersion | None = None
+    """On trial beside it."""
+    share: float = 0.0
+    """Share of requests sent to the candidate, 0 to 1."""
+    shadow: bool = False
+    """The candidate only gets copies."""
 
 
 class Admin:
@@ -82,7 +84,7 @@ class Admin:
 
     async def serve(self, name: str, request: Request) -> AdminModel:
         """Adds a model, or exchanges its checkpoint."""
-        call = await _read(_parse_serve, request)
+        call = await _read(ServeRequest, request)
         if not MODEL_NAME.fullmatch(name):
             raise InvalidRequest("A model's name has letters, digits, dot, dash and underscore, at most 64.")
         source = await asyncio.to_thread(self._sources.of, call.path)
@@ -94,7 +96,7 @@ class Admin:
 
     async def try_beside(self, name: str, request: Request) -> AdminModel:
         """Tries a second version beside the first; its labels must be the same."""
-        call = await _read(_parse_trial, request)
+        call = await _read(TrialRequest, request)
         source = await asyncio.to_thread(self._sources.of, call.path)
 
         def change(plan: Plan | None) -> Plan:
@@ -179,7 +181,8 @@ class Sources:
             found = (self._root or Path()).joinpath(path).resolve()
             if found in self._named:
                 return Source(str(self._named[found]))
-            if self._root is not None and all(_below(part, self._root) for part in [found, *_files(found)]):
+            parts = [found, *found.iterdir()] if self._root and found.is_dir() else [found]
+            if self._root and all(_below(part, self._root) for part in parts):
                 return Source(str(found))
         except (OSError, ValueError, RuntimeError):  # no path at all, or links in a circle
             pass
@@ -189,10 +192,6 @@ class Sources:
 def _below(path: Path, root: Path) -> bool:
     found = path.resolve()
     return found != root and found.is_relative_to(root)
-
-
-def _files(folder: Path) -> list[Path]:
-    return list(folder.iterdir()) if folder.is_dir() else []
 
 
 def _known(plan: Plan | None) -> Plan:
@@ -216,12 +215,8 @@ def _shown(name: str, plan: Plan | None) -> AdminModel:
     return AdminModel(name=name, primary=primary, candidate=others[0], share=share, shadow=shadow)
 
 
-_parse_serve = Parser(ServeRequest).parse
-_parse_trial = Parser(TrialRequest).parse
-
-
-async def _read(parse: Callable[[bytes], T], request: Request) -> T:
-    return parse(await read_body(request.scope, request.receive, MAX_BODY_BYTES))
+async def _read(kind: type[T], request: Request) -> T:
+    return Parser(kind).parse(await read_body(request.scope, request.receive, MAX_BODY_BYTES))
 
 
 def _body(kind: type[msgspec.Struct]) -> dict[str, Any]:

@@ -29,14 +29,10 @@ def api_routes(registry: Registry, metrics: Metrics, settings: RequestLimits) ->
 
     @router.get("/models", tags=["models"], summary="List the models", responses=error_responses())
     async def list_models() -> ModelList:
-        return ModelList(
-            default=registry.default, models=[_card(deployment, settings) for deployment in registry.loaded]
-        )
+        cards = [_card(deployment, settings) for deployment in registry.loaded]
+        return ModelList(default=registry.default, models=cards)
 
-    unknown = error_responses(
-        UnknownModel(),
-        NotReady(retry_after_s=1),
-    )
+    unknown = error_responses(UnknownModel(), NotReady(retry_after_s=1))
 
     @router.get("/models/{name}", tags=["models"], summary="Describe one model", responses=unknown)
     async def get_model(name: str) -> ModelCard:
@@ -121,13 +117,7 @@ def _card(deployment: Deployment, settings: RequestLimits) -> ModelCard:
         last_failure=None if refusal is None else Refused(at=_utc(refusal.at), detail=refusal.detail),
         task=classifier.task,
         labels=list(classifier.labels),
-        limits=Limits(
-            max_tokens=classifier.max_tokens,
-            max_chars=settings.max_chars,
-            max_texts=settings.max_texts,
-            max_body_bytes=settings.max_body_bytes,
-            deadline_ms=settings.deadline_ms,
-        ),
+        limits=Limits(max_tokens=classifier.max_tokens, **settings.model_dump()),
         device=classifier.device,
         dtype=classifier.dtype,
         state=model.batcher.state,

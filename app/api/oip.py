@@ -4,10 +4,9 @@ An error is `{"error": "…"}` here, and a request of the wrong form 400 instead
 """
 
 import re
-from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import Field
 from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
@@ -15,6 +14,7 @@ from app import VERSION
 from app.api.endpoint import JSON, Call, Classified, Form, Rendered
 from app.api.oip_tensors import INPUT, InferRequest, InferResponse, read_request, write_response
 from app.api.openapi import EXAMPLES, OPEN_INFERENCE, Operation, Responses, described, error_responses
+from app.api.schemas import Schema
 from app.config.sections import RequestLimits
 from app.core.errors import InvalidRequest, NotReady, UnknownModel
 from app.deployment.registry import Registry, ServedModel
@@ -27,7 +27,7 @@ MODEL_PATH = "/v2/models/{name}"
 VERSION_PATH = MODEL_PATH + "/versions/{version}"
 
 
-class ServerMetadata(BaseModel):
+class ServerMetadata(Schema):
     """Name, version and extensions of the server."""
 
     name: str
@@ -35,16 +35,17 @@ class ServerMetadata(BaseModel):
     extensions: list[str]
 
 
-class TensorMetadata(BaseModel):
+class TensorMetadata(Schema):
     """Type and shape of a tensor; -1 stands for any number."""
 
     name: str
     datatype: str
     shape: list[int]
-    parameters: Annotated[dict[str, list[str]], Field(description="`labels` of the columns, in their order.")] = {}
+    parameters: dict[str, list[str]] = Field({})
+    """`labels` of the columns, in their order."""
 
 
-class ModelMetadata(BaseModel):
+class ModelMetadata(Schema):
     """Inputs and outputs of a model."""
 
     name: str
@@ -54,19 +55,19 @@ class ModelMetadata(BaseModel):
     outputs: list[TensorMetadata]
 
 
-class Live(BaseModel):
+class Live(Schema):
     """State of the process: false once it must be restarted."""
 
     live: bool
 
 
-class Ready(BaseModel):
+class Ready(Schema):
     """State of the server: true while all models take requests."""
 
     ready: bool
 
 
-class ModelReady(BaseModel):
+class ModelReady(Schema):
     """State of one model: true while it takes requests."""
 
     name: str
@@ -166,7 +167,7 @@ def _json_bytes(scope: Scope) -> int | None:
     return None
 
 
-def _answer(state: BaseModel, good: bool) -> Response:
+def _answer(state: Schema, good: bool) -> Response:
     return JSONResponse(state.model_dump(), 200 if good else 503)
 
 
@@ -197,6 +198,6 @@ def _metadata(model: ServedModel, versions: list[str]) -> ModelMetadata:
     )
 
 
-def _state(model: type[BaseModel], *errors: Exception) -> Responses:
+def _state(model: type[Schema], *errors: Exception) -> Responses:
     answers: Responses = {200: {"model": model, "description": "Yes."}, 503: {"model": model, "description": "No."}}
     return answers | error_responses(*errors, path=V2_PREFIX)

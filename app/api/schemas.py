@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 import msgspec
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from model.explain.explanation import LabelScore
 
@@ -73,17 +73,28 @@ class PredictResponse(msgspec.Struct, frozen=True):
     ]
 
 
-class Limits(BaseModel):
+class Schema(BaseModel):
+    """Part of an answer whose fields are described by the docstrings below them."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+class Limits(Schema):
     """Limits of a request to the model."""
 
-    max_tokens: Annotated[int, Field(description="Longer texts are cut, and say so.")]
-    max_chars: Annotated[int, Field(description="Longer texts get an error in their place.")]
-    max_texts: Annotated[int, Field(description="Texts in one request.")]
-    max_body_bytes: Annotated[int, Field(description="Bytes of one request.")]
-    deadline_ms: Annotated[int, Field(description="Time to the answer, at most.")]
+    max_tokens: int
+    """Longer texts are cut, and say so."""
+    max_chars: int
+    """Longer texts get an error in their place."""
+    max_texts: int
+    """Texts in one request."""
+    max_body_bytes: int
+    """Bytes of one request."""
+    deadline_ms: int
+    """Time to the answer, at most."""
 
 
-class VersionCard(BaseModel):
+class VersionCard(Schema):
     """One loaded version of a model."""
 
     version: str
@@ -94,45 +105,53 @@ class VersionCard(BaseModel):
             "`retiring` (finishes what it has)."
         ),
     ]
-    share: Annotated[float, Field(description="Share of requests, from 0 to 1.")]
-    since: Annotated[str, Field(description="Time when it began to serve, in UTC.")]
-    state: Annotated[str, Field(description="`running` if it takes requests.")]
+    share: float
+    """Share of requests, from 0 to 1."""
+    since: str
+    """Time when it began to serve, in UTC."""
+    state: str
+    """`running` if it takes requests."""
 
 
-class Refused(BaseModel):
+class Refused(Schema):
     """The reason why the last attempt to load another checkpoint changed nothing."""
 
-    at: Annotated[str, Field(description="Time of the attempt, in UTC.")]
+    at: str
+    """Time of the attempt, in UTC."""
     detail: str
 
 
-class ModelCard(BaseModel):
+class ModelCard(Schema):
     """A loaded model; what is not in `versions` is of its primary version."""
 
     name: str
     version: str
     versions: list[VersionCard]
-    last_failure: Annotated[
-        Refused | None, Field(description="Last failure to load another checkpoint; null once one was loaded.")
-    ]
-    task: Annotated[str, Field(description="`single_label` or `multi_label`.")]
+    last_failure: Refused | None
+    """Last failure to load another checkpoint; null once one was loaded."""
+    task: str
+    """`single_label` or `multi_label`."""
     labels: list[str]
     limits: Limits
     device: str
     dtype: str
-    state: Annotated[str, Field(description="`running` if it takes requests.")]
-    metrics: Annotated[dict[str, Any], Field(description="Scores measured when it was trained.")]
+    state: str
+    """`running` if it takes requests."""
+    metrics: dict[str, Any]
+    """Scores measured when it was trained."""
 
 
-class ModelList(BaseModel):
+class ModelList(Schema):
     """All models that are loaded."""
 
-    default: Annotated[str, Field(description="Name of the model that answers requests that name none.")]
+    default: str
+    """Name of the model that answers requests that name none."""
     models: list[ModelCard]
 
 
-class Health(BaseModel):
+class Health(Schema):
     """State of a healthy server; otherwise the answer is a problem with status 503."""
 
     status: str
-    models: Annotated[dict[str, str], Field(description="State of each model.")]
+    models: dict[str, str]
+    """State of each model."""

@@ -86,7 +86,7 @@ class Batcher:
         self._handing_over = False
         self._in_hand: list[Item] = []
         self._in_hand_since = 0.0
-        self.thread = SupervisedThread(self._run, fail=self._fail, restarted=metrics.inc_restarts)
+        self.thread = SupervisedThread(self._run, fail=self._fail, restarted=metrics.restarts.inc)
 
     @property
     def state(self) -> str:
@@ -132,12 +132,13 @@ class Batcher:
             raise NotReady(f"The model is {self.state}.", retry_after_s=5)
         digests = self._cache.digests(texts)
         missing, known = self._cache.recall(digests) if digests else (list(range(len(texts))), [])
-        self._metrics.inc_cache(hits=len(known), misses=len(missing))
+        self._metrics.cache_hits.inc(len(known))
+        self._metrics.cache_misses.inc(len(missing))
         estimates = self._estimates([texts[index] for index in missing])
         try:
             permit = self.admission.admit(len(missing), sum(estimates), timeout_s)
         except Overloaded:
-            self._metrics.inc_dropped(OVERLOAD, len(texts))
+            self._metrics.dropped[OVERLOAD].inc(len(texts))
             raise
         job = Job(texts, timeout_s, digests)
         self._jobs.add(job)

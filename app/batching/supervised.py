@@ -62,8 +62,8 @@ class SupervisedThread:
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join, CLOSE_TIMEOUT_S)
         # Else this and its owner would hold each other, and a replaced classifier would stay in memory.
-        self._run = self._restarted = _nothing
-        self._fail = _ignore
+        self._run = self._restarted = lambda: None
+        self._fail = lambda _error: None
 
     def give_up(self) -> None:
         """Lets no other thread follow."""
@@ -110,11 +110,3 @@ class SupervisedThread:
             self.restarts += 1
             self._restarted()
             self._begin()
-
-
-def _nothing() -> None:
-    """Does nothing, for a thread that is closed."""
-
-
-def _ignore(_error: Exception) -> None:
-    """Ignores an error, for a thread that is closed."""

@@ -97,6 +97,10 @@ class Deployment:
         """State of the primary version's batcher; empty while loading."""
         return self.primary.batcher.state if self.versions else ""
 
+    def forgive(self) -> None:
+        """Forgets the last attempt that was refused."""
+        self.refusal = self.refused = None
+
     def pick(self) -> ServedModel:
         """Draws the version that answers the next request; never a canary that is out of order."""
         canary = self.candidate
@@ -134,7 +138,7 @@ class Registry:
         self._folder = folder
         self._deployments: dict[str, Deployment] = {}
         self.expect(plans)
-        metrics.process.set_ready(lambda: self.ready)
+        metrics.process.ready.set_function(lambda: self.ready)
 
     def expect(self, plans: Plans) -> None:
         """Begins anew with the models to load."""

@@ -56,7 +56,8 @@ class Rollout:
     def withdraw(self, deployment: Deployment) -> None:
         """Takes a model away. Requests for it that have begun are answered."""
         gone, deployment.versions = deployment.versions, []
-        deployment.plan = deployment.refusal = deployment.refused = deployment.followed = None
+        deployment.plan = deployment.followed = None
+        deployment.forgive()
         self._metrics.deployments.forget(deployment.name)
         self._retire(deployment, gone)
 
@@ -78,8 +79,7 @@ class Rollout:
             if served.classifier is classifier and (served.role == SHADOW) == shadow:
                 return replace(served, source=source, role=role, share=share)
         # Copies are not requests: a shadow's batcher counts for itself, and only its agreement is reported.
-        metrics = (Metrics() if shadow else self._metrics).for_model(deployment.name, classifier.version)
-        metrics.count_answers(classifier)
+        metrics = (Metrics() if shadow else self._metrics).for_model(deployment.name, classifier)
         batcher = Batcher(
             classifier,
             shadow_limits(classifier, self._limits.stuck_after_s) if shadow else self._limits,
@@ -102,24 +102,20 @@ class Rollout:
             primary.batcher.mirror = Shadow(
                 primary.batcher,
                 candidate.batcher,
-                partial(self._metrics.deployments.inc_shadow_texts, deployment.name, candidate.version),
+                partial(self._metrics.deployments.shadow_texts.labels, deployment.name, candidate.version),
                 share=candidate.share,
                 timeout_s=self._shadow_timeout_s,
                 busy_texts=self._limits.max_batch_texts,
             )
 
     def _report(self, deployment: Deployment) -> None:
-        name = deployment.name
-        self._metrics.deployments.forget(name)
-        batchers = [served.batcher for served in deployment.versions if served.role != SHADOW]
-        self._metrics.deployments.set_queue(
-            name,
-            lambda: sum(batcher.admission.texts for batcher in batchers),
-            lambda: sum(batcher.admission.tokens for batcher in batchers),
-        )
+        name, metrics = deployment.name, self._metrics.deployments
+        metrics.forget(name)
+        queues = [served.batcher.admission for served in deployment.versions if served.role != SHADOW]
+        metrics.queue_texts.labels(name).set_function(lambda: sum(queue.texts for queue in queues))
+        metrics.queue_tokens.labels(name).set_function(lambda: sum(queue.tokens for queue in queues))
         for served in deployment.versions:
-            device, dtype = served.classifier.device, served.classifier.dtype
-            self._metrics.deployments.set_version(name, served.version, device, dtype, served.answers)
+            metrics.set_version(name, served.version, served.classifier.device, served.classifier.dtype, served.answers)
 
     def _retire(self, deployment: Deployment, gone: Sequence[ServedModel]) -> None:
         for served in gone:

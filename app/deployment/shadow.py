@@ -6,12 +6,14 @@ under way, batches are small, and nothing is copied while the other version is b
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from app.batching.batcher import Batcher
 from app.config.sections import BatchLimits
 from app.core.classifier import Classifier
 from app.core.errors import ServiceError
 from app.core.job import Answer, Job
+from app.telemetry.counters import Counter
 
 MAX_TEXTS = 64
 """Largest number of texts under way; further copies are dropped."""
@@ -20,9 +22,7 @@ BATCH_TEXTS = 8
 """Texts of one batch. A request may have to wait for one such batch: about a millisecond."""
 
 AGREED, DISAGREED, FAILED, DROPPED = "agreed", "disagreed", "failed", "dropped"
-
-Count = Callable[[str, int], None]
-"""Counts texts by outcome, one of the four above."""
+"""Outcomes of a copied text."""
 
 
 def shadow_limits(classifier: Classifier, stuck_after_s: float) -> BatchLimits:
@@ -36,60 +36,58 @@ def shadow_limits(classifier: Classifier, stuck_after_s: float) -> BatchLimits:
     )
 
 
+@dataclass(frozen=True, slots=True)
 class Shadow:
     """Copies jobs of one batcher to another and compares the answers; used as `Batcher.mirror`.
 
-    Args:
+    Attributes:
         primary: batcher whose jobs are copied.
         candidate: batcher that gets the copies, of a classifier with the same labels.
-        count: called with each outcome and its number of texts.
+        counter: gives the counter of texts with an outcome.
         share: of jobs to copy, 0 to 1.
         timeout_s: time after which a copy is given up.
         busy_texts: nothing is copied while the primary has at least so many texts under way.
     """
 
-    def __init__(
-        self, primary: Batcher, candidate: Batcher, count: Count, *, share: float, timeout_s: float, busy_texts: int
-    ) -> None:
-        self._primary = primary
-        self._candidate = candidate
-        self._count = count
-        self._share = share
-        self._timeout_s = timeout_s
-        self._busy_texts = busy_texts
+    primary: Batcher
+    candidate: Batcher
+    counter: Callable[[str], Counter]
+    share: float
+    timeout_s: float
+    busy_texts: int
 
     def __call__(self, job: Job, texts: Sequence[str]) -> None:
         """Decides whether to copy a job that has begun."""
-        if random.random() < self._share:  # noqa: S311  # which requests are copied is no secret
+        if random.random() < self.share:  # noqa: S311  # which requests are copied is no secret
             copied = list(texts[:MAX_TEXTS])
             job.done.add_done_callback(lambda _: self._copy(job, copied))
 
     def _copy(self, job: Job, texts: Sequence[str]) -> None:
         if job.done.cancelled() or job.done.exception():
             return
-        texts = texts[: max(0, MAX_TEXTS - self._candidate.admission.texts)]
-        if self._primary.admission.texts >= self._busy_texts:
+        texts = texts[: max(0, MAX_TEXTS - self.candidate.admission.texts)]
+        if self.primary.admission.texts >= self.busy_texts:
             texts = texts[:0]
-        self._count(DROPPED, job.num_texts - len(texts))
+        self.counter(DROPPED).inc(job.num_texts - len(texts))
         if not texts:
             return
         try:
-            copy = self._candidate.submit(texts, self._timeout_s)
+            copy = self.candidate.submit(texts, self.timeout_s)
         except ServiceError:
-            self._count(DROPPED, len(texts))
+            self.counter(DROPPED).inc(len(texts))
             return
         copy.done.add_done_callback(lambda _: self._compare(job, copy))
 
     def _compare(self, job: Job, copy: Job) -> None:
         if copy.done.cancelled() or copy.done.exception():
-            self._count(FAILED, copy.num_texts)
+            self.counter(FAILED).inc(copy.num_texts)
             return
         for index, other in copy.outcomes.items():
             answer = job.outcomes[index]
             if not isinstance(answer, Answer):
                 continue  # nothing to compare with
             if not isinstance(other, Answer):
-                self._count(FAILED, 1)
+                self.counter(FAILED).inc()
             else:
                 agreed = answer.probabilities.argmax() == other.probabilities.argmax()
-                self._count(AGREED if agreed else DISAGREED, 1)
+                self.counter(AGREED if agreed else DISAGREED).inc()

@@ -146,7 +146,7 @@ class RequestLog:
         key = None
         if record.account is not None:
             key = record.account.key.name
-            self._metrics.requests.inc_key(key, status)
+            self._metrics.requests.key_requests.labels(key, str(status)).inc()
         client = scope.get("client")
         parent = Parent.of(scope)
         trace_id = None if parent is None else parent.trace_id

@@ -12,6 +12,7 @@ from app.core.plan import Plan, Source
 from app.core.shared import SharedFolder
 from app.deployment.deployer import Deployer
 from app.deployment.loader import Checkpoints, Given, Loader
+from app.deployment.loading import LoadingThread
 from app.deployment.plans import initial_plans
 from app.deployment.registry import Registry
 from app.deployment.rollout import Rollout
@@ -98,15 +99,8 @@ def build_service(
         limits=batching,
         shadow_timeout_s=requests.deadline_ms / 1000,
     )
-    deployer = Deployer(
-        registry,
-        rollout,
-        loader,
-        metrics,
-        folder,
-        watch_s=settings.models.watch_s,
-        max_batch_tokens=batching.max_batch_tokens,
-    )
+    loading = LoadingThread(loader, max_batch_tokens=batching.max_batch_tokens)
+    deployer = Deployer(registry, rollout, loading, metrics, folder, settings.models.watch_s)
     explanations = Explanations(
         registry,
         settings.explain,

@@ -8,6 +8,15 @@ if TYPE_CHECKING:
     from model.gpu import GpuUse  # which brings torch
 
 
+FIGURES = {
+    "memory_used": "sluice_gpu_memory_used_bytes",
+    "memory_total": "sluice_gpu_memory_total_bytes",
+    "memory_allocated": "sluice_gpu_memory_allocated_bytes",
+    "utilisation": "sluice_gpu_utilisation_ratio",
+}
+"""Families by field of `GpuUse`."""
+
+
 class GpuMetrics:
     """Memory and load of each GPU; no series where all models compute on the CPU.
 
@@ -17,20 +26,16 @@ class GpuMetrics:
 
     def __init__(self, table: SeriesTable) -> None:
         self.devices: set[str] = set()
-        self._used = table.gauge("sluice_gpu_memory_used_bytes")
-        self._total = table.gauge("sluice_gpu_memory_total_bytes")
-        self._allocated = table.gauge("sluice_gpu_memory_allocated_bytes")
-        self._utilisation = table.gauge("sluice_gpu_utilisation_ratio")
+        self._series = {figure: table.gauge(name) for figure, name in FIGURES.items()}
 
     def set(self, device: str, use: "GpuUse") -> None:
         """Shows these figures until the next ones."""
-        self._used.labels(device).set(use.memory_used)
-        self._total.labels(device).set(use.memory_total)
-        self._allocated.labels(device).set(use.memory_allocated)
-        if use.utilisation is not None:
-            self._utilisation.labels(device).set(use.utilisation)
+        for figure, series in self._series.items():
+            value = getattr(use, figure)
+            if value is not None:
+                series.labels(device).set(value)
 
     def forget(self, device: str) -> None:
         """Shows nothing: figures that are not known any more must not look like news."""
-        for series in (self._used, self._total, self._allocated, self._utilisation):
+        for series in self._series.values():
             series.forget(device)

@@ -3,10 +3,9 @@
 Each application has its own, so that several can live in one process. `app.telemetry.families` is the table.
 """
 
-from collections.abc import Callable
-
 from prometheus_client import CollectorRegistry, ProcessCollector
 
+from app.core.classifier import Classifier
 from app.core.job import READ, RESPOND, Job
 from app.core.shared import SharedFolder
 from app.telemetry.counters import SeriesTable, Snapshot
@@ -24,14 +23,14 @@ class RequestMetrics:
     """Requests over HTTP, by route and by API key.
 
     Attributes:
-        key_texts: texts by key.
+        key_requests, key_texts: requests by key and status, and texts by key.
     """
 
     def __init__(self, table: SeriesTable) -> None:
         self._requests = table.counter("sluice_http_requests")
         self._seconds = table.histogram("sluice_http_request_seconds")
         self._stages = table.histogram("sluice_stage_seconds")
-        self._key_requests = table.counter("sluice_key_requests")
+        self.key_requests = table.counter("sluice_key_requests")
         self.key_texts = table.counter("sluice_key_texts")
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -44,10 +43,6 @@ class RequestMetrics:
         self._stages.labels(model, READ).observe(job.admitted_at - started)
         if job.answered:
             self._stages.labels(model, RESPOND).observe(ended - job.finished_at)
-
-    def inc_key(self, key: str, status: int) -> None:
-        """Counts a request that showed an API key."""
-        self._key_requests.labels(key, str(status)).inc()
 
     def expect(self, route: str) -> None:
         """Begins the series of a route to which texts are posted."""
@@ -63,13 +58,14 @@ class ProcessMetrics:
         connections: that are open.
         connections_cut: that the server closed, by cause.
         lag_seconds: of the event loop.
+        ready: 1 if the server takes traffic.
     """
 
     def __init__(self, table: SeriesTable) -> None:
         self.connections = table.gauge("sluice_connections").labels()
         self.connections_cut = table.counter("sluice_connections_cut")
         self.lag_seconds = table.histogram("sluice_event_loop_lag_seconds").labels()
-        self._ready = table.gauge("sluice_ready").labels()
+        self.ready = table.gauge("sluice_ready").labels()
         self._deadline = table.gauge("sluice_deadline_seconds")
         self._queue_limit = table.gauge("sluice_queue_texts_limit")
         table.gauge("sluice_workers").labels().set(1.0)
@@ -82,10 +78,6 @@ class ProcessMetrics:
         """Notes the settings that other figures are read against."""
         self._deadline.labels().set(deadline_s)
         self._queue_limit.labels().set(max_queue_texts)
-
-    def set_ready(self, ready: Callable[[], bool]) -> None:
-        """Asks `ready` at each scrape."""
-        self._ready.set_function(ready)
 
     def set_resources(self) -> None:
         """Reads processor time, memory and open files of this process."""
@@ -121,9 +113,9 @@ class Metrics:
         self.deployments = DeploymentMetrics(table, self.gpu)
         self.answers = AnswerMetrics(table)
 
-    def for_model(self, name: str, version: str = "") -> ModelMetrics:
-        """Metrics of one version of a model."""
-        return ModelMetrics(self._table, self.answers, name, version)
+    def for_model(self, name: str, classifier: Classifier | None = None) -> ModelMetrics:
+        """Metrics of one version of a model, and of its answers if its classifier is given."""
+        return ModelMetrics(self._table, self.answers, name, classifier)
 
     def snapshot(self) -> Snapshot:
         """All values now; takes a fraction of a millisecond. Call it on the event loop."""
