@@ -16,6 +16,7 @@ from app.auth.keys import new_key, read_keys
 from app.config.machine import available_cpus
 from app.config.settings import OPTIONS, Settings, env_name, flag_name
 from app.core import log
+from app.explain.fork import fork_explainer
 from app.explain.terminal import explained, lines_of
 from app.main import create_app, work
 from app.process.server import CALL_WRONG, exit_codes, hold_reloads, listen, run
@@ -82,7 +83,8 @@ def serve(**flags: Any) -> None:
         hold_reloads()
         logger.info("listening", extra=extra)
         if workers == 1:
-            service = build_service(settings)
+            forked = fork_explainer(settings.explain, settings.telemetry.log_level)
+            service = build_service(settings, forked=forked)
             run(create_app(service), service, sock)
         else:
             raise SystemExit(Supervisor(workers, sock, partial(work, settings)).run())

@@ -26,6 +26,7 @@ from app.config.settings import Settings
 from app.core import log
 from app.core.shared import SharedFolder
 from app.explain.endpoint import explain_route
+from app.explain.fork import fork_explainer
 from app.http.authorize import Guard
 from app.http.problems import EXCEPTION_HANDLERS
 from app.http.proxies import cross_origin, from_proxies
@@ -140,7 +141,8 @@ def work(settings: Settings, sock: socket.socket, folder: SharedFolder, parent: 
     os.setpgrp()  # Ctrl-C in a terminal reaches the parent, which passes it on
     log.configure(settings.telemetry.log_level)
     with exit_codes():
-        service = build_service(settings, folder=folder, load_first=replaces)
+        forked = fork_explainer(settings.explain, settings.telemetry.log_level)
+        service = build_service(settings, folder=folder, load_first=replaces, forked=forked)
         run(create_app(service), service, sock, parent=parent)
         if not service.registry.live:
             raise RuntimeError("a model is broken")

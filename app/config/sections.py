@@ -133,7 +133,7 @@ class ExplainSettings(Section):
     """Removes POST /explain and the process behind it."""
 
     threads: Annotated[Count, Field(alias="explain_threads")] = 1
-    """Threads of the process that explains, which has the lowest priority; one for each worker."""
+    """Threads of the process that explains, which has a low priority; one for each worker."""
 
     max_texts: Annotated[Count, Field(alias="explain_max_texts")] = 16
     """Most texts in one request for explanations."""

@@ -79,8 +79,8 @@ def _operation(settings: ExplainSettings, limits: RequestLimits) -> Operation:
         description="For each text what its tokens and words do to the log-odds of its label (integrated gradients, "
         "and occlusion as an independent check), the scores of its sentences and the gates of the network. At most "
         f"{settings.max_texts} texts a request, of at most {settings.max_tokens} tokens each. One "
-        "costs dozens of predictions and is computed by a process of its own, of the lowest priority, that starts "
-        "with the first request: that one takes seconds. A text that cannot be explained gets an `error` in its place.",
+        "costs dozens of predictions and is computed by a process of its own, of low priority. "
+        "A text that cannot be explained gets an `error` in its place.",
         request=ExplainRequest,
         response=ExplainResponse,
         kinds=(Explanation, Unexplained),

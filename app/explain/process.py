@@ -1,7 +1,8 @@
-"""Handle of the process that explains: starts it when needed, and replaces it when it dies.
+"""Handle of the process that explains: takes over the one that was forked, and replaces it when it dies.
 
-The process shares no interpreter lock, thread or memory with the server, so that `/predict` does not notice it. It is
-started as a program and not forked, so that it inherits no socket; each worker of the server has one of its own.
+The process shares no interpreter lock and no thread with the server, so that `/predict` does not notice it. The first
+one is a copy of the server (`app.explain.fork`). Later ones are started as a program, since a server that has threads
+and connections cannot be copied. Each worker of the server has one of its own.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from app.core.errors import NotReady
+from app.explain.fork import ForkedProcess, environment
 from app.explain.wire import Ask, Reply, pack, receive
 
 T = TypeVar("T")
@@ -31,7 +33,7 @@ RETRY_AFTER_S = 2
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    process: "subprocess.Popen[bytes]"
+    process: "subprocess.Popen[bytes] | ForkedProcess"
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
@@ -44,28 +46,37 @@ class ExplainProcess:
         stuck_after_s: time for one text after which the process is replaced.
         log_level: least severe message that it logs, to the log of the server.
         lost: called when the process dies while a request waits for it.
+        forked: process to begin with, and the socket to it; without one a program is started when it is needed.
 
     Attributes:
         deaths: number of such events.
     """
 
-    def __init__(self, *, threads: int, stuck_after_s: float, log_level: str, lost: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        *,
+        threads: int,
+        stuck_after_s: float,
+        log_level: str,
+        lost: Callable[[], None],
+        forked: tuple[ForkedProcess, socket.socket] | None = None,
+    ) -> None:
         self.deaths = 0
         self._arguments = (str(threads), log_level)
-        # Threads of libraries that nobody told otherwise, and no GPU: its memory is the server's.
-        self._environ = {"OMP_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "false", "CUDA_VISIBLE_DEVICES": ""}
+        self._environ = environment(threads)
         self._lost = lost
+        self._forked = forked
         self._stuck_after_s = stuck_after_s
         self._running: _Running | None = None
         self._closed = False
 
     @property
     def pid(self) -> int | None:
-        """Process id, while the process runs."""
+        """Process id, once a request has reached the process and while it runs."""
         return None if self._running is None else self._running.process.pid
 
     async def ready(self) -> None:
-        """Starts the process unless it runs; a start takes a few seconds.
+        """Starts the process unless it runs, which takes a few seconds if it was not forked.
 
         Raises:
             NotReady: the process could not be started.
@@ -93,6 +104,12 @@ class ExplainProcess:
     async def close(self) -> None:
         """Ends the process for good."""
         self._closed = True
+        if self._forked is not None:  # nobody has asked it
+            process, sock = self._forked
+            self._forked = None
+            sock.close()
+            process.kill()
+            await asyncio.to_thread(process.wait)
         await self.end()
 
     async def _guarded(self, work: Coroutine[Any, Any, T]) -> T:
@@ -116,25 +133,30 @@ class ExplainProcess:
             return await receive(self._running.reader, Reply)
 
     async def _start(self) -> None:
-        ours, theirs = socket.socketpair()
-        try:
-            with theirs:
-                # In a thread: the system takes a while to make a process of one as large as this.
-                process = await asyncio.to_thread(self._spawn, theirs)
-            reader, writer = await asyncio.open_unix_connection(sock=ours)
-        except BaseException:
-            ours.close()
-            raise
+        process: subprocess.Popen[bytes] | ForkedProcess
+        if self._forked is not None:
+            (process, sock), self._forked = self._forked, None
+        else:
+            # In a thread: the system takes a while to make a process of one as large as this.
+            process, sock = await asyncio.to_thread(self._spawn)
+        reader, writer = await asyncio.open_unix_connection(sock=sock)
         self._running = _Running(process, reader, writer)
         if self._closed:
             raise EOFError("the server is leaving")
         await receive(reader, Reply)
         logger.info("the process that explains has begun")
 
-    def _spawn(self, stdin: socket.socket) -> "subprocess.Popen[bytes]":
+    def _spawn(self) -> "tuple[subprocess.Popen[bytes], socket.socket]":
         command = [*COMMAND, *self._arguments]
         environ = os.environ | self._environ
-        return subprocess.Popen(command, stdin=stdin.fileno(), cwd=ROOT, env=environ)  # noqa: S603  # nothing of a client
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                process = subprocess.Popen(command, stdin=theirs.fileno(), cwd=ROOT, env=environ)  # noqa: S603  # nothing of a client
+        except BaseException:
+            ours.close()
+            raise
+        return process, ours
 
 
 def died() -> NotReady:

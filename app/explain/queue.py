@@ -8,6 +8,7 @@ nothing here reads a text.
 """
 
 import asyncio
+import socket
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,13 +20,11 @@ from app.batching.admission import Admission, Permit
 from app.config.sections import ExplainSettings
 from app.core.errors import InvalidRequest, NotReady, TextTooLong, row_of
 from app.deployment.registry import Registry, ServedModel
+from app.explain.fork import ForkedProcess
 from app.explain.process import RETRY_AFTER_S, ExplainProcess, died
 from app.explain.wire import Ask, Reply
 from app.telemetry.metrics import Metrics
 from model.explain.explanation import Options
-
-IDLE_S = 300.0
-"""Idle time after which the process ends, since it holds 330 to 450 MB."""
 
 TYPICAL_TOKENS = 128
 """Estimated tokens of a typical text; the queue has room for so many per text."""
@@ -48,12 +47,11 @@ class Explanations:
         settings: of explanations.
         metrics: of the server.
         max_chars: of a text.
-        stuck_after_s, log_level: of the process; see there.
+        stuck_after_s, log_level, forked: of the process; see there.
 
     Attributes:
         process: that explains.
         admission: of texts under way and their estimated tokens.
-        idle_s: time after the last text until the process ends.
     """
 
     def __init__(
@@ -65,24 +63,23 @@ class Explanations:
         max_chars: int,
         stuck_after_s: float,
         log_level: str,
+        forked: tuple[ForkedProcess, socket.socket] | None = None,
     ) -> None:
         self.process = ExplainProcess(
             threads=settings.threads,
             stuck_after_s=stuck_after_s,
             log_level=log_level,
             lost=metrics.explain.restarts.inc,
+            forked=forked,
         )
         texts = settings.queue_texts
         self.admission = Admission(max_texts=texts, max_tokens=texts * TYPICAL_TOKENS)
-        self.idle_s = IDLE_S
         self._registry = registry
         self._max_tokens = settings.max_tokens
         self._max_chars = max_chars
         self._metrics = metrics
         self._turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[tuple[Reply, bytes]]] = set()
-        self._idle: asyncio.TimerHandle | None = None
-        self._ending: asyncio.Task[int | None] | None = None
         metrics.explain.texts.set_function(lambda: self.admission.texts)
 
     def admit(self, texts: Sequence[str], timeout_s: float) -> Permit:
@@ -117,8 +114,6 @@ class Explanations:
 
     async def close(self) -> None:
         """Ends the process; requests that still wait fail."""
-        if self._idle is not None:
-            self._idle.cancel()
         await self.process.close()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
@@ -158,8 +153,6 @@ class Explanations:
         )
 
     async def _exchange(self, model: ServedModel, ask: Ask) -> tuple[Reply, bytes]:
-        if self._idle is not None:
-            self._idle.cancel()
         await self.process.ready()
         started = time.monotonic()
         reply, entry = await self.process.ask(ask)
@@ -174,7 +167,3 @@ class Explanations:
         self._tasks.discard(task)
         task.exception()  # seen, even if nobody waits for it any more
         self._turn.release()
-        self._idle = asyncio.get_running_loop().call_later(self.idle_s, self._end)
-
-    def _end(self) -> None:
-        self._ending = asyncio.create_task(self.process.end())

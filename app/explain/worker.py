@@ -1,6 +1,6 @@
-"""Program of the process that explains: `app.explain.process` starts it, and it ends with its server.
+"""Work of the process that explains, which `app.explain.process` starts and which ends with its server.
 
-It runs at the lowest priority and is the first to be killed when memory runs out, since it can be replaced.
+It has a small share of the processors and is the first to be killed when memory runs out, since it can be replaced.
 """
 
 import logging
@@ -19,6 +19,7 @@ import msgspec
 
 from app.core import log
 from app.core.errors import ComputeError, TextTooLong, row_of
+from app.core.memory import give_back
 from app.deployment.loader import cause_of
 from app.explain.wire import Ask, Reply, pack, read
 from model.errors import InputError, ModelError
@@ -26,7 +27,18 @@ from model.explain.explanation import Explanation, Fault, Options, Unexplained
 
 logger = logging.getLogger(__name__)
 
-NICEST = 19
+NAME = "sluice-explain"
+"""Name of the process in `top`; one that was forked has the command line of its server."""
+
+NICENESS = 5
+"""A tenth of a processor beside one busy process of normal priority (weight 110 to 1024), all of an idle one.
+
+Source: sched(7) and `sched_prio_to_weight` in the kernel's `kernel/sched/core.c`. Measured in
+`docs/design/0017-looking-inside.md`.
+"""
+
+IDLE_S = 300.0
+"""Time without a question after which the models are forgotten: 60 to 150 MB each."""
 
 FIRST_TO_GO = "1000"
 """Score for the kernel's out-of-memory killer. Source: proc_pid_oom_score_adj(5)."""
@@ -66,6 +78,11 @@ class Answers:
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
         self._explainers: dict[str, Explaining] = {}
+
+    def forget(self) -> None:
+        """Frees the memory of all models; each is opened again when it is asked for."""
+        self._explainers.clear()
+        give_back()
 
     def answer(self, ask: Ask) -> tuple[Reply, bytes]:
         """Explains one text; an error is an answer too."""
@@ -115,12 +132,15 @@ def _failed(error: Exception, tokens: int = 0) -> tuple[Reply, bytes]:
     return Reply(tokens=tokens, error_type=code), _encode(Unexplained(Fault(code, str(error))))
 
 
-def serve(sock: socket.socket, opened: Opened, leave: Callable[[int], object] = os._exit) -> None:
+def serve(
+    sock: socket.socket, opened: Opened, *, idle_s: float = IDLE_S, leave: Callable[[int], object] = os._exit
+) -> None:
     """Answers until the server is gone, then exits at once, since nobody waits for the text under way.
 
     Args:
         sock: to the server.
         opened: makes explainers.
+        idle_s: time without a question after which the models are forgotten.
         leave: ends the process, given an exit code.
     """
     asks: queue.SimpleQueue[Ask] = queue.SimpleQueue()
@@ -129,7 +149,12 @@ def serve(sock: socket.socket, opened: Opened, leave: Callable[[int], object] = 
         answers = Answers(opened)
         sock.sendall(pack(Reply()))
         while True:
-            sock.sendall(pack(*answers.answer(asks.get())))
+            try:
+                ask = asks.get(timeout=idle_s)
+            except queue.Empty:
+                answers.forget()
+            else:
+                sock.sendall(pack(*answers.answer(ask)))
 
 
 def _listen(file: BinaryIO, asks: "queue.SimpleQueue[Ask]", leave: Callable[[int], object]) -> None:
@@ -140,19 +165,36 @@ def _listen(file: BinaryIO, asks: "queue.SimpleQueue[Ask]", leave: Callable[[int
 
 
 def step_back() -> None:
-    """Gives the process the lowest priority of the system."""
+    """Gives the process a small share of the processors, which busy ones of normal priority cannot take from it."""
     # Where the kernel parts the processors among sessions before it looks at what is in them, this one's part should
     # not be the server's. Source: sched(7), the autogroup feature.
     with suppress(OSError):
         os.setsid()
-        Path("/proc/self/autogroup").write_text(str(NICEST))
-    os.nice(NICEST)
+        Path("/proc/self/autogroup").write_text(str(NICENESS))
+    os.nice(NICENESS)
     with suppress(AttributeError, OSError):  # not on Linux, or not allowed
-        # Unlike the nicest of normal ones, such a process gives way the moment that a normal one wants to run, and a
-        # processor that runs nothing else counts as free. Source: sched(7).
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        # It computes and does not interact: when it wakes, it takes no processor from who runs. Source: sched(7).
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO)
+
+
+def begin(sock: socket.socket, num_threads: int, log_level: str, opened: Opened | None = None) -> None:
+    """Makes this process the one that explains, until its server is gone.
+
+    Args:
+        sock: to the server.
+        num_threads: of the computation.
+        log_level: least severe message to log.
+        opened: makes explainers, from checkpoints by default; for tests.
+    """
+    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)  # these are for the server, which may have requests to finish
+    with suppress(OSError):
+        Path("/proc/self/comm").write_text(NAME)
+    step_back()
+    log.configure(log_level)
+    serve(sock, opened or checkpoints(num_threads))
 
 
 def main(arguments: Sequence[str], opened: Opened | None = None) -> None:
@@ -163,11 +205,7 @@ def main(arguments: Sequence[str], opened: Opened | None = None) -> None:
         opened: makes explainers, from checkpoints by default; for tests.
     """
     num_threads, log_level = arguments
-    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ignored, signal.SIG_IGN)  # these are for the server, which may have requests to finish
-    step_back()
-    log.configure(log_level)
-    serve(socket.socket(fileno=os.dup(sys.stdin.fileno())), opened or checkpoints(int(num_threads)))
+    begin(socket.socket(fileno=os.dup(sys.stdin.fileno())), int(num_threads), log_level, opened)
 
 
 def checkpoints(num_threads: int) -> Opened:

@@ -42,6 +42,27 @@ export async function ask(path, { body, signal: abort, patience = 0, onWait = ()
   }
 }
 
+/**
+ * What `work` gives, told a signal that aborts when `abort` does or after `limit_ms`.
+ *
+ * @throws {ApiError} of type "late": the time was over.
+ */
+export async function within(limit_ms, abort, work) {
+  const limit = new AbortController();
+  const stop = () => limit.abort();
+  const timer = setTimeout(stop, limit_ms);
+  abort.addEventListener("abort", stop, { once: true });
+  try {
+    return await work(limit.signal);
+  } catch (error) {
+    if (limit.signal.aborted && !abort.aborted) throw new ApiError(0, "late", "");
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    abort.removeEventListener("abort", stop);
+  }
+}
+
 async function once(path, body, abort) {
   const headers = apiKey.get() === null ? {} : { "X-API-Key": apiKey.get() };
   const options = { headers, signal: abort, credentials: "same-origin", cache: "no-store" };
@@ -54,7 +75,7 @@ async function once(path, body, abort) {
   try {
     answer = await fetch(ROOT + path, options);
   } catch (error) {
-    if (error.name === "AbortError") throw error;
+    if (abort?.aborted) throw error;
     return { error: new ApiError(0, "unreachable", ""), wait_s: 1 };
   }
   if (answer.status === 401) keyWanted.set(true);

@@ -46,6 +46,8 @@ export const en = {
   tokens: "Tokens",
   values: "Values",
   explaining: "Explaining…",
+  explainingSlow: "Explaining… The server is busy; this may take up to {n} s.",
+  explainLate: "No explanation within {n} s: the server is too busy. Change the text or the label to ask again.",
   explainOff: "This server gives no explanations. Predictions work without them.",
   explainFailed: "No explanation: {why}",
   speaksFor: "speaks for it",

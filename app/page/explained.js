@@ -1,6 +1,6 @@
 /** The lower half of a pane: why the text got its label. Without it the upper half works as before. */
 
-import { ask, sleep } from "./api.js";
+import { ask, sleep, within } from "./api.js";
 import { apart, showReading, showSentences, showStrongest, sumOf } from "./attribution.js";
 import { el } from "./dom.js";
 import { quantitiesOf, showHeat, showLine } from "./gates.js";
@@ -8,6 +8,10 @@ import { t } from "./i18n.js";
 
 const AFTER_MS = 400;
 const PATIENCE = 3;
+/** An explanation takes less than a second as a rule; then the page says how long it may take. */
+const SLOW_MS = 1500;
+/** Then it waits no longer. Less than the server's own deadline, so that the server can stop as well. */
+const LIMIT_S = 20;
 const OFF = new Set([403, 404, 405, 501]);
 /** Beyond so many words their values would hide the text. */
 const FEW_WORDS = 80;
@@ -79,8 +83,11 @@ export class Explained {
     try {
       await sleep(after_ms, signal);
       this.say("explaining");
-      const answer = await ask("explain", { body: this.body(text), signal, patience: PATIENCE, onWait });
-      const [entry] = (await answer.json()).explanations;
+      const slow = setTimeout(() => this.say("explainingSlow", { n: LIMIT_S }), SLOW_MS);
+      const [entry] = await within(LIMIT_S * 1000, signal, async (limited) => {
+        const answer = await ask("explain", { body: this.body(text), signal: limited, patience: PATIENCE, onWait });
+        return (await answer.json()).explanations;
+      }).finally(() => clearTimeout(slow));
       if (signal.aborted) return;
       if (entry.error) throw new Error(entry.error.detail);
       this.found = { text, entry };
@@ -90,11 +97,16 @@ export class Explained {
       if (error.status === 422 && this.found) this.message = ["explainFailed", { why: error.message }];
       else {
         this.found = null;
-        const why = error.message || t("unreachable");
-        this.message = OFF.has(error.status) ? ["explainOff"] : ["explainFailed", { why }];
+        this.message = this.failure(error);
       }
     }
     this.render();
+  }
+
+  failure(error) {
+    if (OFF.has(error.status)) return ["explainOff"];
+    if (error.type === "late") return ["explainLate", { n: LIMIT_S }];
+    return ["explainFailed", { why: error.message || t("unreachable") }];
   }
 
   say(...message) {

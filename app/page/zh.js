@@ -46,6 +46,8 @@ export const zh = {
   tokens: "词元",
   values: "数值",
   explaining: "正在解释……",
+  explainingSlow: "正在解释……服务器繁忙，最多可能需要 {n} 秒。",
+  explainLate: "{n} 秒内没有得到解释：服务器过于繁忙。修改文本或标签即可重新请求。",
   explainOff: "此服务器不提供解释，预测不受影响。",
   explainFailed: "没有解释：{why}",
   speaksFor: "支持",

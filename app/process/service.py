@@ -1,6 +1,7 @@
 """The service of one process: everything that lives from its start to its stop, built from the settings."""
 
 import asyncio
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from app.deployment.loading import LoadingThread
 from app.deployment.plans import initial_plans
 from app.deployment.registry import Registry
 from app.deployment.rollout import Rollout
+from app.explain.fork import ForkedProcess
 from app.explain.queue import Explanations
 from app.telemetry.event_loop import sample
 from app.telemetry.metrics import Metrics
@@ -73,6 +75,7 @@ def build_service(
     *,
     folder: SharedFolder | None = None,
     load_first: bool = False,
+    forked: tuple[ForkedProcess, socket.socket] | None = None,
 ) -> Service:
     """A service that has not started.
 
@@ -81,6 +84,7 @@ def build_service(
         classifiers: by name, served instead of the checkpoints that the settings name.
         folder: what it shares with other processes of the same server.
         load_first: see `Service`.
+        forked: process that explains, and the socket to it.
 
     Raises:
         SettingsError: a package or a file that the settings name is not there.
@@ -108,6 +112,7 @@ def build_service(
         max_chars=requests.max_chars,
         stuck_after_s=batching.stuck_after_s,
         log_level=settings.telemetry.log_level,
+        forked=forked,
     )
     return Service(
         settings=settings,

@@ -35,6 +35,28 @@ def part(page: Page, name: str, pane: int = 0) -> Any:
     return page.locator(f'[data-part="{name}"]').nth(pane)
 
 
+def test_a_slow_explanation_says_how_long_it_may_take_and_is_given_up(visit: Visit) -> None:
+    page = visit.page
+    page.route("**/explain", lambda _route: None)  # it never answers
+    page.clock.install()
+    visit.open()
+    expect(part(page, "explaining")).to_have_text("Explaining…")
+    page.clock.fast_forward(1500)
+    expect(part(page, "explaining")).to_have_text("Explaining… The server is busy; this may take up to 20 s.")
+    with page.expect_event("requestfailed", lambda request: request.url.endswith("/explain")):  # the server is told
+        page.clock.fast_forward(20_000)
+    expect(part(page, "explaining")).to_have_text(
+        "No explanation within 20 s: the server is too busy. Change the text or the label to ask again."
+    )
+    expect(part(page, "explained-parts")).to_be_hidden()
+    page.unroute("**/explain")
+    page.route("**/explain", visit.explain)
+    write(page, "Dull.")
+    page.clock.fast_forward(1000)
+    expect(part(page, "explained-parts")).to_be_visible()
+    expect(part(page, "explaining")).to_have_text("")
+
+
 def test_typing_gives_label_probabilities_and_reasons(visit: Visit, address: str) -> None:
     page = visit.open()
     expect(page.locator("#health-text")).to_have_text("Ready")

@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from app.explain.worker import NAME
 from model.checkpoint import save_checkpoint
 from tests.app.process.test_server import process, wait_ready, wait_until
 from tests.app.process.test_workers import pids
@@ -28,7 +29,7 @@ def children(pid: int) -> set[int]:
         # Any thread may have started it.
         for task in Path(f"/proc/{pid}/task").iterdir():
             found += (task / "children").read_text().split()
-        return {int(child) for child in found if b"app.explain.worker" in Path(f"/proc/{child}/cmdline").read_bytes()}
+        return {int(child) for child in found if Path(f"/proc/{child}/comm").read_text().strip() == NAME}
     except FileNotFoundError:
         return set()
 
@@ -65,6 +66,34 @@ def test_it_explains_the_version_that_is_served_and_says_if_it_cannot(tmp_path: 
 
 def _served(url: str) -> Any:
     return httpx2.get(f"{url}/models/tiny").json()["version"]
+
+
+def test_a_copy_of_the_server_waits_from_the_start_and_a_program_replaces_it(
+    tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    with process(tmp_path / "log", "--model", str(tiny_checkpoint)) as (server, url):
+        wait_ready(url)
+        (copy,) = children(server.pid)
+        assert _command(copy) == _command(server.pid)
+        files = [str(link.readlink()) for link in Path(f"/proc/{copy}/fd").iterdir()]
+        assert len([file for file in files if file.startswith("socket:")]) == 1  # none of them is the server's
+        first = explain(url).json()["explanations"]
+        assert children(server.pid) == {copy}
+        os.kill(copy, signal.SIGKILL)
+        assert explain(url).status_code == 503
+        assert explain(url).json()["explanations"] == first
+        (program,) = children(server.pid)
+        assert b"app.explain.worker" in _command(program)
+
+
+def test_switched_off_there_is_no_process(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    with process(tmp_path / "log", "--model", str(tiny_checkpoint), "--no-explain") as (server, url):
+        wait_ready(url)
+        assert children(server.pid) == set()
+
+
+def _command(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])

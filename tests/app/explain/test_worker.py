@@ -4,6 +4,7 @@ import logging
 import queue
 import socket
 import threading
+import weakref
 from pathlib import Path
 
 import msgspec
@@ -84,7 +85,7 @@ def test_what_was_not_foreseen_while_opening_is_logged_with_its_place(caplog: py
 def test_it_greets_answers_and_leaves_when_the_server_is_gone() -> None:
     ours, theirs = socket.socketpair()
     left: queue.SimpleQueue[int] = queue.SimpleQueue()
-    threading.Thread(target=serve, args=(theirs, opened, left.put), daemon=True).start()
+    threading.Thread(target=serve, args=(theirs, opened), kwargs={"leave": left.put}, daemon=True).start()
     with ours.makefile("rb") as file:
         assert read(file, Reply) == (Reply(), b"")
         for text in ("a b", "a"):
@@ -93,3 +94,28 @@ def test_it_greets_answers_and_leaves_when_the_server_is_gone() -> None:
     assert [answer[0].tokens for answer in answers if answer is not None] == [2, 1]
     ours.close()
     assert left.get(timeout=5) == 0
+
+
+def test_models_are_forgotten_when_nobody_asks_and_opened_again_when_somebody_does() -> None:
+    ours, theirs = socket.socketpair()
+    opened_again, gone = Opener(), threading.Event()
+
+    class Noticed(FakeExplainer):
+        version = "a"
+
+    def noticing(path: Path) -> FakeExplainer:
+        opened_again(path)
+        explainer = Noticed()
+        weakref.finalize(explainer, gone.set)
+        return explainer
+
+    options = {"idle_s": 0.05, "leave": lambda _code: None}
+    threading.Thread(target=serve, args=(theirs, noticing), kwargs=options, daemon=True).start()
+    with ours, ours.makefile("rb") as file:
+        read(file, Reply)
+        for _ in range(2):
+            gone.clear()
+            ours.sendall(pack(ask(path="/models/a", version="a", keep=["a"])))
+            assert read(file, Reply) is not None
+            assert gone.wait(10)
+    assert opened_again.opened == ["a", "a"]
