@@ -81,9 +81,10 @@ def serve(**flags: Any) -> None:
         host, port = sock.getsockname()[:2]
         extra = {"url": f"http://{host}:{port}", "models": list(settings.models.paths), "workers": workers}
         hold_reloads()
+        # Of several workers each has its own. This takes the seconds in which nothing is answered yet.
+        forked = fork_explainer(settings.explain, settings.telemetry.log_level) if workers == 1 else None
         logger.info("listening", extra=extra)
         if workers == 1:
-            forked = fork_explainer(settings.explain, settings.telemetry.log_level)
             service = build_service(settings, forked=forked)
             run(create_app(service), service, sock)
         else:
