@@ -18,6 +18,9 @@ from app.config.sections import ExplainSettings
 from app.core.memory import settle
 from app.explain.worker import begin
 
+Forked = tuple["ForkedProcess", socket.socket]
+"""The process that explains, and the socket to it."""
+
 FIRST_OTHER_FILE = 3
 """After standard input, output and error."""
 
@@ -47,7 +50,7 @@ def environment(threads: int) -> dict[str, str]:
     return {"OMP_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "false", "CUDA_VISIBLE_DEVICES": ""}
 
 
-def fork_explainer(settings: ExplainSettings, log_level: str) -> tuple[ForkedProcess, socket.socket] | None:
+def fork_explainer(settings: ExplainSettings, log_level: str) -> Forked | None:
     """Copies this process into one that explains. Call it before anything starts a thread or an event loop.
 
     Args:

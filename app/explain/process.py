@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from app.core.errors import NotReady
-from app.explain.fork import ForkedProcess, environment
+from app.explain.fork import Forked, ForkedProcess, environment
 from app.explain.wire import Ask, Reply, pack, receive
 
 T = TypeVar("T")
@@ -59,7 +59,7 @@ class ExplainProcess:
         stuck_after_s: float,
         log_level: str,
         lost: Callable[[], None],
-        forked: tuple[ForkedProcess, socket.socket] | None = None,
+        forked: Forked | None = None,
     ) -> None:
         self.deaths = 0
         self._arguments = (str(threads), log_level)

@@ -8,7 +8,6 @@ nothing here reads a text.
 """
 
 import asyncio
-import socket
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +19,7 @@ from app.batching.admission import Admission, Permit
 from app.config.sections import ExplainSettings
 from app.core.errors import InvalidRequest, NotReady, TextTooLong, row_of
 from app.deployment.registry import Registry, ServedModel
-from app.explain.fork import ForkedProcess
+from app.explain.fork import Forked
 from app.explain.process import RETRY_AFTER_S, ExplainProcess, died
 from app.explain.wire import Ask, Reply
 from app.telemetry.metrics import Metrics
@@ -63,7 +62,7 @@ class Explanations:
         max_chars: int,
         stuck_after_s: float,
         log_level: str,
-        forked: tuple[ForkedProcess, socket.socket] | None = None,
+        forked: Forked | None = None,
     ) -> None:
         self.process = ExplainProcess(
             threads=settings.threads,

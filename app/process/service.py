@@ -1,7 +1,6 @@
 """The service of one process: everything that lives from its start to its stop, built from the settings."""
 
 import asyncio
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -17,7 +16,7 @@ from app.deployment.loading import LoadingThread
 from app.deployment.plans import initial_plans
 from app.deployment.registry import Registry
 from app.deployment.rollout import Rollout
-from app.explain.fork import ForkedProcess
+from app.explain.fork import Forked
 from app.explain.queue import Explanations
 from app.telemetry.event_loop import sample
 from app.telemetry.metrics import Metrics
@@ -75,7 +74,7 @@ def build_service(
     *,
     folder: SharedFolder | None = None,
     load_first: bool = False,
-    forked: tuple[ForkedProcess, socket.socket] | None = None,
+    forked: Forked | None = None,
 ) -> Service:
     """A service that has not started.
 
@@ -97,12 +96,7 @@ def build_service(
     metrics = Metrics(folder)
     metrics.process.set_limits(deadline_s=requests.deadline_ms / 1000, max_queue_texts=batching.max_queue_texts)
     registry = Registry(plans, metrics, folder, tokenise_threads=settings.compute.tokenise_threads)
-    rollout = Rollout(
-        registry,
-        metrics,
-        limits=batching,
-        shadow_timeout_s=requests.deadline_ms / 1000,
-    )
+    rollout = Rollout(registry, metrics, limits=batching, shadow_timeout_s=requests.deadline_ms / 1000)
     loading = LoadingThread(loader, max_batch_tokens=batching.max_batch_tokens)
     deployer = Deployer(registry, rollout, loading, metrics, folder, settings.models.watch_s)
     explanations = Explanations(

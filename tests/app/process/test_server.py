@@ -32,7 +32,7 @@ def process(log: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[bytes
         subprocess.Popen(command, cwd=ROOT, env=environ, stdout=output, stderr=subprocess.STDOUT) as server,
     ):
         try:
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 120
             while b"listening" not in log.read_bytes():
                 assert server.poll() is None
                 assert time.monotonic() < deadline
@@ -51,8 +51,9 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def wait_ready(url: str) -> None:
-    deadline = time.monotonic() + 60
-    while httpx2.get(f"{url}/health/ready", timeout=30).status_code != 200:
+    """Waits two minutes at most; nothing is answered while PyTorch is imported, which a busy machine draws out."""
+    deadline = time.monotonic() + 120
+    while httpx2.get(f"{url}/health/ready", timeout=120).status_code != 200:
         assert time.monotonic() < deadline
         time.sleep(0.1)
 
