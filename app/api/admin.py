@@ -24,6 +24,7 @@ from app.deployment.plans import initial_plans
 from app.deployment.registry import Registry
 from app.http.body import read_body
 from app.http.json import Parser
+from app.http.routing import ReadableRoute
 
 MAX_BODY_BYTES = 64 * 1024
 
@@ -131,7 +132,7 @@ class Admin:
 
 def admin_routes(registry: Registry, deployer: Deployer, settings: ModelSettings) -> APIRouter:
     """Returns the routes under `/admin`."""
-    router = APIRouter(prefix="/admin", tags=["admin"])
+    router = APIRouter(prefix="/admin", tags=["admin"], route_class=ReadableRoute)
     admin = Admin(registry, deployer, settings)
     unknown = UnknownModel()
     untold = ServiceError("The other processes of this server cannot be told: No space left on device.", 5)

@@ -17,6 +17,7 @@ from app.api.schemas import Health, Limits, ModelCard, ModelList, Refused, Versi
 from app.config.sections import RequestLimits
 from app.core.errors import NotReady, UnknownModel
 from app.deployment.registry import Deployment, Registry, ServedModel
+from app.http.routing import ReadableRoute
 from app.telemetry.metrics import Metrics
 
 ASSETS_PATH = "/docs/assets"
@@ -24,7 +25,7 @@ ASSETS_PATH = "/docs/assets"
 
 def api_routes(registry: Registry, metrics: Metrics, settings: RequestLimits) -> APIRouter:
     """Returns the routes that answer from memory."""
-    router = APIRouter()
+    router = APIRouter(route_class=ReadableRoute)
     not_ready = error_responses(NotReady("The server is not ready: sentiment is loading.", retry_after_s=1))
 
     @router.get("/models", tags=["models"], summary="List the models", responses=error_responses())

@@ -1,5 +1,6 @@
 """The lines of `POST /predict/stream`: cut from bytes, read one by one, and answered one by one."""
 
+import codecs
 from collections.abc import Iterator, Sequence
 from typing import Annotated
 
@@ -88,6 +89,11 @@ class LineCutter:
         self._held.clear()
         self._num_bytes = 0
         return line
+
+
+def is_blank(line: bytes | None) -> bool:
+    """Returns whether a line is to be skipped: it is empty, or has the byte order mark of a file alone."""
+    return line is not None and line.strip() in (b"", codecs.BOM_UTF8)
 
 
 def read_line(line: bytes | None) -> StreamLine | AppError:

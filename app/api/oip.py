@@ -19,6 +19,7 @@ from app.config.sections import RequestLimits
 from app.core.errors import InvalidRequest, NotReady, UnknownModel
 from app.deployment.registry import Registry, ServedModel
 from app.http.problems import V2_PREFIX
+from app.http.routing import ReadableRoute
 
 LENGTH_HEADER = "Inference-Header-Content-Length"
 _LENGTH_HEADER = LENGTH_HEADER.lower().encode()
@@ -76,7 +77,7 @@ class ModelReady(Schema):
 
 def v2_router(registry: Registry) -> APIRouter:
     """Returns the routes that answer from memory."""
-    router = APIRouter(prefix=V2_PREFIX, tags=[OPEN_INFERENCE])
+    router = APIRouter(prefix=V2_PREFIX, tags=[OPEN_INFERENCE], route_class=ReadableRoute)
 
     @router.get("", summary="Describe the server", responses=error_responses(path=V2_PREFIX))
     async def server() -> ServerMetadata:

@@ -56,6 +56,7 @@ def described(type_: str, description: str = "", **bounds: int) -> dict[str, Any
 _VERSION_HEADER = described("string", "First 12 hex digits of the digest of the checkpoint that answered.")
 _ERROR_HEADERS = {
     "Retry-After": described("integer", "Seconds until it is worth trying again."),
+    "Accept-Encoding": described("string", "Codings that a body may have."),
     "WWW-Authenticate": described("string"),
 }
 

@@ -26,14 +26,23 @@ from app.api.ndjson import (
     LinePrediction,
     StreamLine,
     answer_line,
+    is_blank,
     read_line,
 )
 from app.api.openapi import CLASSIFICATION, EXAMPLES, DocumentedRoute, Operation, described
 from app.config.sections import RequestLimits
-from app.core.errors import AppError, ClientGone, InvalidRequest, NotReady, UnknownModel, UnsupportedEncoding
+from app.core.errors import (
+    AppError,
+    BrokenEncoding,
+    ClientGone,
+    InvalidRequest,
+    NotReady,
+    UnknownModel,
+    UnsupportedEncoding,
+)
 from app.core.job import Outcome
 from app.deployment.registry import Registry, ServedModel
-from app.http.body import refuse_compressed
+from app.http.content_coding import inflated
 from app.http.deadline import timeout_s
 from app.http.disconnect import next_part
 from app.http.request_log import RequestRecord
@@ -120,7 +129,7 @@ class Stream:
         Raises:
             AppError: it gets no answer at all; says why.
         """
-        refuse_compressed(scope)
+        receive = inflated(scope, receive)
         name, top_k = query_of(scope)
         model = self._registry.get(name)
         record = RequestRecord.of(scope)
@@ -165,13 +174,16 @@ class _Flow:
         number = 0
         more = True
         while more:
-            async with asyncio.timeout(self.stream.stall_s):
-                message = await next_part(receive)
+            try:
+                async with asyncio.timeout(self.stream.stall_s):
+                    message = await next_part(receive)
+            except BrokenEncoding as error:
+                await self.under_way.put(Group([(number + 1, error)], error))
+                break
             more = message.get("more_body", False)
             lines = cutter.feed(message.get("body", b""), last=not more)
             while group := list(islice(lines, GROUP_LINES)):
-                numbered = enumerate(group, number + 1)
-                asked = [(n, read_line(line)) for n, line in numbered if line is None or line.strip()]
+                asked = [(n, read_line(line)) for n, line in enumerate(group, number + 1) if not is_blank(line)]
                 number += len(group)
                 if asked:
                     await self.under_way.put(Group(asked, await self._submit(asked)))

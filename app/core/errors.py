@@ -2,7 +2,7 @@
 
 AppError
 ├── RequestError             the request itself is at fault; sending it again changes nothing
-│   ├── InvalidJson, InvalidRequest, UnsupportedEncoding
+│   ├── InvalidJson, InvalidRequest, UnsupportedEncoding, BrokenEncoding
 │   ├── BodyTooLarge, TooManyTexts, TextTooLong, HeadersTooLarge
 │   ├── Unauthorized, Forbidden
 │   ├── RequestTooSlow
@@ -67,9 +67,20 @@ class InvalidRequest(RequestError):
 
 
 class UnsupportedEncoding(RequestError):
-    """The body is compressed."""
+    """The body has a content coding that the server does not know."""
 
-    default = "Send the body as it is, without Content-Encoding."
+    default = "Send the body as it is, or compressed once by gzip, deflate or zstd."
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Names the codings that a body may have (RFC 7694)."""
+        return {"accept-encoding": "gzip, deflate, zstd"}
+
+
+class BrokenEncoding(RequestError):
+    """The body does not have the content coding that its header names."""
+
+    default = "The body cannot be decompressed as its Content-Encoding says."
 
 
 class BodyTooLarge(RequestError):
@@ -193,7 +204,8 @@ class Row:
 TABLE: Mapping[type[Exception], Row] = {
     InvalidJson: Row(400, "invalid_json", "The body is not valid JSON"),
     InvalidRequest: Row(422, "invalid_request", "The request does not have the documented form"),
-    UnsupportedEncoding: Row(415, "unsupported_encoding", "The body is compressed"),
+    UnsupportedEncoding: Row(415, "unsupported_encoding", "The body has an unknown coding"),
+    BrokenEncoding: Row(400, "broken_encoding", "The body cannot be decompressed"),
     BodyTooLarge: Row(413, "body_too_large", "The body is too large"),
     TooManyTexts: Row(413, "too_many_texts", "Too many texts in one request"),
     TextTooLong: Row(413, "text_too_long", "The text is too long"),

@@ -2,22 +2,26 @@
 
 from starlette.types import Receive, Scope
 
-from app.core.errors import BodyTooLarge, UnsupportedEncoding
+from app.core.errors import BodyTooLarge
+from app.http.content_coding import inflated
 from app.http.disconnect import next_part
 
 
 async def read_body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
-    """Returns the whole body.
+    """Returns the whole body, inflated if it is compressed.
 
     Raises:
-        BodyTooLarge: Content-Length, or what arrived, is more than `max_bytes`.
-        UnsupportedEncoding: the body is compressed.
+        BodyTooLarge: Content-Length, or the body without its coding, is more than `max_bytes`.
+        UnsupportedEncoding, BrokenEncoding: it has a coding that the server does not know, or not the one it names.
         ClientGone: the client left before the end.
     """
+    coded = False
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit() and int(value) > max_bytes:
             raise BodyTooLarge.over(max_bytes)
-    refuse_compressed(scope)
+        coded = coded or name == b"content-encoding"
+    if coded:
+        receive = inflated(scope, receive)
     chunks = []
     num_bytes = 0
     while True:
@@ -29,14 +33,3 @@ async def read_body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
         chunks.append(chunk)
         if not message.get("more_body", False):
             return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-
-def refuse_compressed(scope: Scope) -> None:
-    """Refuses compressed bodies: a few bytes could decompress to gigabytes.
-
-    Raises:
-        UnsupportedEncoding: the header Content-Encoding names a compression.
-    """
-    for name, value in scope["headers"]:
-        if name == b"content-encoding" and value.strip().lower() != b"identity":
-            raise UnsupportedEncoding

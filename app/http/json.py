@@ -1,5 +1,6 @@
 """Parses JSON bodies into msgspec structs; errors name the place in the body, never its content."""
 
+import codecs
 import re
 from collections.abc import Sequence
 from typing import Generic, TypeVar
@@ -16,6 +17,9 @@ _ESCAPE = re.compile(
     rb"|.)",  # any other escape, so that the text after an escaped backslash is not taken for one
     re.DOTALL,
 )
+_MARK = re.compile(b"(?:%s)+" % codecs.BOM_UTF8)
+"""Byte order mark, which editors and spreadsheets put before UTF-8. RFC 8259, section 8.1 lets parsers skip it."""
+
 _FIELD = re.compile(r"(?<=unknown field `).*(?=`)", re.DOTALL)
 _VALUE = re.compile(r"Invalid enum value .*(?= - at `)", re.DOTALL)
 _WHOLE_FLOAT = re.compile(r"Expected `int[^`]*`, got `float`")
@@ -28,7 +32,7 @@ class Parser(Generic[T]):
     r"""Decodes bodies into one type and checks them, whatever the Content-Type says.
 
     A lone surrogate, which JSON can write and Unicode cannot, becomes U+FFFD: one broken text in a list must not cost
-    the others their answers.
+    the others their answers. A byte order mark before the JSON is skipped.
 
     Args:
         kind: a `msgspec` struct.
@@ -57,6 +61,8 @@ class Parser(Generic[T]):
         except UnicodeDecodeError:
             raise InvalidJson(_where_utf8_breaks(body)) from None
         except msgspec.DecodeError as error:
+            if mark := _MARK.match(body):
+                return self.parse(body[mark.end() :])
             repaired = _ESCAPE.sub(_replace_lone, body)
             if repaired != body:
                 return self.parse(repaired)
@@ -89,6 +95,8 @@ def _sentence(message: str, fields: Sequence[str]) -> str:
 
 
 def _syntax(message: str, body: bytes) -> str:
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in body[:2]:
+        return "The body is not UTF-8 but UTF-16 or UTF-32; send UTF-8."
     if message == "Input data was truncated":
         return f"The JSON ends too early (byte {len(body)})." if body.strip() else "The body is empty."
     return f"{message}."

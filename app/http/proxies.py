@@ -9,6 +9,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 REQUEST_HEADERS = (
     "Authorization",
+    "Content-Encoding",
     "Content-Type",
     "Inference-Header-Content-Length",
     "X-API-Key",

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Sequence
 from typing import Any
 
+from fastapi.routing import APIRoute
 from starlette._utils import get_route_path
 from starlette.routing import Match, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -25,6 +26,22 @@ class NamedMount(_Named, Mount):
     """An application under a path."""
 
 
+class ReadableRoute(APIRoute):
+    """A route of FastAPI that answers HEAD where it answers GET, as Starlette's own do; the server sends no body."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Returns how far the route takes the request."""
+        match, child_scope = super().matches(scope)
+        return Match.FULL if match is Match.PARTIAL and self._head(scope) else match, child_scope
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a request whose path matches."""
+        await (self.app if self._head(scope) else super().handle)(scope, receive, send)
+
+    def _head(self, scope: Scope) -> bool:
+        return scope["method"] == "HEAD" and "GET" in self.methods
+
+
 def template(scope: Scope) -> str:
     """Returns the path as it was declared, such as `/models/{name}`; never what the client sent."""
     route: Any = scope.get("route")
@@ -38,9 +55,14 @@ def route_path(scope: Scope) -> str:
 
 def allowed_methods(scope: Scope) -> list[str]:
     """Returns the methods that any route takes for the path of a request; Starlette tells those of the first route."""
-    routes = [route for route in scope["app"].routes if not isinstance(route, Mount)]
     scopes = {method: {**scope, "method": method} for method in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")}
-    return [m for m, asked in scopes.items() if any(route.matches(asked)[0] is Match.FULL for route in routes)]
+    return [m for m, asked in scopes.items() if any(_takes(route, asked) for route in scope["app"].routes)]
+
+
+def _takes(route: Any, scope: Scope) -> bool:
+    # A folder of files takes any method, and refuses those that do not read by itself.
+    reads = not isinstance(route, Mount) or scope["method"] in ("GET", "HEAD")
+    return reads and route.matches(scope)[0] is Match.FULL
 
 
 class DirectRoutes:

@@ -5,7 +5,6 @@ is used, and pyproject.toml pins uvicorn's minor version.
 """
 
 import asyncio
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from app.core.errors import AppError, HeadersTooLarge, InvalidRequest, RequestTooSlow
 from app.http.request_log import cut_short
 from app.process.connections import Connections, Phase, raw_response
+from app.process.upgrade import HTTP_2_PREFACE, ONLY_HTTP_1, head_without_offer, offers
 
 UVICORN = {
     "Server": ("server_state", "servers", "should_exit", "on_tick", "shutdown", "handle_exit"),
@@ -34,12 +34,6 @@ UVICORN = {
 }
 """Attributes of uvicorn's classes that are used here and that its documentation does not promise. `scope` is that of
 the last request; `cycle` its request and answer, None before the first one."""
-
-HTTP_2_PREFACE = b"PRI * HTTP/2"
-ONLY_HTTP_1 = "This server speaks HTTP/1.1; a proxy in front of it can speak HTTP/2."
-
-_OFFER = frozenset((b"upgrade", b"http2-settings"))
-"""Headers, and options of the header Connection, that offer another protocol."""
 
 MAX_HEAD_BYTES = 65_536
 """Bytes that may come without completing the headers, or without being part of a body. What arrives in one piece with
@@ -91,29 +85,25 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Begins a request, unless it offers an upgrade: then `_decline` does."""
-        if not self._upgrade_offered:
+        if not offers(self.parser):
             super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """Ends a request; the parser takes one that offers an upgrade for complete before its body has come."""
-        if not self._upgrade_offered:
+        if not offers(self.parser):
             super().on_message_complete()
-
-    @property
-    def _upgrade_offered(self) -> bool:
-        return bool(self.parser.should_upgrade()) and self.parser.get_method() != b"CONNECT"
 
     def _decline(self, data: bytes, offer: httptools.HttpParserUpgrade) -> None:
         """Reads on as if no upgrade had been offered.
 
         For the parser, what follows such headers is another protocol. A new one gets the headers without the offer, and
-        then what follows. RFC 9110, section 7.8: a server may ignore an offer.
+        then what follows.
         """
         rest = memoryview(data)
         while True:
             rest = rest[offer.args[0] :]
             head = b""
-            if self._upgrade_offered:
+            if offers(self.parser):
                 head = head_without_offer(self.parser, self.url, self.headers)
                 self.parser = httptools.HttpRequestParser(self)
                 self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
@@ -206,20 +196,6 @@ class Connection(HttpToolsProtocol):
     def _refuse(self, error: AppError, status: int | None = None) -> None:
         self._transport.write(raw_response(error, status))
         self._transport.close()
-
-
-def head_without_offer(
-    parser: httptools.HttpRequestParser, url: bytes, headers: Iterable[tuple[bytes, bytes]]
-) -> bytes:
-    """Returns a request's line and headers, without those that offer another protocol."""
-    lines = [b"%s %s HTTP/%s" % (parser.get_method(), url, parser.get_http_version().encode())]
-    for name, value in headers:
-        if name == b"connection":
-            options = [option for option in map(bytes.strip, value.split(b",")) if option.lower() not in _OFFER]
-            lines.append(b"connection: " + b", ".join(options))
-        elif name not in _OFFER:
-            lines.append(name + b": " + value)
-    return b"\r\n".join([*lines, b"", b""])
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ def test_every_route_and_every_error_is_documented() -> None:
 
 
 def test_every_undocumented_method_is_refused() -> None:
-    methods = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}
+    methods = {"GET", "POST", "PUT", "PATCH", "DELETE"}
     settings = make_settings(api_keys=KEY, admin=True)
     application = make_app(settings, {"sentiment": FakeClassifier()})
     with TestClient(application, headers=HEADERS) as client:
@@ -86,7 +86,8 @@ def test_every_undocumented_method_is_refused() -> None:
             for method in methods - documented:
                 response = client.request(method, path.format(name="sentiment", version="0"))
                 assert response.status_code == 405, (method, path)
-                assert set(response.headers["allow"].split(", ")) == documented
+                readable = {"HEAD"} if "GET" in documented else set()
+                assert set(response.headers["allow"].split(", ")) == documented | readable
 
 
 def test_home_page_is_documented_as_it_answers() -> None:

@@ -143,7 +143,7 @@ async def test_top_k_of_query_and_line(classifier: FakeClassifier, query: str, l
         ("?model=other", {}, 404),
         ("?top_k=0", {}, 422),
         ("?top_k=", {}, 422),
-        ("", {"Content-Encoding": "gzip"}, 415),
+        ("", {"Content-Encoding": "br"}, 415),
         ("", {"X-Request-Timeout-Ms": "0"}, 422),
     ],
 )

@@ -10,7 +10,7 @@ from typing import Any
 import httptools
 import pytest
 
-from app.process.connection import head_without_offer
+from app.process.upgrade import head_without_offer
 from tests.app.process.test_connections import answer_of, connect, rest
 from tests.app.process.test_server import process, wait_ready
 
