@@ -16,9 +16,9 @@ from starlette.types import Message, Receive, Scope
 from app.core.errors import BrokenEncoding, UnsupportedEncoding
 
 if sys.version_info >= (3, 14):
-    from compression import zstd
+    from compression import zstd as zstd
 else:
-    from backports import zstd
+    from backports import zstd as zstd
 
 PIECE_BYTES = 65_536
 

@@ -39,7 +39,7 @@ class ReadableRoute(APIRoute):
         await (self.app if self._head(scope) else super().handle)(scope, receive, send)
 
     def _head(self, scope: Scope) -> bool:
-        return scope["method"] == "HEAD" and "GET" in self.methods
+        return scope["method"] == "HEAD" and "GET" in (self.methods or ())
 
 
 def template(scope: Scope) -> str:
