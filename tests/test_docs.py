@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
@@ -135,6 +136,17 @@ def _is_defined(name: str) -> bool:
         if source.is_file():
             return length == len(parts) or re.search(rf"\b{parts[length]}\b", source.read_text("utf-8")) is not None
     return False
+
+
+@pytest.mark.parametrize("package", ["app", "training", "tables", "model"])
+def test_the_architecture_has_the_layers_that_lint_holds(package: str) -> None:
+    document = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    section = document.split(f"\n### {package}\n")[1].split("\n#")[0]
+    cells = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    rows = [{name.rstrip("/").removesuffix(".py") for name in CODE.findall(cell)} for cell in cells]
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    (contract,) = (contract for contract in settings["contracts"] if contract.get("containers") == [package])
+    assert rows == [set(layer.split(" | ")) for layer in contract["layers"]]
 
 
 @pytest.mark.parametrize(
