@@ -16,7 +16,8 @@ from pydantic import Field, model_validator
 from tokenizers import Tokenizer, decoders
 
 from model.config import Frozen, Task
-from model.text import END_OF_WORD, Encoded
+from model.text import Encoded
+from model.tokenizer import END_OF_WORD
 
 BOUNDS: Mapping[str, tuple[float, ...]] = {
     "confidence": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99),

@@ -15,7 +15,7 @@ if not torch.cuda.is_available():
 from model.checkpoint import Checkpoint, save_checkpoint
 from model.config import Architecture, CheckpointConfig
 from model.network import RecurrentClassifier
-from model.text import build_tokenizer, train_vocabulary
+from model.tokenizer import build_tokenizer, train_vocabulary
 
 HERE = Path(__file__).parent
 ALONE = (HERE / "integration", HERE / "page", HERE / "app" / "explain" / "test_process.py")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from app.explain.worker import Explaining, checkpoints
 from model.explain.explanation import Explanation, Gates, LayerGates, Options, Part, Unexplained
-from model.text import replace_surrogates
+from model.tokenizer import replace_surrogates
 
 BAR = 16
 """Width of the longest bar in columns."""

@@ -73,7 +73,7 @@ class Attribution(msgspec.Struct, frozen=True):
         gap: what is missing from that sum, as a share of `value - baseline`; 0 or more.
         steps: gradients that were computed.
         tokens: in the order of the text.
-        words: words, numbers and runs of punctuation as `model.text` parts them; each Chinese character is one.
+        words: words, numbers and runs of punctuation as `model.tokenizer` parts them; in Chinese each token is one.
     """
 
     value: float

@@ -1,5 +1,6 @@
 """Places of tokens in a text as it was sent."""
 
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -7,7 +8,8 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from model.batch import Ids
-from model.text import CHARS_PER_TOKEN, replace_surrogates
+from model.text import CHARS_PER_TOKEN
+from model.tokenizer import replace_surrogates
 
 Span = tuple[int, int]
 """Start and end in code points of the text as it was sent."""
@@ -22,8 +24,8 @@ class Aligned:
         spans: one a token; neither starts nor ends go down. Tokens that share a character, such as the bytes of an
             emoji, all have it whole. Only white space lies between spans.
         words: ranges of tokens, in order, that together hold every token once. Words are the pieces of `model.text`:
-            a word, a number, a run of punctuation or symbols, a Chinese character; "don't" is "do" and "n't". Pieces
-            made of one character, as "1", "/" and "2" of "½", are one word.
+            a word, a number, a run of punctuation or symbols; "don't" is "do" and "n't". Pieces made of one character,
+            as "1", "/" and "2" of "½", are one word. In a run of Chinese characters each token is a word.
         truncated: whether the end of the text was cut off.
     """
 
@@ -60,7 +62,7 @@ class Aligner:
         return Aligned(
             ids=np.array(encoding.ids[:limit], dtype=np.int32),
             spans=spans,
-            words=list(_words(pieces, spans)),
+            words=list(_words(pieces, spans, text)),
             truncated=len(read) < len(stripped) or len(encoding.ids) > limit,
         )
 
@@ -84,15 +86,17 @@ def _without_holes(text: str, spans: list[Span], end: int) -> list[Span]:
     """Gives each character before `end` that no token has, unless it is white space, to the token beside it.
 
     Such are combining marks, which normalisation makes one with the letter before them: the token has the letter only.
+    And characters that nobody sees, which it removes.
     """
     result: list[Span] = []
     last_end = 0
     for start, stop in [*spans, (end, end)]:
-        solid = text[last_end:start].split()
-        if solid and result and not text[last_end].isspace():
-            _grow(result, last_end + len(solid[0]))
-        elif solid:
-            start = last_end + text[last_end:start].rfind(solid[-1])
+        hole = text[last_end:start]
+        if hole.strip() and result and (start >= end or not hole[0].isspace()):
+            grown = len(hole.rstrip()) if start >= end else len(hole.split()[0])
+            _grow(result, last_end + grown)
+            hole = hole[grown:]
+        start -= len(hole.lstrip())
         last_end = max(stop, last_end)
         result.append((max(start, result[-1][0] if result else 0), last_end))
     return result[:-1]
@@ -107,10 +111,16 @@ def _grow(spans: list[Span], grown: int) -> None:
         spans[i] = (spans[i][0], grown)
 
 
-def _words(pieces: list[int], spans: list[Span]) -> Iterator[range]:
-    """Runs of tokens of one piece; pieces that share a character stay together."""
+def _words(pieces: list[int], spans: list[Span], text: str) -> Iterator[range]:
+    """Runs of tokens of one piece, and each token in Chinese; those that share a character stay together."""
     first = 0
     for i in range(1, len(pieces) + 1):
-        if i == len(pieces) or (pieces[i] != pieces[i - 1] and spans[i][0] >= spans[i - 1][1]):
+        if i == len(pieces) or (
+            spans[i][0] >= spans[i - 1][1] and (pieces[i] != pieces[i - 1] or _is_han(text[spans[i][0]]))
+        ):
             yield range(first, i)
             first = i
+
+
+def _is_han(character: str) -> bool:
+    return unicodedata.name(character, "").startswith("CJK UNIFIED")

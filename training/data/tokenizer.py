@@ -7,7 +7,7 @@ from pydantic import Field
 from tokenizers import Tokenizer
 
 from model.config import Frozen
-from model.text import build_tokenizer, train_vocabulary
+from model.tokenizer import build_tokenizer, train_vocabulary
 
 
 class TokenizerConfig(Frozen):

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from model.text import END_OF_WORD
+from model.tokenizer import END_OF_WORD
 from training.errors import DataError, UsageError
 from training.teachers.hugging_face import load_hugging_face
 

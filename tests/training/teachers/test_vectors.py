@@ -6,7 +6,7 @@ import pytest
 from tokenizers import Tokenizer
 from transformers import AutoModel, AutoTokenizer
 
-from model.text import build_tokenizer, train_vocabulary
+from model.tokenizer import build_tokenizer, train_vocabulary
 from tests.training.teachers.hugging_face import write_encoder
 from training.errors import DataError, UsageError
 from training.teachers.vectors import FileVectors, open_source, spelled_tokens, start_vectors

@@ -1,0 +1,190 @@
+"""The tokenizer of a checkpoint: how a text is cleaned and cut into pieces, and how its vocabulary is learned.
+
+One `tokenizers` pipeline, stored whole in the checkpoint:
+
+1. Characters that nobody sees go away, and Unicode NFKC makes full width, ligatures and the like plain. Typographic
+   apostrophes become plain, letters lower case (on request). A letter stands at most twice in a row, another sign at
+   most three times: "sooooo good!!!!!!!" is "soo good!!!".
+2. Split: white space away; runs of Chinese characters, words, numbers and runs of punctuation or symbols apart;
+   English contractions as in the Penn Treebank ("don't" -> "do", "n't"), so that raw and tokenised text agree.
+3. Bytes, then byte-pair encoding inside each piece. All 256 bytes are in the vocabulary: no input is unknown.
+
+There are no special tokens, so nothing that a user types can collide with one.
+
+Source: Sennrich et al. 2016 (byte-pair encoding); Radford et al. 2019 (over bytes).
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
+
+END_OF_WORD = "</w>"
+"""Suffix of a token that ends a piece."""
+
+MAX_PIECE_CHARS = 64
+"""Longer words are cut into runs of this many characters; bounds the cost of byte-pair encoding."""
+
+MAX_SIGNS = 16
+"""The same for Chinese characters, digits and other signs."""
+
+_JOINED = (
+    r"\p{Arabic}\p{Syriac}\p{Mandaic}\p{Nko}\p{Mongolian}\p{Devanagari}\p{Bengali}\p{Gurmukhi}\p{Gujarati}\p{Oriya}"
+    r"\p{Tamil}\p{Telugu}\p{Kannada}\p{Malayalam}\p{Sinhala}\p{Tibetan}\p{Myanmar}\p{Khmer}"
+)
+"""Scripts in whose words a joiner makes a difference (Unicode Standard Annex 31, section 2.3)."""
+
+_EMOJI = r"\p{So}\x{1F3FB}-\x{1F3FF}\x{FE0F}♀♂"
+
+INVISIBLE = (
+    r"[\p{Default_Ignorable_Code_Point}&&[^\x{200C}\x{200D}]]"
+    r"|[\p{Cc}&&[^\s]]"
+    rf"|(?<![{_JOINED}])\x{{200C}}"
+    rf"|(?<![{_JOINED}{_EMOJI}])\x{{200D}}|\x{{200D}}(?![{_JOINED}{_EMOJI}])"
+)
+"""Byte order marks, soft hyphens, direction marks, zero-width spaces, variation selectors, control characters; and
+joiners, but for those between emoji and in scripts that need them.
+
+Source: Unicode Standard Annex 44, Default_Ignorable_Code_Point: "should be ignored in rendering".
+"""
+
+LENGTHENED = (r"(\p{L})(?=\1\1)", r"([^\s\p{L}\p{M}\p{N}])(?=\1\1\1)")
+"""What stands too often in a row: the letters but the last two of a run, and other signs but the last three."""
+
+PIECE = (
+    r"n't(?!\p{L})"
+    r"|'(?:s|re|ve|ll|m|d)(?!\p{L})"
+    rf"|\p{{Han}}{{1,{MAX_SIGNS}}}"
+    rf"|(?:(?!n't(?!\p{{L}})|\p{{Han}})[\p{{L}}\p{{M}}]){{1,{MAX_PIECE_CHARS}}}"
+    rf"|\p{{N}}{{1,{MAX_SIGNS}}}"
+    rf"|[^\s\p{{L}}\p{{M}}\p{{N}}]{{1,{MAX_SIGNS}}}"
+)
+
+ASCII_PIECE = re.compile(
+    r"n't(?![a-z])"
+    r"|'(?:s|re|ve|ll|m|d)(?![a-z])"
+    rf"|[a-z]{{1,{MAX_PIECE_CHARS}}}(?=n't(?![a-z]))"
+    rf"|[a-z]{{1,{MAX_PIECE_CHARS}}}"
+    rf"|[0-9]{{1,{MAX_SIGNS}}}"
+    rf"|[^\sa-z0-9]{{1,{MAX_SIGNS}}}",
+    re.ASCII,
+)
+"""`PIECE` for lower-case ASCII; `tests/model/test_tokenizer.py` holds the two together."""
+
+
+def build_tokenizer(*, lowercase: bool = True) -> Tokenizer:
+    """Builds the pipeline with an empty vocabulary, which `train_vocabulary` fills."""
+    steps: list[Any] = [normalizers.Replace(Regex(INVISIBLE), ""), normalizers.NFKC()]
+    steps += [normalizers.Replace("\u2019", "'"), *[normalizers.Lowercase()] * lowercase]
+    steps += [normalizers.Replace(Regex(pattern), "") for pattern in LENGTHENED]
+    return _pipeline(steps, PIECE)
+
+
+def first_tokenizer() -> Tokenizer:
+    """The pipeline of checkpoints made until November 2026, which are served as they are."""
+    steps = [normalizers.NFKC(), normalizers.Replace("\u2019", "'"), normalizers.Lowercase()]
+    return _pipeline(steps, PIECE.replace(rf"\p{{Han}}{{1,{MAX_SIGNS}}}", r"\p{Han}"))
+
+
+def _pipeline(steps: list[Any], piece: str) -> Tokenizer:
+    tokenizer = Tokenizer(models.BPE(end_of_word_suffix=END_OF_WORD))
+    tokenizer.normalizer = normalizers.Sequence(steps)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(piece), "removed", invert=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    return tokenizer
+
+
+def train_vocabulary(tokenizer: Tokenizer, texts: Iterable[str], *, vocab_size: int, min_frequency: int) -> Tokenizer:
+    """Learns the merges from `texts`; the same texts give the same vocabulary, id for id.
+
+    Args:
+        tokenizer: an untrained pipeline; it is not changed.
+        texts: the training texts only.
+        vocab_size: upper bound on tokens; at least 512, the 256 bytes inside and at the end of a piece.
+        min_frequency: pairs seen less often are not merged.
+    """
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        min_frequency=min_frequency,
+        initial_alphabet=alphabet,
+        # Named here so that all of them exist and have fixed ids: left to itself the trainer keeps only those that it
+        # met, numbered in an order that changes from run to run, and ties between merges fall by number.
+        special_tokens=[byte + END_OF_WORD for byte in alphabet],
+        end_of_word_suffix=END_OF_WORD,
+        show_progress=False,
+    )
+    learned = Tokenizer.from_str(tokenizer.to_str())
+    learned.train_from_iterator((replace_surrogates(text) for text in texts), trainer)
+    state = json.loads(learned.to_str())
+    state["added_tokens"] = []  # They are plain vocabulary: text that spells one must not become it.
+    return Tokenizer.from_str(json.dumps(state))
+
+
+def replace_surrogates(text: str) -> str:
+    r"""Replaces lone surrogates, which are not Unicode text, by U+FFFD as the Unicode standard advises.
+
+    >>> replace_surrogates("good \ud800 film") == "good \ufffd film"
+    True
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+class AsciiCutter:
+    """Cuts ASCII text as a pipeline of ours in lower case does, several times as fast.
+
+    Args:
+        cleans: the pipeline removes what is invisible or lengthened.
+    """
+
+    INVISIBLE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
+    LENGTHENED = re.compile(r"([a-z])\1\1|([^\sa-z0-9])\2\2\2", re.ASCII)
+
+    def __init__(self, *, cleans: bool) -> None:
+        self._cleans = cleans
+
+    def pieces(self, text: str) -> list[str] | None:
+        """The pieces of an ASCII text; None if a run of letters reaches from one into the next ("nn" and "n't")."""
+        lower = text.lower()
+        if self._cleans:
+            if not lower.isprintable():  # A line break is not printable either, and stays.
+                lower = self.INVISIBLE.sub("", lower)
+            if "nnn'" in lower:
+                return None
+        return ASCII_PIECE.findall(lower)
+
+    def is_lengthened(self, piece: str) -> bool:
+        """True for a piece that the pipeline would shorten."""
+        return self._cleans and self.LENGTHENED.search(piece) is not None
+
+
+def ascii_cutter(tokenizer: Tokenizer) -> AsciiCutter | None:
+    """The cutter that does as this pipeline; None for one that is not ours in lower case."""
+    parts = _parts(tokenizer)
+    if parts == _parts(build_tokenizer()):
+        return AsciiCutter(cleans=True)
+    return AsciiCutter(cleans=False) if parts == _parts(first_tokenizer()) else None
+
+
+def _parts(tokenizer: Tokenizer) -> list[Any]:
+    """All parts but the vocabulary, which takes a tenth of a second to write out while the interpreter is held."""
+    parts = [tokenizer.normalizer, tokenizer.pre_tokenizer]
+    model = tokenizer.model
+    return [
+        *(None if part is None else part.__getstate__() for part in parts),
+        tokenizer.get_added_tokens_decoder(),
+        tokenizer.truncation,
+        tokenizer.padding,
+        type(model),
+        *(getattr(model, name, None) for name in ("end_of_word_suffix", "dropout", "unk_token")),
+    ]
