@@ -15,7 +15,8 @@ from training.cli.runs import train_classifier
     "teachers",
     type=FILE,
     multiple=True,
-    help="A folder that transformers loads as a sequence classifier, or a checkpoint; of several the mean counts.",
+    help="A folder that transformers loads as a sequence classifier, a checkpoint, or a Parquet file that label wrote, "
+    "whose texts are added to those of --unlabeled. Repeatable; the mean of those that know a text counts.",
 )
 @data_options
 @click.option(

@@ -21,7 +21,8 @@ class DistillConfig(Frozen):
     """Settings by which a student learns from its teachers; for `distill` only.
 
     Attributes:
-        teachers: folders; of several the mean of the logits counts.
+        teachers: folders, or files that `label` wrote, whose texts are added; of several that know a text the mean of
+            the logits counts.
         unlabeled: files of further texts, of which only the text column is read.
         label_map: `OURS=TEACHERS` for labels that the teachers call by another name, or that are several of theirs.
         loss: `mse` on logits (Tang et al. 2019, eq. 2) or `kl` between softened probabilities (Hinton et al. 2015,
@@ -29,7 +30,7 @@ class DistillConfig(Frozen):
         temperature: of `kl`.
         hard_share: of the loss of a text that has a label, the share of that label; the rest is the teachers', as is
             all of a text that has none. The source found 0 best where everything is the teacher's to judge; 1 leaves it
-            the texts without labels, and no other is shown to it.
+            the texts without labels, and no other is shown to it. A text that no teacher knows has its label alone.
         max_tokens: a Hugging Face teacher reads so many tokens of a text.
         vectors: `teacher` starts from the input embedding of the first teacher if it is a Hugging Face model; or a file
             or folder of vectors; `none` starts at random.
@@ -57,7 +58,7 @@ class ImitationLoss:
     Args:
         teacher_NC: float32 logits to be imitated.
         truth_NC: float32, zeros and ones, from the labels of the data; all zeros for a text that has none.
-        labelled_N: which texts have labels.
+        share_N: float32, the part of a text's loss that its label has, 0 to 1; the rest is the teachers'.
         config: which loss.
         task: softmax or a sigmoid for each label.
     """
@@ -66,11 +67,12 @@ class ImitationLoss:
         self,
         teacher_NC: npt.NDArray[np.float32],
         truth_NC: npt.NDArray[np.float32],
-        labelled_N: npt.NDArray[np.bool_],
+        share_N: npt.NDArray[np.float32],
         config: DistillConfig,
         task: Task,
     ) -> None:
-        self._teacher_NC, self._truth_NC, self._labelled_N = teacher_NC, truth_NC, labelled_N
+        self._teacher_NC, self._truth_NC, self._share_N = teacher_NC, truth_NC, share_N
+        self._has_shares = bool(share_N.any())
         self._config, self._task = config, task
 
     def __call__(self, logits_BC: Tensor, rows_B: npt.NDArray[np.int64]) -> Tensor:
@@ -80,11 +82,10 @@ class ImitationLoss:
             return torch.from_numpy(array[rows_B]).to(logits_BC.device)
 
         soft_B = self._imitation(logits_BC, tensor(self._teacher_NC))
-        if not self._config.hard_share:
+        if not self._has_shares:
             return soft_B.mean()
         hard_B = cross_entropy(logits_BC, tensor(self._truth_NC), self._task)
-        share_B = self._config.hard_share * tensor(self._labelled_N).float()
-        return torch.lerp(soft_B, hard_B, share_B).mean()
+        return torch.lerp(soft_B, hard_B, tensor(self._share_N)).mean()
 
     def _imitation(self, logits_BC: Tensor, teacher_BC: Tensor) -> Tensor:
         """The loss of each text [B] against its teachers."""

@@ -22,6 +22,7 @@ from training.data.corpus import Corpus, DataFile, read_corpus, shown_path
 from training.data.dataset import encode_labels
 from training.data.transfer import TransferSet, build_transfer_set, known_labels
 from training.data.unlabeled import read_unlabeled
+from training.data.variants import AugmentConfig
 from training.errors import UsageError
 from training.fit.imitation import DistillConfig, ImitationLoss, parse_label_map
 from training.fit.trainer import Examples, Trainer
@@ -29,6 +30,7 @@ from training.metrics.scores import measure
 from training.provenance import file_digest
 from training.runs.classifier import ClassifierRun, new_encoder, new_network, new_trainer
 from training.runs.session import Session
+from training.teachers.label_file import LabelFile
 from training.teachers.labelling import LabellingLines, label
 from training.teachers.teacher import Teacher, columns_for, is_checkpoint, load_teacher, student_logits
 from training.teachers.vectors import open_source, start_vectors
@@ -52,7 +54,7 @@ def distill(request: Request, session: Session) -> Record | None:
     device, max_tokens = session.place["device"], config.distill.max_tokens
     teachers = [load_teacher(Path(path), max_tokens=max_tokens, device=device) for path in config.distill.teachers]
     corpus = read_material(config, Path(request.data_root))
-    transfer = build_transfer_set(corpus, corpus.unlabeled, config.distill.augment, seed=config.seed)
+    transfer = build_transfer_set(corpus, *further_texts(corpus, teachers, config.distill.augment), seed=config.seed)
     session.console.print(transfer.describe(), markup=False)
     run = ClassifierRun.begin(session, request, corpus, transfer.given)
     answers = ask_teachers(teachers, transfer, corpus, config.distill, session)
@@ -90,19 +92,31 @@ def read_material(config: TrainConfig, data_root: Path) -> Corpus:
     return dataclasses.replace(corpus, files=files, unlabeled=tuple(texts))
 
 
+def further_texts(
+    corpus: Corpus, teachers: Sequence[Teacher], config: AugmentConfig
+) -> tuple[list[str], AugmentConfig]:
+    """The texts without labels, those of the teachers that are files among them, and which variants are made.
+
+    Files know no variants, so there are none without a teacher that is a model.
+    """
+    files = [teacher for teacher in teachers if isinstance(teacher, LabelFile)]
+    texts = [*corpus.unlabeled, *(text for file in files for text in file.texts)]
+    return texts, config if len(files) < len(teachers) else AugmentConfig(variants=0, unlabeled_variants=0)
+
+
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """To the N texts of a transfer set.
+    """To the N texts of a transfer set; see `ImitationLoss`.
 
     Attributes:
         teacher_NC: mean of the teachers' logits; zeros for a text that they were not asked about.
         truth_NC: labels that the data give, zeros and ones.
-        labelled_N: which texts have those.
+        share_N: the label's part of the loss.
     """
 
     teacher_NC: Floats
     truth_NC: Floats
-    labelled_N: npt.NDArray[np.bool_]
+    share_N: Floats
 
 
 def ask_teachers(
@@ -117,14 +131,14 @@ def ask_teachers(
     Nobody asks about a text whose label alone counts (`hard_share` of 1).
 
     Raises:
-        UsageError: no text is left to ask about, or a label of the teachers does not fit.
+        UsageError: no text is left to ask about, no teacher knows one, or a label of the teachers does not fit.
     """
     truth_NC, labelled_N = known_labels(transfer.texts, corpus)
     rows = np.flatnonzero(~labelled_N) if config.hard_share == 1 else np.arange(len(transfer.texts))
     if not len(rows):
         raise UsageError("distill.hard_share=1 leaves the teacher the texts without labels, and there are none")
     with session.interrupt() as stop:
-        logits_RC = label(
+        found = label(
             teachers,
             [transfer.texts[row] for row in rows],
             corpus.labels,
@@ -133,11 +147,18 @@ def ask_teachers(
             report=LabellingLines(session.console),
             should_stop=lambda: bool(stop),
         )
-    if logits_RC is None:
+    if found is None:
         return None
-    teacher_NC = np.zeros_like(truth_NC)
-    teacher_NC[rows] = logits_RC
-    return Answers(teacher_NC, truth_NC, labelled_N)
+    unanswered = [row for row in rows[~found.known_N] if not labelled_N[row]]
+    if unanswered:
+        raise UsageError(
+            f"{len(unanswered):,} texts have neither a label nor a teacher that knows them, the first of them "
+            f"{transfer.texts[unanswered[0]][:40]!r}; add a teacher that is a model"
+        )
+    teacher_NC, share_N = np.zeros_like(truth_NC), labelled_N.astype(np.float32)
+    teacher_NC[rows] = found.logits_NC
+    share_N[rows[found.known_N]] *= config.hard_share
+    return Answers(teacher_NC, truth_NC, share_N)
 
 
 def build_student(run: ClassifierRun, transfer: TransferSet, answers: Answers) -> Trainer:
@@ -153,7 +174,7 @@ def build_student(run: ClassifierRun, transfer: TransferSet, answers: Answers) -
         corpus,
         config,
         encoder,
-        loss=ImitationLoss(answers.teacher_NC, answers.truth_NC, answers.labelled_N, config.distill, corpus.task),
+        loss=ImitationLoss(answers.teacher_NC, answers.truth_NC, answers.share_N, config.distill, corpus.task),
         **run.session.place,
     )
 
@@ -165,7 +186,7 @@ def vectors_path(config: DistillConfig) -> Path | None:
     if config.vectors != "teacher":
         return Path(config.vectors)
     first = Path(config.teachers[0])
-    return None if is_checkpoint(first) else first
+    return None if first.is_file() or is_checkpoint(first) else first
 
 
 def start_from(
@@ -200,9 +221,9 @@ def score_teachers(teachers: Sequence[Teacher], corpus: Corpus, config: TrainCon
     their language, and may take longer over them than the whole training.
     """
     score = measure(config.metric, corpus.task)
-    asked = {} if config.distill.hard_share == 1 else corpus.held_out
     records = []
     for teacher in teachers:
+        asked = {} if config.distill.hard_share == 1 or isinstance(teacher, LabelFile) else corpus.held_out
         columns = columns_for(teacher, corpus.labels, parse_label_map(config.distill.label_map))
         scores = {}
         for role, dataset in asked.items():

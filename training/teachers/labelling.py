@@ -23,6 +23,7 @@ from tables.parquet import write_parquet
 from training.data.unlabeled import read_unlabeled
 from training.errors import RunError, UsageError
 from training.teachers.hugging_face import Floats
+from training.teachers.label_file import LabelFile
 from training.teachers.teacher import Teacher, check_mapping, columns_for, student_logits
 
 Keys = npt.NDArray[np.uint64]
@@ -45,6 +46,19 @@ Report = Callable[[Labelled], None]
 ShouldStop = Callable[[], bool]
 
 
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What teachers answer to N texts.
+
+    Attributes:
+        logits_NC: the mean over those teachers that know a text; zeros where none does.
+        known_N: the texts that a teacher knows. A model knows every text, a file its own.
+    """
+
+    logits_NC: Floats
+    known_N: npt.NDArray[np.bool_]
+
+
 def label(
     teachers: Sequence[Teacher],
     texts: Sequence[str],
@@ -54,11 +68,11 @@ def label(
     cache: Path,
     report: Report = lambda _: None,
     should_stop: ShouldStop = lambda: False,
-) -> Floats | None:
-    """The mean of the teachers' logits [N, C], columns in the order of `labels`.
+) -> Labels | None:
+    """The mean of the teachers' logits, columns in the order of `labels`.
 
     Args:
-        teachers: at least one.
+        teachers: any number.
         texts: any number.
         labels: of the student.
         mapping: see `training.teachers.teacher.columns_for`.
@@ -75,13 +89,20 @@ def label(
     """
     check_mapping(teachers, mapping)
     columns = [columns_for(teacher, labels, mapping) for teacher in teachers]
-    mean_NC = np.zeros((len(texts), len(labels)), dtype=np.float32)
+    sum_NC = np.zeros((len(texts), len(labels)), dtype=np.float32)
+    answers_N = np.zeros(len(texts), dtype=np.int64)
     for teacher, chosen in zip(teachers, columns, strict=True):
-        logits_NK = cached_logits(teacher, texts, cache=cache, report=report, should_stop=should_stop)
+        if isinstance(teacher, LabelFile):
+            rows = np.flatnonzero(teacher.knows(texts))
+            logits_NK: Floats | None = teacher.logits([texts[row] for row in rows])
+        else:
+            rows = np.arange(len(texts))
+            logits_NK = cached_logits(teacher, texts, cache=cache, report=report, should_stop=should_stop)
         if logits_NK is None:
             return None
-        mean_NC += student_logits(logits_NK, chosen) / len(teachers)
-    return mean_NC
+        sum_NC[rows] += student_logits(logits_NK, chosen)
+        answers_N[rows] += 1
+    return Labels(sum_NC / np.maximum(answers_N, 1)[:, None].astype(np.float32), answers_N > 0)
 
 
 def cached_logits(
@@ -94,7 +115,7 @@ def cached_logits(
 ) -> Floats | None:
     """The teacher's logits [N, K]: those in `cache`, and new ones, which are added to it.
 
-    Texts of like length are labelled together. Arguments, result and errors are as in `label`.
+    Texts of like length are labelled together. None and errors as in `label`.
     """
     keys_N, folder = text_keys(texts), cache / teacher.digest[:24]
     known = read_cache(folder, len(teacher.labels))

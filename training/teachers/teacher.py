@@ -1,4 +1,4 @@
-"""Teachers: models whose logits a student imitates. A Hugging Face classifier or a Sluice checkpoint, always local.
+"""Teachers, whose logits a student imitates: a Hugging Face classifier, a Sluice checkpoint or a file; always local.
 
 Shape suffixes: N texts, C labels of the student, K labels of the teacher.
 """
@@ -17,6 +17,7 @@ from model.folder import DIGESTS
 from training.errors import UsageError
 from training.evaluation.evaluate import logits_of
 from training.teachers.hugging_face import Floats, Forward, PreTrainedTokenizer, load_hugging_face, predict, token_ids
+from training.teachers.label_file import LabelFile
 from training.teachers.pooled import is_pooled, load_pooled
 
 
@@ -99,11 +100,13 @@ def _load_classifier(folder: Path, device: torch.device) -> tuple[Forward, PreTr
 
 
 def load_teacher(folder: Path, *, max_tokens: int, device: torch.device) -> Teacher:
-    """The teacher in `folder`; a checkpoint of our own is told by its list of digests.
+    """The teacher in `folder`, or in a file of `label`; a checkpoint of our own is told by its list of digests.
 
     Raises:
         UsageError: there is none that can be loaded.
     """
+    if folder.is_file():
+        return LabelFile(folder)
     if is_checkpoint(folder):
         return SluiceTeacher(folder, device=str(device))
     return HuggingFaceTeacher(folder, max_tokens=max_tokens, device=device)

@@ -17,7 +17,7 @@ ROWS = np.array([2, 1])
 
 
 def loss_of(config: DistillConfig, task: Task = "single_label") -> ImitationLoss:
-    return ImitationLoss(TEACHER, TRUTH, LABELLED, config, task)
+    return ImitationLoss(TEACHER, TRUTH, (config.hard_share * LABELLED).astype(np.float32), config, task)
 
 
 def test_mse_is_worked_out_by_hand() -> None:

@@ -4,6 +4,8 @@ import csv
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -138,6 +140,32 @@ def test_a_teacher_can_be_left_the_texts_without_labels(
     assert metrics["teachers"][0]["scores"] == {}
     assert "Labels taught it the texts that have one; of the others" in card
     assert f"| teacher | SHA-256 |\n| --- | --- |\n| teacher | `{metrics['teachers'][0]['digest']}` |" in card
+
+
+def test_a_file_of_labels_teaches_and_labels_teach_the_rest(
+    teacher: Path, contrary: Path, reviews: Path, tmp_path: Path
+) -> None:
+    output, logits = tmp_path / "student", tmp_path / "logits.parquet"
+    labelled = call("label", reviews / "train.csv", "--teacher", teacher, "--cache", tmp_path / "c", "--output", logits)
+    assert labelled.exit_code == 0, labelled.output
+    # All labels are wrong. Half of the texts are in the teacher's file, and one more that has no label.
+    table = pq.read_table(logits)
+    rows = [*table.slice(0, 60).to_pylist(), {**table.slice(0, 1).to_pylist()[0], "text": "a lovely lovely plot"}]
+    pq.write_table(pa.Table.from_pylist(rows), logits)
+    files = ["--teacher", logits, "--train", contrary, "--validation", reviews / "test.csv"]
+    options = ["--set", "loop.epochs=1", "--set", "tokenizer.min_frequency=1"]
+    result = call("distill", *files, "--output", output, *STUDENT, *options)
+    assert result.exit_code == 0, result.output
+    assert "transfer set: 121 texts and 0 variants" in result.output
+    assert "starting vectors" not in result.output
+    assert metrics_of(output)["teachers"][0]["name"] == "logits.parquet"
+    more = tmp_path / "more.csv"
+    more.write_text("text\nfilm film film\n")
+    unknown = call("distill", *files, "--unlabeled", more, "--output", tmp_path / "b", *STUDENT)
+    assert unknown.exit_code == 2
+    assert "1 texts have neither a label nor a teacher that knows them, the first of them 'film film film'" in (
+        unknown.output
+    )
 
 
 def test_a_file_of_vectors_can_be_the_start(student: Path, reviews: Path, tmp_path: Path) -> None:

@@ -8,9 +8,11 @@ import pytest
 from click.testing import CliRunner
 
 import training.teachers.labelling
+from tables.parquet import write_parquet
 from tests.training.teachers.hugging_face import write_classifier
 from training.__main__ import main
 from training.errors import RunError, UsageError
+from training.teachers.label_file import LabelFile
 from training.teachers.labelling import Labelled, label, write_labels
 
 
@@ -37,15 +39,29 @@ def _small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_logits_come_in_the_order_of_texts_and_labels(tmp_path: Path) -> None:
-    logits = label([Lengths()], TEXTS, ("length", "words"), {}, cache=tmp_path)
-    assert logits is not None
-    assert logits.tolist() == EXPECTED
+    answers = label([Lengths()], TEXTS, ("length", "words"), {}, cache=tmp_path)
+    assert answers is not None
+    assert answers.logits_NC.tolist() == EXPECTED
+    assert answers.known_N.all()
 
 
 def test_several_teachers_are_averaged(tmp_path: Path) -> None:
-    logits = label([Lengths(), Lengths("three", 3.0)], TEXTS, ("length", "words"), {}, cache=tmp_path)
-    assert logits is not None
-    assert logits.tolist() == (2 * np.array(EXPECTED)).tolist()
+    answers = label([Lengths(), Lengths("three", 3.0)], TEXTS, ("length", "words"), {}, cache=tmp_path)
+    assert answers is not None
+    assert answers.logits_NC.tolist() == (2 * np.array(EXPECTED)).tolist()
+
+
+def test_a_file_answers_for_the_texts_that_it_knows(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "labels.parquet", {"text": TEXTS[:2], "length": [6.0, 8.0], "words": [1.0, 2.0]})
+    file = LabelFile(tmp_path / "labels.parquet")
+    alone = label([file], TEXTS, ("length", "words"), {}, cache=tmp_path)
+    beside = label([file, Lengths()], TEXTS, ("length", "words"), {}, cache=tmp_path)
+    assert alone is not None
+    assert beside is not None
+    assert alone.known_N.tolist() == [True, True, False, False, False]
+    assert alone.logits_NC[:3].tolist() == [[6, 1], [8, 2], [0, 0]]
+    assert beside.known_N.all()
+    assert beside.logits_NC.tolist() == [[5.5, 1.5], [4.5, 1.5], *EXPECTED[2:]]
 
 
 def test_a_stopped_labelling_goes_on_where_it_was(tmp_path: Path) -> None:
@@ -62,10 +78,10 @@ def test_a_stopped_labelling_goes_on_where_it_was(tmp_path: Path) -> None:
 def test_only_new_texts_and_other_teachers_are_asked(tmp_path: Path) -> None:
     label([Lengths()], TEXTS, ("words",), {}, cache=tmp_path)
     changed, other = Lengths(), Lengths("other")
-    logits = label([changed], ["g h i k", *TEXTS[1:], "g h i k"], ("words",), {}, cache=tmp_path)
+    answers = label([changed], ["g h i k", *TEXTS[1:], "g h i k"], ("words",), {}, cache=tmp_path)
     label([other], TEXTS, ("words",), {}, cache=tmp_path)
-    assert logits is not None
-    assert logits[:, 0].tolist() == [4, 1, 0, 3, 4, 4]
+    assert answers is not None
+    assert answers.logits_NC[:, 0].tolist() == [4, 1, 0, 3, 4, 4]
     assert (changed.asked, other.asked) == (1, 5)
 
 
@@ -86,9 +102,9 @@ def test_a_damaged_shard_is_made_again(tmp_path: Path) -> None:
     teacher = Lengths()
     label([teacher], TEXTS, ("words",), {}, cache=tmp_path)
     next(tmp_path.glob("*/*.parquet")).write_bytes(b"half")
-    logits = label([teacher], TEXTS, ("length", "words"), {}, cache=tmp_path)
-    assert logits is not None
-    assert logits.tolist() == EXPECTED
+    answers = label([teacher], TEXTS, ("length", "words"), {}, cache=tmp_path)
+    assert answers is not None
+    assert answers.logits_NC.tolist() == EXPECTED
     assert 5 < teacher.asked < 10
 
 
