@@ -10,6 +10,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -90,19 +91,19 @@ def label(
     check_mapping(teachers, mapping)
     columns = [columns_for(teacher, labels, mapping) for teacher in teachers]
     sum_NC = np.zeros((len(texts), len(labels)), dtype=np.float32)
-    answers_N = np.zeros(len(texts), dtype=np.int64)
+    answers_N = np.zeros(len(texts), dtype=np.float32)
     for teacher, chosen in zip(teachers, columns, strict=True):
         if isinstance(teacher, LabelFile):
-            rows = np.flatnonzero(teacher.knows(texts))
-            logits_NK: Floats | None = teacher.logits([texts[row] for row in rows])
+            known_N = teacher.knows(texts)
+            logits_NK: Floats | None = teacher.logits(list(compress(texts, known_N)))
         else:
-            rows = np.arange(len(texts))
+            known_N = np.ones(len(texts), dtype=np.bool_)
             logits_NK = cached_logits(teacher, texts, cache=cache, report=report, should_stop=should_stop)
         if logits_NK is None:
             return None
-        sum_NC[rows] += student_logits(logits_NK, chosen)
-        answers_N[rows] += 1
-    return Labels(sum_NC / np.maximum(answers_N, 1)[:, None].astype(np.float32), answers_N > 0)
+        sum_NC[known_N] += student_logits(logits_NK, chosen)
+        answers_N += known_N
+    return Labels(sum_NC / np.maximum(answers_N, 1, dtype=np.float32)[:, None], answers_N > 0)
 
 
 def cached_logits(

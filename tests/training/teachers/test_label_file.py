@@ -9,8 +9,8 @@ from training.teachers.label_file import LabelFile
 
 def test_columns_of_numbers_are_labels(tmp_path: Path) -> None:
     path = tmp_path / "labels.parquet"
-    columns = {"text": ["a", "b", "a"], "source": ["x", "y", "z"], "row": [1, 2, 3]}
-    write_parquet(path, {**columns, "good": [1.0, 2.0, 3.0], "bad": [-1.0, -2.0, -3.0]})
+    logits = {"good": [1.0, 2.0, 3.0], "bad": [-1.0, -2.0, -3.0]}
+    write_parquet(path, {"text": ["a", "b", "a"], "source": ["x", "y", "z"], "row": [1, 2, 3], **logits})
     file = LabelFile(path)
     assert file.labels == ("good", "bad")
     assert file.texts == ("a", "b")
