@@ -103,7 +103,8 @@ def label(
             return None
         sum_NC[known_N] += student_logits(logits_NK, chosen)
         answers_N += known_N
-    return Labels(sum_NC / np.maximum(answers_N, 1, dtype=np.float32)[:, None], answers_N > 0)
+    sum_NC /= np.maximum(answers_N, 1)[:, None]
+    return Labels(sum_NC, answers_N > 0)
 
 
 def cached_logits(
