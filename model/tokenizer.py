@@ -5,8 +5,9 @@ One `tokenizers` pipeline, stored whole in the checkpoint:
 1. Characters that nobody sees go away, and Unicode NFKC makes full width, ligatures and the like plain. Typographic
    apostrophes become plain, letters lower case (on request). A letter stands at most twice in a row, another sign at
    most three times: "sooooo good!!!!!!!" is "soo good!!!".
-2. Split: white space away; runs of Chinese characters, words, numbers and runs of punctuation or symbols apart;
-   English contractions as in the Penn Treebank ("don't" -> "do", "n't"), so that raw and tokenised text agree.
+2. Split: white space away; each Chinese character by itself, or (on request) runs of them together; words, numbers and
+   runs of punctuation or symbols apart; English contractions as in the Penn Treebank ("don't" -> "do", "n't"), so that
+   raw and tokenised text agree.
 3. Bytes, then byte-pair encoding inside each piece. All 256 bytes are in the vocabulary: no input is unknown.
 
 There are no special tokens, so nothing that a user types can collide with one.
@@ -56,7 +57,7 @@ LENGTHENED = (r"(\p{L})(?=\1\1)", r"([^\s\p{L}\p{M}\p{N}])(?=\1\1\1)")
 PIECE = (
     r"n't(?!\p{L})"
     r"|'(?:s|re|ve|ll|m|d)(?!\p{L})"
-    rf"|\p{{Han}}{{1,{MAX_SIGNS}}}"
+    r"|\p{Han}"
     rf"|(?:(?!n't(?!\p{{L}})|\p{{Han}})[\p{{L}}\p{{M}}]){{1,{MAX_PIECE_CHARS}}}"
     rf"|\p{{N}}{{1,{MAX_SIGNS}}}"
     rf"|[^\s\p{{L}}\p{{M}}\p{{N}}]{{1,{MAX_SIGNS}}}"
@@ -74,18 +75,22 @@ ASCII_PIECE = re.compile(
 """`PIECE` for lower-case ASCII; `tests/model/test_tokenizer.py` holds the two together."""
 
 
-def build_tokenizer(*, lowercase: bool = True) -> Tokenizer:
-    """Builds the pipeline with an empty vocabulary, which `train_vocabulary` fills."""
+def build_tokenizer(*, lowercase: bool = True, chinese_words: bool = False) -> Tokenizer:
+    """Builds the pipeline with an empty vocabulary, which `train_vocabulary` fills.
+
+    Args:
+        lowercase: drop case.
+        chinese_words: byte-pair encoding finds words in runs of Chinese characters; else each character is a piece.
+    """
     steps: list[Any] = [normalizers.Replace(Regex(INVISIBLE), ""), normalizers.NFKC()]
     steps += [normalizers.Replace("\u2019", "'"), *[normalizers.Lowercase()] * lowercase]
     steps += [normalizers.Replace(Regex(pattern), "") for pattern in LENGTHENED]
-    return _pipeline(steps, PIECE)
+    return _pipeline(steps, PIECE.replace(r"|\p{Han}", rf"|\p{{Han}}{{1,{MAX_SIGNS}}}", 1) if chinese_words else PIECE)
 
 
 def first_tokenizer() -> Tokenizer:
     """The pipeline of checkpoints made until November 2026, which are served as they are."""
-    steps = [normalizers.NFKC(), normalizers.Replace("\u2019", "'"), normalizers.Lowercase()]
-    return _pipeline(steps, PIECE.replace(rf"\p{{Han}}{{1,{MAX_SIGNS}}}", r"\p{Han}"))
+    return _pipeline([normalizers.NFKC(), normalizers.Replace("\u2019", "'"), normalizers.Lowercase()], PIECE)
 
 
 def _pipeline(steps: list[Any], piece: str) -> Tokenizer:
@@ -171,7 +176,7 @@ class AsciiCutter:
 def ascii_cutter(tokenizer: Tokenizer) -> AsciiCutter | None:
     """The cutter that does as this pipeline; None for one that is not ours in lower case."""
     parts = _parts(tokenizer)
-    if parts == _parts(build_tokenizer()):
+    if any(parts == _parts(build_tokenizer(chinese_words=words)) for words in (False, True)):
         return AsciiCutter(cleans=True)
     return AsciiCutter(cleans=False) if parts == _parts(first_tokenizer()) else None
 

@@ -16,6 +16,11 @@ from model.text import TextEncoder
 from model.tokenizer import build_tokenizer, first_tokenizer, train_vocabulary
 from training.data.unlabeled import read_unlabeled
 
+PIPELINES = {
+    "until November 2026": first_tokenizer(),
+    "Chinese characters": build_tokenizer(),
+    "Chinese words": build_tokenizer(chinese_words=True),
+}
 HELD_OUT = 5_000
 ROUNDS = 5
 
@@ -31,7 +36,7 @@ def main() -> None:
     learned_from = [text for found in texts.values() for text in found[HELD_OUT:]]
     pipelines = {
         name: train_vocabulary(pipeline, learned_from, vocab_size=arguments.vocab_size, min_frequency=2)
-        for name, pipeline in (("until November 2026", first_tokenizer()), ("now", build_tokenizer()))
+        for name, pipeline in PIPELINES.items()
     }
     print("| texts | pipeline | characters a text | tokens a text | µs a text |\n| --- | --- | --- | --- | --- |")
     for path, found in texts.items():

@@ -108,6 +108,8 @@ def test_ascii_texts_by_piece_are_as_by_the_pipeline(
 
 def test_only_a_pipeline_that_is_known_goes_by_piece(tokenizer: Tokenizer) -> None:
     assert TextEncoder(tokenizer, max_tokens=8)._cutter is not None
+    words = train_vocabulary(build_tokenizer(chinese_words=True), ["Some text"], vocab_size=600, min_frequency=1)
+    assert TextEncoder(words, max_tokens=8)._cutter is not None
     assert TextEncoder(load_checkpoint(SHIPPED).tokenizer, max_tokens=8)._cutter is not None
     cased = train_vocabulary(build_tokenizer(lowercase=False), ["Some text"], vocab_size=600, min_frequency=1)
     assert TextEncoder(cased, max_tokens=8)._cutter is None

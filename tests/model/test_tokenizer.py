@@ -33,7 +33,7 @@ def _pieces(tokenizer: Tokenizer, text: str) -> list[str]:
         ("it 's it's we'll", ["it", "'s", "it", "'s", "we", "'ll"]),
         ("do n't", ["do", "n't"]),
         ("ain'ts 'tis n'the", ["ain", "'", "ts", "'", "tis", "n", "'", "the"]),
-        ("这很好abc很", ["这很好", "abc", "很"]),
+        ("这很好abc", ["这", "很", "好", "abc"]),
         ("ＧＯＯＤ！！ ﬁne", ["good", "!!", "fine"]),
         ("10/10 stars", ["10", "/", "10", "stars"]),
         ("wow!!! 😀👍🏽", ["wow", "!!!", "😀👍🏽"]),
@@ -43,6 +43,14 @@ def _pieces(tokenizer: Tokenizer, text: str) -> list[str]:
 )
 def test_pieces(tokenizer: Tokenizer, text: str, pieces: list[str]) -> None:
     assert _pieces(tokenizer, text) == pieces
+
+
+def test_chinese_characters_can_stay_together() -> None:
+    words = train_vocabulary(
+        build_tokenizer(chinese_words=True), ["很好abc很", "很好"] * 3, vocab_size=600, min_frequency=2
+    )
+    assert _pieces(words, "这很好abc很") == ["这很好", "abc", "很"]
+    assert len(words.encode("很好").ids) == 1
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ def test_both_pipelines_read_the_same_texts(
     monkeypatch.setattr(tokens, "HELD_OUT", 10)
     monkeypatch.setattr(sys, "argv", ["tokens", str(tmp_path / "zh.parquet"), "--vocab-size", "600"])
     tokens.main()
-    before, now = capsys.readouterr().out.splitlines()[2:]
+    before, characters, words = capsys.readouterr().out.splitlines()[2:]
     assert before.startswith("| zh.parquet | until November 2026 | 7.0 | 7.0 | ")
-    assert now.startswith("| zh.parquet | now | 7.0 | 1.0 | ")
+    assert characters.startswith("| zh.parquet | Chinese characters | 7.0 | 7.0 | ")
+    assert words.startswith("| zh.parquet | Chinese words | 7.0 | 1.0 | ")

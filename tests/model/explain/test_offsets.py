@@ -15,6 +15,7 @@ from model.tokenizer import build_tokenizer, train_vocabulary
 from tests.conftest import TEXTS
 
 TOKENIZER = train_vocabulary(build_tokenizer(), TEXTS, vocab_size=600, min_frequency=1)
+CHINESE = train_vocabulary(build_tokenizer(chinese_words=True), ["很好看，电影"] * 9, vocab_size=600, min_frequency=1)
 CASED = train_vocabulary(build_tokenizer(lowercase=False), TEXTS, vocab_size=600, min_frequency=1)
 
 SHIPPED = Path(__file__).parents[3] / "checkpoints" / "sentiment"
@@ -30,7 +31,7 @@ CHARACTERS = st.one_of(
 )
 
 
-@given(st.text(CHARACTERS, max_size=40), st.sampled_from([TOKENIZER, CASED]), st.sampled_from([1, 3, 200]))
+@given(st.text(CHARACTERS, max_size=40), st.sampled_from([TOKENIZER, CASED, CHINESE]), st.sampled_from([1, 3, 200]))
 def test_every_text_is_covered_by_the_tokens_that_are_read(text: str, tokenizer: Tokenizer, max_tokens: int) -> None:
     (encoded,) = TextEncoder(tokenizer, max_tokens=max_tokens).encode([text])
     aligned = Aligner(tokenizer, max_tokens=max_tokens).align(text)
@@ -75,6 +76,11 @@ def _words(text: str) -> list[str]:
 )
 def test_words_are_the_pieces_of_the_text_as_it_was_sent(text: str, words: list[str]) -> None:
     assert _words(text) == words
+
+
+def test_each_token_in_a_run_of_chinese_characters_is_a_word() -> None:
+    aligned = Aligner(CHINESE, max_tokens=200).align("很好看电影")
+    assert 1 < len(aligned.words) == len(aligned.ids) < 5
 
 
 def test_tokens_of_one_character_all_have_it() -> None:
