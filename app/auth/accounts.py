@@ -9,6 +9,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -26,31 +27,29 @@ LOOK_EVERY_S = 1.0
 Number: TypeAlias = "memoryview[float]"
 """One float in memory that processes may share."""
 
-Clock = Callable[[], float]
-"""Seconds of a clock that nobody sets."""
 
-
+@dataclass(frozen=True, slots=True, eq=False)
 class Account:
     """Usage of one key in all processes of the server.
 
     Attributes:
         key: with its roles and rate.
+        paid_until: time on the clock. Each text moves it on by 1 / rate; how far it is ahead of now is how much of the
+            burst is used up.
+        count_texts: counts the texts of the key.
+        clock: seconds of a clock that nobody sets.
     """
 
-    def __init__(
-        self, key: Key, paid_until: Number, count_texts: Callable[[int], None], clock: Clock = time.monotonic
-    ) -> None:
-        self.key = key
-        # Each text moves this time on by 1 / rate. How far it is ahead of now is how much of the burst is used up.
-        self._paid_until = paid_until
-        self._count_texts = count_texts
-        self._clock = clock
+    key: Key
+    paid_until: Number
+    count_texts: Callable[[int], None]
+    clock: Callable[[], float] = time.monotonic
 
     def wait_s(self) -> float:
         """Seconds until the key may send another text; 0 if it may now."""
         if self.key.rate is None:
             return 0.0
-        ahead_s = self._paid_until[0] - self._clock()
+        ahead_s = self.paid_until[0] - self.clock()
         return max(0.0, ahead_s - (self.key.burst - 1) / self.key.rate)
 
     def enter(self) -> None:
@@ -66,27 +65,28 @@ class Account:
 
     def classified(self, texts: int) -> None:
         """Charges for the texts of a request beyond its first; a debt delays the next request."""
-        self._count_texts(texts)
+        self.count_texts(texts)
         self._spend(max(0, texts - 1))
 
     async def pace(self, texts: int) -> None:
         """Waits until the key is within its rate, then charges for the texts."""
         while (wait_s := self.wait_s()) > 0:  # noqa: ASYNC110  # time sets no asyncio.Event
             await asyncio.sleep(wait_s)
-        self._count_texts(texts)
+        self.count_texts(texts)
         self._spend(texts)
 
     def _spend(self, texts: int) -> None:
         # Two processes that do this within the same microsecond count one of the two. A lock would be held for ever by
         # a process that is killed.
         if self.key.rate is not None:
-            self._paid_until[0] = max(self._paid_until[0], self._clock()) + texts / self.key.rate
+            self.paid_until[0] = max(self.paid_until[0], self.clock()) + texts / self.key.rate
 
 
+@dataclass(eq=False)
 class Accounts:
     """Accounts of all keys of a server; empty if everybody may ask.
 
-    Args:
+    Attributes:
         inline, path: sources of the keys; see `app.auth.keys.read_keys`.
         metrics: counts the texts of each key.
         folder: shares usage among the processes of the server; without it each process counts alone.
@@ -96,23 +96,16 @@ class Accounts:
         SettingsError: the keys cannot be read.
     """
 
-    def __init__(
-        self,
-        inline: str,
-        path: Path | None,
-        metrics: Metrics,
-        folder: SharedFolder | None = None,
-        *,
-        look_every_s: float = LOOK_EVERY_S,
-    ) -> None:
-        self._inline = inline
-        self._path = path
-        self._metrics = metrics
-        self._folder = folder
-        self._look_every_s = look_every_s
+    inline: str
+    path: Path | None
+    metrics: Metrics
+    folder: SharedFolder | None = None
+    look_every_s: float = LOOK_EVERY_S
+
+    def __post_init__(self) -> None:
         self._seen = self._signature()
         self._accounts: dict[bytes, Account] = {}
-        self._take(read_keys(inline, path))
+        self._take(read_keys(self.inline, self.path))
 
     def __len__(self) -> int:
         """Number of keys; without any everybody may ask."""
@@ -126,8 +119,8 @@ class Accounts:
 
     async def watch(self) -> None:
         """Reads the file of keys again whenever it changes; a wrong file is logged and changes nothing."""
-        while self._path is not None:
-            await asyncio.sleep(self._look_every_s)
+        while self.path is not None:
+            await asyncio.sleep(self.look_every_s)
             signature = await asyncio.to_thread(self._signature)
             if signature != self._seen:
                 self._seen = signature
@@ -135,7 +128,7 @@ class Accounts:
 
     async def _reread(self) -> None:
         try:
-            self._take(await asyncio.to_thread(read_keys, self._inline, self._path))
+            self._take(await asyncio.to_thread(read_keys, self.inline, self.path))
         except SettingsError as error:
             # The message is about the operator's file and quotes nothing from it.
             logger.error("the API keys stay as they were: %s", error)
@@ -150,14 +143,14 @@ class Accounts:
         if before is not None and before.key == key:
             return before
         name = f"key-{key.digest.hex()[:32]}"
-        number = memoryview(bytearray(8)).cast("d") if self._folder is None else self._folder.number(name)
-        return Account(key, number, self._metrics.requests.key_texts.labels(key.name).inc)
+        number = memoryview(bytearray(8)).cast("d") if self.folder is None else self.folder.number(name)
+        return Account(key, number, self.metrics.requests.key_texts.labels(key.name).inc)
 
     def _signature(self) -> tuple[int, int, int] | None:
-        if self._path is None:
+        if self.path is None:
             return None
         try:
-            found = self._path.stat()
+            found = self.path.stat()
         except OSError:
             return (0, 0, 0)
         return found.st_mtime_ns, found.st_size, found.st_ino

@@ -6,10 +6,10 @@
 import ipaddress
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -19,15 +19,13 @@ TRACES_PATH = "/v1/traces"
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-fA-F:]+\](:[0-9]{1,5})?")
 
 
-class Trial(BaseModel):
+class Trial(NamedTuple):
     """Second version beside a model, as a setting names it.
 
     Attributes:
         path: of its checkpoint.
         share: of requests, 0 to 1.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: Path
     share: Annotated[float, Field(ge=0, le=1)]
@@ -119,13 +117,13 @@ def traces_url(endpoint: str) -> str:
 
 
 def parse_trials(value: Any) -> Any:
-    """`NAME=PATH@SHARE,…` as fields of a `Trial` by name.
+    """`NAME=PATH@SHARE,…` as the two values of a `Trial` by name.
 
     Raises:
         ValueError: it has another form.
 
     >>> parse_trials("reviews=/models/b@0.1")
-    {'reviews': {'path': '/models/b', 'share': '0.1'}}
+    {'reviews': ('/models/b', '0.1')}
     """
     if not isinstance(value, str):
         return value
@@ -135,7 +133,7 @@ def parse_trials(value: Any) -> Any:
         path, _, share = rest.rpartition("@")
         if not path or not re.fullmatch(r"0|1|[01]?\.\d+", share) or float(share) > 1:
             raise ValueError("must be NAME=PATH@SHARE, with a share from 0 to 1 such as 0.1")
-        trials[name] = {"path": path, "share": share}
+        trials[name] = path, share
     return trials
 
 

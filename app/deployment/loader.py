@@ -1,6 +1,5 @@
-"""Loaders of classifiers, from checkpoint folders or from memory."""
+"""Loads classifiers from checkpoint folders."""
 
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -74,27 +73,6 @@ class Checkpoints:
             classifier.warm_up()
         finally:
             set_num_threads(settings.threads)  # threads that are new to PyTorch begin with what was set last
-        return classifier
-
-
-class Given:
-    """Finds classifiers in memory by the name of their path; for tests, which may exchange them."""
-
-    def __init__(self, classifiers: Mapping[str, Classifier]) -> None:
-        self._classifiers = classifiers
-
-    def version(self, path: Path) -> str:
-        """Returns the version of the classifier."""
-        return self._classifiers[path.name].version
-
-    def stamp(self, path: Path) -> Stamp:
-        """Returns the identity of the classifier."""
-        return (id(self._classifiers[path.name]),)
-
-    def load(self, path: Path, *, spare: bool) -> Classifier:
-        """Returns the classifier, warmed once more."""
-        classifier = self._classifiers[path.name]
-        classifier.warm_up()
         return classifier
 
 

@@ -1,17 +1,14 @@
 """The service of one process: everything that lives from its start to its stop, built from the settings."""
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from app.auth.accounts import Accounts
 from app.config.settings import Settings
-from app.core.classifier import Classifier
-from app.core.plan import Plan, Source
 from app.core.shared import SharedFolder
 from app.deployment.deployer import Deployer
-from app.deployment.loader import Checkpoints, Given, Loader
+from app.deployment.loader import Checkpoints, Loader
 from app.deployment.loading import LoadingThread
 from app.deployment.plans import initial_plans
 from app.deployment.registry import Registry
@@ -70,7 +67,7 @@ class Service:
 
 def build_service(
     settings: Settings,
-    classifiers: Mapping[str, Classifier] | None = None,
+    loader: Loader | None = None,
     *,
     folder: SharedFolder | None = None,
     load_first: bool = False,
@@ -80,7 +77,7 @@ def build_service(
 
     Args:
         settings: of the server.
-        classifiers: by name, served instead of the checkpoints that the settings name.
+        loader: of classifiers; by default they come from checkpoint folders.
         folder: what it shares with other processes of the same server.
         load_first: see `Service`.
         forked: process that explains, and the socket to it.
@@ -88,16 +85,15 @@ def build_service(
     Raises:
         SettingsError: a package or a file that the settings name is not there.
     """
-    plans, loader = initial_plans(settings.models), _loader(settings, classifiers)
-    if classifiers is not None:
-        plans = {name: Plan(Source(name)) for name in classifiers}
     requests, batching = settings.requests, settings.batching
     tracer = start_tracing(settings.telemetry.otel_endpoint)
     metrics = Metrics(folder)
     metrics.process.set_limits(deadline_s=requests.deadline_ms / 1000, max_queue_texts=batching.max_queue_texts)
-    registry = Registry(plans, metrics, folder, tokenise_threads=settings.compute.tokenise_threads)
+    registry = Registry(
+        initial_plans(settings.models), metrics, folder, tokenise_threads=settings.compute.tokenise_threads
+    )
     rollout = Rollout(registry, metrics, limits=batching, shadow_timeout_s=requests.deadline_ms / 1000)
-    loading = LoadingThread(loader, max_batch_tokens=batching.max_batch_tokens)
+    loading = LoadingThread(loader or Checkpoints(settings.compute), max_batch_tokens=batching.max_batch_tokens)
     deployer = Deployer(registry, rollout, loading, metrics, folder, settings.models.watch_s)
     explanations = Explanations(
         registry,
@@ -118,7 +114,3 @@ def build_service(
         tracer=tracer,
         load_first=load_first,
     )
-
-
-def _loader(settings: Settings, classifiers: Mapping[str, Classifier] | None) -> Loader:
-    return Checkpoints(settings.compute) if classifiers is None else Given(classifiers)

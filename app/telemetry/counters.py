@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -153,9 +153,7 @@ class SeriesTable:
 
     def render(self, snapshots: Sequence[Snapshot]) -> bytes:
         """Text for Prometheus, of the snapshots of all processes; takes milliseconds."""
-        registry = CollectorRegistry()
-        registry.register(_Collected([_metric(series.family, snapshots) for series in self._series.values()]))
-        return generate_latest(registry)
+        return generate_latest(_Collected([_metric(series.family, snapshots) for series in self._series.values()]))
 
     def _of(self, name: str, child: type[Child]) -> Series[Child]:
         series: Series[Child] = self._series[name]

@@ -123,8 +123,34 @@ def make_settings(**values: Any) -> Settings:
     return Settings.model_validate(sections)
 
 
+class Given:
+    """Finds classifiers in memory by the name of their path; a test may exchange them."""
+
+    def __init__(self, classifiers: Mapping[str, Classifier]) -> None:
+        self._classifiers = classifiers
+
+    def version(self, path: Path) -> str:
+        """Returns the version of the classifier."""
+        return self._classifiers[path.name].version
+
+    def stamp(self, path: Path) -> tuple[object, ...]:
+        """Returns the identity of the classifier."""
+        return (id(self._classifiers[path.name]),)
+
+    def load(self, path: Path, *, spare: bool) -> Classifier:
+        """Returns the classifier, warmed once more."""
+        classifier = self._classifiers[path.name]
+        classifier.warm_up()
+        return classifier
+
+
 def make_app(settings: Settings, classifiers: Mapping[str, Classifier] | None = None, **options: Any) -> FastAPI:
-    return create_app(build_service(settings, classifiers, **options))
+    """An application of the checkpoints that the settings name, or of these classifiers instead."""
+    if classifiers is None:
+        return create_app(build_service(settings, **options))
+    models = settings.models.model_copy(update={"paths": {name: Path(name) for name in classifiers}})
+    settings = settings.model_copy(update={"models": models})
+    return create_app(build_service(settings, Given(classifiers), **options))
 
 
 def made(name: str = "search", **options: str) -> tuple[dict[str, str], str]:
