@@ -125,7 +125,12 @@ def _units(_context: click.Context, _option: click.Parameter, value: str) -> lis
 @click.option("--gates", is_flag=True, help="Also show the gates of each layer and direction.")
 @click.option("--units", default="", metavar="N,N,…", callback=_units, help="Also show the gates of up to 8 units.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a text and line, as POST /explain has it.")
-@click.option("--threads", type=click.IntRange(min=1), default=available_cpus, help="Default: all processors.")
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    default=available_cpus,
+    help="Threads; by default one a processor.",
+)
 def explain(
     checkpoint: Path,
     texts: tuple[str, ...],

@@ -30,6 +30,8 @@ MAX_BODY_BYTES = 64 * 1024
 
 FOLLOWED = "The other processes of the server (`--workers`) follow within about a second."
 
+DEFAULT_STAYS = "The default model can be exchanged, but not removed."
+
 T = TypeVar("T")
 
 
@@ -87,7 +89,9 @@ class Admin:
         """Adds a model, or exchanges its checkpoint."""
         call = await _read(ServeRequest, request)
         if not MODEL_NAME.fullmatch(name):
-            raise InvalidRequest("A model's name has letters, digits, dot, dash and underscore, at most 64.")
+            raise InvalidRequest(
+                "A model's name has up to 64 letters, digits, dots, dashes and underscores, a letter or digit first."
+            )
         source = await asyncio.to_thread(self._sources.of, call.path)
 
         def change(plan: Plan | None) -> Plan:
@@ -124,7 +128,7 @@ class Admin:
         def change(plan: Plan | None) -> None:
             _known(plan)
             if name == self._registry.default:
-                raise Conflict("The default model can be exchanged, but not removed.")
+                raise Conflict(DEFAULT_STAYS)
 
         await self._deployer.change(name, change)
         return Response(status_code=204)
@@ -137,15 +141,15 @@ def admin_routes(registry: Registry, deployer: Deployer, settings: ModelSettings
     unknown = UnknownModel()
     untold = ServiceError("The other processes of this server cannot be told: No space left on device.", 5)
     invalid = InvalidRequest("Object missing required field `path`.")
-    outside = PathRefused("The path is not one that this server may load.")
+    outside = PathRefused("The path is neither below the setting `models_folder` nor named at the start.")
     refused = CheckpointRefused("Nothing has changed: model.safetensors: is not the file that was saved.")
-    alone = Conflict("The model has no candidate.")
+    alone = Conflict("The model has no candidate; PUT …/candidate adds one.")
     serving = [invalid, outside, refused, untold]
     one = "/models/{name}"
     routes: list[tuple[str, str, Callable[..., Any], str, Sequence[Exception], dict[str, Any]]] = [
         ("GET", "/models", admin.list_models, "List the models and their folders", (), {}),
         ("PUT", one, admin.serve, "Add a model or exchange its checkpoint", serving, _body(ServeRequest)),
-        ("DELETE", one, admin.remove, "Remove a model", (unknown, alone, untold), {}),
+        ("DELETE", one, admin.remove, "Remove a model", (unknown, Conflict(DEFAULT_STAYS), untold), {}),
         ("PUT", f"{one}/candidate", admin.try_beside, "Try a second version", (unknown, *serving), _body(TrialRequest)),
         ("DELETE", f"{one}/candidate", admin.end_trial, "End the trial", (unknown, alone, untold), {}),
         ("POST", f"{one}/promote", admin.promote, "Let the candidate take over", (unknown, alone, untold), {}),
@@ -187,7 +191,7 @@ class Sources:
                 return Source(str(found))
         except (OSError, ValueError, RuntimeError):  # no path at all, or links in a circle
             pass
-        raise PathRefused("The path is not one that this server may load.")
+        raise PathRefused("The path is neither below the setting `models_folder` nor named at the start.")
 
 
 def _below(path: Path, root: Path) -> bool:
@@ -203,7 +207,7 @@ def _known(plan: Plan | None) -> Plan:
 
 def _candidate(plan: Plan) -> Candidate:
     if plan.candidate is None:
-        raise Conflict("The model has no candidate.")
+        raise Conflict("The model has no candidate; PUT …/candidate adds one.")
     return plan.candidate
 
 

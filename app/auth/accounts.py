@@ -131,7 +131,7 @@ class Accounts:
             self._take(await asyncio.to_thread(read_keys, self.inline, self.path))
         except SettingsError as error:
             # The message is about the operator's file and quotes nothing from it.
-            logger.error("the API keys stay as they were: %s", error)
+            logger.error("the API keys stay as they were, since the new ones cannot be used: %s", error)
         else:
             logger.info("API keys read", extra={"keys": len(self)})
 

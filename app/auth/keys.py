@@ -124,7 +124,7 @@ def _key(line: str, where: str) -> Key:
     rate = _number(given.get("rate"), f"{where}: rate")
     burst = _number(given.get("burst"), f"{where}: burst")
     if rate is None and burst is not None:
-        raise SettingsError(f"{where}: burst is given without rate: there is nothing that it could exceed.")
+        raise SettingsError(f"{where}: burst is given without rate: add rate=… or leave burst out.")
     if burst is None:
         burst = max(1.0, rate or 1.0)
     elif burst < 1:

@@ -90,13 +90,13 @@ class RequestLimits(Section):
     """Size of one request and the time for its answer."""
 
     max_body_bytes: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024
-    """Largest body of a request."""
+    """Most bytes in the body of a request."""
 
     max_texts: Count = 1024
     """Most texts in one request."""
 
     max_chars: Count = 2_000_000
-    """Longest text; a longer one gets an error in its place, its neighbours an answer."""
+    """Most characters of a text; a longer one gets an error in its place, its neighbours an answer."""
 
     deadline_ms: Count = 10_000
     """Time from the last byte of a request to its answer, else 504. A client may shorten it with the header
@@ -119,7 +119,7 @@ class BatchLimits(Section):
     """Most tokens under way, for each model; more are refused with 503."""
 
     stuck_after_s: PositiveFloat = 60.0
-    """Time of a computation after which liveness fails."""
+    """Time that one batch may compute, after which liveness fails."""
 
     cache_texts: Annotated[int, Field(ge=0)] = 0
     """Answers that are remembered for texts that come again, for each model and worker. 1 to 2 kB each; 0 remembers
@@ -139,15 +139,15 @@ class ExplainSettings(Section):
     """Most texts in one request for explanations."""
 
     max_tokens: Annotated[Count, Field(alias="explain_max_tokens")] = 512
-    """Longest text that is explained; a longer one gets an error in its place. What it costs grows with the square of
-    its length."""
+    """Most tokens of a text that is explained; a longer one gets an error in its place. What it costs grows with the
+    square of its length."""
 
     queue_texts: Annotated[Count, Field(alias="explain_queue_texts")] = 64
     """Most texts under way to be explained; more are refused with 503, and so are more than 128 tokens for each of
     them."""
 
     deadline_ms: Annotated[Count, Field(alias="explain_deadline_ms")] = 30_000
-    """The same as deadline_ms for explanations: to the answer, else 504."""
+    """Time from the last byte of a request for explanations to its answer, else 504."""
 
 
 class NetworkSettings(Section):
@@ -160,7 +160,7 @@ class NetworkSettings(Section):
     """Port to listen on; 0 takes a free one."""
 
     cors_origin: Origins = ()
-    """Origin (https://example.org) whose pages may ask this server; repeat the flag. * for all."""
+    """Origin (https://example.org) whose pages may call this server; repeat the flag. * for all."""
 
     trusted_proxy: Networks = ()
     """Address or network (10.0.0.0/8) of a proxy whose X-Forwarded-For is believed; repeat the flag."""
@@ -188,7 +188,7 @@ class ConnectionLimits(Section):
     """Time to go on serving after SIGTERM while readiness says no, so that balancers notice first."""
 
     drain_timeout_s: Annotated[int, Field(ge=0)] = 20
-    """Time after that for requests in flight to finish before they are cut."""
+    """Time after the drain delay for requests in flight to finish before they are cut."""
 
 
 class KeySettings(Section):

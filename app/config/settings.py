@@ -60,12 +60,14 @@ class Settings(BaseModel):
             ("explain_max_texts", explain.max_texts, "explain_queue_texts", explain.queue_texts, _ONLY_IDLE),
         ):
             if bound > limit:
-                raise ValueError(f"{small} ({bound}) is more than {large} ({limit}): {consequence}")
+                raise ValueError(
+                    f"{small} ({bound}) is more than {large} ({limit}): {consequence}; change one of the two"
+                )
         if models.admin and not self.keys.api_keys and self.keys.api_keys_file is None:
             raise ValueError("admin needs api_keys or api_keys_file: /admin answers keys of the role admin only")
         for name in [*models.canary, *models.shadow]:
             if name not in models.paths:
-                raise ValueError(f"there is no model {name} that a second version could stand beside")
+                raise ValueError(f"a canary or shadow is set for {name}, but --model names no such model")
             if name in models.canary and name in models.shadow:
                 raise ValueError(f"{name} can have a canary or a shadow, not both")
         return self

@@ -77,7 +77,7 @@ def _check_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
         if origin != "*" and not _ORIGIN.fullmatch(origin):
             raise ValueError(f"{origin!r} is not an origin such as https://example.org, without a path")
     if "*" in origins and len(origins) > 1:
-        raise ValueError("* stands for every origin, and others are named beside it")
+        raise ValueError("* allows every origin already: leave out the others")
     return origins
 
 

@@ -81,7 +81,7 @@ class Deployer:
 
     def reload(self) -> None:
         """Starts loading the versions in the folders that are not served yet; call it on the event loop."""
-        logger.info("reloading")
+        logger.info("reloading the models")
         self._spawn(self._reload(insist=True))
 
     async def change(self, name: str, change: Change) -> Plan | None:
@@ -150,7 +150,7 @@ class Deployer:
         try:
             await step()
         except Exception as error:
-            logger.exception("could not look after the models", exc_info=error)
+            logger.exception("could not check the models for changes", exc_info=error)
 
     async def _reload(self, insist: bool = False) -> None:
         async with self._changing:

@@ -49,7 +49,9 @@ class LoadingThread:
         """
         found = [await self._obtain(deployment, source, spare) for source in plan.sources]
         if len({(classifier.labels, classifier.task) for classifier in found}) > 1:
-            raise SettingsError(f"The versions of {deployment.name} side by side have different labels.")
+            raise SettingsError(
+                f"The versions of {deployment.name} have different labels; side by side they need the same."
+            )
         return found
 
     def give_back(self) -> None:

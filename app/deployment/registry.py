@@ -186,7 +186,7 @@ class Registry:
         for served in deployment.versions:
             if served.version == version:
                 return served
-        raise UnknownModel("The model is not of this version; GET /v2/models/{name} tells of which it is.")
+        raise UnknownModel("No loaded version of the model has this number; GET /v2/models/{name} lists the versions.")
 
     def deployment(self, name: str | None) -> Deployment:
         """Deployment of that name, or the default one.

@@ -39,4 +39,4 @@ async def _sample_gpu(device: str, metrics: Metrics) -> None:
         metrics.gpu.set(device, await asyncio.to_thread(gpu_use, device))
     except RuntimeError as error:
         metrics.gpu.forget(device)
-        logger.warning("the GPU gives no figures", extra={"device": device, "cause": type(error).__name__})
+        logger.warning("the load of a GPU cannot be read", extra={"device": device, "cause": type(error).__name__})

@@ -49,8 +49,8 @@ FAMILIES: tuple[Family, ...] = (
         ("route",),
         SECONDS,
     ),
-    Family("counter", "sluice_key_requests", "Requests by the API key shown.", ("key", "status")),
-    Family("counter", "sluice_key_texts", "Texts by the API key shown.", ("key",)),
+    Family("counter", "sluice_key_requests", "Requests by the name of their API key.", ("key", "status")),
+    Family("counter", "sluice_key_texts", "Texts by the name of their API key.", ("key",)),
     Family("gauge", "sluice_connections", "Open connections."),
     Family(
         "counter",
@@ -60,8 +60,13 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family("counter", "sluice_texts", "Texts classified.", ("model",)),
     Family("counter", "sluice_tokens", "Tokens of the texts classified.", ("model",)),
-    Family("counter", "sluice_texts_truncated", "Texts cut at the limit.", ("model",)),
-    Family("counter", "sluice_texts_failed", "Texts that failed alone.", ("model", "type")),
+    Family("counter", "sluice_texts_truncated", "Texts cut because the model reads no more tokens.", ("model",)),
+    Family(
+        "counter",
+        "sluice_texts_failed",
+        "Texts that got an error, though the rest of the request did not.",
+        ("model", "type"),
+    ),
     Family("counter", "sluice_texts_dropped", "Texts without an answer, by cause.", ("model", "cause")),
     Family(
         "histogram",
@@ -83,7 +88,7 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family("counter", "sluice_cache_hits", "Texts whose answer was remembered.", ("model",)),
     Family("counter", "sluice_cache_misses", "Texts that had to be computed.", ("model",)),
-    Family("counter", "sluice_restarts", "Device threads replaced.", ("model",)),
+    Family("counter", "sluice_restarts", "Device threads that died and were replaced.", ("model",)),
     Family("gauge", "sluice_explain_queue_texts", "Texts under way for POST /explain."),
     Family(
         "histogram",
@@ -95,14 +100,14 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "counter",
         "sluice_explain_restarts",
-        "Processes that explained and were lost while somebody waited; the next request starts another one. If the "
+        "Processes for explanations that died while a request waited; the next one starts another process. If the "
         "log has no cause, look for the kernel's out-of-memory killer: it takes this process first.",
     ),
     Family(
         "counter",
         "sluice_predictions",
-        "Texts by label given; of a multi-label model a text counts for each of its labels. Shares that move without "
-        "a release mean other traffic or another world.",
+        "Texts by label given; of a multi-label model a text counts for each of its labels. Shares that change "
+        "without a release mean that other texts come.",
         ("model", "version", "label"),
     ),
     Family(
@@ -137,9 +142,10 @@ FAMILIES: tuple[Family, ...] = (
         "gauge",
         "sluice_drift",
         "Distance of the last 10,000 texts or so from the checkpoint's reference: population stability index of the "
-        "labels given, the highest probability, the length in tokens and the share of unknown script. Below 0.1 is "
-        "calm, above 0.25 another population. Absent before 1,000 texts, and for a checkpoint without a reference "
-        "(`python -m training reference` adds one). Look at a sample of the texts; train anew if they are to stay so.",
+        "labels given, the highest probability, the length in tokens and the share of unknown script. Below 0.1 "
+        "little has changed, above 0.25 other texts come. Absent before 1,000 texts, and for a checkpoint without a "
+        "reference (`python -m training reference` adds one). Look at a sample of the texts; "
+        "train anew if they are to stay so.",
         ("model", "version", "aspect"),
         combine=max,
     ),
@@ -185,20 +191,20 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "counter",
         "sluice_worker_restarts",
-        "Worker processes that died and were replaced; what they had in flight was lost. If the log has no cause, "
+        "Worker processes that died and were replaced; their requests in flight were lost. If the log has no cause, "
         "look for the kernel's out-of-memory killer.",
     ),
     Family(
         "histogram",
         "sluice_event_loop_lag_seconds",
-        "Lateness of the event loop, looked at ten times a second. If often more than 10 ms, something computes on "
-        "it, or the process gets no processor.",
+        "Lateness of the event loop, measured ten times a second. If it is often over 10 ms, something computes on "
+        "it, or the process gets too little processor time.",
         buckets=LAG_SECONDS,
     ),
     Family(
         "gauge",
         "sluice_gpu_memory_used_bytes",
-        "Memory of the GPU in use, by whatever process.",
+        "Memory of the GPU in use by any process.",
         ("device",),
         combine=max,
     ),
@@ -213,8 +219,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "gauge",
         "sluice_gpu_utilisation_ratio",
-        "Share of the last second in which the GPU computed, for whatever process; absent without the package "
-        "nvidia-ml-py.",
+        "Share of the last second in which the GPU computed, for any process; absent without the package nvidia-ml-py.",
         ("device",),
         combine=max,
     ),

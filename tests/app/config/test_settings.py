@@ -59,7 +59,7 @@ def test_models_by_name_path_or_folder(value: str, models: dict[str, Path]) -> N
         ({"SLUICE_MAX_BODY_BYTES": "2048"}, "max_chars (2000000) is more than max_body_bytes (2048)"),
         ({"SLUICE_CORS_ORIGIN": "example.org"}, "'example.org' is not an origin such as https://example.org"),
         ({"SLUICE_CORS_ORIGIN": "https://example.org/"}, "without a path"),
-        ({"SLUICE_CORS_ORIGIN": "*,https://example.org"}, "* stands for every origin, and others are named beside it"),
+        ({"SLUICE_CORS_ORIGIN": "*,https://example.org"}, "* allows every origin already: leave out the others"),
         ({"SLUICE_TRUSTED_PROXY": "proxy"}, "--trusted-proxy (SLUICE_TRUSTED_PROXY): not an address or a network"),
         ({"SLUICE_TRUSTED_PROXY": "10.0.0.1/8"}, "not an address or a network"),
         ({"SLUICE_ROOT_PATH": "api/"}, "must begin with a slash and not end with one"),
@@ -107,7 +107,7 @@ def test_a_second_version_beside_a_model() -> None:
         ({"SLUICE_CANARY": "sentiment=/x@1.1"}, "must be NAME=PATH@SHARE"),
         ({"SLUICE_SHADOW": "sentiment=/x@nan"}, "must be NAME=PATH@SHARE"),
         ({"SLUICE_SHADOW": "/x@0.1"}, "must be NAME=PATH@SHARE"),
-        ({"SLUICE_SHADOW": "other=/x@0.1"}, "there is no model other that a second version could stand beside"),
+        ({"SLUICE_SHADOW": "other=/x@0.1"}, "a canary or shadow is set for other, but --model names no such model"),
         (
             {"SLUICE_SHADOW": "sentiment=/x@0.1", "SLUICE_CANARY": "sentiment=/x@0.1"},
             "sentiment can have a canary or a shadow, not both",

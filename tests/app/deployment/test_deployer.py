@@ -314,7 +314,9 @@ async def test_versions_side_by_side_must_have_the_same_labels(folder: Path, tmp
     app = make_app(make_settings(model={"tiny": folder}, shadow=f"tiny={tmp_path / 'other'}@1"))
     async with running(app):
         await until(lambda: service_of(app).registry.failure is not None)
-    assert str(service_of(app).registry.failure) == "The versions of tiny side by side have different labels."
+    assert str(service_of(app).registry.failure) == (
+        "The versions of tiny have different labels; side by side they need the same."
+    )
 
 
 async def test_what_a_checkpoint_says_of_itself_counts(folder: Path) -> None:
