@@ -11,6 +11,7 @@ from starlette.types import Scope
 from app.api.endpoint import JSON, Call, Classified, Form, Rendered, texts_of
 from app.api.openapi import EXAMPLES, OTHER_FORMS, Operation
 from app.api.rendering import prediction
+from app.api.schemas import AtLeastOne, Texts
 from app.config.sections import RequestLimits
 from app.core.errors import InvalidRequest
 from app.deployment.registry import ServedModel
@@ -24,10 +25,9 @@ FUNCTION_OF = {"single_label": "softmax", "multi_label": "sigmoid"}
 class HubParameters(msgspec.Struct, forbid_unknown_fields=True):
     """Options of the answer's form."""
 
-    top_k: Annotated[
-        Annotated[int, msgspec.Meta(ge=1)] | None,
-        msgspec.Meta(description="Only so many of the best labels; all if absent."),
-    ] = None
+    top_k: Annotated[AtLeastOne | None, msgspec.Meta(description="Only so many of the best labels; all if absent.")] = (
+        None
+    )
     function_to_apply: Annotated[
         Literal["softmax", "sigmoid", "none"] | None,
         msgspec.Meta(
@@ -40,7 +40,7 @@ class HubParameters(msgspec.Struct, forbid_unknown_fields=True):
 class HubRequest(msgspec.Struct, forbid_unknown_fields=True):
     """Texts to classify, as Hugging Face's clients send them."""
 
-    inputs: Annotated[str | list[str], msgspec.Meta(description="One text, or a list of separate texts, never a pair.")]
+    inputs: Texts
     parameters: HubParameters | None = None
     options: Annotated[dict[str, Any] | None, msgspec.Meta(description="Has no effect.")] = None
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 
 from app.api.rendering import failed, prediction
-from app.api.schemas import TextError
+from app.api.schemas import AtLeastOne, TextError
 from app.core.errors import AppError, BodyTooLarge
 from app.core.job import Outcome
 from app.http.json import Parser
@@ -24,8 +24,7 @@ class StreamLine(msgspec.Struct, forbid_unknown_fields=True):
 
     inputs: Annotated[str, msgspec.Meta(description="One text.")]
     top_k: Annotated[
-        Annotated[int, msgspec.Meta(ge=1)] | None,
-        msgspec.Meta(description="Only so many of the best labels; what the query says if absent."),
+        AtLeastOne | None, msgspec.Meta(description="Only so many of the best labels; what the query says if absent.")
     ] = None
 
 

@@ -7,6 +7,17 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from model.explain.explanation import LabelScore
 
+Texts = Annotated[str | list[str], msgspec.Meta(description="One text, or a list of separate texts, never a pair.")]
+ModelName = Annotated[str | None, msgspec.Meta(description="Name of the model; the server's default if absent.")]
+Version = Annotated[str, msgspec.Meta(description="First 12 hex digits of the checkpoint's digest.")]
+AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
+
+
+def entries(*names: str) -> msgspec.Meta:
+    """Describes a list of structs of these names, which msgspec writes but, without a tag, cannot describe."""
+    structs = [{"$ref": f"#/components/schemas/{name}"} for name in names]
+    return msgspec.Meta(extra_json_schema={"items": {"anyOf": structs}})
+
 
 class PredictRequest(msgspec.Struct, forbid_unknown_fields=True):
     """Texts to classify, and by which model."""
@@ -17,10 +28,9 @@ class PredictRequest(msgspec.Struct, forbid_unknown_fields=True):
             description="One text, or a list of separate texts, never a pair. An empty list gets an empty list."
         ),
     ]
-    model: Annotated[str | None, msgspec.Meta(description="Name of the model; the server's default if absent.")] = None
+    model: ModelName = None
     top_k: Annotated[
-        Annotated[int, msgspec.Meta(ge=1)] | None,
-        msgspec.Meta(description="Only so many of the best labels in `scores`; all if absent."),
+        AtLeastOne | None, msgspec.Meta(description="Only so many of the best labels in `scores`; all if absent.")
     ] = None
 
 
@@ -57,20 +67,8 @@ class PredictResponse(msgspec.Struct, frozen=True):
     """One entry a text, in the order of the request."""
 
     model: str
-    version: Annotated[str, msgspec.Meta(description="First 12 hex digits of the checkpoint's digest.")]
-    predictions: Annotated[
-        list[Any],  # Prediction | FailedPrediction, which msgspec writes but, without a tag, cannot describe
-        msgspec.Meta(
-            extra_json_schema={
-                "items": {
-                    "anyOf": [
-                        {"$ref": "#/components/schemas/Prediction"},
-                        {"$ref": "#/components/schemas/FailedPrediction"},
-                    ]
-                }
-            }
-        ),
-    ]
+    version: Version
+    predictions: Annotated[list[Any], entries("Prediction", "FailedPrediction")]
 
 
 class Schema(BaseModel):

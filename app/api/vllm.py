@@ -10,6 +10,7 @@ from starlette.types import Scope
 from app.api.endpoint import JSON, Call, Classified, Form, Rendered, texts_of
 from app.api.openapi import EXAMPLES, OTHER_FORMS, Operation
 from app.api.rendering import DECIMALS
+from app.api.schemas import ModelName
 from app.config.sections import RequestLimits
 from app.core.errors import InvalidRequest, UnknownModel
 from app.http.json import Parser
@@ -19,7 +20,7 @@ class ClassifyRequest(msgspec.Struct):
     """Texts to classify, as clients of vLLM send them. Further fields that these clients send have no effect."""
 
     input: Annotated[str | list[str], msgspec.Meta(description="One text, or a list of separate texts.")]
-    model: Annotated[str | None, msgspec.Meta(description="Name of the model; the server's default if absent.")] = None
+    model: ModelName = None
     use_activation: Annotated[
         bool | None,
         msgspec.Meta(

@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.api.endpoint import JSON, texts_of, version_header
 from app.api.openapi import CLASSIFICATION, DocumentedRoute, Operation
+from app.api.schemas import ModelName, Texts, Version, entries
 from app.config.sections import ExplainSettings, RequestLimits
 from app.core.errors import DeadlineExceeded, InvalidRequest, NotReady, TooManyTexts, UnknownModel
 from app.deployment.registry import Registry
@@ -29,28 +30,16 @@ PATH = "/explain"
 class ExplainRequest(Options, frozen=True, forbid_unknown_fields=True):
     """Texts to explain, and how."""
 
-    inputs: Annotated[str | list[str], msgspec.Meta(description="One text, or a list of separate texts, never a pair.")]
-    model: Annotated[str | None, msgspec.Meta(description="Name of the model; the server's default if absent.")] = None
+    inputs: Texts
+    model: ModelName = None
 
 
 class ExplainResponse(msgspec.Struct, frozen=True):
     """One entry a text, in the order of the request."""
 
     model: str
-    version: Annotated[str, msgspec.Meta(description="First 12 hex digits of the checkpoint's digest.")]
-    explanations: Annotated[
-        list[Any],  # Explanation | Unexplained, as JSON
-        msgspec.Meta(
-            extra_json_schema={
-                "items": {
-                    "anyOf": [
-                        {"$ref": "#/components/schemas/Explanation"},
-                        {"$ref": "#/components/schemas/Unexplained"},
-                    ]
-                }
-            }
-        ),
-    ]
+    version: Version
+    explanations: Annotated[list[Any], entries("Explanation", "Unexplained")]
 
 
 EXAMPLES: dict[str, dict[str, Any]] = msgspec.json.decode(Path(__file__).with_name("examples.json").read_bytes())

@@ -145,12 +145,6 @@ class SeriesTable:
         """All values. Call it on the event loop."""
         return {name: series.read() for name, series in self._series.items()}
 
-    def split(self, snapshot: Snapshot) -> tuple[Snapshot, Snapshot]:
-        """Counts, which remain when the process is gone, and gauges, which do not."""
-        gauges = {name for name, series in self._series.items() if series.family.kind == "gauge"}
-        counts = {name: values for name, values in snapshot.items() if name not in gauges}
-        return counts, {name: snapshot[name] for name in gauges}
-
     def render(self, snapshots: Sequence[Snapshot]) -> bytes:
         """Text for Prometheus, of the snapshots of all processes; takes milliseconds."""
         return generate_latest(_Collected([_metric(series.family, snapshots) for series in self._series.values()]))

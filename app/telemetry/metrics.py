@@ -11,6 +11,7 @@ from app.core.shared import SharedFolder
 from app.telemetry.counters import SeriesTable, Snapshot
 from app.telemetry.drift import AnswerMetrics
 from app.telemetry.explain import ExplainMetrics
+from app.telemetry.families import FAMILIES
 from app.telemetry.gpu import GpuMetrics
 from app.telemetry.models import DeploymentMetrics, ModelMetrics
 from app.telemetry.sharing import WORKER_RESTARTS, SharedSnapshots
@@ -104,7 +105,8 @@ class Metrics:
     """
 
     def __init__(self, folder: SharedFolder | None = None) -> None:
-        self._shared = None if folder is None else SharedSnapshots(folder)
+        gauges = {family.name for family in FAMILIES if family.kind == "gauge"}
+        self._shared = None if folder is None else SharedSnapshots(folder, gauges)
         self._table = table = SeriesTable()
         self.requests = RequestMetrics(table)
         self.process = ProcessMetrics(table)
@@ -126,7 +128,7 @@ class Metrics:
     def share(self, snapshot: Snapshot) -> None:
         """Leaves a snapshot where the other processes find it."""
         if self._shared is not None:
-            self._shared.write(*self._table.split(snapshot))
+            self._shared.write(snapshot)
 
     def render(self, snapshot: Snapshot) -> bytes:
         """Text for Prometheus, over all processes; takes milliseconds, so call it off the event loop."""

@@ -4,6 +4,7 @@ The disk may be full. Then the last snapshot that could be left stands, and the 
 """
 
 import logging
+from collections.abc import Collection
 from contextlib import suppress
 
 import msgspec
@@ -16,28 +17,27 @@ WORKER_RESTARTS = "sluice_worker_restarts"
 logger = logging.getLogger(__name__)
 
 
-class Shared(msgspec.Struct):
-    """Values of one process: counts, which remain when it is gone, and gauges, which do not."""
-
-    counts: Snapshot
-    gauges: Snapshot
-
-
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(Shared).decode
+_decode = msgspec.json.Decoder(Snapshot).decode
 
 
 class SharedSnapshots:
-    """Snapshots of all processes of one server in their shared folder."""
+    """Snapshots of all processes of one server in their shared folder.
 
-    def __init__(self, folder: SharedFolder) -> None:
+    Args:
+        folder: that the processes share.
+        gauges: names of the families whose values mean nothing when their process is gone.
+    """
+
+    def __init__(self, folder: SharedFolder, gauges: Collection[str]) -> None:
         self._folder = folder
+        self._gauges = gauges
         self._failed = False
 
-    def write(self, counts: Snapshot, gauges: Snapshot) -> None:
+    def write(self, snapshot: Snapshot) -> None:
         """Leaves the values of this process, if there is room for them."""
         try:
-            self._folder.write_own(_encode(Shared(counts, gauges)))
+            self._folder.write_own(_encode(snapshot))
         except OSError as error:
             if not self._failed:
                 logger.error("a worker cannot share its counts with the others", extra={"cause": error.strerror})
@@ -49,12 +49,12 @@ class SharedSnapshots:
         """Values of the other processes. Of those that are gone the counts remain, for these must not go down."""
         found = []
         for content, running in self._folder.others():
-            shared = _decode(content)
-            found.append(shared.counts | shared.gauges if running else shared.counts)
+            values = _decode(content).items()
+            found.append({name: each for name, each in values if running or name not in self._gauges})
         return found
 
 
 def write_restarts(folder: SharedFolder, number: int) -> None:
     """Leaves the number of workers that this process, their parent, has replaced; later, if the disk is full now."""
     with suppress(OSError):
-        folder.write_own(_encode(Shared({WORKER_RESTARTS: [((), [float(number)])]}, {})))
+        folder.write_own(_encode({WORKER_RESTARTS: [((), [float(number)])]}))

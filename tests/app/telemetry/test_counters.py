@@ -52,13 +52,6 @@ def test_labels_that_only_one_process_has() -> None:
     assert 'eggs_total{hen="b"} 3.0' in text
 
 
-def test_what_remains_of_a_process() -> None:
-    one, _ = _two()
-    counts, gauges = one.split(one.snapshot())
-    assert set(counts) == {"eggs", "nap_seconds"}
-    assert set(gauges) == {"awake", "sober"}
-
-
 @pytest.mark.parametrize(("value", "bucket"), [(0, 0), (1, 0), (1.5, 1), (2, 1), (9, 2)])
 def test_a_bound_belongs_to_the_bucket_below_it(value: float, bucket: int) -> None:
     histogram = Histogram((1, 2))
