@@ -3,12 +3,14 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count, islice
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
 
 from tables.errors import Row, TableError
+from tables.names import same_name
+from tables.reading import Reading
 
 STRING = pa.large_string()
 """Type of a column of CSV and TSV; 64-bit offsets, so that no batch is too large for it."""
@@ -52,37 +54,43 @@ class Batch:
 
 
 def batches_of(
-    rows: Iterable[tuple[int, Sequence[str | None]]], columns: Sequence[str], kind: pa.DataType, batch_rows: int
+    rows: Iterable[tuple[Row, Sequence[str | None]]], columns: Sequence[str], kind: pa.DataType, batch_rows: int
 ) -> Iterator[Batch]:
-    """Gathers the rows of a format that has lines into batches.
+    """Gathers rows into batches.
 
     Args:
-        rows: the line where each row ends and its values, one a column.
+        rows: the place of each row and its values, one a column.
         columns: names of the columns.
         kind: `STRING` or `JSON`.
         batch_rows: rows of a batch; the last may have fewer.
     """
     left = iter(rows)
-    for first in count(1, batch_rows):
-        chunk = list(islice(left, batch_rows))
-        if not chunk:
-            return
+    while chunk := list(islice(left, batch_rows)):
         arrays = [pa.array([values[place] for _, values in chunk], STRING) for place in range(len(columns))]
+        has_lines = chunk[0][0].line is not None
         yield Batch(
             pa.RecordBatch.from_arrays([array.cast(kind) for array in arrays], names=list(columns)),
-            pa.array(range(first, first + len(chunk)), pa.int64()),
-            pa.array([line for line, _ in chunk], pa.int64()),
+            pa.array([row.number for row, _ in chunk], pa.int64()),
+            pa.array([row.line for row, _ in chunk], pa.int64()) if has_lines else None,
         )
 
 
-def check_columns(path: Path, wanted: Sequence[str], present: Sequence[str]) -> None:
-    """Refuses a file that lacks a column, or has two of its name.
+def find_columns(path: Path, wanted: Sequence[str], present: Sequence[str], reading: Reading) -> list[int]:
+    """Finds the wanted columns: by their names, or else by names that differ in case, spaces or invisible characters.
 
     Raises:
-        TableError: names the column, and those that there are.
+        TableError: a column is missing, or several have its name.
     """
-    for column in wanted:
-        if column not in present:
-            raise TableError(path, f"no column '{column}'; the file has {', '.join(map(repr, present))}")
-        if list(present).count(column) > 1:
-            raise TableError(path, "two columns have this name", column=column)
+    places = []
+    for name in wanted:
+        found = [place for place, other in enumerate(present) if other == name]
+        if not found:
+            found = [place for place, other in enumerate(present) if same_name(other, name)]
+            if len(found) == 1:
+                reading.remarks.append(f"column {present[found[0]]!r} taken for '{name}'")
+        if not found:
+            raise TableError(path, f"no column '{name}'; the file has {', '.join(map(repr, present))}")
+        if len(found) > 1:
+            raise TableError(path, "two columns have this name", column=name)
+        places.append(found[0])
+    return places

@@ -1,58 +1,118 @@
-"""Reads files of fields with separators between them: CSV and TSV."""
+"""Reads files of fields with separators between them: CSV, TSV and their relatives."""
 
-import csv
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
-from tables.batch import STRING, Batch, batches_of, check_columns
+from tables.batch import STRING, Batch, batches_of, find_columns
+from tables.dialect import SAMPLE_LINES, Dialect, find_dialect
 from tables.errors import Row, TableError
-from tables.text import open_text
+from tables.names import clean_name
+from tables.reading import Reading, count
+from tables.records import Known, Lines, Record, read_records
+from tables.text import BEGINNING_CHARS, open_text
 
-Rows = Iterator[tuple[int, list[str]]]
-"""The line where each row ends, and its fields."""
-
-
-def read_csv(path: Path, columns: Sequence[str], batch_rows: int) -> Iterator[Batch]:
-    """Reads fields with commas between them, those with commas, quotation marks or line breaks quoted."""
-    return batches_of(_rows(path, columns, ",", csv.QUOTE_MINIMAL), columns, STRING, batch_rows)
+MOST_LEFT_OUT = 0.1
+"""A file with a larger share of rows that cannot be told apart, and more than one, is refused."""
 
 
-def read_tsv(path: Path, columns: Sequence[str], batch_rows: int) -> Iterator[Batch]:
-    """Reads fields with tabs between them.
-
-    Quotation marks count as in CSV where the whole file is well formed so, and as plain characters otherwise. So the
-    file is read twice.
-    """
-    quoting = csv.QUOTE_NONE
-    with suppress(TableError):
-        for _ in _rows(path, columns, "\t", csv.QUOTE_MINIMAL):
-            pass
-        quoting = csv.QUOTE_MINIMAL
-    return batches_of(_rows(path, columns, "\t", quoting), columns, STRING, batch_rows)
+def read_delimited(path: Path, columns: Sequence[str], batch_rows: int, reading: Reading) -> Iterator[Batch]:
+    """Reads the chosen columns of a file whose separator and quotation marks are found from its first lines."""
+    return batches_of(_rows(path, columns, reading), columns, STRING, batch_rows)
 
 
-def _rows(path: Path, columns: Sequence[str], delimiter: str, quoting: int) -> Rows:
-    """Yields the chosen fields of each row below the header; empty lines are passed over.
+def _rows(path: Path, columns: Sequence[str], reading: Reading) -> Iterator[tuple[Row, Sequence[str | None]]]:
+    """Yields place and chosen fields of each row below the header.
 
     Raises:
-        TableError: there is no header, a row is of another width, or a quotation mark is neither closed nor doubled.
+        TableError: there is no header, a column is missing, or too many rows are too wide.
     """
-    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
-    with open_text(path, newline="") as file:
-        reader = csv.reader(file, delimiter=delimiter, quoting=quoting, strict=True)  # type: ignore[arg-type]
-        try:
-            header = next(filter(None, reader), None)
-            if header is None:
-                raise TableError(path, "is empty")
-            check_columns(path, columns, header)
-            places = [header.index(column) for column in columns]
-            for number, fields in enumerate(filter(None, reader), 1):
-                if len(fields) != len(header):
-                    cause = f"{len(fields)} fields where the header has {len(header)}"
-                    raise TableError(path, cause, row=Row(number, reader.line_num))
-                yield reader.line_num, [fields[place] for place in places]
-        except csv.Error as error:
-            cause = f"not valid CSV: {error}; is a quotation mark not closed or not doubled?"
-            raise TableError(path, cause) from error
+    with open_text(path, reading) as file:
+        lines = Lines(file)
+        beginning = list(islice(lines, SAMPLE_LINES))
+        lines.keep(0)
+        prefer = "\t" if ".tsv" in path.suffixes or ".tab" in path.suffixes else ","
+        dialect = find_dialect("".join(beginning)[:BEGINNING_CHARS] + "\n", columns, prefer)
+        header = _header(read_records(lines, dialect, None), dialect, reading)
+        reading.lines = reading.header_lines = lines.number
+        if header is None:
+            raise TableError(path, "is empty")
+        sample = beginning[lines.number :]
+        names = _with_row_names(header, dialect, sample, reading)
+        reading.form = dialect.describe() if len(names) > 1 else "one column"
+        places = find_columns(path, columns, names, reading)
+        known = Known(dialect, len(names), sample)
+        yield from _chosen(read_records(lines, dialect, known), dialect, len(names), places, reading)
+        reading.lines = lines.number
+    _check_left_out(path, len(names), reading)
+
+
+def _header(records: Iterable[Record], dialect: Dialect, reading: Reading) -> list[str] | None:
+    """The names in the first record that holds something, after a line `sep=…` if there is one."""
+    skip = dialect.named
+    for record in records:
+        if not any(field.strip() for field in record.fields):
+            continue
+        if not skip:
+            return record.fields
+        skip = False
+        reading.remarks.append("line 1 names the separator")
+    return None
+
+
+def _with_row_names(header: list[str], dialect: Dialect, sample: Sequence[str], reading: Reading) -> list[str]:
+    """The header, with a name before it where rows begin with their numbers: R writes those without a header."""
+    rows = [dialect.split(line.rstrip("\r\n")) for line in sample if line.strip()]
+    wider = [row[0] for row in rows if len(row) == len(header) + 1]
+    counted = any(wider == [str(start + place) for place in range(len(wider))] for start in (0, 1))
+    if len(wider) < 3 or len(wider) * 10 < 9 * len(rows) or not counted:
+        return header
+    reading.remarks.append("rows have one field more than the header: the first is taken for names of rows")
+    return ["", *header]
+
+
+def _chosen(
+    records: Iterable[Record], dialect: Dialect, width: int, places: Sequence[int], reading: Reading
+) -> Iterator[tuple[Row, Sequence[str | None]]]:
+    number = 0
+    for record in records:
+        fields = record.fields
+        if not any(fields) or not any(map(clean_name, fields)):
+            reading.empty += 1
+            reading.inside += record.num_lines - 1
+            continue
+        number += 1
+        row = Row(number, record.line)
+        reading.inside += record.num_lines - 1
+        if record.way != "strict":
+            _note_way(record, row, dialect.quote, reading)
+        if len(fields) < width:
+            reading.short.add(row)
+            yield row, [fields[place] if place < len(fields) else None for place in places]
+        elif len(fields) > width and any(map(str.strip, fields[width:])):
+            reading.left_out.add(row)
+            continue
+        else:
+            if len(fields) > width:
+                reading.trailing.add(row)
+            yield row, [fields[place] for place in places]
+        reading.rows += 1
+
+
+def _note_way(record: Record, row: Row, quote: str, reading: Reading) -> None:
+    if record.way == "escaped":
+        reading.escaped.add(row)
+    elif record.way == "loose":
+        reading.loose.add(row)
+    elif any(field.startswith(quote) for field in record.fields):
+        reading.unclosed.add(row)
+
+
+def _check_left_out(path: Path, width: int, reading: Reading) -> None:
+    left_out, total = reading.left_out, reading.rows + reading.left_out.count
+    if left_out.count > max(1, MOST_LEFT_OUT * total):
+        cause = (
+            f"{count(left_out.count, 'row')} of {total:,} have more fields than the header's {width}; "
+            "a text that holds the separator must stand in quotation marks"
+        )
+        raise TableError(path, cause, row=left_out.first[0])

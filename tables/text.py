@@ -1,4 +1,4 @@
-"""Opens text files: UTF-8 with or without a byte-order mark, plain or gzipped, decoded as they are read."""
+"""Opens text files in any common encoding, plain or gzipped, decoded as they are read."""
 
 import gzip
 import io
@@ -6,47 +6,60 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO, cast
 
+from tables.encoding import find_encoding
 from tables.errors import TableError
+from tables.reading import Reading
 
-UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+GZIP = b"\x1f\x8b"
+BEGINNING_CHARS = 1 << 16
 
 
 @contextmanager
-def open_text(path: Path, *, newline: str) -> Iterator[io.TextIOWrapper]:
-    """Opens a text file; `newline` is what ends a line, as in `open`.
+def open_bytes(path: Path) -> Iterator[io.BufferedReader | gzip.GzipFile]:
+    """Opens a file and unpacks it if its first bytes are those of gzip, whatever its name.
 
     Raises:
-        TableError: not UTF-8 or not a valid gzip file; also while the file is read inside the `with` block.
+        TableError: a damaged gzip file; also while it is read inside the `with` block.
         OSError: it cannot be read.
     """
-    try:
-        with _open_bytes(path) as file:
-            if file.peek(2).startswith(UTF_16_MARKS):
-                raise TableError(path, "is UTF-16; save it as UTF-8 (iconv -f UTF-16 -t UTF-8)")
-            yield io.TextIOWrapper(file, encoding="utf-8-sig", newline=newline)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise TableError(path, f"not a valid gzip file: {error}") from error
-    except UnicodeDecodeError as error:
-        raise TableError(path, _describe_bad_byte(path)) from error
+    with path.open("rb") as plain:
+        if not plain.peek(2).startswith(GZIP):
+            yield plain
+            return
+        try:
+            with gzip.open(plain) as file:
+                yield file
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise TableError(path, f"not a valid gzip file: {error}") from error
 
 
-def _open_bytes(path: Path) -> io.BufferedReader | gzip.GzipFile:
-    return gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb")
+@contextmanager
+def open_text(path: Path, reading: Reading) -> Iterator[io.TextIOWrapper]:
+    """Opens a text file, its lines ending in a line feed or, where it has none, in a carriage return.
+
+    Args:
+        path: the file.
+        reading: is told the encoding and the bytes that do not fit it.
+
+    Raises:
+        TableError: it is not text or not a valid gzip file; also while it is read inside the `with` block.
+        OSError: it cannot be read.
+    """
+    with open_bytes(path) as file:
+        encoding = find_encoding(cast("BinaryIO", file))
+    if encoding is None:
+        raise TableError(path, "is not a text file; export it as CSV, JSON lines, Parquet or Excel (.xlsx)")
+    reading.encoding, reading.replaced = encoding.name, encoding.damaged
+    beginning = read_beginning(path, encoding.codec)
+    newline = "\r" if "\r" in beginning and "\n" not in beginning else "\n"
+    with open_bytes(path) as file:
+        # A character may be cut off only where the file is: 'replace' never hides what was not counted before.
+        yield io.TextIOWrapper(cast("BinaryIO", file), encoding.codec, errors="replace", newline=newline)
 
 
-def _describe_bad_byte(path: Path) -> str:
-    """Finds the first line that is not UTF-8: the decoder knows no lines."""
-    with _open_bytes(path) as file:
-        line, byte = next(
-            (number, byte) for number, line in enumerate(file, 1) if (byte := _bad_byte(line)) is not None
-        )
-    return f"line {line} is not UTF-8 (byte 0x{byte:02x}); save the file as UTF-8 (iconv -t UTF-8)"
-
-
-def _bad_byte(line: bytes) -> int | None:
-    try:
-        line.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return line[error.start]
-    return None
+def read_beginning(path: Path, codec: str) -> str:
+    """Decodes the beginning of a file, with its line ends as they are."""
+    with open_bytes(path) as file, io.TextIOWrapper(cast("BinaryIO", file), codec, "replace", newline="") as text:
+        return text.read(BEGINNING_CHARS)

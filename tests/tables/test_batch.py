@@ -39,11 +39,11 @@ def test_every_format_comes_in_batches_of_one_type_that_know_their_rows(
 
 def test_rows_are_read_before_the_end_of_the_file_is(tmp_path: Path) -> None:
     """A file need not fit into memory, so what is wrong at its end is found at its end."""
-    path = write(tmp_path / "a.csv", "text\n" + "a\n" * 4 + "a,b\n")
+    path = write(tmp_path / "a.csv", "text,n\n" + "a,1\n" * 4 + "a,b,c\n" * 2)
     batches = read_batches(path, ["text"], batch_rows=2)
     assert next(batches).values("text") == ["a", "a"]
     assert next(batches).values("text") == ["a", "a"]
-    with pytest.raises(TableError, match=r"row 5 \(line 6\): 2 fields where the header has 1"):
+    with pytest.raises(TableError, match=r"row 5 \(line 6\): 2 rows of 6 have more fields than the header's 2"):
         next(batches)
 
 

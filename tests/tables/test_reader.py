@@ -1,21 +1,14 @@
+import gzip
 import io
+import logging
 from pathlib import Path
 
 import pytest
 
-from tables.reader import read_columns
-from tests.tables.samples import error_of, write
-
-
-@pytest.mark.parametrize(
-    ("name", "cause"),
-    [
-        ("a.xlsx", "unknown file format; known are .csv, .tsv, .jsonl, .ndjson, .parquet (those of text also as .gz)"),
-        ("a.parquet.gz", "unknown file format"),
-    ],
-)
-def test_files_of_an_unknown_format(tmp_path: Path, name: str, cause: str) -> None:
-    assert cause in error_of(write(tmp_path / name, "")).cause
+from tables.parquet import write_parquet
+from tables.reader import LOGGER, read_batches, read_columns
+from tests.tables.cases import CASES, Case
+from tests.tables.samples import BOTH, error_of, values, write
 
 
 def test_missing_file_and_folder(tmp_path: Path) -> None:
@@ -41,3 +34,55 @@ def test_a_column_may_be_asked_for_twice(tmp_path: Path) -> None:
 def test_an_error_of_a_value_names_its_place(tmp_path: Path) -> None:
     (column,) = read_columns(write(tmp_path / "a.csv", "text\na\n\nb\n"), ["text"])
     assert str(column.error(1, "is no good")) == f"{tmp_path / 'a.csv'}, row 2 (line 4), column 'text': is no good"
+
+
+def test_parquet_is_read_whatever_its_name(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "a.csv", {"text": ["a"], "label": ["x"]})
+    assert values(tmp_path / "a.csv") == {"text": ["a"], "label": ["x"]}
+    packed = write(tmp_path / "a.parquet.gz", gzip.compress((tmp_path / "a.csv").read_bytes()))
+    assert "unpack it first" in error_of(packed).cause
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "cause"),
+    [
+        ("a.csv", "<!DOCTYPE html><html><body>Sign in</body></html>", "is a web page or XML, not a table"),
+        ("a.jsonl", '\n<?xml version="1.0"?><rows/>', "is a web page or XML, not a table"),
+        ("a.parquet", "text,label\na,x\n", ""),
+        ("a.xlsx", b"\xff\xfd\x00not one", "is damaged: it does not begin like a .xlsx file"),
+        ("a.parquet", b"PAX1\xff\xfe\xfa", "is damaged: it does not begin like a .parquet file"),
+    ],
+)
+def test_content_that_its_name_does_not_tell(tmp_path: Path, name: str, content: str | bytes, cause: str) -> None:
+    path = write(tmp_path / name, content)
+    if cause:
+        assert cause in error_of(path).cause
+    else:
+        assert values(path)["text"] == ["a"]
+
+
+def test_a_line_is_logged_of_each_file_that_was_read_to_its_end(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write(tmp_path / "a.csv", "text;label\na;x\n;\nb;y\n")
+    with caplog.at_level(logging.INFO, LOGGER.name):
+        batches = read_batches(path, BOTH, batch_rows=1)
+        next(batches)
+        assert not caplog.messages
+        list(batches)
+    expected = f"{path}: 2 rows from 4 lines; CSV separated by semicolons, UTF-8; 1 empty row passed over"
+    assert caplog.messages == [expected]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_every_row_is_read_and_said(case: Case, tmp_path: Path) -> None:
+    texts, labels = read_columns(write(tmp_path / case.name, case.content), BOTH)
+    assert list(zip(texts.values, labels.values, strict=True)) == case.rows
+    reading = texts.reading
+    line = reading.describe()
+    assert "\n" not in line
+    assert all(part in line for part in case.said), line
+    assert reading.rows == len(case.rows)
+    if reading.lines is not None:
+        rows = reading.rows + reading.left_out.count + reading.empty + reading.inside
+        assert reading.lines == reading.header_lines + rows

@@ -28,7 +28,7 @@ def test_a_column_may_hold_values_of_several_types(tmp_path: Path) -> None:
     [
         ("\n\n", None, "is empty"),
         ('{"text": "a", "label": 1}\n{"text": \n', Row(2, 2), "not valid JSON"),
-        ('\n["text"]\n', Row(1, 2), "expected one JSON object a line, found list"),
+        ('\n["text"]\n', Row(1, 2), "expected one JSON object a row, found str"),
         ('{"a":' * 100_000, Row(1, 1), "not valid JSON"),
         ('{"review": "a", "label": 1}\n', None, "no column 'text'; the file has 'review', 'label'"),
     ],
