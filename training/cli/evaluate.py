@@ -1,5 +1,6 @@
 """`python -m training evaluate`."""
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -22,6 +23,16 @@ from training.errors import UsageError
     type=FILE,
     help="The labelled texts that it was trained on: shows the three nearest of them to each of the worst mistakes.",
 )
+@click.option(
+    "--ignore-unknown-labels",
+    is_flag=True,
+    help="Go on without the rows whose label the checkpoint does not know; without it the first one is an error.",
+)
+@click.option(
+    "--merge-labels",
+    is_flag=True,
+    help="Read a label that differs from one of the checkpoint's in case, width, spaces or zeros only as that one.",
+)
 @click.option("--json", "json_file", type=FILE, help="Write all figures to this file, in the form of metrics.json.")
 @DEVICE
 @THREADS
@@ -30,6 +41,8 @@ def evaluate(
     file: Path,
     worst: int,
     neighbours_file: Path | None,
+    ignore_unknown_labels: bool,
+    merge_labels: bool,
     json_file: Path | None,
     device: str,
     threads: int | None,
@@ -37,9 +50,11 @@ def evaluate(
 ) -> None:
     """Scores CHECKPOINT on the labelled texts of FILE.
 
-    Prints accuracy and macro-F1 with 95% bootstrap intervals, calibration before and after the temperature (ECE in bins
-    of equal width and of equally many answers, NLL, Brier), figures of each label, the confusion matrix and the worst
-    mistakes with their rows (the first row of data is 1).
+    FILE is CSV, TSV, JSON, Parquet or a spreadsheet in any common encoding; a line says how it was read.
+
+    Prints accuracy and macro-F1 with 95% intervals, calibration before and after the temperature (ECE in bins of equal
+    width and of equally many answers, NLL, Brier), figures of each label, the confusion matrix and the worst mistakes
+    with their rows (the first row of data is 1).
 
     AURC is the area under the risk-coverage curve; "cover at 1%" the share of answers, the surest ones, that can be
     given with at most 1% of them wrong; "acc. at 90%" the accuracy of the surest 90%. --json writes the curve.
@@ -47,31 +62,33 @@ def evaluate(
     --neighbours reads a file with the same columns as FILE. Near is what has nearly the same vector in front of the
     head; a cosine of 1 is most often the text itself.
     """
-    from model.checkpoint import load_checkpoint
     from model.classifier import Classifier
-    from training.data.dataset import read_dataset
+    from training.data.dataset import read_dataset, without_unknown
     from training.evaluation.evaluate import evaluate as run_evaluation
-    from training.evaluation.evaluate import worst_mistakes
-    from training.evaluation.neighbours import Vectors, nearest
+    from training.evaluation.evaluate import rules_for, worst_mistakes
+    from training.evaluation.neighbours import nearest_to
     from training.evaluation.report import make_console, print_evaluation, print_mistakes, print_neighbours
 
     limit_threads(threads)
     classifier = Classifier.load(checkpoint, device=device)
-    dataset = read_dataset(file, **columns)
+    read = partial(read_dataset, rules=rules_for(classifier, merge=merge_labels), **columns)
+    dataset = read(file)
+    if ignore_unknown_labels:
+        dataset = without_unknown(dataset, classifier.labels)
     trained = None  # read before anything is computed: what is wrong with it is told at once
     if neighbours_file is not None:
         if not worst:
             raise UsageError("--neighbours is about the worst mistakes; --worst must be at least 1")
-        trained = read_dataset(neighbours_file, **columns)
+        trained = read(neighbours_file)
     result = run_evaluation(classifier, dataset)
     console = make_console()
     console.print(f"{checkpoint} (version {classifier.version}) on {file}", markup=False)
+    for warning in dataset.warnings:
+        console.print(f"warning: {warning}", markup=False)
     print_evaluation(console, result.evaluation)
     if worst and (mistakes := worst_mistakes(result, dataset, classifier, worst)):
         print_mistakes(console, mistakes)
         if trained is not None:
-            vectors = Vectors(load_checkpoint(checkpoint), device=device)
-            found = nearest(vectors, [mistake.text for mistake in mistakes], trained)
-            print_neighbours(console, trained.path, mistakes, found)
+            print_neighbours(console, trained.path, mistakes, nearest_to(checkpoint, mistakes, trained, device))
     if json_file is not None:
         json_file.write_text(result.evaluation.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -1,6 +1,9 @@
 """Turns errors into messages and exit codes."""
 
+import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -31,13 +34,44 @@ class Misuse(Failure):
     exit_code = 2
 
 
+class _Sentences(logging.Handler):
+    """Prints what a reader says of a file to stderr, the same sentence once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Prints a record that was not printed before."""
+        sentence = record.getMessage()
+        if sentence not in self._said:
+            self._said.add(sentence)
+            click.echo(sentence, err=True)
+
+
+@contextmanager
+def told_readings(launch: Launch) -> Iterator[None]:
+    """Prints a line for each data file that is read, in the first of several processes."""
+    logger = logging.getLogger("tables")
+    handler, level = _Sentences(), logger.level
+    if launch.rank == 0:
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
 class Commands(click.Group):
     """Turns expected errors into messages and exit codes; a bug keeps its traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs a command and translates its errors."""
         try:
-            return super().invoke(ctx)
+            with told_readings(Launch.from_env(os.environ)):
+                return super().invoke(ctx)
         except (UsageError, TableError, CheckpointError, ConfigError, InputError) as error:
             raise Misuse(error) from error
         except (TrainingError, ModelError, OSError, MemoryError) as error:

@@ -30,6 +30,28 @@ DATA_ROOT = click.option(
 THREADS = click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: as PyTorch chooses]")
 
 
+LABELS = (
+    click.option(
+        "--keep-label",
+        "keep_labels",
+        multiple=True,
+        metavar="NAME",
+        help="A label although it is spelled like a missing value, such as nan, NA, null or -. Repeatable.",
+    ),
+    click.option(
+        "--label-separator",
+        metavar="TEXT",
+        help="Between several labels in one value, for example '|'; none: each value is one label.  [default: found]",
+    ),
+    click.option(
+        "--merge-labels",
+        is_flag=True,
+        default=None,
+        help="Read labels that differ in case, width, spaces, invisible characters or zeros only as one.",
+    ),
+)
+
+
 def data_options(command: Any, *, test: bool = True) -> Any:
     """Adds the options that say which texts are trained on and, unless `test` is false, which are scored at the end."""
     options = [
@@ -37,7 +59,7 @@ def data_options(command: Any, *, test: bool = True) -> Any:
             "--train",
             "train_file",
             type=FILE,
-            help="Labelled texts: .csv, .tsv, .jsonl or .parquet; text formats also as .gz. Replaces a recipe's files.",
+            help="Labelled texts: CSV, TSV, JSON, Parquet or a spreadsheet. Replaces a recipe's files.",
         ),
         click.option(
             "--validation", type=FILE, help="Texts that pick the weights; if not given, some of the training texts."
@@ -48,6 +70,7 @@ def data_options(command: Any, *, test: bool = True) -> Any:
             "--label-column",
             help="Column of the labels: text, numbers or booleans; lists make it multi-label.  [default: label]",
         ),
+        *LABELS,
         DATA_ROOT,
     ]
     for option in reversed(options):

@@ -59,7 +59,10 @@ def teach(
     config = parse_teach_config(settings)
     columns = {"text_column": text_column, "label_column": label_column}
     train = [part for path in train_files for part in read_sets(path, **columns, source_column=source_column)]
-    held_out = [read_dataset(path, **columns) for path in validation]
+    held_out = [read_dataset(path, text_column=text_column, label_column=label_column) for path in validation]
     console = make_console()
+    for path, warnings in {part.path: part.warnings for part in [*train, *held_out]}.items():
+        for warning in warnings:
+            console.print(f"warning: {path}: {warning}", markup=False)
     best = fine_tune(encoder, train, held_out, output, config, device=resolve_device(device), report=StepLines(console))
     console.print(f"validation accuracy {best:.4f}; wrote {output}", markup=False)

@@ -128,7 +128,8 @@ class Call(ABC):
         for option, given in self.options():
             for value in given if isinstance(given, tuple) else (given,):
                 if option.flag is not None:
-                    words += [option.flag] * bool(option.flag) + [value.name if isinstance(value, Path) else str(value)]
+                    words += [option.flag] * bool(option.flag)
+                    words += [] if value is True else [value.name if isinstance(value, Path) else str(value)]
         return words
 
     def shorthands(self) -> dict[str, Any]:
@@ -155,6 +156,9 @@ class CallOptions(Call):
     settings: Annotated[tuple[str, ...], Option("--set")] = ()
     text_column: Annotated[str | None, Option("--text-column", "data.text_column")] = None
     label_column: Annotated[str | None, Option("--label-column", "data.label_column")] = None
+    keep_labels: Annotated[tuple[str, ...], Option("--keep-label", "data.keep_labels")] = ()
+    label_separator: Annotated[str | None, Option("--label-separator", "data.label_separator")] = None
+    merge_labels: Annotated[bool | None, Option("--merge-labels", "data.merge_labels")] = None
     seed: Annotated[int | None, Option("--seed", "seed")] = None
     start: Annotated[Path | None, Option("--start", "start")] = None
     teachers: Annotated[tuple[Path, ...], Option("--teacher", "distill.teachers")] = ()

@@ -1,11 +1,11 @@
 """Reads the texts of a run, checks them against each other, and splits them where no validation file is given."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from model.config import Frozen, Task
-from tables.labels import Names
+from tables.labels import LabelRules, Names
 from training.data.config import DataConfig
 from training.data.dataset import Dataset, encode_labels, label_names, list_some, read_dataset
 from training.data.duplicates import normalised, num_contradictions, num_shared
@@ -89,9 +89,16 @@ def read_corpus(config: DataConfig, *, seed: int, data_root: Path) -> Corpus:
     """
     if config.train is None:
         raise UsageError("no training file; give --train FILE, or a recipe that names one")
-    train = _read(config.train, config)
+    train = _read(config.train, config, config.label_rules)
+    # What a held-out file looks like by itself does not matter: its labels are read as those of the training file.
+    rules = replace(
+        config.label_rules,
+        keep=config.label_rules.keep | train.counts().keys(),
+        separator=train.separator,
+        multi_label=train.task == "multi_label",
+    )
     named = {"validation": config.validation, "test": config.test} | (config.tests or {})
-    held_out = {role: _read(file, config) for role, file in named.items() if file}
+    held_out = {role: _read(file, config, rules) for role, file in named.items() if file}
     labels = label_names(train)
     for dataset in held_out.values():
         _check_fits(dataset, train, labels)
@@ -124,7 +131,10 @@ def _halves(validation: Dataset, *, seed: int) -> tuple[Dataset, Dataset]:
 
 
 def _warnings(train: Dataset, held_out: dict[str, Dataset], labels: Names) -> list[str]:
-    warnings = []
+    warnings = [*train.warnings]
+    for role, dataset in held_out.items():
+        if dataset.path != train.path:
+            warnings += [f"{role}: {warning}" for warning in dataset.warnings]
     seen = set(map(normalised, train.texts))
     for role, dataset in held_out.items():
         if shared := num_shared(dataset, seen):
@@ -136,20 +146,18 @@ def _warnings(train: Dataset, held_out: dict[str, Dataset], labels: Names) -> li
             warnings.append(f"no {role} text has the label(s) {list_some(missing, 5)}")
     if count := num_contradictions(train):
         warnings.append(f"{count:,} training texts occur more than once with different labels")
-    if empty := sum(not text.strip() for text in train.texts):
-        warnings.append(f"{empty:,} training texts are empty")
     if small := small_labels(train, fewer_than=FEW_TEXTS):
         counts = [f"{name} ({count})" for name, count in small]
         warnings.append(f"label(s) with fewer than {FEW_TEXTS} training texts: {list_some(counts, 5)}")
     return warnings
 
 
-def _read(name: str, config: DataConfig) -> Dataset:
+def _read(name: str, config: DataConfig, rules: LabelRules) -> Dataset:
     path = Path(name)
     if config.source and not path.exists():
         cause = f"does not exist; get it from {config.source}, or say where it is with --data-root or SLUICE_DATA"
         raise DataError(path, cause)
-    return read_dataset(path, text_column=config.text_column, label_column=config.label_column)
+    return read_dataset(path, text_column=config.text_column, label_column=config.label_column, rules=rules)
 
 
 def _check_fits(dataset: Dataset, train: Dataset, labels: Sequence[str]) -> None:

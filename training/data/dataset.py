@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +10,10 @@ import numpy.typing as npt
 
 from model.config import Task
 from tables.errors import Row
-from tables.labels import Names, is_whole_number, read_labels, read_texts
+from tables.label_names import is_whole_number, label_name, spelling_key
+from tables.labels import DEFAULT, LabelRules, Names, read_labels, read_texts
 from tables.reader import read_columns
+from tables.reading import Places, count
 from training.errors import DataError
 from training.metrics.decisions import Decisions, one_hot
 
@@ -27,6 +29,8 @@ class Dataset:
         labels: names of each text's labels, distinct and in the file's order.
         rows: each text's place in the file.
         text_column, label_column: where they stand.
+        separator: between several labels in one value; empty if there is none.
+        warnings: what was left out or is doubtful in the file, one sentence each.
     """
 
     path: Path
@@ -36,6 +40,8 @@ class Dataset:
     rows: list[Row]
     text_column: str
     label_column: str
+    separator: str = ""
+    warnings: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -55,20 +61,38 @@ class Dataset:
         return Counter(name for names in self.labels for name in names)
 
 
-def read_dataset(path: Path, *, text_column: str, label_column: str) -> Dataset:
-    """Reads a labelled file.
+def read_dataset(path: Path, *, text_column: str, label_column: str, rules: LabelRules = DEFAULT) -> Dataset:
+    """Reads a labelled file; rows without a text or a label are left out, and `warnings` count them.
 
     Raises:
-        TableError: the file or a column cannot be read, or a text or label is missing or unusable.
-        DataError: there are no rows.
+        TableError: the file or a column cannot be read, or holds something that is no text or label.
+        DataError: no row has a text and a label.
     """
     texts, labels = read_columns(path, [text_column, label_column])
     if not texts.values:
         raise DataError(path, "has no rows")
-    checked = read_texts(texts)
-    names, multi_label = read_labels(labels)
-    task: Task = "multi_label" if multi_label else "single_label"
-    return Dataset(path, task, checked, names, texts.rows, text_column, label_column)
+    checked, places = read_texts(texts)
+    found = read_labels(labels, rules, places)
+    if not found.kept:
+        raise DataError(path, f"no row has both a '{text_column}' and a '{label_column}'")
+    warnings = texts.reading.warnings()
+    if len(places) < len(texts.rows):
+        blank = Places()
+        for place in sorted(set(range(len(texts.rows))) - set(places)):
+            blank.add(texts.rows[place])
+        warnings.append(f"{count(blank.count, 'row')} without a text left out ({blank})")
+    by_place = dict(zip(places, checked, strict=True))
+    return Dataset(
+        path,
+        "multi_label" if found.multi_label else "single_label",
+        [by_place[place] for place in found.kept],
+        found.names,
+        [texts.rows[place] for place in found.kept],
+        text_column,
+        label_column,
+        found.separator,
+        warnings + found.warnings,
+    )
 
 
 def label_names(dataset: Dataset) -> Names:
@@ -93,19 +117,50 @@ def encode_labels(dataset: Dataset, names: Sequence[str]) -> npt.NDArray[np.int6
     Raises:
         DataError: a row has a label that is not among `names`.
     """
-    places = {name: place for place, name in enumerate(names)}
+    places = label_places(names)
     for row, labels in zip(dataset.rows, dataset.labels, strict=True):
         for name in labels:
             if name not in places:
-                known = list_some([f"'{label}'" for label in names], 10)
-                cause = f"label '{name}' is unknown; the training set has {known}"
-                raise DataError(dataset.path, cause, row=row, column=dataset.label_column)
+                raise DataError(dataset.path, _unknown(name, names), row=row, column=dataset.label_column)
     if dataset.task == "single_label":
         return np.array([places[labels[0]] for labels in dataset.labels], dtype=np.int64)
     targets_NC = np.zeros((len(dataset), len(names)), dtype=np.float32)
     for index, labels in enumerate(dataset.labels):
         targets_NC[index, [places[name] for name in labels]] = 1
     return targets_NC
+
+
+def without_unknown(dataset: Dataset, names: Sequence[str]) -> Dataset:
+    """Leaves out the rows with a label that is not among `names`; a warning counts them by their first such label.
+
+    Raises:
+        DataError: no row is left.
+    """
+    places = label_places(names)
+    unknown = [next((name for name in labels if name not in places), None) for labels in dataset.labels]
+    kept = dataset.take(row for row, name in enumerate(unknown) if name is None)
+    if not kept.labels:
+        raise DataError(dataset.path, _unknown(unknown[0] or "", names), column=dataset.label_column)
+    if counts := Counter(name for name in unknown if name is not None):
+        shown = list_some([f"'{name}' ({times:,})" for name, times in counts.most_common()], 5)
+        left_out = f"{counts.total():,} of {len(dataset):,} rows left out, whose labels are unknown: {shown}"
+        return replace(kept, warnings=[*dataset.warnings, left_out])
+    return kept
+
+
+def label_places(names: Sequence[str]) -> dict[str, int]:
+    """The place of each name; also under the name that a file of today gives it, where it was written otherwise."""
+    return {label_name(name): place for place, name in enumerate(names)} | {
+        name: place for place, name in enumerate(names)
+    }
+
+
+def _unknown(name: str, names: Sequence[str]) -> str:
+    known = list_some([f"'{label}'" for label in names], 10)
+    cause = f"label '{name}' is unknown; the training set has {known}"
+    if alike := [label for label in names if spelling_key(label) == spelling_key(name)]:
+        cause += f"; --merge-labels reads it as '{alike[0]}'"
+    return cause
 
 
 def list_some(items: Sequence[str], limit: int) -> str:

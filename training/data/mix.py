@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tables.parquet import write_parquet
+from tables.reader import LOGGER
 from training.data.dataset import Dataset, read_dataset
 from training.data.duplicates import normalised
 from training.data.unlabeled import read_unlabeled
@@ -63,6 +64,9 @@ def mix_files(
         UsageError: a file is multi-label, and there is no mapping.
     """
     whole = [read_dataset(path, text_column=text_column, label_column=label_column) for path in files]
+    for dataset in whole:
+        for warning in dataset.warnings:
+            LOGGER.warning(f"warning: {dataset.path}: {warning}")
     parts = [_single_label(dataset, mapping) for dataset in whole]
     held_out = {normalised(text) for path in without for text in read_unlabeled(path, text_column=text_column)}
     labels = _labels_by_text(parts)

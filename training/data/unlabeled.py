@@ -19,7 +19,9 @@ def read_unlabeled(path: Path, *, text_column: str) -> list[str]:
         DataError: there is no text.
     """
     batches = read_batches(path, [text_column])
-    texts = [value for batch in batches for value in batch.values(text_column) if isinstance(value, str)]
+    texts = [
+        value for batch in batches for value in batch.values(text_column) if isinstance(value, str) and value.strip()
+    ]
     if not texts:
         raise DataError(path, "has no texts", column=text_column)
     return texts

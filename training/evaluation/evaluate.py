@@ -14,6 +14,7 @@ from model.classifier import Classifier
 from model.config import Frozen
 from model.probabilities import probabilities
 from model.text import Encoded
+from tables.labels import LabelRules
 from training.data.dataset import Dataset, truth_of
 from training.errors import DataError
 from training.metrics.decisions import Decisions, decide
@@ -112,7 +113,17 @@ def truth_for(dataset: Dataset, classifier: Classifier) -> Decisions:
     if dataset.task == "multi_label" and classifier.task == "single_label":
         cause = "has lists of labels, but the checkpoint gives each text one label"
         raise DataError(dataset.path, cause, column=dataset.label_column)
-    return truth_of(dataset, classifier.labels)
+    try:
+        return truth_of(dataset, classifier.labels)
+    except DataError as error:
+        cause = f"{error.cause}; --ignore-unknown-labels leaves such rows out"
+        raise DataError(error.path, cause, row=error.row, column=error.column) from error
+
+
+def rules_for(classifier: Classifier, *, merge: bool = False) -> LabelRules:
+    """The rules to read labelled files by, so that the labels of a checkpoint keep their names; see `LabelRules`."""
+    multi_label = classifier.task == "multi_label"
+    return LabelRules(frozenset(classifier.labels), None if multi_label else "", merge, multi_label)
 
 
 def worst_mistakes(result: Result, dataset: Dataset, classifier: Classifier, count: int) -> list[Mistake]:

@@ -69,6 +69,14 @@ class Vectors:
             return map_batches(pooled, lengths_of(rows), width=width, max_tokens=BATCH_TOKENS, max_rows=256)
 
 
+def nearest_to(
+    checkpoint: Path, mistakes: Sequence[Mistake], trained: Dataset, device: str
+) -> list[list[Neighbour]]:
+    """Finds the texts of `trained` that are nearest to each mistake of the checkpoint in a folder."""
+    vectors = Vectors(load_checkpoint(checkpoint), device=device)
+    return nearest(vectors, [mistake.text for mistake in mistakes], trained)
+
+
 def nearest(
     vectors: Vectors, texts: Sequence[str], dataset: Dataset, *, count: int = NEIGHBOURS, chunk: int = CHUNK
 ) -> list[list[Neighbour]]:

@@ -159,10 +159,13 @@ def read_sets(path: Path, *, text_column: str, label_column: str, source_column:
     dataset = read_dataset(path, text_column=text_column, label_column=label_column)
     if source_column is None:
         return [dataset]
-    sources = [value for batch in read_batches(path, [source_column]) for value in batch.values(source_column)]
+    batches = list(read_batches(path, [source_column]))
+    sources = {
+        row: value for batch in batches for row, value in zip(batch.rows, batch.values(source_column), strict=True)
+    }
     rows: dict[object, list[int]] = {}
-    for row, source in enumerate(sources):
-        rows.setdefault(source, []).append(row)
+    for place, row in enumerate(dataset.rows):
+        rows.setdefault(sources[row], []).append(place)
     return [dataset.take(found) for found in rows.values()]
 
 

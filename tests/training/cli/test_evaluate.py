@@ -46,3 +46,39 @@ def test_threads_are_bounded(trained: tuple[Path, Result], reviews: Path, monkey
         assert torch.get_num_threads() == before + 1
     finally:
         torch.set_num_threads(before)
+
+
+def test_rows_of_unknown_labels_are_refused_or_left_out_and_counted(
+    trained: tuple[Path, Result], reviews: Path, tmp_path: Path
+) -> None:
+    content = (reviews / "test.csv").read_text(encoding="utf-8")
+    num_rows = content.count("\n") - 1
+    more = tmp_path / "more.csv"
+    more.write_text(content + "so so,middling\nwho knows,middling\nhm,odd\n", encoding="utf-8")
+    refused = call("evaluate", trained[0], more)
+    assert refused.exit_code == 2
+    assert "label 'middling' is unknown; the training set has 'bad', 'good'" in refused.output
+    assert "--ignore-unknown-labels" in refused.output
+    result = call("evaluate", trained[0], more, "--ignore-unknown-labels", "--json", tmp_path / "scores.json")
+    assert result.exit_code == 0, result.output
+    expected = f"warning: 3 of {num_rows + 3} rows left out, whose labels are unknown: 'middling' (2), 'odd' (1)"
+    assert expected in result.output
+    found = json.loads((tmp_path / "scores.json").read_bytes())["scores"]
+    assert found == metrics_of(trained[0])["evaluations"]["test"]["scores"]
+    more.write_text("text,label\nso so,middling\n", encoding="utf-8")
+    nothing = call("evaluate", trained[0], more, "--ignore-unknown-labels")
+    assert nothing.exit_code == 2
+    assert "label 'middling' is unknown" in nothing.output
+
+
+def test_labels_spelled_otherwise_are_read_as_the_known_ones_on_request(
+    trained: tuple[Path, Result], tmp_path: Path
+) -> None:
+    path = tmp_path / "a.tsv"
+    path.write_text("text\tlabel\nfine\tGood\ndull\tBAD\n", encoding="utf-16")
+    refused = call("evaluate", trained[0], path)
+    assert refused.exit_code == 2
+    assert "--merge-labels reads it as 'good'" in refused.output
+    result = call("evaluate", trained[0], path, "--merge-labels")
+    assert result.exit_code == 0, result.output
+    assert f"{path}: 2 rows from 3 lines; TSV, UTF-16\n" in result.stderr

@@ -41,13 +41,13 @@ def test_what_is_wrong_with_the_data_is_said(tmp_path: Path) -> None:
         validation=write(tmp_path / "validation.csv", [("text-number-3", "b"), ("other", "a")]),
     )
     assert corpus.warnings == [
+        "1 row without a text left out (row 42 (line 43))",
         (
             "1 of 2 validation texts are also in the training set (case and punctuation aside): "
             "validation scores flatter the model"
         ),
         "no validation text has the label(s) rare",
         "2 training texts occur more than once with different labels",
-        "1 training texts are empty",
         "label(s) with fewer than 10 training texts: rare (1)",
     ]
 
@@ -102,3 +102,41 @@ def test_further_tests_have_names_of_their_own(tmp_path: Path) -> None:
     assert corpus.files["films"].file == "films.csv"
     warning = next(w for w in corpus.warnings if "films" in w)
     assert warning.startswith("1 of 2 films texts are also in the training set")
+
+
+def test_held_out_labels_are_read_as_those_of_the_training_file(tmp_path: Path) -> None:
+    train = [(f"text {i}", "food|service" if i % 3 else "food") for i in range(30)]
+    alone = [("x", "food"), ("y", "service"), ("z", "food")]
+    corpus = read(tmp_path, train=write(tmp_path / "a.csv", train), test=write(tmp_path / "b.csv", alone))
+    assert corpus.task == "multi_label"
+    assert corpus.held_out["test"].labels == [("food",), ("service",), ("food",)]
+    assert "20 of 30 labels hold '|' between several: multi-label" in corpus.warnings[0]
+    pairs = [(text, "a;b" if label == "a" else "c") for text, label in TRAIN]
+    joined = [("x", "a;b"), ("y", "a;b"), ("z", "c")]
+    corpus = read(tmp_path, train=write(tmp_path / "c.csv", pairs), test=write(tmp_path / "d.csv", joined))
+    assert (corpus.task, corpus.held_out["test"].labels[0]) == ("single_label", ("a;b",))
+
+
+def test_choices_about_labels_hold_for_every_file(tmp_path: Path) -> None:
+    train = [(text, {"a": "Good", "b": "-"}[label]) for text, label in TRAIN] + [
+        ("more", "good"),
+        ("and more", "good "),
+    ]
+    other = [("x", "GOOD"), ("y", "-")]
+    files: dict[str, object] = {
+        "train": write(tmp_path / "train.csv", train),
+        "validation": write(tmp_path / "validation.csv", other),
+        "keep_labels": ("-",),
+        "merge_labels": True,
+    }
+    corpus = read_corpus(DataConfig.model_validate(files), seed=0, data_root=tmp_path)
+    assert corpus.labels == ("-", "Good")
+    assert corpus.validation.labels == [("Good",), ("-",)]
+    files["label_separator"] = "none"
+    assert read_corpus(DataConfig.model_validate(files), seed=0, data_root=tmp_path).task == "single_label"
+
+
+def test_what_is_wrong_with_a_held_out_file_is_said_with_its_role(tmp_path: Path) -> None:
+    test = write(tmp_path / "test.csv", [("x", "a"), ("y", "null"), ("z", "b")])
+    corpus = read(tmp_path, train=write(tmp_path / "train.csv", TRAIN), test=test)
+    assert "test: 1 row without a label left out ('null' 1; row 2 (line 3))" in corpus.warnings

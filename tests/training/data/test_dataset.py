@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tables.errors import Row
-from training.data.dataset import Dataset, encode_labels, label_names, read_dataset
+from training.data.dataset import Dataset, encode_labels, label_names, read_dataset, without_unknown
 from training.errors import DataError
 
 
@@ -77,3 +77,42 @@ def test_take_keeps_rows_and_texts_together(tmp_path: Path) -> None:
     part = read(jsonl(tmp_path / "a.jsonl", ["a", "b", "c"])).take([2, 0])
     assert (part.texts, part.labels) == (["text 2", "text 0"], [("c",), ("a",)])
     assert [row.number for row in part.rows] == [3, 1]
+
+
+def test_rows_without_a_text_or_a_label_are_left_out_and_told(tmp_path: Path) -> None:
+    dataset = read(jsonl(tmp_path / "a.jsonl", ["a", "nan", "b", "b", "a"], ["x", "y", " ", "z", None]))
+    assert (dataset.texts, dataset.labels) == (["x", "z"], [("a",), ("b",)])
+    assert [row.number for row in dataset.rows] == [1, 4]
+    assert dataset.warnings == [
+        "2 rows without a text left out (row 3 (line 3), row 5 (line 5))",
+        "1 row without a label left out ('nan' 1; row 2 (line 2))",
+    ]
+    with pytest.raises(DataError, match="no row has both a 'text' and a 'label'"):
+        read(jsonl(tmp_path / "b.jsonl", ["a", None], [None, "x"]))
+
+
+def test_what_the_reader_left_out_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,label\nx,a\ny, z,b\nw,b\nv\n", encoding="utf-8")
+    assert read(tmp_path / "a.csv").warnings == [
+        "1 row shorter than the header, the rest taken for empty (row 4 (line 5))",
+        "1 row left out, which have more fields than the header (row 2 (line 3))",
+        "1 row without a label left out (empty 1; row 4 (line 5))",
+    ]
+
+
+def test_labels_of_a_model_are_found_however_it_wrote_them(tmp_path: Path) -> None:
+    dataset = read(jsonl(tmp_path / "a.jsonl", [True, False, True]))
+    assert encode_labels(dataset, ("False", "True")).tolist() == [1, 0, 1]
+    assert encode_labels(read(jsonl(tmp_path / "b.jsonl", [1, 0.0, "1.0"])), ("0.0", "1.0")).tolist() == [1, 0, 1]
+
+
+def test_rows_of_unknown_labels_can_be_left_out(tmp_path: Path) -> None:
+    single = read(jsonl(tmp_path / "a.jsonl", ["a", "z", "b", "z", "y"]))
+    kept = without_unknown(single, ("a", "b"))
+    assert kept.texts == ["text 0", "text 2"]
+    assert kept.warnings == ["3 of 5 rows left out, whose labels are unknown: 'z' (2), 'y' (1)"]
+    assert without_unknown(kept, ("a", "b")) == kept
+    multi = without_unknown(read(jsonl(tmp_path / "b.jsonl", [["a"], ["b", "z"], []])), ("a", "b"))
+    assert multi.labels == [("a",), ()]
+    with pytest.raises(DataError, match="label 'z' is unknown"):
+        without_unknown(single.take([1, 3]), ("a", "b"))
