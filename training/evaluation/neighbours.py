@@ -10,19 +10,20 @@ Shape suffixes: Q texts asked about, N training texts of one chunk, K nearest so
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from model.batch import lengths_of, map_batches, pad
-from model.checkpoint import Checkpoint
+from model.checkpoint import Checkpoint, load_checkpoint
 from model.device import resolve_device
 from model.text import TextEncoder
 from tables.errors import Row
 from tables.labels import Names
 from training.data.dataset import Dataset
-from training.evaluation.evaluate import BATCH_TOKENS
+from training.evaluation.evaluate import BATCH_TOKENS, Mistake
 
 Floats = npt.NDArray[np.float32]
 
@@ -69,9 +70,7 @@ class Vectors:
             return map_batches(pooled, lengths_of(rows), width=width, max_tokens=BATCH_TOKENS, max_rows=256)
 
 
-def nearest_to(
-    checkpoint: Path, mistakes: Sequence[Mistake], trained: Dataset, device: str
-) -> list[list[Neighbour]]:
+def nearest_to(checkpoint: Path, mistakes: Sequence[Mistake], trained: Dataset, device: str) -> list[list[Neighbour]]:
     """Finds the texts of `trained` that are nearest to each mistake of the checkpoint in a folder."""
     vectors = Vectors(load_checkpoint(checkpoint), device=device)
     return nearest(vectors, [mistake.text for mistake in mistakes], trained)
