@@ -82,3 +82,18 @@ def test_nothing_is_lost_unasked(tmp_path: Path) -> None:
 def test_the_command_to_go_on() -> None:
     assert resume_command(call(output=Path("a b")), "auto", None) == "python -m training train --output 'a b' --resume"
     assert resume_command(call(output=Path("m")), "cpu", 2).endswith("--output m --resume --device cpu --threads 2")
+
+
+def test_choices_about_labels_are_settings_and_part_of_the_command(tmp_path: Path) -> None:
+    call = CallOptions(
+        output=tmp_path / "out",
+        data_root=tmp_path,
+        train_file=tmp_path / "a.csv",
+        keep_labels=("NA", "-"),
+        label_separator="|",
+        merge_labels=True,
+    )
+    data = call.request().config.data
+    assert (data.keep_labels, data.label_separator, data.merge_labels) == (("NA", "-"), "|", True)
+    words = "--train a.csv --keep-label NA --keep-label - --label-separator '|' --merge-labels --output out"
+    assert call.repeated() == f"python -m training train {words}"
