@@ -1,6 +1,5 @@
 """`python -m training evaluate`."""
 
-from functools import partial
 from pathlib import Path
 
 import click
@@ -63,7 +62,7 @@ def evaluate(
     head; a cosine of 1 is most often the text itself.
     """
     from model.classifier import Classifier
-    from training.data.dataset import read_dataset, without_unknown
+    from training.data.dataset import Dataset, read_dataset, without_unknown
     from training.evaluation.evaluate import evaluate as run_evaluation
     from training.evaluation.evaluate import rules_for, worst_mistakes
     from training.evaluation.neighbours import nearest_to
@@ -71,7 +70,11 @@ def evaluate(
 
     limit_threads(threads)
     classifier = Classifier.load(checkpoint, device=device)
-    read = partial(read_dataset, rules=rules_for(classifier, merge=merge_labels), **columns)
+    rules = rules_for(classifier, merge=merge_labels)
+
+    def read(path: Path) -> Dataset:
+        return read_dataset(path, text_column=columns["text_column"], label_column=columns["label_column"], rules=rules)
+
     dataset = read(file)
     if ignore_unknown_labels:
         dataset = without_unknown(dataset, classifier.labels)
