@@ -4,6 +4,7 @@ TrainingError
 ├── UsageError             the call or its input is wrong (exit code 2)
 │   └── DataError                 a data file can be read but not used; is a TableError too, and worded like one
 └── RunError               the run failed although its input was right (exit code 1)
+    └── DivergedError             a gradient is not finite; the weights are those before the step
 
 A file that cannot be read is a `tables.errors.TableError` (exit code 2).
 """
@@ -21,6 +22,10 @@ class UsageError(TrainingError):
 
 class RunError(TrainingError):
     """The run failed although its input was right."""
+
+
+class DivergedError(RunError):
+    """A gradient is not finite. The weights and the state are those before the step."""
 
 
 class DataError(TableError, UsageError):

@@ -1,5 +1,6 @@
 """Turns errors into messages and exit codes."""
 
+import errno
 import logging
 import os
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
+from safetensors import SafetensorError
 
 from model.errors import CheckpointError, ConfigError, InputError, ModelError
 from tables.errors import TableError
@@ -25,7 +27,7 @@ class Failure(click.ClickException):
     exit_code = 1
 
     def __init__(self, error: Exception) -> None:
-        super().__init__(str(error) or type(error).__name__)
+        super().__init__(_sentence(error))
 
 
 class Misuse(Failure):
@@ -74,7 +76,7 @@ class Commands(click.Group):
                 return super().invoke(ctx)
         except (UsageError, TableError, CheckpointError, ConfigError, InputError) as error:
             raise Misuse(error) from error
-        except (TrainingError, ModelError, OSError, MemoryError) as error:
+        except (TrainingError, ModelError, OSError, SafetensorError, MemoryError) as error:
             raise Failure(error) from error
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
@@ -95,3 +97,13 @@ class Commands(click.Group):
                 ctx.exit(0)  # the first process tells it
             raise UsageError(f"torchrun is for {' and '.join(IN_PARALLEL)}; {name} runs without it, as one process")
         return name, command, rest
+
+
+def _sentence(error: Exception) -> str:
+    """What is wrong and where; a full disk comes as an `OSError` of Python or in the words of safetensors."""
+    if isinstance(error, OSError) and error.strerror:
+        said = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    else:
+        said = str(error) or type(error).__name__
+    full = os.strerror(errno.ENOSPC) in said
+    return f"{said}. Free some space, then go on with --resume or start again" if full else said

@@ -142,9 +142,17 @@ class Listed(click.ParamType[tuple[str, ...]]):
 
 
 def limit_threads(threads: int | None) -> None:
-    """Sets the threads of PyTorch and of the tokenizer; None leaves them as they are."""
-    if threads is not None:
-        from model.classifier import set_num_threads
+    """Sets the threads of PyTorch and of the tokenizer.
 
-        os.environ["RAYON_NUM_THREADS"] = str(threads)  # the tokenizer's pool, not begun yet
-        set_num_threads(threads)
+    None leaves them as they are, but for a container's CPU quota: PyTorch takes one thread for each processor that it
+    sees, and more threads than the quota pays for wait for each other.
+    """
+    from joblib import cpu_count
+    from torch import get_num_threads
+
+    from model.classifier import set_num_threads
+
+    allowed = threads or min(cpu_count(), get_num_threads())
+    if threads or allowed < get_num_threads():
+        os.environ["RAYON_NUM_THREADS"] = str(allowed)  # the tokenizer's pool, not begun yet
+        set_num_threads(allowed)

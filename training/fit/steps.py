@@ -1,8 +1,9 @@
 """Steps in epochs, readings between them, and a state that can be saved at any step: what all training shares."""
 
+import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,11 +12,12 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from model.device import fastest_dtype
+from training.errors import DivergedError
 from training.fit.batches import Order
-from training.fit.optimizer import RowAdamW, learning_rate_at
+from training.fit.optimizer import RowAdamW, clip_gradients, learning_rate_at
 from training.fit.parallel import ALONE, Processes
 from training.fit.state import Position, read_state, write_state
 
@@ -146,6 +148,9 @@ class Steps(ABC):
         Returns:
             True when finished: the network then holds the weights of the best reading. False when stopped:
             `save_state` and `load_state` continue as if nothing had happened.
+
+        Raises:
+            DivergedError: a gradient is not finite; the state is that before the step.
         """
         self.processes.copy_from_first(self._all_tensors().values())
         position = self._position
@@ -189,6 +194,25 @@ class Steps(ABC):
 
     def _all_tensors(self) -> dict[str, Tensor]:
         return dict(self._tensors()) | {f"optimizer.{name}": tensor for name, tensor in self._optimizer.tensors()}
+
+    def _descend(self, parameters: Iterable[nn.Parameter], clip_norm: float, loss: Tensor) -> float:
+        """Moves the parameters by their gradients, which are clipped first.
+
+        Returns:
+            The loss as a number.
+
+        Raises:
+            DivergedError: a gradient is not finite; nothing has moved.
+        """
+        norm, rate, value = clip_gradients(parameters, clip_norm), self._learning_rate(), float(loss.detach())
+        if not math.isfinite(norm):
+            epoch = self._position.epoch + self._position.batch / self._steps_per_epoch
+            raise DivergedError(
+                f"step {self._position.step + 1} (epoch {epoch:.2f}): the gradient is not finite, at a loss of "
+                f"{value:.4g}. Most often the learning rate is too high: it is {rate:.3g}, try a third of it"
+            )
+        self._optimizer.step(rate)
+        return value
 
     def _learning_rate(self) -> float:
         total = self.total_steps

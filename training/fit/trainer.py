@@ -20,7 +20,7 @@ from model.network import RecurrentClassifier
 from training.fit.batches import epoch_batches
 from training.fit.layer_rates import layer_rates
 from training.fit.objective import CrossEntropy, Loss, MakeObjective, Supervised, balanced_weights
-from training.fit.optimizer import RowAdamW, average_into, clip_gradients
+from training.fit.optimizer import RowAdamW, average_into
 from training.fit.parallel import ALONE, Processes
 from training.fit.steps import Steps
 
@@ -187,9 +187,7 @@ class Trainer(Steps):
         loss = self._objective(self.network, padded, rows, position.step)
         loss.backward()
         self.processes.sum_gradients(self.network.parameters())
-        clip_gradients(self.network.parameters(), config.clip_norm)
-        self._optimizer.step(self._learning_rate())
-        value = float(loss.detach())
+        value = self._descend(self.network.parameters(), config.clip_norm, loss)
         self._count_step(int(self._train_lengths[rows].sum()), value)
         if config.average_decay and position.step % AVERAGE_EVERY == 0:
             # The warm-up of the decay keeps the random start from lingering in the average.

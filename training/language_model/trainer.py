@@ -12,10 +12,9 @@ import torch
 from torch import Tensor
 
 from model.batch import Ids, lengths_of, pad, plan_batches
-from training.errors import RunError
 from training.fit.batches import Order, epoch_batches
 from training.fit.objective import mixed_precision
-from training.fit.optimizer import RowAdamW, clip_gradients
+from training.fit.optimizer import RowAdamW
 from training.fit.steps import Steps
 from training.language_model.model import LanguageModel, Reading
 
@@ -72,11 +71,7 @@ class LanguageTrainer(Steps):
         with mixed_precision(self._device, self._dtype):
             loss = self.model(padded.ids_TB, padded.lengths_B)
         loss.backward()
-        clip_gradients(self.model.parameters(), self.config.clip_norm)
-        self._optimizer.step(self._learning_rate())
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise RunError("the loss is no longer a number; a lower loop.learning_rate may help")
+        value = self._descend(self.model.parameters(), self.config.clip_norm, loss)
         self._count_step(int(self._lengths[rows].sum()), value)
         return value
 

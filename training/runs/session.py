@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 
 from model.device import resolve_device
 from training.artifacts.run_folder import RunFolder
-from training.errors import UsageError
+from training.errors import DivergedError, UsageError
 from training.fit.parallel import ALONE, Processes
 from training.fit.progress import format_duration, show_progress
 from training.fit.steps import Progress, Steps
@@ -92,6 +92,7 @@ class Session:
 
         Raises:
             UsageError: the saved state is damaged.
+            DivergedError: a gradient is not finite; the state before that step is saved.
         """
         if self.resume and self.run.has_state:
             _load_state(trainer, self.run.path)
@@ -107,7 +108,13 @@ class Session:
                 show(progress, trainer.history)
                 save()
 
-            finished = trainer.run(report, lambda: self.processes.largest(bool(stop)) > 0)
+            try:
+                finished = trainer.run(report, lambda: self.processes.largest(bool(stop)) > 0)
+            except DivergedError as error:
+                trainer.save_state(self.run.path)
+                raise DivergedError(
+                    f"{error}, and start anew with --overwrite. {self.run.path} keeps the state before that step"
+                ) from error
         trainer.save_state(self.run.path)
         return finished and self.processes.is_first
 

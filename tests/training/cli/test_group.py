@@ -1,12 +1,18 @@
 """Errors become messages and exit codes, and commands for one process refuse several."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from safetensors import SafetensorError
 
+import training.fit.state
 from tests.training.cli.commands import call
+from tests.training.conftest import TINY
 from training.__main__ import main
+from training.artifacts.run_folder import RunFolder
 
 STARTED = {"TORCHELASTIC_RUN_ID": "none", "RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "2"}
 
@@ -32,6 +38,50 @@ def test_wrong_calls_are_told_in_a_sentence(trained: tuple[Path, Result], review
         assert (result.exit_code, message in result.output) == (2, True), result.output
         assert isinstance(result.exception, SystemExit), "a traceback"
     assert not (tmp_path / "m").exists()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "state.safetensors.partial"),
+        SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"),
+    ],
+)
+def test_a_full_disk_is_told_in_a_sentence_and_the_run_goes_on_later(
+    error: Exception, reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise error
+
+    output = tmp_path / "m"
+    assert call("train", "--train", reviews / "train.csv", "--output", output, *TINY, stop_after=2).exit_code == 130
+    with monkeypatch.context() as patch:
+        patch.setattr(training.fit.state, "save_file", full)
+        failed = call("train", "--output", output, "--resume", stop_after=2)
+    assert failed.exit_code == 1
+    assert isinstance(failed.exception, SystemExit), "a traceback"
+    assert "No space left on device" in failed.output
+    assert "Free some space, then go on with --resume" in failed.output
+    assert call("train", "--output", output, "--resume").exit_code == 0
+
+
+def test_an_output_that_cannot_be_written_is_named(reviews: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    result = call("train", "--train", reviews / "train.csv", "--output", tmp_path / "file" / "m", *TINY)
+    assert result.exit_code == 1
+    assert f"Error: {tmp_path / 'file' / 'm.run'}: Not a directory" in result.output
+
+
+def test_a_run_that_diverges_says_at_which_step_and_keeps_the_state_before(reviews: Path, tmp_path: Path) -> None:
+    output = tmp_path / "m"
+    rate = ("--set", "loop.learning_rate=1e25")
+    result = call("train", "--train", reviews / "train.csv", "--output", output, *TINY, *rate)
+    assert result.exit_code == 1
+    assert "the gradient is not finite, at a loss of" in result.output
+    assert "Most often the learning rate is too high" in result.output
+    assert f"start anew with --overwrite. {RunFolder(output).path} keeps the state before that step" in result.output
+    assert RunFolder(output).has_state
+    assert not output.exists()
 
 
 @pytest.mark.parametrize("command", ["compare", "tune", "pretrain", "teach", "evaluate"])

@@ -1,5 +1,6 @@
 """The loop learns, picks by validation, and resumes exactly."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from model.config import Architecture
 from model.encoder import Dropouts
 from model.network import RecurrentClassifier
+from training.errors import DivergedError
 from training.fit.steps import Progress
 from training.fit.trainer import Examples, LoopConfig, Trainer
 
@@ -145,3 +147,14 @@ def test_twenty_seeded_steps_reproduce_the_stored_curve() -> None:
 def test_small_sets_get_smaller_batches_and_so_enough_steps(rows: int, steps: int) -> None:
     trainer = _trainer(LoopConfig(epochs=1, batch_rows=128), examples=rows)
     assert trainer.total_steps == pytest.approx(steps, abs=2)
+
+
+def test_a_gradient_that_is_not_finite_stops_before_it_does_harm() -> None:
+    trainer = _trainer()
+    assert not trainer.run(should_stop=lambda: trainer._position.step == 3)
+    before = {name: weight.clone() for name, weight in trainer.network.weights().items()}
+    trainer._objective = lambda network, batch, rows, step: network(batch.ids_TB, batch.lengths_B).mean() * math.nan
+    with pytest.raises(DivergedError, match=r"step 4 \(epoch 0\.15\): the gradient is not finite, at a loss of nan"):
+        trainer.run()
+    assert trainer._position.step == trainer._optimizer.step_count == 3
+    assert all((weight == before[name]).all() for name, weight in trainer.network.weights().items())

@@ -159,5 +159,5 @@ def test_a_loss_that_is_no_number_stops_the_run() -> None:
     broken = trainer(PLAIN)
     with torch.no_grad():
         broken.model.bias.fill_(float("nan"))
-    with pytest.raises(RunError, match="learning_rate"):
+    with pytest.raises(RunError, match="the gradient is not finite"):
         broken.run()
