@@ -19,7 +19,8 @@ from app.core import log
 from app.explain.fork import fork_explainer
 from app.explain.terminal import explained, lines_of
 from app.main import create_app, work
-from app.process.server import CALL_WRONG, exit_codes, hold_reloads, listen, run
+from app.process.listening import listen, removed_at_end, url_of
+from app.process.server import CALL_WRONG, exit_codes, hold_reloads, run
 from app.process.service import build_service
 from app.process.workers import Supervisor
 from app.telemetry.tracing import check_installed
@@ -78,17 +79,17 @@ def serve(**flags: Any) -> None:
         read_keys(settings.keys.api_keys, settings.keys.api_keys_file)  # a wrong key stops the start
         workers = settings.compute.workers
         sock = listen(settings.network, settings.connections)
-        host, port = sock.getsockname()[:2]
-        extra = {"url": f"http://{host}:{port}", "models": list(settings.models.paths), "workers": workers}
+        extra = {"url": url_of(sock), "models": list(settings.models.paths), "workers": workers}
         hold_reloads()
         # Of several workers each has its own. This takes the seconds in which nothing is answered yet.
         forked = fork_explainer(settings.explain, settings.telemetry.log_level) if workers == 1 else None
         logger.info("listening", extra=extra)
-        if workers == 1:
-            service = build_service(settings, forked=forked)
-            run(create_app(service), service, sock)
-        else:
-            raise SystemExit(Supervisor(workers, sock, partial(work, settings)).run())
+        with removed_at_end(sock):
+            if workers == 1:
+                service = build_service(settings, forked=forked)
+                run(create_app(service), service, sock)
+            else:
+                raise SystemExit(Supervisor(workers, sock, partial(work, settings)).run())
 
 
 @cli.command()

@@ -154,10 +154,13 @@ class NetworkSettings(Section):
     """Address of the server, and how browsers and proxies reach it."""
 
     host: str = "127.0.0.1"
-    """Address to listen on; 0.0.0.0 for every network."""
+    """Address to listen on; 0.0.0.0 for every network, :: for every network of IPv4 and IPv6."""
 
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     """Port to listen on; 0 takes a free one."""
+
+    unix_socket: Path | None = None
+    """Path of a Unix socket to listen on, instead of host and port."""
 
     cors_origin: Origins = ()
     """Origin (https://example.org) whose pages may call this server; repeat the flag. * for all."""

@@ -14,13 +14,15 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from app.core.errors import AppError, HeadersTooLarge, InvalidRequest, RequestTooSlow
 from app.http.request_log import cut_short
 from app.process.connections import Connections, Phase, raw_response
+from app.process.half_closed import PROBE_AFTER_S, Begun, has_left
+from app.process.listening import plain_address
 from app.process.upgrade import HTTP_2_PREFACE, ONLY_HTTP_1, head_without_offer, offers
 
 UVICORN = {
     "Server": ("server_state", "servers", "should_exit", "on_tick", "shutdown", "handle_exit"),
     "ServerState": ("connections",),
     "HttpToolsProtocol": (
-        *("scope", "cycle", "server_state", "parser", "url", "headers"),
+        *("scope", "cycle", "server_state", "parser", "url", "headers", "client", "pipeline"),
         *("send_400_response", "on_headers_complete", "on_message_complete", "_unset_keepalive_if_required"),
     ),
     "RequestResponseCycle": (
@@ -30,6 +32,8 @@ UVICORN = {
         "response_started",
         "response_complete",
         "chunked_encoding",
+        "keep_alive",
+        "transport",
     ),
 }
 """Attributes of uvicorn's classes that are used here and that its documentation does not promise. `scope` is that of
@@ -41,11 +45,7 @@ the end of the headers passes: the kernel hands over at most four times as much.
 
 
 class Connection(HttpToolsProtocol):
-    """Connection whose phase is checked from time to time.
-
-    A client that has shut its sending side counts as gone, as it does for most servers: those that leave and those that
-    merely send nothing more look the same, and an answer that nobody waits for must not be computed.
-    """
+    """Connection whose phase is checked from time to time."""
 
     server_state: Connections
     # None before the first request, whatever uvicorn declares.
@@ -59,6 +59,7 @@ class Connection(HttpToolsProtocol):
         self._subject: object = None
         self._since = 0.0
         self._write_paused = False
+        self._half_closed = False
         self._progress: _Progress | None = None
         self._useless_bytes = 0
 
@@ -69,6 +70,7 @@ class Connection(HttpToolsProtocol):
             self.server_state.refuse(transport)
         else:
             super().connection_made(transport)
+            self.client = self.client and plain_address(self.client)
 
     def data_received(self, data: bytes) -> None:
         """Reads data, and bounds what does not bring a request further."""
@@ -82,6 +84,25 @@ class Connection(HttpToolsProtocol):
         cycle = self.cycle
         if cycle is None or cycle.more_body or cycle.scope is not self.scope:
             self._bound(len(data))
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Keeps the connection of a client that sends nothing more but waits for its answer."""
+        cycle = self.cycle
+        if cycle is None or cycle.more_body or cycle.response_complete or has_left(self._transport):
+            return False
+        cycle.keep_alive = False
+        self._half_closed = True
+        asyncio.get_running_loop().call_later(PROBE_AFTER_S, self._probe, cycle)
+        return True
+
+    def _probe(self, cycle: Any) -> None:
+        if not (cycle.response_started or self.pipeline or self._transport.is_closing()):
+            cycle.transport = Begun(self._transport)
+            asyncio.get_running_loop().call_later(PROBE_AFTER_S, self._drop_if_left)
+
+    def _drop_if_left(self) -> None:
+        if has_left(self._transport):
+            self._transport.abort()
 
     def on_headers_complete(self) -> None:
         """Begins a request, unless it offers an upgrade: then `_decline` does."""
@@ -134,6 +155,8 @@ class Connection(HttpToolsProtocol):
 
     def check(self, now: float) -> None:
         """Cuts the connection if it has been in one phase for too long; `now` in seconds of `time.monotonic`."""
+        if self._half_closed:
+            self._drop_if_left()
         phase, subject = self._current()
         if phase is not self._phase or subject is not self._subject:
             self._phase, self._subject, self._since = phase, subject, now

@@ -13,15 +13,13 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
-from app.config.sections import ConnectionLimits, NetworkSettings
 from app.config.settings import SettingsError
 from app.core.memory import return_large
 from app.process.connection import Connection
-from app.process.connections import Connections, raise_descriptor_limit
+from app.process.connections import Connections
+from app.process.listening import BACKLOG
 from app.process.service import Service
 from model.errors import ModelError
-
-BACKLOG = 2048
 
 RUN_FAILED = 1
 CALL_WRONG = 2
@@ -34,21 +32,6 @@ LAST_WORDS_S = 0.2
 
 TICKS_PER_SHARE = 10
 """Ticks, ten a second, after which a worker shares its counts with the others."""
-
-
-def listen(network: NetworkSettings, limits: ConnectionLimits) -> socket.socket:
-    """Socket to serve on, bound before anything slow begins.
-
-    Raises:
-        SettingsError: the address is in use or not ours, or the limit of open files does not allow for the connections.
-    """
-    raise_descriptor_limit(limits.max_connections)
-    family = socket.AF_INET6 if ":" in network.host else socket.AF_INET
-    try:
-        return socket.create_server((network.host, network.port), family=family, backlog=BACKLOG)
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
-        raise SettingsError(f"Cannot listen on {network.host} port {network.port}: {reason}.") from None
 
 
 class Server(uvicorn.Server):

@@ -18,7 +18,8 @@ import httpx2
 import pytest
 import uvloop
 
-from app.process.server import Server, listen
+from app.process.listening import listen
+from app.process.server import Server
 from benchmarks.faults.drain import drain
 from benchmarks.lib.server import Running
 from tests.app.conftest import FakeClassifier, make_app, make_settings, service_of, until

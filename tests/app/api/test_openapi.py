@@ -19,7 +19,8 @@ from app.api.schemas import FailedPrediction, Prediction, PredictRequest, Predic
 from app.api.vllm import ClassifyRequest, ClassifyResponse
 from app.config.sections import SHIPPED_CHECKPOINT
 from app.explain.endpoint import EXAMPLES, ExplainRequest, ExplainResponse
-from app.process.server import Server, listen
+from app.process.listening import listen
+from app.process.server import Server
 from benchmarks.http.schema import run_schemathesis
 from model.checkpoint import load_checkpoint
 from model.explain.explainer import Explainer

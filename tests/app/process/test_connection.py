@@ -20,7 +20,7 @@ from app.telemetry.metrics import Metrics
 
 ROOT = Path(__file__).parents[3]
 OURS = {"Server": Server, "ServerState": Connections, "HttpToolsProtocol": Connection}
-PROMISED = {"connection_made", "data_received", "pause_writing", "resume_writing"}
+PROMISED = {"connection_made", "data_received", "eof_received", "pause_writing", "resume_writing"}
 """Methods of `asyncio.Protocol`."""
 
 

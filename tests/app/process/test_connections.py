@@ -1,6 +1,5 @@
 """Clients that are slow, silent, many, half gone or not HTTP at all, against a real server process."""
 
-import asyncio
 import json
 import re
 import resource
@@ -19,8 +18,6 @@ from app.config.settings import SettingsError
 from app.http.request_log import MAX_HEADERS
 from app.process.connection import MAX_HEAD_BYTES
 from app.process.connections import raise_descriptor_limit
-from app.process.server import Server, listen
-from tests.app.conftest import FakeClassifier, make_app, make_settings, service_of, until
 from tests.app.process.test_server import ROOT, process, wait_ready
 
 BODY = b'{"inputs":"a good film"}'
@@ -271,30 +268,6 @@ def _refused(connection: socket.socket) -> bool:
     assert answer.startswith(b"HTTP/1.1 503 ")
     assert b"retry-after: " in answer
     return True
-
-
-@pytest.mark.anyio
-async def test_a_half_closed_client_in_mid_request_counts_as_gone(classifier: FakeClassifier) -> None:
-    settings = make_settings(port=0)
-    app = make_app(settings, {"sentiment": classifier})
-    server, sock = Server(app, service_of(app)), listen(settings.network, settings.connections)
-    serving = asyncio.create_task(server.serve(sockets=[sock]))
-    await until(lambda: service_of(app).registry.ready)
-    classifier.gate.clear()
-    reader, writer = await asyncio.open_connection(*sock.getsockname())
-    writer.write(REQUEST)
-    await until(classifier.entered.is_set)
-    await asyncio.sleep(0.05)
-    writer.write_eof()
-    assert await asyncio.wait_for(reader.read(), 2) == b""
-    admission = service_of(app).registry.get(None).batcher.admission
-    await until(lambda: admission.texts == 0)
-    dropped = dict(service_of(app).metrics.snapshot()["sluice_texts_dropped"])
-    assert dropped["sentiment", "disconnect"] == [1]
-    writer.close()
-    classifier.gate.set()
-    server.should_exit = True
-    await asyncio.wait_for(serving, 5)
 
 
 def test_more_connections_than_open_files_is_a_sentence() -> None:

@@ -16,7 +16,8 @@ import httpx2
 import pytest
 
 from app.config.settings import SettingsError
-from app.process.server import Server, listen, run
+from app.process.listening import listen
+from app.process.server import Server, run
 from tests.app.conftest import FakeClassifier, make_app, make_settings, service_of, until
 
 ROOT = Path(__file__).resolve().parents[3]
