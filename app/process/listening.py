@@ -43,7 +43,7 @@ def _tcp(host: str, port: int) -> socket.socket:
     family, *_, address = min(found, key=lambda row: row[0] != socket.AF_INET)
     both = address[0] == "::" and socket.has_dualstack_ipv6()
     # `address` keeps the number of an interface that `host` names (fe80::1%eth0).
-    return socket.create_server(address, family=family, backlog=BACKLOG, dualstack_ipv6=both)  # type: ignore[arg-type]
+    return socket.create_server(address, family=family, backlog=BACKLOG, dualstack_ipv6=both)
 
 
 def _unix(path: Path) -> socket.socket:
