@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.api.openapi import DocumentedRoute, Operation
 from app.config.sections import RequestLimits
-from app.core.errors import TextTooLong, TooManyTexts, row_of
+from app.core.errors import AppError, TextTooLong, TooManyTexts, row_of
 from app.core.job import STAGES, Answer, Job, Outcome
 from app.deployment.registry import Registry, ServedModel
 from app.http.body import read_body
@@ -46,12 +46,14 @@ class Call(msgspec.Struct, Generic[Options]):
         options: what `Form.render` needs of the request. They are held while the answer is awaited, so they hold
             neither the body nor a text.
         model, version: by which; the default model, and whichever version its deployment picks, if None.
+        max_tokens: reads no more of a text; None for as much as the model reads.
     """
 
     texts: list[str]
     options: Options
     model: str | None = None
     version: str | None = None
+    max_tokens: int | None = None
 
 
 class Form(ABC, Generic[Options]):
@@ -131,7 +133,8 @@ class ClassifyEndpoint(Generic[Options]):
             raise TooManyTexts.over(limits.max_texts, num_texts)
         record = RequestRecord.of(scope)
         record.model, record.texts = model.name, num_texts
-        classified = submit(model, call.texts, timeout_s(scope, limits.deadline_ms), limits.max_chars)
+        timeout = timeout_s(scope, limits.deadline_ms)
+        classified = submit(model, call.texts, timeout, limits.max_chars, call.max_tokens)
         record.job = classified.job
         if record.account is not None:
             record.account.classified(num_texts)
@@ -173,14 +176,20 @@ class Classified:
         for index, outcome in enumerate(self.outcomes):
             if isinstance(outcome, Answer):
                 answers.append(outcome)
-            elif len(self.places) == 1:
-                raise outcome
             else:
-                raise type(outcome)(f"{outcome} It is text {index} of the request, counted from 0.")
+                raise self.placed(outcome, index)
         return answers
 
+    def placed(self, error: AppError, index: int) -> AppError:
+        """Returns the error of one text, which says which text it is if there are several."""
+        if len(self.places) == 1:
+            return error
+        return type(error)(f"{error} It is text {index} of the request, counted from 0.")
 
-def submit(model: ServedModel, texts: Sequence[str], timeout_s: float, max_chars: int) -> Classified:
+
+def submit(
+    model: ServedModel, texts: Sequence[str], timeout_s: float, max_chars: int, max_tokens: int | None = None
+) -> Classified:
     """Submits texts to the model's batcher, equal ones once; await the job's `done`.
 
     Raises:
@@ -191,7 +200,7 @@ def submit(model: ServedModel, texts: Sequence[str], timeout_s: float, max_chars
         distinct.setdefault(text, len(distinct)) if len(text) <= max_chars else TextTooLong.over(max_chars, len(text))
         for text in texts
     ]
-    classified = Classified(model, model.batcher.submit(list(distinct), timeout_s), places)
+    classified = Classified(model, model.batcher.submit(list(distinct), timeout_s, max_tokens), places)
     for place in places:
         if isinstance(place, TextTooLong):
             model.metrics.inc_failed(row_of(place).code)

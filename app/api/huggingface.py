@@ -13,7 +13,7 @@ from app.api.openapi import EXAMPLES, OTHER_FORMS, Operation
 from app.api.rendering import prediction
 from app.api.schemas import AtLeastOne, Texts
 from app.config.sections import RequestLimits
-from app.core.errors import InvalidRequest
+from app.core.errors import InvalidRequest, TextTooLong
 from app.deployment.registry import ServedModel
 from app.http.json import Parser
 from model.explain.explanation import LabelScore
@@ -22,12 +22,31 @@ FUNCTION_OF = {"single_label": "softmax", "multi_label": "sigmoid"}
 """Function that makes the probabilities, by task. Another one would need logits, which nobody keeps."""
 
 
-class HubParameters(msgspec.Struct, forbid_unknown_fields=True):
-    """Options of the answer's form."""
+UNCUT = (False, "do_not_truncate")
+"""Values of `truncation` with which a text is read whole or not at all."""
 
-    top_k: Annotated[AtLeastOne | None, msgspec.Meta(description="Only so many of the best labels; all if absent.")] = (
-        None
-    )
+
+class HubParameters(msgspec.Struct, forbid_unknown_fields=True):
+    """Options of reading and of the answer, as transformers' pipeline has them."""
+
+    top_k: Annotated[
+        AtLeastOne | None,
+        msgspec.Meta(description="Only so many of the best labels; all if absent."),
+    ] = None
+    return_all_scores: Annotated[
+        bool | None, msgspec.Meta(description="`false` is `top_k` 1 where that is absent.")
+    ] = None
+    truncation: Annotated[
+        bool | Literal["longest_first", "only_first", "do_not_truncate"] | None,
+        msgspec.Meta(
+            description="The end of a text that is longer than the model reads is left out, unless this is `false` or "
+            "`do_not_truncate`: then such a text gets 413."
+        ),
+    ] = None
+    max_length: Annotated[
+        AtLeastOne | None,
+        msgspec.Meta(description="Tokens of a text that are read; no more than the model reads, unless uncut."),
+    ] = None
     function_to_apply: Annotated[
         Literal["softmax", "sigmoid", "none"] | None,
         msgspec.Meta(
@@ -57,7 +76,9 @@ class HuggingFaceForm(Form[HubParameters]):
     def parse(self, scope: Scope, body: bytes) -> Call[HubParameters]:
         """Reads a `HubRequest` from JSON."""
         request = _parse(body)
-        return Call(texts_of(request.inputs), request.parameters or HubParameters())
+        options = request.parameters or HubParameters()
+        max_tokens = None if options.truncation in UNCUT else options.max_length
+        return Call(texts_of(request.inputs), options, max_tokens=max_tokens)
 
     def check(self, model: ServedModel, options: HubParameters) -> None:
         """Refuses a function that is not the model's own."""
@@ -69,9 +90,19 @@ class HuggingFaceForm(Form[HubParameters]):
             )
 
     def render(self, classified: Classified, options: HubParameters) -> Rendered:
-        """Writes a list of scores for each text."""
-        labels, top_k = classified.model.classifier.labels, options.top_k
-        return _encode([prediction(labels, answer, top_k).scores for answer in classified.answers()]), JSON
+        """Writes a list of scores for each text.
+
+        Raises:
+            TextTooLong: a text was to be read whole and is longer than the model reads.
+        """
+        labels, answers = classified.model.classifier.labels, classified.answers()
+        for index, answer in enumerate(answers if options.truncation in UNCUT else ()):
+            if answer.encoded.truncated:
+                max_tokens = classified.model.classifier.max_tokens
+                uncut = TextTooLong(f"The text has more than {max_tokens} tokens and must not be truncated.")
+                raise classified.placed(uncut, index)
+        top_k = options.top_k or (1 if options.return_all_scores is False else None)
+        return _encode([prediction(labels, answer, top_k).scores for answer in answers]), JSON
 
     def operation(self, path: str, limits: RequestLimits) -> Operation:
         """Describes the form for the document."""

@@ -121,8 +121,13 @@ class Batcher:
         while self._jobs or self._holders:  # noqa: ASYNC110  # an event would cost every job something
             await asyncio.sleep(DRAIN_POLL_S)
 
-    def submit(self, texts: Sequence[str], timeout_s: float) -> Job:
+    def submit(self, texts: Sequence[str], timeout_s: float, max_tokens: int | None = None) -> Job:
         """Takes texts as a job; await its `done`, and cancel that when the answer is no longer wanted.
+
+        Args:
+            texts: each is answered by itself.
+            timeout_s: to the answer.
+            max_tokens: reads no more of a text; such answers are not remembered.
 
         Raises:
             Overloaded: there is no room for all of the texts.
@@ -130,7 +135,7 @@ class Batcher:
         """
         if self.state not in ("running", "restarting"):
             raise NotReady(f"The model is {self.state}.", retry_after_s=5)
-        digests = self._cache.digests(texts)
+        digests = self._cache.digests(texts) if max_tokens is None else []
         missing, known = self._cache.recall(digests) if digests else (list(range(len(texts))), [])
         self._metrics.cache_hits.inc(len(known))
         self._metrics.cache_misses.inc(len(missing))
@@ -140,7 +145,7 @@ class Batcher:
         except Overloaded:
             self._metrics.dropped[OVERLOAD].inc(len(texts))
             raise
-        job = Job(texts, timeout_s, digests)
+        job = Job(texts, timeout_s, digests, max_tokens)
         self._jobs.add(job)
         job.done.add_done_callback(lambda _: self._finish(job, permit.release))
         if self.mirror is not None:
@@ -198,8 +203,9 @@ class Batcher:
             if isinstance(result, Exception):
                 self.thread.post(job.settle, index, self._failure("tokenise", result))
             else:
-                job.encoded[index] = result
-                items.append(Item(job, index, result))
+                encoded = _first_tokens(result, job.max_tokens)
+                job.encoded[index] = encoded
+                items.append(Item(job, index, encoded))
         job.encoded_at = time.monotonic()
         count_tokens(sum(item.num_tokens for item in items))
         return items
@@ -265,3 +271,9 @@ class Batcher:
             self._queue.close()
         for job in list(self._jobs):
             job.fail(error)
+
+
+def _first_tokens(encoded: Encoded, max_tokens: int | None) -> Encoded:
+    if max_tokens is None or encoded.num_tokens <= max_tokens:
+        return encoded
+    return Encoded(encoded.ids[:max_tokens], truncated=True)

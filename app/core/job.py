@@ -39,16 +39,20 @@ class Job:
             when the task that awaits it is cancelled, abandons the job.
         num_texts: of the job.
         digests: of the texts, if answers are remembered; else empty.
+        max_tokens: how much of each text is read; None for as much as the model reads.
         encoded: each text's tokens, None until it is tokenised.
         outcomes: of the texts that have one, by index; of all of them once the job is answered.
         num_tokens: of all texts, after truncation; complete when the job is done.
     """
 
-    def __init__(self, texts: Sequence[str], timeout_s: float, digests: Sequence[bytes] = ()) -> None:
+    def __init__(
+        self, texts: Sequence[str], timeout_s: float, digests: Sequence[bytes] = (), max_tokens: int | None = None
+    ) -> None:
         loop = asyncio.get_running_loop()
         self._texts = list(texts)
         self.num_texts = len(texts)
         self.digests = digests
+        self.max_tokens = max_tokens
         self.encoded: list[Encoded | None] = [None] * len(texts)
         self.outcomes: dict[int, Outcome] = {}
         self.done: asyncio.Future[None] = loop.create_future()

@@ -72,7 +72,7 @@ class Shadow:
         if not texts:
             return
         try:
-            copy = self.candidate.submit(texts, self.timeout_s)
+            copy = self.candidate.submit(texts, self.timeout_s, job.max_tokens)
         except ServiceError:
             self.counter(DROPPED).inc(len(texts))
             return

@@ -85,9 +85,10 @@ def _replace_lone(escape: re.Match[bytes]) -> bytes:
 
 def _sentence(message: str, fields: Sequence[str]) -> str:
     """Msgspec's message, except that names and values are the client's text: a name is shown if it looks like one."""
-    field = _FIELD.search(message)
+    where = _WHERE.search(message)
+    field = _FIELD.search(message[: where.start()] if where else message)
     if field and not PLAIN_FIELD.fullmatch(field[0]):
-        if where := _WHERE.search(message):
+        if where:
             return f"There is an unknown field{where[0]}."
         known = [f"`{name}`" for name in fields]
         return f"The request has an unknown field; it may have {', '.join(known[:-1])} and {known[-1]}."

@@ -99,6 +99,79 @@ async def test_errors_are_problems(classifier: FakeClassifier, body: Any, status
     assert response.headers["content-type"] == "application/problem+json"
 
 
+LONG = " ".join(f"term{number}" for number in range(20))
+"""Longer than the classifier reads: 16 words."""
+
+
+@pytest.mark.parametrize(
+    ("parameters", "num_words", "num_scores"),
+    [
+        ({"truncation": True}, 16, 2),
+        ({"truncation": "longest_first"}, 16, 2),
+        ({"truncation": "only_first", "max_length": 512}, 16, 2),
+        ({"truncation": True, "max_length": 3}, 3, 2),
+        ({"max_length": 3.0}, 3, 2),
+        ({"max_length": 1, "truncation": None, "top_k": None}, 1, 2),
+        ({"return_all_scores": True}, 16, 2),
+        ({"return_all_scores": False}, 16, 1),
+        ({"return_all_scores": False, "top_k": 2}, 16, 2),
+        ({"return_all_scores": True, "top_k": 1}, 16, 1),
+        ({"return_all_scores": None, "function_to_apply": "softmax", "max_length": 2, "top_k": 1}, 2, 1),
+    ],
+)
+@PATHS
+async def test_parameters_mean_what_they_mean_in_a_pipeline(
+    classifier: FakeClassifier, path: str, parameters: Any, num_words: int, num_scores: int
+) -> None:
+    expected = classifier.positive(" ".join(LONG.split()[:num_words]))
+    async with serve(classifier, cache_texts=10) as client:
+        for _ in range(2):  # nothing that was cut shorter is remembered
+            response = await client.post(path, json={"inputs": [LONG, "a"], "parameters": parameters})
+            assert response.status_code == 200
+            scores, short = response.json()
+            assert len(scores) == len(short) == num_scores
+            found = {entry["label"]: entry["score"] for entry in scores}
+            assert max(found.values()) == pytest.approx(max(expected, 1 - expected), abs=2e-6)
+        whole = (await client.post(path, json={"inputs": LONG, "parameters": {"top_k": None}})).json()[0]
+    assert max(entry["score"] for entry in whole) == pytest.approx(
+        max(classifier.positive(LONG), 1 - classifier.positive(LONG)), abs=2e-6
+    )
+
+
+@pytest.mark.parametrize("truncation", [False, "do_not_truncate"])
+async def test_a_text_that_must_not_be_cut_is_whole_or_refused(classifier: FakeClassifier, truncation: Any) -> None:
+    parameters = {"truncation": truncation, "max_length": 2}
+    fits = " ".join(LONG.split()[:16])
+    async with serve(classifier) as client:
+        read = await client.post("/", json={"inputs": fits, "parameters": parameters})
+        refused = await client.post("/", json={"inputs": [fits, LONG], "parameters": parameters})
+        alone = await client.post("/", json={"inputs": LONG, "parameters": parameters})
+    p = classifier.positive(fits)
+    assert max(entry["score"] for entry in read.json()[0]) == pytest.approx(max(p, 1 - p), abs=2e-6)
+    assert (refused.status_code, refused.json()["error_type"]) == (413, "text_too_long")
+    sentence = "The text has more than 16 tokens and must not be truncated."
+    assert refused.json()["detail"] == f"{sentence} It is text 1 of the request, counted from 0."
+    assert alone.json()["detail"] == sentence
+
+
+@pytest.mark.parametrize(
+    ("parameters", "detail"),
+    [
+        ({"padding": True}, "Object contains unknown field `padding` - at `$.parameters`."),
+        ({"candidate_labels": ["a"]}, "Object contains unknown field `candidate_labels` - at `$.parameters`."),
+        ({"truncate": True}, "Object contains unknown field `truncate` - at `$.parameters`."),
+        ({"max_length": 0}, "Expected `int` >= 1 - at `$.parameters.max_length`."),
+        ({"max_length": "8"}, "Expected `int | null`, got `str` - at `$.parameters.max_length`."),
+        ({"truncation": "only_second"}, "Not one of the values that it may have - at `$.parameters.truncation`."),
+        ({"return_all_scores": 1}, "Expected `bool | null`, got `int` - at `$.parameters.return_all_scores`."),
+    ],
+)
+async def test_other_parameters_are_refused_by_name(classifier: FakeClassifier, parameters: Any, detail: str) -> None:
+    async with serve(classifier) as client:
+        response = await client.post("/", json={"inputs": "a", "parameters": parameters})
+    assert (response.status_code, response.json()["detail"]) == (422, detail)
+
+
 async def test_whole_number_written_as_a_float(classifier: FakeClassifier) -> None:
     async with serve(classifier) as client:
         response = await client.post("/", content=b'{"inputs": "a", "parameters": {"top_k": 1.0}}')

@@ -77,8 +77,8 @@ def test_a_unix_socket_is_served_and_removed(tiny_checkpoint: Path, tmp_path: Pa
     options = ("--unix-socket", str(path), "--workers", workers, "--drain-delay-s", "0")
     with process(log, "--model", f"tiny={tiny_checkpoint}", *options) as (server, url):
         assert url == f"unix:{path}"
-        with httpx2.Client(transport=httpx2.HTTPTransport(uds=str(path)), base_url="http://a", timeout=60) as client:
-            wait_until(lambda: client.get("/health/ready").status_code == 200)
+        with httpx2.Client(transport=httpx2.HTTPTransport(uds=str(path)), base_url="http://a", timeout=120) as client:
+            wait_until(lambda: client.get("/health/ready").status_code == 200, 120)
             answer = client.post("/predict", json={"inputs": "a good film"})
             assert (answer.status_code, answer.json()["model"]) == (200, "tiny")
         call = ["curl", "-s", "--unix-socket", str(path), "http://a/predict", "-d", '{"inputs":"good"}']

@@ -43,9 +43,9 @@ def process(log: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[bytes
             server.kill()
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Waits half a minute at most."""
-    deadline = time.monotonic() + 30
+def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    """Waits for a condition, half a minute at most."""
+    deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.1)
