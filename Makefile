@@ -6,6 +6,9 @@ SHELL := bash
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
+# Compiled modules start a process in half the time, and the suite starts hundreds.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Set on the command line: `make serve SLUICE_PORT=9000`. The lines after #? and ## are what `make help` prints.
 #? PYTHON       interpreter that makes the environment (default: the first fit one of python3, python3.11 to 3.13)
 PYTHON ?=
@@ -54,8 +57,7 @@ serve: $(core) engine ## the server with the shipped checkpoint, on port 8000
 	@exec $(python) -m app serve $(ARGS)
 
 test: $(dev) engine ## the whole suite
-	@$(python) -m pytest --numprocesses=$(JOBS) -m 'not alone' $(ARGS) || [ $$? = 5 ]
-	@$(python) -m pytest -m alone $(ARGS) || [ $$? = 5 ]
+	@$(python) -m pytest --numprocesses=$(JOBS) $(ARGS)
 
 clients: build/clients/.stamp ## fetch what tests need and the locks lack: huggingface.js, the OpenAPI generator, axe-core
 

@@ -2,12 +2,14 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 # One thread each: OpenMP threads of two processes on the same cores slow each other tenfold.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 import torch
+from xdist.scheduler import LoadScopeScheduling
 
 if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")  # read when Triton is imported
@@ -17,20 +19,35 @@ from model.config import Architecture, CheckpointConfig
 from model.network import RecurrentClassifier
 from model.tokenizer import build_tokenizer, train_vocabulary
 
-HERE = Path(__file__).parent
-ALONE = (HERE / "integration", HERE / "page", HERE / "app" / "explain" / "test_process.py")
-"""Tests that run in one process with nothing beside them.
-
-They wait for explanations, which get only what others leave of the processors, and the last test of the page looks at
-what all of them have driven.
-"""
+TOGETHER = ("tests/page/", "tests/integration/")
+"""Folders whose tests one process runs, in their order: they share servers and a browser, and the last test of the page
+looks at what all of them have driven. They take longest, so that they begin first."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the tests that `make test` runs after the others."""
-    for item in items:
-        if any(item.path.is_relative_to(place) for place in ALONE):
-            item.add_marker(pytest.mark.alone)
+class FilesAndFolders(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no types
+    """Hands out whole files, so that fixtures of a module are made once, and whole folders where `TOGETHER` names them.
+
+    pytest-xdist's own groups (`xdist_group`) do nothing here.
+    """
+
+    def __init__(self, config: pytest.Config, log: Any) -> None:
+        super().__init__(config, log)
+        config.option.loadscopereorder = False  # most tests first would begin with the short ones
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid.partition("::")[0])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilesAndFolders:
+    """Takes the place of `--dist`."""
+    return FilesAndFolders(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Puts the longest first where several processes run them."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: not item.nodeid.startswith(TOGETHER))
 
 
 TEXTS = (

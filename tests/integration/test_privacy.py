@@ -56,7 +56,7 @@ def test_nothing_that_a_client_sends_is_seen_again(tiny_checkpoint: Path, tmp_pa
         )
     statuses = {answer.status_code for answer in seen}
     assert {200, 400, 401, 404, 405, 413, 415, 422} <= statuses
-    # Explanations are computed at the lowest priority: on a busy machine they may miss their deadline.
+    # Explanations are computed at a low priority: on a busy machine they may miss their deadline.
     assert not [answer for answer in seen if answer.status_code >= 500 and answer.url.path != "/explain"]
     assert statuses <= {200, 204, 400, 401, 403, 404, 405, 413, 415, 422, 503, 504}
     written = log.read_text()
