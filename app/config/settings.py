@@ -85,7 +85,9 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(sections)
         except ValidationError as error:
-            raise SettingsError("; ".join(_sentence(part) for part in error.errors(include_url=False))) from None
+            # A default that needs a wrong value cannot be made: that is no fault of its own.
+            faults = [part for part in error.errors(include_url=False) if part["type"] != "default_factory_not_called"]
+            raise SettingsError("; ".join(map(_sentence, faults))) from None
 
 
 _ONLY_IDLE = "a full request could only be served by an idle server"

@@ -48,8 +48,10 @@ def parse_models(value: Any) -> Any:
         name, separator, path = part.partition("=")
         if not separator:
             name, path = Path(part).resolve().name, part
+        if not path.strip():
+            raise ValueError(f"{part} names no folder; write NAME=FOLDER, or only FOLDER")
         if name in models:
-            raise ValueError(f"the name {name} is given twice")
+            raise ValueError(f"the name {name} is given twice; give each model a name of its own: NAME=FOLDER")
         models[name] = path
     return models
 

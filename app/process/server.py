@@ -142,6 +142,10 @@ def exit_codes() -> Iterator[None]:
     except (SettingsError, ModelError) as error:
         sys.stderr.write(f"Error: {error}\n")
         raise SystemExit(CALL_WRONG) from None
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"Error: {where}{error.strerror or error}\n")
+        raise SystemExit(RUN_FAILED) from None
     except Exception as error:
         sys.stderr.write(f"Error: {type(error).__name__}: {error}\n")
         raise SystemExit(RUN_FAILED) from None

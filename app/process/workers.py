@@ -13,7 +13,8 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
@@ -40,6 +41,19 @@ class _Worker:
     started: float = field(default_factory=time.monotonic)
 
 
+@contextmanager
+def _told_where() -> Iterator[None]:
+    """Says in an error of the file system what it is for and what to do."""
+    try:
+        yield
+    except OSError as error:
+        cause = (
+            f"{error.strerror or error}; several workers share memory in /dev/shm and a folder of temporary files: "
+            "make both writable (TMPDIR names another folder), or use --workers 1"
+        )
+        raise OSError(error.errno, cause, error.filename) from error
+
+
 class Supervisor:
     """Parent process that starts and replaces workers.
 
@@ -54,7 +68,8 @@ class Supervisor:
         self._sock = sock
         self._work = work
         self._context = multiprocessing.get_context("spawn")
-        self._loaded = self._context.Array("b", num_workers, lock=False)
+        with _told_where():
+            self._loaded = self._context.Array("b", num_workers, lock=False)
         self._workers: dict[int, _Worker] = {}
         self._leaving = False
         self._restarts = 0
@@ -66,9 +81,11 @@ class Supervisor:
         Returns:
             Exit code: 0, that of such a worker, or 1 if a worker ended badly.
         """
+        with _told_where():
+            folder = tempfile.TemporaryDirectory(prefix="sluice-")
         for handled in (signal.SIGINT, signal.SIGTERM):
             signal.signal(handled, self._pass_on)
-        with tempfile.TemporaryDirectory(prefix="sluice-") as name:
+        with folder as name:
             self._path = Path(name)
             for index in range(self._num_workers):
                 self._start(index, replaces=False)

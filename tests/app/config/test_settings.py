@@ -51,6 +51,7 @@ def test_models_by_name_path_or_folder(value: str, models: dict[str, Path]) -> N
         ({"SLUICE_DTYPE": "int4"}, "--dtype (SLUICE_DTYPE): input should be 'auto', 'float32', 'bfloat16' or 'int8'"),
         ({"SLUICE_THREADS": "0"}, "--threads (SLUICE_THREADS): input should be greater than"),
         ({"SLUICE_MODEL": "a=/x,a=/y"}, "the name a is given twice"),
+        ({"SLUICE_MODEL": "a=/x,b="}, "b= names no folder; write NAME=FOLDER"),
         ({"SLUICE_MODEL": "bad name=/x"}, "'bad name' cannot name a model"),
         ({"SLUICE_MODEL": " , "}, "there must be at least one model"),
         ({"SLUICE_MAX_TEXTS": "5000"}, "max_texts (5000) is more than max_queue_texts (4096)"),
@@ -98,6 +99,12 @@ def test_a_second_version_beside_a_model() -> None:
         "b": Plan(Source("/y")),
         "c": Plan(Source("/z"), Candidate(Source("/w"), 1.0, shadow=True)),
     }
+
+
+def test_a_wrong_number_of_workers_is_one_fault_and_not_one_of_each_default_that_needs_it() -> None:
+    with pytest.raises(SettingsError) as error:
+        Settings.from_env({"SLUICE_WORKERS": "0"})
+    assert str(error.value) == "--workers (SLUICE_WORKERS): input should be greater than or equal to 1"
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,17 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import httpx2
+import pytest
 
+from app.process.server import exit_codes
+from app.process.workers import Supervisor
 from tests.app.process.test_server import ROOT, process, wait_ready, wait_until
 
 
@@ -97,3 +102,15 @@ def test_workers_leave_when_their_parent_went_before_they_had_begun(tiny_checkpo
         server.kill()
         server.wait()
         wait_until(lambda: not any(_runs(pid) for pid in workers))
+
+
+def test_without_a_folder_for_temporary_files_the_start_ends_with_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    with socket.socket() as sock, pytest.raises(SystemExit) as ended, exit_codes():
+        Supervisor(2, sock, print).run()
+    assert ended.value.code == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"Error: {tmp_path / 'none'}")
+    assert said.endswith("make both writable (TMPDIR names another folder), or use --workers 1\n")
