@@ -100,7 +100,7 @@ class Commands(click.Group):
 
 
 def _sentence(error: Exception) -> str:
-    """What is wrong and where; a full disk comes as an `OSError` of Python or in the words of safetensors."""
+    """A sentence with the cause and its place. A full disk is an `OSError`, or the words of safetensors."""
     if isinstance(error, OSError) and error.strerror:
         said = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     else:

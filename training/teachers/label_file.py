@@ -50,7 +50,7 @@ class LabelFile:
         return tuple(self._rows)
 
     def knows(self, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
-        """Which of the texts [N] it knows."""
+        """Marks those of the texts [N] that it knows."""
         return np.fromiter((text in self._rows for text in texts), dtype=np.bool_, count=len(texts))
 
     def logits(self, texts: Sequence[str]) -> Floats:

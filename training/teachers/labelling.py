@@ -49,7 +49,7 @@ ShouldStop = Callable[[], bool]
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """What teachers answer to N texts.
+    """Logits of N texts by all teachers together.
 
     Attributes:
         logits_NC: the mean over those teachers that know a text; zeros where none does.
