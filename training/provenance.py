@@ -5,8 +5,10 @@ import os
 import platform
 import subprocess
 import tomllib
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 CPUINFO = Path("/proc/cpuinfo")
@@ -17,6 +19,15 @@ def file_digest(path: Path) -> str:
     """SHA-256 of a file's bytes, 64 hex digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def origin() -> dict[str, Any]:
+    """Date and time (UTC, ISO 8601), code and libraries, by their fields in every record."""
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "code": code_version(),
+        "libraries": library_versions(),
+    }
 
 
 def code_version() -> dict[str, str | None]:

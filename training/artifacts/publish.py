@@ -5,7 +5,6 @@ The figures are those of the checkpoint as loaded from disk: what is measured is
 
 import dataclasses
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +18,8 @@ from model.network import RecurrentClassifier
 from model.probabilities import probabilities
 from model.profile import Reference
 from training.artifacts.card import write_card
-from training.artifacts.record import Calibration, Effort, Record, TeacherRecord
-from training.artifacts.start import record_start
+from training.artifacts.record import Calibration, Effort, Record, StartRecord, TeacherRecord
+from training.config.config import TrainConfig
 from training.config.request import Request
 from training.data.corpus import Corpus
 from training.evaluation.evaluate import Evaluation, evaluate, logits_of, truth_for
@@ -29,7 +28,7 @@ from training.evaluation.sanity import result_warnings
 from training.fit.trainer import Trainer
 from training.language_model.folder import Pretrained
 from training.metrics.calibration import fit_temperature, fit_thresholds
-from training.provenance import code_version, describe_machine, library_versions
+from training.provenance import origin
 
 TRAINING_SAMPLE = 2000
 """Training texts scored, to set against validation."""
@@ -57,7 +56,7 @@ class Finished:
 def publish(finished: Finished, output: Path, *, scratch: Path, device: str) -> Record:
     """Calibrates, evaluates and writes `output`; `scratch` is a folder for what comes before the figures are known."""
     corpus = finished.corpus
-    raw = bare_checkpoint(finished)
+    raw = bare_checkpoint(finished.request.config, corpus, finished.tokenizer, finished.network)
     calibrated = calibrate(raw, reload(raw, scratch, device), corpus)
     classifier = reload(calibrated, scratch, device)
     results = {role: evaluate(classifier, dataset) for role, dataset in corpus.held_out.items()}
@@ -77,19 +76,20 @@ def publish(finished: Finished, output: Path, *, scratch: Path, device: str) -> 
     return record
 
 
-def bare_checkpoint(finished: Finished) -> Checkpoint:
-    """The best weights in the number format to be stored, not calibrated and without figures."""
-    config, network = finished.request.config, finished.network
+def bare_checkpoint(
+    config: TrainConfig, corpus: Corpus, tokenizer: Tokenizer, network: RecurrentClassifier
+) -> Checkpoint:
+    """The weights in the number format to be stored, not calibrated and without figures."""
     dtype = {"float32": torch.float32, "float16": torch.float16}[config.weights]
     return Checkpoint(
         config=CheckpointConfig(
-            task=finished.corpus.task,
-            labels=finished.corpus.labels,
+            task=corpus.task,
+            labels=corpus.labels,
             max_tokens=config.tokenizer.max_tokens,
             architecture=network.architecture,
         ),
         weights={name: tensor.to(dtype) for name, tensor in network.weights().items()},
-        tokenizer=finished.tokenizer,
+        tokenizer=tokenizer,
         metrics={},
         card="",
     )
@@ -160,7 +160,6 @@ def make_record(
     )
     return Record(
         name=config.name or name,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
         task=corpus.task,
         recipe=request.recipe,
         command=request.command,
@@ -176,11 +175,10 @@ def make_record(
         licence=config.data.licence,
         warnings=corpus.warnings + suspicions,
         config=request.published_settings(),
-        code=code_version(),
-        libraries=library_versions(),
         teachers=finished.teachers,
-        start=record_start(finished.start),
+        start=_start_record(finished.start),
         reference=reference,
+        **origin(),
     )
 
 
@@ -188,15 +186,14 @@ def measure_effort(trainer: Trainer) -> Effort:
     """Time, steps and machine of a finished training."""
     history = trainer.history
     best = max(history, key=lambda reading: reading["validation"])
-    device = next(trainer.network.parameters()).device
-    return Effort(
-        seconds=trainer.seconds,
-        tokens_per_s=trainer.tokens_per_s,
-        steps=int(history[-1]["step"]),
-        epochs=history[-1]["epoch"],
-        best_epoch=best["epoch"],
-        device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
-        threads=torch.get_num_threads(),
-        machine=describe_machine(),
-        history=history,
+    return Effort(epochs=history[-1]["epoch"], best_epoch=best["epoch"], **trainer.effort())
+
+
+def _start_record(start: Pretrained | None) -> StartRecord | None:
+    if start is None:
+        return None
+    record = start.record
+    perplexity = record.perplexity.after
+    return StartRecord(
+        name=start.name, version=start.version, perplexity=perplexity, command=record.command, data=record.data
     )

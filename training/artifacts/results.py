@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -15,7 +14,7 @@ from training.artifacts.template import render
 from training.config.request import Request
 from training.data.corpus import Corpus, DataFile
 from training.errors import UsageError
-from training.provenance import code_version, describe_machine, library_versions
+from training.provenance import describe_machine, origin
 
 TEMPLATE = Path(__file__).parent / "results.md.jinja"
 
@@ -56,15 +55,13 @@ class Results(Frozen):
         """The results of a call that has found nothing yet; `rest` are the fields of the class."""
         return cls(
             command=request.command,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
             machine=describe_machine(),
             threads=torch.get_num_threads(),
             device=str(resolve_device(device)),
-            code=code_version(),
-            libraries=library_versions(),
             data=corpus.files,
             config=json.loads(json.dumps(request.published_settings(), default=str)),
             warnings=corpus.warnings,
+            **origin(),
             **rest,
         )
 

@@ -37,13 +37,9 @@ def mix(
         --label-map "positive=very positive" --label-map neutral=none --output mixed.parquet
     """
     from training.data.mix import mix_files
-    from training.errors import UsageError
     from training.fit.imitation import parse_label_map
 
-    try:
-        mapping = parse_label_map(label_map)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
+    mapping = parse_label_map(label_map)
     reports = mix_files(
         files, output, without=without, mapping=mapping, text_column=text_column, label_column=label_column
     )

@@ -20,7 +20,7 @@ from training.data.dataset import Dataset, truth_of
 from training.data.unlabeled import with_unlabeled
 from training.errors import UsageError
 from training.experiments.baselines import NBSVM, TFIDF
-from training.experiments.comparison import Comparison, Outcome, print_table, summarise, write_markdown
+from training.experiments.comparison import Comparison, Outcome, by_method, print_table, write_markdown
 from training.experiments.contender import Contender, FitContext, Fitted, Unavailable
 from training.experiments.fasttext import FASTTEXT
 from training.experiments.networks import CHANGES, NGRAMS, contender
@@ -79,7 +79,7 @@ def run_comparison(
             comparison = with_fit(comparison, method, context, seed)
         write_results(comparison, output)
     if comparison.outcomes:
-        draw_plots(summarise(comparison), output)
+        draw_plots(by_method(comparison), output)
         print_table(console, comparison)
     return comparison
 

@@ -95,65 +95,45 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class MethodSummary:
-    """A method over its seeds.
+class Fits:
+    """The fits of one method, one a seed."""
 
-    Attributes:
-        accuracy, macro_f1, ece: of the test texts or, where there are none, of validation.
-        choice: of the first fit.
-    """
+    outcomes: Sequence[Outcome]
 
-    title: str
-    fits: int
-    validation_accuracy: Estimate
-    accuracy: Estimate
-    macro_f1: Estimate
-    ece: Estimate
-    seconds: Estimate
-    size_bytes: Estimate
-    texts_per_s: Estimate
-    choice: str
+    @property
+    def first(self) -> Outcome:
+        """The fit whose title and choice stand for all."""
+        return self.outcomes[0]
 
-    @classmethod
-    def of(cls, outcomes: Sequence[Outcome]) -> "MethodSummary":
-        """Summarises the fits of one method."""
+    def over(self, figure: Callable[[Outcome], float]) -> Estimate:
+        """Mean and spread of a figure."""
+        return Estimate.of([figure(outcome) for outcome in self.outcomes])
 
-        def over(value: Callable[[Outcome], float]) -> Estimate:
-            return Estimate.of([value(outcome) for outcome in outcomes])
-
-        return cls(
-            title=outcomes[0].title,
-            fits=len(outcomes),
-            validation_accuracy=over(lambda o: o.validation.accuracy),
-            accuracy=over(lambda o: o.scores.accuracy),
-            macro_f1=over(lambda o: o.scores.macro_f1),
-            ece=over(lambda o: o.scores.ece),
-            seconds=over(lambda o: o.seconds),
-            size_bytes=over(lambda o: o.size_bytes),
-            texts_per_s=over(lambda o: o.texts_per_s),
-            choice=outcomes[0].choice,
-        )
+    @property
+    def accuracy(self) -> Estimate:
+        """Accuracy on the test texts or, where there are none, on validation."""
+        return self.over(lambda fit: fit.scores.accuracy)
 
 
-def summarise(comparison: Comparison) -> list[MethodSummary]:
-    """A summary of each method, in order of appearance."""
+def by_method(comparison: Comparison) -> list[Fits]:
+    """The fits of each method, in order of appearance."""
     groups: dict[str, list[Outcome]] = {}
     for outcome in comparison.outcomes:
         groups.setdefault(outcome.method, []).append(outcome)
-    return [MethodSummary.of(outcomes) for outcomes in groups.values()]
+    return [Fits(outcomes) for outcomes in groups.values()]
 
 
-COLUMNS: dict[str, Callable[[MethodSummary], str]] = {
-    "method": lambda method: method.title,
-    "fits": lambda method: str(method.fits),
-    "validation acc. %": lambda method: method.validation_accuracy.percent(),
-    "accuracy %": lambda method: method.accuracy.percent(),
-    "macro-F1 %": lambda method: method.macro_f1.percent(),
-    "ECE %": lambda method: method.ece.percent(),
-    "time": lambda method: format_duration(method.seconds.mean),
-    "MB": lambda method: format_megabytes(method.size_bytes.mean),
-    "texts/s": lambda method: f"{method.texts_per_s.mean:,.0f}",
-    "chosen": lambda method: method.choice,
+COLUMNS: dict[str, Callable[[Fits], str]] = {
+    "method": lambda fits: fits.first.title,
+    "fits": lambda fits: str(len(fits.outcomes)),
+    "validation acc. %": lambda fits: fits.over(lambda fit: fit.validation.accuracy).percent(),
+    "accuracy %": lambda fits: fits.accuracy.percent(),
+    "macro-F1 %": lambda fits: fits.over(lambda fit: fit.scores.macro_f1).percent(),
+    "ECE %": lambda fits: fits.over(lambda fit: fit.scores.ece).percent(),
+    "time": lambda fits: format_duration(fits.over(lambda fit: fit.seconds).mean),
+    "MB": lambda fits: format_megabytes(fits.over(lambda fit: fit.size_bytes).mean),
+    "texts/s": lambda fits: f"{fits.over(lambda fit: fit.texts_per_s).mean:,.0f}",
+    "chosen": lambda fits: fits.first.choice,
 }
 """Columns of the table: the heading, and the cell of a method."""
 
@@ -190,7 +170,7 @@ def write_markdown(comparison: Comparison) -> str:
 
 def table_rows(comparison: Comparison) -> list[list[str]]:
     """Cells of each method, under `COLUMNS`."""
-    return [[cell(method) for cell in COLUMNS.values()] for method in summarise(comparison)]
+    return [[cell(fits) for cell in COLUMNS.values()] for fits in by_method(comparison)]
 
 
 def notes(comparison: Comparison) -> list[str]:

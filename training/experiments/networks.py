@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 
 from model.classifier import Classifier
 from model.device import resolve_device
-from training.artifacts.publish import Finished, bare_checkpoint, reload
+from training.artifacts.publish import bare_checkpoint, reload
 from training.config.config import TrainConfig
 from training.data.tokenizer import train_tokenizer
 from training.evaluation.evaluate import logits_of
@@ -91,11 +91,9 @@ def fit_network(name: str, context: FitContext, seed: int) -> Network:
     trainer = _trainer(config, context, tokenizer)
     with show_progress(context.console, metric=config.metric) as show:
         trainer.run(lambda progress: show(progress, trainer.history))
-    request = context.request.model_copy(update={"config": config})
     scratch = context.scratch / "checkpoint"
     network = with_ngrams(trainer, context.corpus, tokenizer, config, context.console)
-    checkpoint = bare_checkpoint(Finished(request, context.corpus, tokenizer, trainer, network))
-    classifier = reload(checkpoint, scratch, context.device)
+    classifier = reload(bare_checkpoint(config, context.corpus, tokenizer, network), scratch, context.device)
     size = sum(path.stat().st_size for path in scratch.iterdir())
     return Network(classifier, size, f"best of {trainer.history[-1]['epoch']:.3g} epochs")
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from training.experiments.comparison import Estimate, MethodSummary
+from training.experiments.comparison import Estimate, Fits, Outcome
 
-AXES: dict[str, tuple[str, Callable[[MethodSummary], float]]] = {
-    "accuracy-time": ("training time, s", lambda row: row.seconds.mean),
-    "accuracy-size": ("size on disk, MB", lambda row: row.size_bytes.mean / 1e6),
-    "accuracy-speed": ("answers, texts/s", lambda row: row.texts_per_s.mean),
+AXES: dict[str, tuple[str, Callable[[Outcome], float]]] = {
+    "accuracy-time": ("training time, s", lambda fit: fit.seconds),
+    "accuracy-size": ("size on disk, MB", lambda fit: fit.size_bytes / 1e6),
+    "accuracy-speed": ("answers, texts/s", lambda fit: fit.texts_per_s),
 }
 """By file name: what the horizontal axis shows."""
 
@@ -19,7 +19,7 @@ MARKERS = "osD^v<>PX*hp8"
 """There are more methods than colours."""
 
 
-def draw_plots(rows: Sequence[MethodSummary], folder: Path) -> list[Path]:
+def draw_plots(rows: Sequence[Fits], folder: Path) -> list[Path]:
     """Writes a PNG for each of `AXES`; returns their paths."""
     paths = []
     for name, (label, cost) in AXES.items():
@@ -29,16 +29,15 @@ def draw_plots(rows: Sequence[MethodSummary], folder: Path) -> list[Path]:
     return paths
 
 
-def draw(rows: Sequence[MethodSummary], label: str, cost: Callable[[MethodSummary], float]) -> Figure:
+def draw(rows: Sequence[Fits], label: str, cost: Callable[[Outcome], float]) -> Figure:
     """Plots accuracy with its spread over a logarithmic cost, one point a method."""
     figure = Figure(figsize=(9, 5), layout="constrained")
     axes = figure.subplots()
     axes.set_xscale("log")
-    for row, marker in zip(rows, itertools.cycle(MARKERS), strict=False):
-        axes.errorbar(
-            cost(row), row.accuracy.mean * 100, yerr=_spread(row.accuracy), fmt=marker, capsize=3, label=row.title
-        )
-    costs = [cost(row) for row in rows]
+    costs = [row.over(cost).mean for row in rows]
+    for row, place, marker in zip(rows, costs, itertools.cycle(MARKERS), strict=False):
+        accuracy, title = row.accuracy, row.first.title
+        axes.errorbar(place, accuracy.mean * 100, yerr=_spread(accuracy), fmt=marker, capsize=3, label=title)
     axes.set_xlim(min(costs) / 2, max(costs) * 2)
     axes.margins(y=0.1)
     figure.legend(loc="outside right upper")

@@ -83,7 +83,4 @@ def write_markdown(tuning: Tuning) -> str:
         ]
         for trial in sorted(tuning.trials, key=lambda trial: (-trial.rung, -trial.score, trial.number))
     ]
-    flattered = (
-        "Scores are of validation, which also chose: the best of many is flattered. Those of as many epochs compare."
-    )
-    return tuning.write_markdown(columns | {"settings": "---"}, rows, [*describe_best(tuning), flattered])
+    return tuning.write_markdown(columns | {"settings": "---"}, rows, [*describe_best(tuning), FLATTERED])

@@ -54,9 +54,12 @@ class EmbeddedTexts:
         self._random = _random_state(self.x_TBE.device)
         self.logits_BC = self._read(self.x_TBE, dtype)
 
-    def perturbed(self, perturbation_TBE: Tensor) -> Tensor:
+    def perturbed(self, perturbation_TBE: Tensor, dtype: torch.dtype | None = None) -> Tensor:
         """Logits [B, C] of the texts with this added, float32, under the same dropout masks."""
-        return self._again(self.x_TBE + perturbation_TBE)
+        x_TBE = self.x_TBE + perturbation_TBE
+        with torch.random.fork_rng(devices=[x_TBE.device] if x_TBE.is_cuda else []):
+            _set_random_state(self._random, x_TBE.device)
+            return self._read(x_TBE, dtype or self._dtype)
 
     @property
     def scale(self) -> Tensor:
@@ -64,15 +67,6 @@ class EmbeddedTexts:
         squares_TBE = self.x_TBE.detach().square().masked_fill(~self.inside_TB1, 0.0)
         num_elements = self._lengths_B.sum().clamp(min=1) * self.x_TBE.shape[2]
         return (squares_TBE.sum() / num_elements).sqrt()
-
-    def perturbed_exactly(self, perturbation_TBE: Tensor) -> Tensor:
-        """As `perturbed`, in float32."""
-        return self._again(self.x_TBE + perturbation_TBE, torch.float32)
-
-    def _again(self, x_TBE: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-        with torch.random.fork_rng(devices=[x_TBE.device] if x_TBE.is_cuda else []):
-            _set_random_state(self._random, x_TBE.device)
-            return self._read(x_TBE, dtype or self._dtype)
 
     def _read(self, x_TBE: Tensor, dtype: torch.dtype) -> Tensor:
         with mixed_precision(x_TBE.device, dtype):
@@ -115,8 +109,8 @@ def virtual_adversarial_loss(texts: EmbeddedTexts, task: Task, *, epsilon: float
     random_TBE = torch.randn_like(texts.x_TBE)
     start_TBE = of_norm(random_TBE, texts.inside_TB1, xi * texts.scale).requires_grad_()
     with torch.no_grad():
-        exact_BC = texts.perturbed_exactly(torch.zeros_like(start_TBE))
-    moved_B = divergence(exact_BC, texts.perturbed_exactly(start_TBE), task)
+        exact_BC = texts.perturbed(torch.zeros_like(start_TBE), torch.float32)
+    moved_B = divergence(exact_BC, texts.perturbed(start_TBE, torch.float32), task)
     (gradient_TBE,) = torch.autograd.grad(moved_B.sum(), start_TBE)
     perturbation_TBE = of_norm(gradient_TBE, texts.inside_TB1, epsilon * texts.scale)
     return divergence(texts.logits_BC.detach(), texts.perturbed(perturbation_TBE), task)

@@ -37,9 +37,3 @@ def epoch_batches(lengths: Lengths, *, max_tokens: int, max_rows: int, seed: int
         for batch in plan_batches(lengths[part], max_tokens=max_tokens, max_rows=max_rows)
     ]
     return [batches[i] for i in rng.permutation(len(batches))]
-
-
-def padding_share(lengths: Lengths, batches: Order) -> float:
-    """Share of the padded tokens that are padding, 0 to 1."""
-    padded = sum(len(batch) * max(1, int(lengths[batch].max())) for batch in batches)
-    return 1.0 - float(lengths.sum()) / padded

@@ -3,6 +3,7 @@
 Shape suffixes: N texts, B batch, C labels.
 """
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -52,28 +53,23 @@ class DistillConfig(Frozen):
     augment: AugmentConfig = AugmentConfig()
 
 
+@dataclass(frozen=True, slots=True)
 class ImitationLoss:
     """The loss of the training texts at given rows.
 
-    Args:
-        teacher_NC: float32 logits to be imitated.
+    Attributes:
+        teacher_NC: float32 logits to be imitated; zeros for a text that no teacher was asked about.
         truth_NC: float32, zeros and ones, from the labels of the data; all zeros for a text that has none.
         share_N: float32, the part of a text's loss that its label has, 0 to 1; the rest is the teachers'.
         config: which loss.
         task: softmax or a sigmoid for each label.
     """
 
-    def __init__(
-        self,
-        teacher_NC: npt.NDArray[np.float32],
-        truth_NC: npt.NDArray[np.float32],
-        share_N: npt.NDArray[np.float32],
-        config: DistillConfig,
-        task: Task,
-    ) -> None:
-        self._teacher_NC, self._truth_NC, self._share_N = teacher_NC, truth_NC, share_N
-        self._has_shares = bool(share_N.any())
-        self._config, self._task = config, task
+    teacher_NC: npt.NDArray[np.float32]
+    truth_NC: npt.NDArray[np.float32]
+    share_N: npt.NDArray[np.float32]
+    config: DistillConfig
+    task: Task
 
     def __call__(self, logits_BC: Tensor, rows_B: npt.NDArray[np.int64]) -> Tensor:
         """The mean loss of the batch, a scalar."""
@@ -81,18 +77,18 @@ class ImitationLoss:
         def tensor(array: npt.NDArray[Any]) -> Tensor:
             return torch.from_numpy(array[rows_B]).to(logits_BC.device)
 
-        soft_B = self._imitation(logits_BC, tensor(self._teacher_NC))
-        if not self._has_shares:
+        soft_B = self._imitation(logits_BC, tensor(self.teacher_NC))
+        if not self.share_N[rows_B].any():
             return soft_B.mean()
-        hard_B = cross_entropy(logits_BC, tensor(self._truth_NC), self._task)
-        return torch.lerp(soft_B, hard_B, tensor(self._share_N)).mean()
+        hard_B = cross_entropy(logits_BC, tensor(self.truth_NC), self.task)
+        return torch.lerp(soft_B, hard_B, tensor(self.share_N)).mean()
 
     def _imitation(self, logits_BC: Tensor, teacher_BC: Tensor) -> Tensor:
         """The loss of each text [B] against its teachers."""
-        if self._config.loss == "mse":
+        if self.config.loss == "mse":
             return F.mse_loss(logits_BC, teacher_BC, reduction="none").mean(1)
-        temperature = self._config.temperature
-        return divergence(teacher_BC / temperature, logits_BC / temperature, self._task) * temperature**2
+        temperature = self.config.temperature
+        return divergence(teacher_BC / temperature, logits_BC / temperature, self.task) * temperature**2
 
 
 def cross_entropy(logits_BC: Tensor, target_BC: Tensor, task: Task) -> Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from training.fit.batches import Order
 from training.fit.optimizer import RowAdamW, clip_gradients, learning_rate_at
 from training.fit.parallel import ALONE, Processes
 from training.fit.state import Position, read_state, write_state
+from training.provenance import describe_machine
 
 
 class Schedule(Protocol):
@@ -54,10 +55,8 @@ class Progress:
     total_steps: int
     epoch: float
     loss: float
-    learning_rate: float
     tokens_per_s: float
     seconds_left: float
-    validation: float | None
 
 
 class Steps(ABC):
@@ -137,6 +136,19 @@ class Steps(ABC):
     def best(self) -> float | None:
         """The best validation score so far."""
         return self._position.best
+
+    def effort(self) -> dict[str, Any]:
+        """Time, steps and machine so far, by their fields in a record."""
+        on_cuda = self._device.type == "cuda"
+        return {
+            "seconds": self.seconds,
+            "tokens_per_s": self.tokens_per_s,
+            "steps": int(self.history[-1]["step"]),
+            "device": torch.cuda.get_device_name(self._device) if on_cuda else self._device.type,
+            "threads": torch.get_num_threads(),
+            "machine": describe_machine(),
+            "history": self.history,
+        }
 
     def run(
         self,
@@ -251,10 +263,8 @@ class Steps(ABC):
             total_steps=self.total_steps,
             epoch=position.epoch + position.batch / self._steps_per_epoch,
             loss=loss,
-            learning_rate=self._learning_rate(),
             tokens_per_s=self.tokens_per_s,
             seconds_left=max(0.0, left),
-            validation=position.history[-1]["validation"] if position.history else None,
         )
 
 

@@ -89,7 +89,6 @@ def score(
     precision_C, recall_C, f1_C = precision_recall_f1(truth_NC, chosen_NC)
     support_C = truth_NC.sum(axis=0)
     accuracy_interval, macro_f1_interval = bootstrap_intervals(truth_NC, chosen_NC, seed=seed)
-    single = task == "single_label"
     return Scores(
         rows=len(truth_NC),
         accuracy=accuracy(truth_NC, chosen_NC),
@@ -97,32 +96,36 @@ def score(
         macro_f1=macro_f1(truth_NC, chosen_NC),
         macro_f1_interval=macro_f1_interval,
         micro_f1=micro_f1(truth_NC, chosen_NC),
-        ece=calibration_error(sure_M, right_M),
-        nll=float(losses(probabilities_NC, truth_NC, task=task).mean()),
-        brier=brier_score(probabilities_NC, truth_NC, task=task),
         majority=float(np.unique(truth_NC, axis=0, return_counts=True)[1].max() / len(truth_NC)),
         labels=tuple(
             LabelScores(label=label, precision=p, recall=r, f1=f, support=s)
             for label, p, r, f, s in zip(labels, precision_C, recall_C, f1_C, support_C, strict=True)
         ),
-        confusion=_confusion(truth_NC, chosen_NC) if single else None,
+        confusion=_confusion(truth_NC, chosen_NC) if task == "single_label" else None,
         bootstrap_seed=seed,
-        ece_equal_mass=calibration_error_equal_mass(sure_M, right_M),
         abstention=abstention(sure_M, right_M),
+        **_calibration(probabilities_NC, truth_NC, task),
     )
 
 
 def score_uncalibrated(probabilities_NC: Floats, truth_NC: Decisions, *, task: Task) -> Uncalibrated:
     """Measures probabilities of temperature 1, N at least 1, labels given from 1/2."""
-    sure_M, right_M = confidence(probabilities_NC, truth_NC, task=task)
     return Uncalibrated(
-        ece=calibration_error(sure_M, right_M),
-        ece_equal_mass=calibration_error_equal_mass(sure_M, right_M),
-        nll=float(losses(probabilities_NC, truth_NC, task=task).mean()),
-        brier=brier_score(probabilities_NC, truth_NC, task=task),
-        aurc=float(risks(sure_M, right_M)[0].mean()),
+        aurc=float(risks(*confidence(probabilities_NC, truth_NC, task=task))[0].mean()),
         macro_f1=macro_f1(truth_NC, decide(probabilities_NC, task=task)),
+        **_calibration(probabilities_NC, truth_NC, task),
     )
+
+
+def _calibration(probabilities_NC: Floats, truth_NC: Decisions, task: Task) -> dict[str, float]:
+    """The figures of calibration, by their fields in `Scores` and `Uncalibrated`."""
+    sure_M, right_M = confidence(probabilities_NC, truth_NC, task=task)
+    return {
+        "ece": calibration_error(sure_M, right_M),
+        "ece_equal_mass": calibration_error_equal_mass(sure_M, right_M),
+        "nll": float(losses(probabilities_NC, truth_NC, task=task).mean()),
+        "brier": brier_score(probabilities_NC, truth_NC, task=task),
+    }
 
 
 Metric = Literal["accuracy", "macro_f1"]

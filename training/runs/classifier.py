@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self, Unpack
 
 import torch
@@ -11,14 +12,14 @@ from model.network import RecurrentClassifier
 from model.text import TextEncoder
 from training.artifacts.publish import Finished, publish
 from training.artifacts.record import Record, TeacherRecord
-from training.artifacts.start import make_tokenizer, read_start, start_digests
 from training.config.config import TrainConfig
 from training.config.request import Request
 from training.data.corpus import Corpus
 from training.data.dataset import Dataset, encode_labels
+from training.data.tokenizer import train_tokenizer
 from training.fit.objective import Loss, MakeObjective, Supervised
 from training.fit.trainer import Examples, Place, Trainer
-from training.language_model.folder import Pretrained
+from training.language_model.folder import Pretrained, load_pretrained
 from training.metrics.scores import measure
 from training.runs.blend import with_ngrams
 from training.runs.session import Session
@@ -50,9 +51,13 @@ class ClassifierRun:
             UsageError: the data of a resumed run have changed.
             CheckpointError: there is nothing whole to start from.
         """
-        start = read_start(request.config)
-        digests = {role: file.sha256 for role, file in corpus.files.items()} | start_digests(start)
-        tokenizer = session.tokenizer(digests, lambda: make_tokenizer(request.config, start, texts))
+        config, digests = request.config, {role: file.sha256 for role, file in corpus.files.items()}
+        if config.start is None:
+            start, tokenizer = None, session.tokenizer(digests, lambda: train_tokenizer(config.tokenizer, texts))
+        else:
+            start = load_pretrained(Path(config.start))
+            digests["start"] = start.version
+            tokenizer = session.tokenizer(digests, lambda: start.tokenizer)
         session.begin(request, tokenizer, digests)
         return cls(session, request, corpus, tokenizer, start)
 

@@ -5,11 +5,9 @@ Source: Tang et al. 2019, "Distilling Task-Specific Knowledge from BERT into Sim
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from rich.console import Console
 from tokenizers import Tokenizer
@@ -35,8 +33,6 @@ from training.teachers.labelling import LabellingLines, label
 from training.teachers.teacher import Teacher, columns_for, is_checkpoint, load_teacher, student_logits
 from training.teachers.vectors import open_source, start_vectors
 
-Floats = npt.NDArray[np.float32]
-
 
 def distill(request: Request, session: Session) -> Record | None:
     """Labels the transfer set, trains, calibrates, evaluates and writes the checkpoint `session.output`.
@@ -57,10 +53,10 @@ def distill(request: Request, session: Session) -> Record | None:
     transfer = build_transfer_set(corpus, *further_texts(corpus, teachers, config.distill.augment), seed=config.seed)
     session.console.print(transfer.describe(), markup=False)
     run = ClassifierRun.begin(session, request, corpus, transfer.given)
-    answers = ask_teachers(teachers, transfer, corpus, config.distill, session)
-    if answers is None:
+    loss = ask_teachers(teachers, transfer, corpus, config.distill, session)
+    if loss is None:
         return None
-    trainer = build_student(run, transfer, answers)
+    trainer = build_student(run, transfer, loss)
     if not run.fit(trainer):
         return None
     return run.publish(trainer, tuple(score_teachers(teachers, corpus, config)))
@@ -104,29 +100,14 @@ def further_texts(
     return texts, config if len(files) < len(teachers) else AugmentConfig(variants=0, unlabeled_variants=0)
 
 
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """To the N texts of a transfer set; see `ImitationLoss`.
-
-    Attributes:
-        teacher_NC: mean of the teachers' logits; zeros for a text that they were not asked about.
-        truth_NC: labels that the data give, zeros and ones.
-        share_N: the label's part of the loss.
-    """
-
-    teacher_NC: Floats
-    truth_NC: Floats
-    share_N: Floats
-
-
 def ask_teachers(
     teachers: Sequence[Teacher],
     transfer: TransferSet,
     corpus: Corpus,
     config: DistillConfig,
     session: Session,
-) -> Answers | None:
-    """The answers that the student is to give; None if Ctrl-C or SIGTERM came first.
+) -> ImitationLoss | None:
+    """The loss of the student, with the answers that it is to give; None if Ctrl-C or SIGTERM came first.
 
     Nobody asks about a text whose label alone counts (`hard_share` of 1).
 
@@ -158,11 +139,11 @@ def ask_teachers(
     teacher_NC, share_N = np.zeros_like(truth_NC), labelled_N.astype(np.float32)
     teacher_NC[rows] = found.logits_NC
     share_N[rows[found.known_N]] *= config.hard_share
-    return Answers(teacher_NC, truth_NC, share_N)
+    return ImitationLoss(teacher_NC, truth_NC, share_N, config, corpus.task)
 
 
-def build_student(run: ClassifierRun, transfer: TransferSet, answers: Answers) -> Trainer:
-    """A trainer at its first step, towards those answers; the same weights for the same seed."""
+def build_student(run: ClassifierRun, transfer: TransferSet, loss: ImitationLoss) -> Trainer:
+    """A trainer at its first step, towards the teachers' answers; the same weights for the same seed."""
     config, corpus, tokenizer = run.request.config, run.corpus, run.tokenizer
     network = new_network(config, corpus, tokenizer, run.start)
     if run.start is None and (vectors := vectors_path(config.distill)) is not None:
@@ -170,11 +151,11 @@ def build_student(run: ClassifierRun, transfer: TransferSet, answers: Answers) -
     encoder = new_encoder(config, tokenizer)
     return new_trainer(
         network,
-        Examples([text.ids for text in encoder.encode(transfer.texts)], answers.teacher_NC),
+        Examples([text.ids for text in encoder.encode(transfer.texts)], loss.teacher_NC),
         corpus,
         config,
         encoder,
-        loss=ImitationLoss(answers.teacher_NC, answers.truth_NC, answers.share_N, config.distill, corpus.task),
+        loss=loss,
         **run.session.place,
     )
 

@@ -1,7 +1,5 @@
 """A run of pretrain, from files of raw text to a finished folder."""
 
-from datetime import UTC, datetime
-
 import torch
 from rich.console import Console
 from tokenizers import Tokenizer
@@ -15,7 +13,7 @@ from training.language_model.folder import Perplexity, PretrainedConfig, Pretrai
 from training.language_model.model import LanguageModel
 from training.language_model.texts import RawTexts, first_tokens, read_texts, windows
 from training.language_model.trainer import LanguageTrainer, count_tokens, perplexity
-from training.provenance import code_version, describe_machine, library_versions
+from training.provenance import origin
 from training.runs.session import Session
 
 
@@ -84,7 +82,6 @@ def make_record(request: PretrainRequest, texts: RawTexts, trainer: LanguageTrai
     both, forward, *backward = perplexity(trainer.model, trainer.validation, device)
     config = request.config
     return PretrainRecord(
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
         command=request.command,
         seed=config.seed,
         perplexity=Perplexity(
@@ -98,17 +95,10 @@ def make_record(request: PretrainRequest, texts: RawTexts, trainer: LanguageTrai
         num_withheld=texts.num_withheld,
         tokens=int(lengths_of(trainer.train).sum()),
         tokens_read=trainer.num_tokens,
-        seconds=trainer.seconds,
-        tokens_per_s=trainer.tokens_per_s,
-        steps=int(trainer.history[-1]["step"]),
-        device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
-        threads=torch.get_num_threads(),
-        machine=describe_machine(),
-        history=trainer.history,
         data=texts.files,
         config=request.published_settings(),
-        code=code_version(),
-        libraries=library_versions(),
+        **trainer.effort(),
+        **origin(),
     )
 
 

@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
-from pydantic import Field, ValidationError
+from pydantic import Field
 from rich.console import Console
 from torch import Tensor
 
 from model.config import Frozen
 from tables.reader import read_batches
-from training.config.config import parse_settings
+from training.config.config import build, parse_settings
 from training.data.dataset import Dataset, encode_labels, label_names, read_dataset
 from training.errors import UsageError
 from training.fit.batches import epoch_batches
@@ -71,11 +71,7 @@ def parse_teach_config(settings: Iterable[str]) -> TeachConfig:
     Raises:
         UsageError: a key is unknown or a value does not fit.
     """
-    try:
-        return TeachConfig.model_validate(parse_settings(settings))
-    except ValidationError as error:
-        faults = (f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise UsageError("; ".join(faults)) from None
+    return build(TeachConfig, parse_settings(settings))
 
 
 @dataclass(frozen=True, slots=True)

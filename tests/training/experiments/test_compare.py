@@ -15,7 +15,7 @@ from training.__main__ import main
 from training.errors import UsageError
 from training.experiments import compare as compare_module
 from training.experiments.compare import CONTENDERS, RESULTS, TABLE, select_methods
-from training.experiments.comparison import COLUMNS, Comparison, summarise
+from training.experiments.comparison import COLUMNS, Comparison, by_method
 from training.experiments.contender import Contender, FitContext, Floats, Unavailable
 from training.experiments.plots import AXES
 
@@ -43,8 +43,8 @@ def test_a_table_with_everything(call: list[str | Path], tmp_path: Path) -> None
     output = run(*call, "--only", "average,nbsvm", "--seeds", "0,1", "--resume")
     comparison = Comparison.read(tmp_path / "out" / RESULTS)
     assert [(o.method, o.seed) for o in comparison.outcomes] == [("nbsvm", None), ("average", 0), ("average", 1)]
-    rows = summarise(comparison)
-    assert [row.fits for row in rows] == [1, 2]
+    rows = by_method(comparison)
+    assert [len(row.outcomes) for row in rows] == [1, 2]
     accuracies = [o.test.accuracy for o in comparison.outcomes[1:] if o.test]
     assert rows[1].accuracy.mean == pytest.approx(np.mean(accuracies))
     assert rows[1].accuracy.spread == pytest.approx(np.std(accuracies, ddof=1))

@@ -2,7 +2,7 @@ import pytest
 
 from tests.training.artifacts.test_results import RESULTS
 from tests.training.evaluation.test_report import evaluation
-from training.experiments.comparison import Comparison, Outcome, summarise, write_markdown
+from training.experiments.comparison import Comparison, Outcome, by_method, write_markdown
 
 SCORES = evaluation().scores
 
@@ -39,5 +39,5 @@ def test_the_table_has_means_and_spreads_and_what_a_reader_must_know() -> None:
 
 def test_without_test_texts_the_figures_are_of_validation() -> None:
     untested = [one.model_copy(update={"test": None}) for one in OUTCOMES]
-    (linear, _) = summarise(COMPARISON.model_copy(update={"outcomes": untested}))
+    (linear, _) = by_method(COMPARISON.model_copy(update={"outcomes": untested}))
     assert linear.accuracy.mean == pytest.approx(SCORES.accuracy)

@@ -4,24 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from training.experiments.comparison import Estimate, MethodSummary
+from tests.training.experiments.test_comparison import outcome
+from training.experiments.comparison import Fits
 from training.experiments.plots import AXES, MARKERS, draw, draw_plots
 
 
-def _row(title: str, accuracy: float, seconds: float) -> MethodSummary:
-    plain = Estimate(accuracy, None)
-    return MethodSummary(
-        title=title,
-        fits=1,
-        validation_accuracy=plain,
-        accuracy=Estimate(accuracy, 0.01),
-        macro_f1=plain,
-        ece=plain,
-        seconds=Estimate(seconds, None),
-        size_bytes=Estimate(2e6, None),
-        texts_per_s=Estimate(10.0, None),
-        choice="",
-    )
+def _row(title: str, accuracy: float, seconds: float) -> Fits:
+    return Fits([outcome(title, 0, accuracy).model_copy(update={"title": title, "seconds": seconds})])
 
 
 def test_a_point_a_method_where_it_belongs() -> None:

@@ -38,9 +38,9 @@ def read(texts: EmbeddedTexts, monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
     """The perturbations that are added to the texts in the passes to come."""
     added: list[Tensor] = []
 
-    def perturbed(r_TBE: Tensor) -> Tensor:
+    def perturbed(r_TBE: Tensor, dtype: torch.dtype | None = None) -> Tensor:
         added.append(r_TBE)
-        return EmbeddedTexts.perturbed(texts, r_TBE)
+        return EmbeddedTexts.perturbed(texts, r_TBE, dtype)
 
     monkeypatch.setattr(texts, "perturbed", perturbed)
     return added

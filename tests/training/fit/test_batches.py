@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.fit.batches import epoch_batches, padding_share
+from training.fit.batches import Lengths, Order, epoch_batches
 
 
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=200), st.integers(1, 300), st.integers(1, 20))
@@ -15,6 +15,12 @@ def test_each_row_once_within_the_bounds(lengths: list[int], max_tokens: int, ma
     for batch in batches:
         assert 1 <= len(batch) <= max_rows
         assert len(batch) == 1 or len(batch) * array[batch].max() <= max_tokens
+
+
+def padding_share(lengths: Lengths, batches: Order) -> float:
+    """Share of the padded tokens that are padding, 0 to 1."""
+    padded = sum(len(batch) * max(1, int(lengths[batch].max())) for batch in batches)
+    return 1.0 - float(lengths.sum()) / padded
 
 
 def _as_lists(lengths: np.ndarray, seed: int, epoch: int) -> list[list[int]]:

@@ -10,10 +10,8 @@ STEP = Progress(
     total_steps=1200,
     epoch=0.42,
     loss=0.51234,
-    learning_rate=1e-3,
     tokens_per_s=65_432.1,
     seconds_left=125,
-    validation=None,
 )
 READING = {"step": 50.0, "epoch": 0.5, "loss": 0.5, "validation": 0.8123, "learning_rate": 1e-3, "seconds": 9.0}
 

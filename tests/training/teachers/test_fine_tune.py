@@ -77,7 +77,9 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
 
 def test_settings_are_checked() -> None:
     assert parse_teach_config(["epochs=3", "freeze_embedding=true"]) == TeachConfig(epochs=3, freeze_embedding=True)
-    with pytest.raises(UsageError, match=r"epochs: .* greater than or equal to 1; warm: Extra"):
+    with pytest.raises(
+        UsageError, match=r"epochs: .* greater than or equal to 1 \(got '0'\)\nwarm: unknown; did you mean warmup"
+    ):
         parse_teach_config(["epochs=0", "warm=1"])
 
 
