@@ -39,7 +39,8 @@ def read(texts: EmbeddedTexts, monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
     added: list[Tensor] = []
 
     def perturbed(r_TBE: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-        added.append(r_TBE)
+        if dtype is None:  # the others look for the direction
+            added.append(r_TBE)
         return EmbeddedTexts.perturbed(texts, r_TBE, dtype)
 
     monkeypatch.setattr(texts, "perturbed", perturbed)
