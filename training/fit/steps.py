@@ -3,48 +3,55 @@
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
+from model.config import Frozen
 from model.device import fastest_dtype
 from training.errors import DivergedError
-from training.fit.batches import Order
+from training.fit.batches import Lengths, Order, epoch_batches
+from training.fit.objective import Rows
 from training.fit.optimizer import RowAdamW, clip_gradients, learning_rate_at
 from training.fit.parallel import ALONE, Processes
 from training.fit.state import Position, read_state, write_state
 from training.provenance import describe_machine
 
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
-class Schedule(Protocol):
-    """Length and learning rate of a training; see `training.fit.trainer.LoopConfig`."""
 
-    @property
-    def epochs(self) -> int:
-        """Passes over the data, at most."""
-        ...
+class StepsConfig(Frozen):
+    """Settings that every training has.
 
-    @property
-    def learning_rate(self) -> float:
-        """The peak of the learning rate."""
-        ...
+    Attributes:
+        epochs: passes, at most; the learning rate reaches its floor at the end of the last.
+        batch_tokens: padded tokens of a batch, at most.
+        batch_rows: texts of a batch, at most.
+        learning_rate: peak.
+        warmup: share of all steps in which the rate rises.
+        weight_decay: of matrices; not of biases, nor of what has sparse gradients, as the embedding.
+        clip_norm: bound on the gradient's norm.
+        validations_per_epoch: how often the validation score is read.
+        betas: of Adam.
+    """
 
-    @property
-    def warmup(self) -> float:
-        """Share of all steps in which the rate rises."""
-        ...
-
-    @property
-    def validations_per_epoch(self) -> int:
-        """Readings of the validation score in an epoch."""
-        ...
+    epochs: Count = 10
+    batch_tokens: Count = 4096
+    batch_rows: Count = 128
+    learning_rate: Positive = 3e-3
+    warmup: Share = 0.05
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    clip_norm: Positive = 1.0
+    validations_per_epoch: Count = 2
+    betas: tuple[float, float] = (0.9, 0.98)
 
 
 @dataclass(frozen=True)
@@ -63,33 +70,41 @@ class Steps(ABC):
     """Runs the steps of a training, which a subclass takes; `run` until it returns True, then the best weights are in.
 
     Args:
-        schedule: how long, and how fast.
-        optimizer: whose steps and moments belong to the state.
+        network: whose parameters are trained; moved to the device.
+        lengths: tokens of each training row.
+        config: how long, and how fast.
+        seed: of the order of the batches.
         device: where the weights are.
         processes: that train together; each runs the same steps.
         dtype: number format of the passes; None is the fastest of the device.
+        factors: of each parameter's learning rate; None is 1 for all.
     """
 
     def __init__(
         self,
-        schedule: Schedule,
-        optimizer: RowAdamW,
+        network: nn.Module,
+        lengths: Lengths,
+        config: StepsConfig,
+        *,
+        seed: int,
         device: torch.device,
         processes: Processes = ALONE,
         dtype: torch.dtype | None = None,
+        factors: Sequence[float] | None = None,
     ) -> None:
-        self._schedule, self._optimizer, self._device = schedule, optimizer, device
+        self._parameters = list(network.to(device).parameters())
+        self._optimizer = RowAdamW(
+            self._parameters, betas=config.betas, weight_decay=config.weight_decay, factors=factors
+        )
+        self._lengths, self._schedule, self._seed, self._device = lengths, config, seed, device
         self.processes = processes
         self._dtype = dtype or fastest_dtype(device)
         self._position = Position()
+        self._max_rows = config.batch_rows
 
     @abstractmethod
-    def _batches(self, epoch: int) -> Order:
-        """The batches of an epoch; the same at each call."""
-
-    @abstractmethod
-    def _step(self, rows: npt.NDArray[np.int64]) -> float:
-        """Learns from a batch, counts the step, its tokens and its loss in the position, and returns the loss."""
+    def _loss(self, rows: Rows) -> Tensor:
+        """The loss of a batch in training mode, a scalar; of several processes its value is the same in all."""
 
     @abstractmethod
     def _read_validation(self) -> None:
@@ -100,8 +115,41 @@ class Steps(ABC):
         """Puts the weights of the best reading into the network."""
 
     @abstractmethod
-    def _tensors(self) -> Iterator[tuple[str, Tensor]]:
-        """Every tensor of the state but the optimizer's under its name, for saving and for filling in."""
+    def _tensors(self) -> dict[str, Mapping[str, Tensor]]:
+        """Every tensor of the state but the optimizer's by group and name, for saving and for filling in."""
+
+    def _batches(self, epoch: int) -> Order:
+        return epoch_batches(
+            self._lengths,
+            max_tokens=self._schedule.batch_tokens,
+            max_rows=self._max_rows,
+            seed=self._seed,
+            epoch=epoch,
+        )
+
+    def _step(self, rows: Rows) -> float:
+        """Learns from a batch and returns its loss.
+
+        Raises:
+            DivergedError: a gradient is not finite; nothing has moved.
+        """
+        loss = self._loss(rows)
+        loss.backward()
+        self.processes.sum_gradients(self._parameters)
+        norm, rate = clip_gradients(self._parameters, self._schedule.clip_norm), self._learning_rate()
+        value, position = float(loss.detach()), self._position
+        if not math.isfinite(norm):
+            epoch = position.epoch + position.batch / self._steps_per_epoch
+            raise DivergedError(
+                f"step {position.step + 1} (epoch {epoch:.2f}): the gradient is not finite, at a loss of "
+                f"{value:.4g}. Most often the learning rate is too high: it is {rate:.3g}, try a third of it"
+            )
+        self._optimizer.step(rate)
+        position.step += 1
+        position.tokens += int(self._lengths[rows].sum())
+        position.loss_sum += value
+        position.loss_steps += 1
+        return value
 
     @property
     def history(self) -> list[dict[str, float]]:
@@ -205,26 +253,8 @@ class Steps(ABC):
         )
 
     def _all_tensors(self) -> dict[str, Tensor]:
-        return dict(self._tensors()) | {f"optimizer.{name}": tensor for name, tensor in self._optimizer.tensors()}
-
-    def _descend(self, parameters: Iterable[nn.Parameter], clip_norm: float, loss: Tensor) -> float:
-        """Moves the parameters by their gradients, which are clipped first.
-
-        Returns:
-            The loss as a number.
-
-        Raises:
-            DivergedError: a gradient is not finite; nothing has moved.
-        """
-        norm, rate, value = clip_gradients(parameters, clip_norm), self._learning_rate(), float(loss.detach())
-        if not math.isfinite(norm):
-            epoch = self._position.epoch + self._position.batch / self._steps_per_epoch
-            raise DivergedError(
-                f"step {self._position.step + 1} (epoch {epoch:.2f}): the gradient is not finite, at a loss of "
-                f"{value:.4g}. Most often the learning rate is too high: it is {rate:.3g}, try a third of it"
-            )
-        self._optimizer.step(rate)
-        return value
+        groups = {**self._tensors(), "optimizer": dict(self._optimizer.tensors())}
+        return {f"{group}.{name}": tensor for group, tensors in groups.items() for name, tensor in tensors.items()}
 
     def _learning_rate(self) -> float:
         total = self.total_steps
@@ -232,13 +262,6 @@ class Steps(ABC):
         return learning_rate_at(
             self._position.step, peak=self._schedule.learning_rate, warmup_steps=warmup_steps, total_steps=total
         )
-
-    def _count_step(self, num_tokens: int, loss: float) -> None:
-        position = self._position
-        position.step += 1
-        position.tokens += num_tokens
-        position.loss_sum += loss
-        position.loss_steps += 1
 
     def _note_reading(self, score: float) -> None:
         """Adds `score` to the history and begins a new mean of the loss."""
@@ -266,6 +289,11 @@ class Steps(ABC):
             tokens_per_s=self.tokens_per_s,
             seconds_left=max(0.0, left),
         )
+
+
+def copies(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Copies of the weights, to be kept while training goes on."""
+    return {name: weight.detach().clone() for name, weight in weights.items()}
 
 
 def _reading_points(num_batches: int, readings: int) -> set[int]:

@@ -4,7 +4,7 @@ Shape suffixes: N examples, C labels, T time steps, B batch.
 """
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
@@ -15,14 +15,12 @@ from pydantic import Field
 from torch import Tensor
 
 from model.batch import Ids, lengths_of, map_batches, pad
-from model.config import Frozen
 from model.network import RecurrentClassifier
-from training.fit.batches import epoch_batches
 from training.fit.layer_rates import layer_rates
-from training.fit.objective import CrossEntropy, Loss, MakeObjective, Supervised, balanced_weights
-from training.fit.optimizer import RowAdamW, average_into
+from training.fit.objective import CrossEntropy, Loss, MakeObjective, Rows, Supervised, balanced_weights
+from training.fit.optimizer import average_into
 from training.fit.parallel import ALONE, Processes
-from training.fit.steps import Steps
+from training.fit.steps import Count, Steps, StepsConfig, copies
 
 AVERAGE_EVERY = 8
 """Steps between updates of the average, with the decay raised to this power: averaging the whole embedding at every
@@ -32,42 +30,24 @@ SMALLEST_BATCH = 8
 """Rows below which a batch is not made smaller for the sake of more steps."""
 
 
-class LoopConfig(Frozen):
+class LoopConfig(StepsConfig):
     """Settings of the training loop.
 
     Attributes:
-        epochs: at most this many passes; the learning rate reaches its floor at the end of the last.
-        batch_tokens: padded tokens of a batch, at most.
-        batch_rows: texts of a batch, at most.
         min_steps: of an epoch; a small set gets smaller batches for it, down to `SMALLEST_BATCH` rows.
-        learning_rate: peak.
-        warmup: share of all steps in which the rate rises.
-        weight_decay: of matrices; not of biases or the embedding.
-        clip_norm: bound on the gradient's norm.
         average_decay: of the exponential average of the weights, per step; 0 turns it off.
-        validations_per_epoch: how often the validation metric is read.
         patience: stop after this many readings without a better one.
         label_smoothing: share of the target spread over all labels (Szegedy et al. 2016, section 7).
         class_weights: `balanced` weights each label by N / (C * count).
-        betas: of Adam.
         layer_decay: the rate of each layer as a share of that of the layer above; 1 is one rate for all. For networks
             that begin pre-trained (`start`); see `training.fit.layer_rates`.
     """
 
-    epochs: Annotated[int, Field(ge=1)] = 10
-    batch_tokens: Annotated[int, Field(ge=1)] = 4096
-    batch_rows: Annotated[int, Field(ge=1)] = 128
-    min_steps: Annotated[int, Field(ge=1)] = 150
-    learning_rate: Annotated[float, Field(gt=0)] = 3e-3
-    warmup: Annotated[float, Field(ge=0, le=1)] = 0.05
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
-    clip_norm: Annotated[float, Field(gt=0)] = 1.0
+    min_steps: Count = 150
     average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.998
-    validations_per_epoch: Annotated[int, Field(ge=1)] = 2
-    patience: Annotated[int, Field(ge=1)] = 8
+    patience: Count = 8
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     class_weights: Literal["none", "balanced"] = "none"
-    betas: tuple[float, float] = (0.9, 0.98)
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
 
 
@@ -133,20 +113,16 @@ class Trainer(Steps):
         processes: Processes = ALONE,
         dtype: torch.dtype | None = None,
     ) -> None:
-        optimizer = RowAdamW(
-            network.to(device).parameters(),
-            betas=config.betas,
-            weight_decay=config.weight_decay,
-            factors=layer_rates(network, config.layer_decay),
+        factors = layer_rates(network, config.layer_decay)
+        super().__init__(
+            network, train.lengths, config, seed=seed, device=device, processes=processes, dtype=dtype, factors=factors
         )
-        super().__init__(config, optimizer, device, processes, dtype)
-        self.network = network
-        self.config = config
+        self._max_rows = min(config.batch_rows, max(SMALLEST_BATCH, len(train.ids) // config.min_steps))
+        self.network, self.config = network, config
         self.train, self.validation = train, validation
-        self._train_lengths = train.lengths
-        self._measure, self._seed = measure, seed
+        self._measure = measure
         self._average = copy.deepcopy(self.network)
-        self._best = {name: w.detach().clone() for name, w in self.network.weights().items()}
+        self._best = copies(self.network.weights())
         loss = loss or _cross_entropy(train.targets, network.head.out_features, config, device)
         self._objective = objective(processes.whole(loss), self._dtype)
         torch.manual_seed(processes.seed(seed))
@@ -167,31 +143,18 @@ class Trainer(Steps):
         processes.summed(torch.from_numpy(result))
         return result
 
-    def _batches(self, epoch: int) -> list[npt.NDArray[np.int64]]:
-        config = self.config
-        small_set_rows = max(SMALLEST_BATCH, len(self._train_lengths) // config.min_steps)
-        return epoch_batches(
-            self._train_lengths,
-            max_tokens=config.batch_tokens,
-            max_rows=min(config.batch_rows, small_set_rows),
-            seed=self._seed,
-            epoch=epoch,
-        )
-
-    def _step(self, rows: npt.NDArray[np.int64]) -> float:
-        position, config = self._position, self.config
+    def _loss(self, rows: Rows) -> Tensor:
         self.network.train()
         # A share is as long as its batch: padding is token 0, whose row the optimizer moves wherever there is any.
-        longest = int(self._train_lengths[rows].max())
+        longest = int(self._lengths[rows].max())
         padded = pad([self.train.ids[i] for i in self.processes.share(rows)], num_steps=longest).to(self._device)
-        loss = self._objective(self.network, padded, rows, position.step)
-        loss.backward()
-        self.processes.sum_gradients(self.network.parameters())
-        value = self._descend(self.network.parameters(), config.clip_norm, loss)
-        self._count_step(int(self._train_lengths[rows].sum()), value)
-        if config.average_decay and position.step % AVERAGE_EVERY == 0:
+        return self._objective(self.network, padded, rows, self._position.step)
+
+    def _step(self, rows: Rows) -> float:
+        value, step, most = super()._step(rows), self._position.step, self.config.average_decay
+        if most and step % AVERAGE_EVERY == 0:
             # The warm-up of the decay keeps the random start from lingering in the average.
-            decay = min(config.average_decay, (1 + position.step) / (10 + position.step))
+            decay = min(most, (1 + step) / (10 + step))
             average_into(self._average, self.network, decay**AVERAGE_EVERY)
         return value
 
@@ -202,7 +165,7 @@ class Trainer(Steps):
         self._note_reading(score)
         if position.best is None or score > position.best:
             position.best, position.readings_without_gain = score, 0
-            self._best = {name: w.detach().clone() for name, w in candidate.weights().items()}
+            self._best = copies(candidate.weights())
         else:
             position.readings_without_gain += 1
             position.finished = position.readings_without_gain >= config.patience
@@ -210,14 +173,8 @@ class Trainer(Steps):
     def _restore_best(self) -> None:
         self.network.load_weights(self._best)
 
-    def _tensors(self) -> Iterator[tuple[str, Tensor]]:
-        for prefix, tensors in (
-            ("network", self.network.weights()),
-            ("average", self._average.weights()),
-            ("best", self._best),
-        ):
-            for name, tensor in tensors.items():
-                yield f"{prefix}.{name}", tensor
+    def _tensors(self) -> dict[str, Mapping[str, Tensor]]:
+        return {"network": self.network.weights(), "average": self._average.weights(), "best": self._best}
 
 
 def _cross_entropy(

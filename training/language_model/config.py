@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from model.config import Architecture, Cell, Frozen
 from model.encoder import Dropouts, Rate
 from training.data.tokenizer import TokenizerConfig
+from training.fit.steps import Count, Positive, Share, StepsConfig
 
 
 class EncoderShape(Frozen):
@@ -58,33 +59,21 @@ class LanguageDropouts(Frozen):
         return Dropouts(**self.model_dump(exclude={"output"}))
 
 
-class LanguageLoop(Frozen):
-    """Settings of the training loop; names as in `LoopConfig`.
+class LanguageLoop(StepsConfig):
+    """Settings of the training loop; the weights of the lowest validation perplexity are kept.
+
+    With the full softmax also the embedding decays, whose gradient is then dense.
 
     Attributes:
-        epochs: passes; the learning rate reaches zero at the end of the last.
-        batch_tokens: padded tokens of a batch, at most.
-        batch_rows: texts of a batch, at most.
-        learning_rate: peak.
-        warmup: share of all steps in which the rate rises.
-        weight_decay: of matrices; with the full softmax also of the embedding.
-        clip_norm: bound on the gradient's norm.
-        validations_per_epoch: how often the validation perplexity is read; the weights of the lowest are kept.
-        betas: of Adam.
         softmax_samples: tokens drawn for each batch in place of the whole vocabulary; 0 is the full softmax.
         activation: alpha, weight of the mean square of the top states after dropout (AR).
         temporal: beta, weight of the mean square of their change from token to token (TAR).
             Source: Merity et al. 2018 (AWD-LSTM), section 4.6, with its alpha = 2 and beta = 1.
     """
 
-    epochs: Annotated[int, Field(ge=1)] = 10
-    batch_tokens: Annotated[int, Field(ge=1)] = 4096
-    batch_rows: Annotated[int, Field(ge=1)] = 128
-    learning_rate: Annotated[float, Field(gt=0)] = 3e-3
-    warmup: Annotated[float, Field(ge=0, le=1)] = 0.1
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
-    clip_norm: Annotated[float, Field(gt=0)] = 0.5
-    validations_per_epoch: Annotated[int, Field(ge=1)] = 1
+    warmup: Share = 0.1
+    clip_norm: Positive = 0.5
+    validations_per_epoch: Count = 1
     betas: tuple[float, float] = (0.8, 0.99)
     softmax_samples: Annotated[int, Field(ge=0)] = 1024
     activation: Annotated[float, Field(ge=0)] = 2.0

@@ -4,18 +4,15 @@ Shape suffixes: N predictions, V vocabulary.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from model.batch import Ids, lengths_of, pad, plan_batches
-from training.fit.batches import Order, epoch_batches
-from training.fit.objective import mixed_precision
-from training.fit.optimizer import RowAdamW
-from training.fit.steps import Steps
+from training.fit.objective import Rows, mixed_precision
+from training.fit.steps import Steps, copies
 from training.language_model.model import LanguageModel, Reading
 
 SOFTMAX_ROWS = 1024
@@ -46,49 +43,30 @@ class LanguageTrainer(Steps):
         device: torch.device,
         dtype: torch.dtype | None = None,
     ) -> None:
-        config = model.loop
-        optimizer = RowAdamW(model.to(device).parameters(), betas=config.betas, weight_decay=config.weight_decay)
-        super().__init__(config, optimizer, device, dtype=dtype)
-        self.model, self.config = model, config
-        self.train, self.validation = train, validation
-        self._lengths = lengths_of(train)
-        self._seed = seed
-        self._best = {name: weight.detach().clone() for name, weight in model.state_dict().items()}
+        super().__init__(model, lengths_of(train), model.loop, seed=seed, device=device, dtype=dtype)
+        self.model, self.train, self.validation = model, train, validation
+        self._best = copies(model.state_dict())
         torch.manual_seed(seed)
 
-    def _batches(self, epoch: int) -> Order:
-        return epoch_batches(
-            self._lengths,
-            max_tokens=self.config.batch_tokens,
-            max_rows=self.config.batch_rows,
-            seed=self._seed,
-            epoch=epoch,
-        )
-
-    def _step(self, rows: npt.NDArray[np.int64]) -> float:
+    def _loss(self, rows: Rows) -> Tensor:
         self.model.train()
         padded = pad([self.train[i] for i in rows]).to(self._device)
         with mixed_precision(self._device, self._dtype):
-            loss = self.model(padded.ids_TB, padded.lengths_B)
-        loss.backward()
-        value = self._descend(self.model.parameters(), self.config.clip_norm, loss)
-        self._count_step(int(self._lengths[rows].sum()), value)
-        return value
+            loss: Tensor = self.model(padded.ids_TB, padded.lengths_B)
+        return loss
 
     def _read_validation(self) -> None:
         score = perplexity(self.model, self.validation, self._device)[0]
         self._note_reading(score)
         if self.best is None or score < self.best:
             self._position.best = score
-            self._best = {name: weight.detach().clone() for name, weight in self.model.state_dict().items()}
+            self._best = copies(self.model.state_dict())
 
     def _restore_best(self) -> None:
         self.model.load_state_dict(self._best)
 
-    def _tensors(self) -> Iterator[tuple[str, Tensor]]:
-        for prefix, tensors in (("model", self.model.state_dict()), ("best", self._best)):
-            for name, tensor in tensors.items():
-                yield f"{prefix}.{name}", tensor
+    def _tensors(self) -> dict[str, Mapping[str, Tensor]]:
+        return {"model": self.model.state_dict(), "best": self._best}
 
 
 def perplexity(model: LanguageModel, windows: Sequence[Ids], device: torch.device) -> tuple[float, ...]:
