@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from training.cli.options import DEVICE, FILE, THREADS, limit_threads
+from training.cli.options import DEVICE, FILE, THREADS
 
 if TYPE_CHECKING:
     from training.evaluation.checklist.check import Language
@@ -49,7 +49,6 @@ def checklist(
     cases: int,
     worst: int,
     device: str,
-    threads: int | None,
 ) -> None:
     """Tests the sentiment CHECKPOINT on templates for negation, contrast, typos and more.
 
@@ -76,7 +75,6 @@ def checklist(
         worst_lines,
     )
 
-    limit_threads(threads)
     loaded = load_checkpoint(checkpoint)
     classifier = Classifier(loaded, device=device)
     column = positive_column(classifier.labels)

@@ -1,11 +1,10 @@
 """`python -m training compare`."""
 
-from pathlib import Path
 from typing import Any
 
 import click
 
-from training.cli.options import DEVICE, FILE, THREADS, Listed, data_options, limit_threads, recipe_options
+from training.cli.options import DEVICE, FILE, THREADS, Listed, data_options, recipe_options
 from training.errors import UsageError
 
 
@@ -26,14 +25,12 @@ from training.errors import UsageError
 @DEVICE
 @THREADS
 def compare(
-    output: Path,
     only: tuple[str, ...],
     seeds: tuple[str, ...],
     budget_s: float | None,
     resume: bool,
     overwrite: bool,
     device: str,
-    threads: int | None,
     **options: Any,
 ) -> None:
     """Sets methods beside each other on the same texts: accuracy, calibration, time, size and speed.
@@ -51,13 +48,12 @@ def compare(
     from training.evaluation.report import make_console
     from training.experiments.compare import run_comparison
 
-    limit_threads(threads)
     numbers = _parse_seeds(seeds)
     words = ["--only", ",".join(only)] * bool(only) + ["--seeds", ",".join(map(str, numbers))]
     words += [] if budget_s is None else ["--budget-s", f"{budget_s:g}"]
     run_comparison(
-        CallOptions(output=output, command="compare", further=words, **options).request(),
-        output,
+        CallOptions(command="compare", further=words, **options).request(),
+        options["output"],
         only=only,
         seeds=numbers,
         budget_s=budget_s,

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from training.cli.options import DEVICE, FILE, START, THREADS, data_options, run_options, setting_options
+from training.cli.options import FILE, START, data_options, run_options, setting_options
 from training.cli.runs import train_classifier
 
 
@@ -42,8 +42,6 @@ from training.cli.runs import train_classifier
 @setting_options
 @START
 @run_options
-@DEVICE
-@THREADS
 def distill(**options: Any) -> None:
     """Trains a classifier to answer as a larger one does.
 

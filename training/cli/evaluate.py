@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from training.cli.options import DEVICE, FILE, THREADS, limit_threads
+from training.cli.options import DEVICE, FILE, THREADS
 from training.errors import UsageError
 
 
@@ -44,7 +44,6 @@ def evaluate(
     merge_labels: bool,
     json_file: Path | None,
     device: str,
-    threads: int | None,
     **columns: str,
 ) -> None:
     """Scores CHECKPOINT on the labelled texts of FILE.
@@ -68,7 +67,6 @@ def evaluate(
     from training.evaluation.neighbours import nearest_to
     from training.evaluation.report import make_console, print_evaluation, print_mistakes, print_neighbours
 
-    limit_threads(threads)
     classifier = Classifier.load(checkpoint, device=device)
     rules = rules_for(classifier, merge=merge_labels)
 

@@ -1,10 +1,11 @@
 """`python -m training label`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from training.cli.options import DEVICE, FILE, THREADS, limit_threads
+from training.cli.options import DEVICE, FILE, THREADS
 
 
 @click.command()
@@ -16,16 +17,7 @@ from training.cli.options import DEVICE, FILE, THREADS, limit_threads
 @click.option("--text-column", default="text", show_default=True)
 @DEVICE
 @THREADS
-def label(
-    files: tuple[Path, ...],
-    teacher: Path,
-    output: Path,
-    cache: Path,
-    max_tokens: int,
-    text_column: str,
-    device: str,
-    threads: int | None,
-) -> None:
+def label(files: tuple[Path, ...], teacher: Path, output: Path, max_tokens: int, device: str, **options: Any) -> None:
     """Asks a teacher for its logits of texts.
 
     The output has the column text and one column for each label of the teacher. A text that the cache knows is not
@@ -39,8 +31,7 @@ def label(
     from training.teachers.labelling import LabellingLines, write_labels
     from training.teachers.teacher import load_teacher
 
-    limit_threads(threads)
     console = make_console()
     asked = load_teacher(teacher, max_tokens=max_tokens, device=resolve_device(device))
-    written = write_labels(asked, files, output, cache=cache, text_column=text_column, report=LabellingLines(console))
+    written = write_labels(asked, files, output, report=LabellingLines(console), **options)
     console.print(f"wrote the logits of {written:,} texts to {output}", markup=False)

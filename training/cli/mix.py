@@ -1,6 +1,7 @@
 """`python -m training mix`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -19,14 +20,7 @@ from training.cli.options import FILE
 )
 @click.option("--text-column", default="text", show_default=True)
 @click.option("--label-column", default="label", show_default=True)
-def mix(
-    files: tuple[Path, ...],
-    output: Path,
-    without: tuple[Path, ...],
-    label_map: tuple[str, ...],
-    text_column: str,
-    label_column: str,
-) -> None:
+def mix(files: tuple[Path, ...], output: Path, label_map: tuple[str, ...], **options: Any) -> None:
     """Makes one training file out of several: each text once, and none that a test file holds.
 
     The column source says where each text came from, as FOLDER/FILE.
@@ -40,9 +34,7 @@ def mix(
     from training.fit.imitation import parse_label_map
 
     mapping = parse_label_map(label_map)
-    reports = mix_files(
-        files, output, without=without, mapping=mapping, text_column=text_column, label_column=label_column
-    )
+    reports = mix_files(files, output, mapping=mapping, **options)
     for report in reports:
         dropped = f"held out {report.held_out:,}, repeated {report.repeated:,}, contradicted {report.contradicted:,}"
         dropped += f", unmapped {report.unmapped:,}" if mapping else ""

@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,38 @@ DATA_ROOT = click.option(
     help="Folder of the data: where the files that a recipe or TOML file names are looked for, and from which "
     "the paths that are recorded begin.",
 )
-THREADS = click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: as PyTorch chooses]")
+
+
+def limit_threads(threads: int | None) -> None:
+    """Sets the threads of PyTorch and of the tokenizer.
+
+    None leaves them as they are, but for a container's CPU quota: PyTorch takes one thread for each processor that it
+    sees, and more threads than the quota pays for wait for each other.
+    """
+    from joblib import cpu_count
+    from torch import get_num_threads
+
+    from model.classifier import set_num_threads
+
+    allowed = threads or min(cpu_count(), get_num_threads())
+    if threads or allowed < get_num_threads():
+        os.environ["RAYON_NUM_THREADS"] = str(allowed)  # the tokenizer's pool, not begun yet
+        set_num_threads(allowed)
+
+
+def _take_threads(_ctx: click.Context, _param: click.Parameter, threads: int | None) -> int | None:
+    limit_threads(threads)
+    return threads
+
+
+threads_option = partial(
+    click.option,
+    "--threads",
+    type=click.IntRange(min=1),
+    callback=_take_threads,
+    help="CPU threads.  [default: as PyTorch chooses]",
+)
+THREADS = threads_option(expose_value=False)
 
 
 LABELS = (
@@ -110,7 +142,7 @@ START = click.option(
 
 
 def run_options(command: Any) -> Any:
-    """Adds the options that say where a run is written, and whether it goes on."""
+    """Adds the options that say where a run is written, whether it goes on, and where it computes."""
     options = [
         click.option("--output", type=FILE, required=True, help="The checkpoint folder to write."),
         click.option(
@@ -124,6 +156,8 @@ def run_options(command: Any) -> Any:
             is_flag=True,
             help="Replace the checkpoint, or give up the unfinished run, at --output.",
         ),
+        DEVICE,
+        threads_option(),
     ]
     for option in reversed(options):
         command = option(command)
@@ -139,20 +173,3 @@ class Listed(click.ParamType[tuple[str, ...]]):
         """Parts it at the commas."""
         del param, ctx
         return value if isinstance(value, tuple) else tuple(part.strip() for part in value.split(",") if part.strip())
-
-
-def limit_threads(threads: int | None) -> None:
-    """Sets the threads of PyTorch and of the tokenizer.
-
-    None leaves them as they are, but for a container's CPU quota: PyTorch takes one thread for each processor that it
-    sees, and more threads than the quota pays for wait for each other.
-    """
-    from joblib import cpu_count
-    from torch import get_num_threads
-
-    from model.classifier import set_num_threads
-
-    allowed = threads or min(cpu_count(), get_num_threads())
-    if threads or allowed < get_num_threads():
-        os.environ["RAYON_NUM_THREADS"] = str(allowed)  # the tokenizer's pool, not begun yet
-        set_num_threads(allowed)

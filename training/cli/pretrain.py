@@ -1,11 +1,10 @@
 """`python -m training pretrain`."""
 
-from pathlib import Path
 from typing import Any
 
 import click
 
-from training.cli.options import DEVICE, FILE, THREADS, limit_threads, run_options
+from training.cli.options import FILE, run_options
 from training.cli.runs import carry_out
 
 
@@ -25,9 +24,7 @@ from training.cli.runs import carry_out
 )
 @click.option("--seed", type=click.IntRange(min=0), help="Of everything random.  [default: 0]")
 @run_options
-@DEVICE
-@THREADS
-def pretrain(output: Path, device: str, threads: int | None, resume: bool, overwrite: bool, **options: Any) -> None:
+def pretrain(**options: Any) -> None:
     """Trains the embedding and the LSTM as language models on raw texts, for train --start.
 
     TEXT are files as train takes them, of which only the column of the texts is read. A forward and a backward model
@@ -45,14 +42,10 @@ def pretrain(output: Path, device: str, threads: int | None, resume: bool, overw
     from training.evaluation.report import make_console
     from training.runs.pretrain import pretrain as run_pretraining
 
-    limit_threads(threads)
-    call = PretrainOptions(output=output, **options)
-    record = carry_out(
-        run_pretraining, call, PretrainRequest, device=device, threads=threads, resume=resume, overwrite=overwrite
-    )
+    record, call = carry_out(run_pretraining, PretrainOptions, PretrainRequest, options)
     perplexity = record.perplexity
     make_console().print(
-        f"validation perplexity {perplexity.before:,.1f} before, {perplexity.after:,.2f} after; wrote {output}",
+        f"validation perplexity {perplexity.before:,.1f} before, {perplexity.after:,.2f} after; wrote {call.output}",
         markup=False,
         highlight=False,
     )

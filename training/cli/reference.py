@@ -1,10 +1,11 @@
 """`python -m training reference`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from training.cli.options import DATA_ROOT, DEVICE, FILE, THREADS, limit_threads
+from training.cli.options import DATA_ROOT, DEVICE, FILE, THREADS
 
 
 @click.command()
@@ -14,9 +15,7 @@ from training.cli.options import DATA_ROOT, DEVICE, FILE, THREADS, limit_threads
 @DATA_ROOT
 @DEVICE
 @THREADS
-def reference(
-    checkpoint: Path, files: tuple[Path, ...], text_column: str, data_root: Path, device: str, threads: int | None
-) -> None:
+def reference(checkpoint: Path, files: tuple[Path, ...], **options: Any) -> None:
     """Writes into CHECKPOINT what its answers to the texts of FILES look like.
 
     A server counts what its own answers look like and tells in the metric sluice_drift how far the two have parted. The
@@ -32,8 +31,7 @@ def reference(
     """
     from training.evaluation.reference import add_reference
 
-    limit_threads(threads)
-    made, version = add_reference(checkpoint, files, text_column=text_column, data_root=data_root, device=device)
+    made, version = add_reference(checkpoint, files, **options)
     click.echo(f"{checkpoint}: reference of {made.texts:,} texts; the version is now {version}")
     for label, count in made.labels.items():
         click.echo(f"{label:<20} {count / made.texts:.4f}")

@@ -17,15 +17,8 @@ if TYPE_CHECKING:
 
 
 def carry_out(
-    run: Callable[[Any, "Session"], Any],
-    call: "Call",
-    kind: type[Any],
-    *,
-    device: str,
-    threads: int | None,
-    resume: bool,
-    overwrite: bool,
-) -> Any:
+    run: Callable[[Any, "Session"], Any], call_kind: type[Any], kind: type[Any], options: dict[str, Any]
+) -> tuple[Any, "Call"]:
     """Begins or resumes a run, together with other processes if `torchrun` started them.
 
     Of several processes only the first judges the call and prints. The others wait until it has begun the run, and
@@ -33,12 +26,12 @@ def carry_out(
 
     Args:
         run: from a request and a session to a record, or to None if there is none.
-        call: the options that say what to train.
+        call_kind: class of its call.
         kind: class of its request.
-        device, threads, resume, overwrite: the options of the same names.
+        options: every option of the command by name, and its name as `command`.
 
     Returns:
-        The record; None in a process that is not the first.
+        The record, None in a process that is not the first; and the call.
     """
     from training.config.request import check_output, resume_command, resumed_request
     from training.evaluation.report import make_console
@@ -46,11 +39,15 @@ def carry_out(
     from training.launch import Launch
     from training.runs.session import Session
 
+    launch = Launch.from_env(os.environ)
+    device, threads, resume, overwrite = (options.pop(name) for name in ("device", "threads", "resume", "overwrite"))
+    call = call_kind(num_processes=launch.count, **options)
     given = click.get_current_context().obj or {}  # a test's own stop or number format
-    with joined(Launch.from_env(os.environ), device) as (processes, own_device):
+    with joined(launch, device) as (processes, own_device):
         session = Session(output=call.output, console=make_console(), device=own_device, processes=processes, **given)
         if not processes.is_first:
-            return follow(run, kind, session)
+            follow(run, kind, session)
+            return None, call
         unfinished = session.run.exists
         check_output(call.output, unfinished=unfinished, resume=resume, overwrite=overwrite)
         if resume and unfinished:
@@ -61,7 +58,7 @@ def carry_out(
     if record is None:
         click.echo(f"stopped; to go on: {resume_command(call, device, threads)}", err=True)
         sys.exit(INTERRUPTED)
-    return record
+    return record, call
 
 
 def train_classifier(run: Callable[[Any, "Session"], Any], command: str, options: dict[str, Any]) -> None:
@@ -72,14 +69,10 @@ def train_classifier(run: Callable[[Any, "Session"], Any], command: str, options
         command: its name.
         options: every option of the command by name.
     """
-    from training.cli.options import limit_threads
     from training.config.request import CallOptions, Request
-    from training.launch import Launch
 
-    limit_threads(options["threads"])
-    how = {name: options.pop(name) for name in ("device", "threads", "resume", "overwrite")}
-    call = CallOptions(command=command, num_processes=Launch.from_env(os.environ).count, **options)
-    if (record := carry_out(run, call, Request, **how)) is not None:
+    record, call = carry_out(run, CallOptions, Request, {"command": command, **options})
+    if record is not None:
         print_result(record, call)
 
 

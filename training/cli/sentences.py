@@ -1,6 +1,7 @@
 """`python -m training sentences`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,16 +17,7 @@ from training.cli.options import FILE
 @click.option("--limit", type=click.IntRange(min=1), help="Draw so many.  [default: all]")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the draw.")
 @click.option("--text-column", default="text", show_default=True)
-def sentences(
-    files: tuple[Path, ...],
-    output: Path,
-    without: tuple[Path, ...],
-    min_words: int,
-    max_words: int,
-    limit: int | None,
-    seed: int,
-    text_column: str,
-) -> None:
+def sentences(files: tuple[Path, ...], output: Path, **options: Any) -> None:
     """Cuts texts into single sentences, each once: for distill --unlabeled.
 
     A teacher labels short sentences fast, and reviews without labels hold the words that a small labelled set lacks.
@@ -36,8 +28,5 @@ def sentences(
     """
     from training.data.sentences import write_sentences
 
-    cut = write_sentences(
-        files, output, without=without, min_words=min_words, max_words=max_words, limit=limit, seed=seed,
-        text_column=text_column,
-    )  # fmt: skip
+    cut = write_sentences(files, output, **options)
     click.echo(f"wrote {cut.written:,} of {cut.fitting:,} fitting sentences in {cut.texts:,} texts to {output}")

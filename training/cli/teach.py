@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from training.cli.options import DEVICE, FILE, THREADS, limit_threads
+from training.cli.options import DEVICE, FILE, THREADS
 
 
 @click.command()
@@ -39,7 +39,6 @@ def teach(
     output: Path,
     settings: tuple[str, ...],
     device: str,
-    threads: int | None,
 ) -> None:
     """Fine-tunes an encoder of Hugging Face into a teacher for distill.
 
@@ -55,7 +54,6 @@ def teach(
     from training.evaluation.report import make_console
     from training.teachers.fine_tune import StepLines, fine_tune, parse_teach_config, read_sets
 
-    limit_threads(threads)
     config = parse_teach_config(settings)
     columns = {"text_column": text_column, "label_column": label_column}
     train = [part for path in train_files for part in read_sets(path, **columns, source_column=source_column)]

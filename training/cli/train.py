@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from training.cli.options import DEVICE, START, THREADS, UNLABELED, data_options, run_options, setting_options
+from training.cli.options import START, UNLABELED, data_options, run_options, setting_options
 from training.cli.runs import train_classifier
 
 
@@ -14,8 +14,6 @@ from training.cli.runs import train_classifier
 @setting_options
 @START
 @run_options
-@DEVICE
-@THREADS
 def train(**options: Any) -> None:
     """Trains a classifier on a file of labelled texts.
 

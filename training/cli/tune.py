@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from training.cli.group import INTERRUPTED
-from training.cli.options import DEVICE, FILE, THREADS, UNLABELED, data_options, limit_threads, setting_options
+from training.cli.options import DEVICE, FILE, THREADS, UNLABELED, data_options, setting_options
 from training.interrupt import StopRequest
 
 
@@ -42,7 +42,6 @@ def tune(
     resume: bool,
     overwrite: bool,
     device: str,
-    threads: int | None,
     **options: Any,
 ) -> None:
     """Searches for better settings, within a time and by validation alone.
@@ -63,7 +62,6 @@ def tune(
     from training.experiments.space import DEFAULT_SPACE, read_space, without
     from training.experiments.tune import BEST, run_search
 
-    limit_threads(threads)
     space = without(read_space(space_file or DEFAULT_SPACE), options["settings"])
     words = [*(["--space", space_file.name] if space_file else []), "--budget-s", f"{budget_s:g}"]
     with StopRequest() as stop:

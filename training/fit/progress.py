@@ -20,58 +20,41 @@ Show = Callable[[Progress, History], None]
 
 
 @contextmanager
-def show_progress(console: Console, *, metric: str, num_readings: int = 0) -> Iterator[Show]:
-    """Yields what shows a step. `num_readings` are known already, from before a resumption, and not told again."""
-    readings = Readings(console, metric, num_readings)
+def show_progress(
+    console: Console, *, metric: str, num_readings: int = 0, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Show]:
+    """Yields what shows a step: a bar with rate and time left, or a line every `LINE_EVERY_S` seconds.
+
+    `num_readings` are known already, from before a resumption, and not told again.
+    """
+    told, last = num_readings, clock()
+
+    def tell(history: History) -> None:
+        """Prints what is new in `history`."""
+        nonlocal told
+        for reading in history[told:]:
+            console.print(describe_reading(reading, metric), highlight=False)
+        told = len(history)
+
+    def plain_line(progress: Progress, history: History) -> None:
+        nonlocal last
+        tell(history)
+        if clock() - last >= LINE_EVERY_S:
+            last = clock()
+            console.print(describe(progress), highlight=False)
+
     if not console.is_terminal:
-        yield PlainLines(console, readings)
+        yield plain_line
         return
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=None), TextColumn("{task.percentage:>3.0f}%"))
     with Bar(*columns, console=console, transient=True) as bar:
-        yield LiveLine(bar, readings)
+        task = bar.add_task("starting")
 
+        def live_line(progress: Progress, history: History) -> None:
+            tell(history)
+            bar.update(task, completed=progress.step, total=progress.total_steps, description=describe(progress))
 
-class Readings:
-    """Prints each reading once."""
-
-    def __init__(self, console: Console, metric: str, num_told: int) -> None:
-        self._console, self._metric, self._num_told = console, metric, num_told
-
-    def tell(self, history: History) -> None:
-        """Prints what is new in `history`."""
-        for reading in history[self._num_told :]:
-            self._console.print(describe_reading(reading, self._metric), highlight=False)
-        self._num_told = len(history)
-
-
-class LiveLine:
-    """A bar with rate and time left."""
-
-    def __init__(self, bar: Bar, readings: Readings) -> None:
-        self._bar, self._readings = bar, readings
-        self._task = bar.add_task("starting")
-
-    def __call__(self, progress: Progress, history: History) -> None:
-        """Shows the progress after a step."""
-        self._readings.tell(history)
-        self._bar.update(
-            self._task, completed=progress.step, total=progress.total_steps, description=describe(progress)
-        )
-
-
-class PlainLines:
-    """A line every `LINE_EVERY_S` seconds."""
-
-    def __init__(self, console: Console, readings: Readings, clock: Callable[[], float] = time.monotonic) -> None:
-        self._console, self._readings, self._clock = console, readings, clock
-        self._last = clock()
-
-    def __call__(self, progress: Progress, history: History) -> None:
-        """Shows the progress after a step."""
-        self._readings.tell(history)
-        if self._clock() - self._last >= LINE_EVERY_S:
-            self._last = self._clock()
-            self._console.print(describe(progress), highlight=False)
+        yield live_line
 
 
 def describe(progress: Progress) -> str:

@@ -2,7 +2,7 @@ import io
 
 from rich.console import Console
 
-from training.fit.progress import LINE_EVERY_S, PlainLines, Readings, show_progress
+from training.fit.progress import LINE_EVERY_S, show_progress
 from training.fit.steps import Progress
 
 STEP = Progress(
@@ -24,10 +24,10 @@ def console(*, terminal: bool = False) -> tuple[Console, io.StringIO]:
 def test_plain_lines_come_in_their_time_with_rate_and_time_left() -> None:
     screen, file = console()
     now = [100.0]
-    show = PlainLines(screen, Readings(screen, "accuracy", 0), clock=lambda: now[0])
-    for seconds in (1.0, LINE_EVERY_S - 1.5, 1.0, 1.0):
-        now[0] += seconds
-        show(STEP, [])
+    with show_progress(screen, metric="accuracy", clock=lambda: now[0]) as show:
+        for seconds in (1.0, LINE_EVERY_S - 1.5, 1.0, 1.0):
+            now[0] += seconds
+            show(STEP, [])
     assert file.getvalue() == "epoch 0.42  step 50/1,200  loss 0.5123  65,432 tokens/s  2:05 left\n"
 
 
