@@ -51,5 +51,7 @@ class Launch:
                 f"--device {name}: under torchrun each process takes a device of its own; give cuda or cpu"
             )
         if self.local_rank >= num_cuda:
-            raise UsageError(f"torchrun started more processes than this machine's {num_cuda} CUDA device(s)")
+            raise UsageError(
+                f"torchrun started more processes than this machine's {num_cuda} CUDA device(s); lower --nproc-per-node"
+            )
         return f"cuda:{self.local_rank}"

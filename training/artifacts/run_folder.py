@@ -55,7 +55,8 @@ class RunFolder:
             return kind.model_validate_json(self._request.read_bytes())
         except ValidationError as error:
             cause = (
-                f"{self._request}: not a run of this command and version ({error.error_count()} problem(s)); start anew"
+                f"{self._request}: not a run of this command and version ({error.error_count()} problem(s)); "
+                "start anew with --overwrite"
             )
             raise UsageError(cause) from error
 

@@ -11,13 +11,15 @@ from training.errors import UsageError
 @click.command()
 @data_options
 @recipe_options
-@click.option("--only", type=Listed(), default=(), help="These methods only, with commas between them.")
-@click.option("--seeds", type=Listed(), default="0,1,2", show_default=True, help="A fit of each network with each.")
+@click.option("--only", type=Listed(), default=(), help="Fit only these methods, with commas between them.")
+@click.option(
+    "--seeds", type=Listed(), default="0,1,2", show_default=True, help="Fit each network once with each seed."
+)
 @click.option(
     "--budget-s",
     type=click.FloatRange(min=0, min_open=True),
     metavar="SECONDS",
-    help="For each fit: a network does as many epochs as fit in, at least one.  [default: no limit; fastText 60]",
+    help="Time for each fit: a network does as many epochs as fit in, at least one.  [default: no limit; fastText 60]",
 )
 @click.option("--output", type=FILE, required=True, help="The folder to write.")
 @click.option("--resume", is_flag=True, help="Go on after the last fit in --output.")

@@ -9,10 +9,21 @@ from training.cli.options import FILE
 
 @click.command()
 @click.option(
-    "--language", "languages", type=click.Choice(["en", "zh"]), multiple=True, required=True, help="Repeatable."
+    "--language",
+    "languages",
+    type=click.Choice(["en", "zh"]),
+    multiple=True,
+    required=True,
+    help="Language of the sentences. Repeatable.",
 )
-@click.option("--count", type=click.IntRange(min=1, max=100_000), default=10_000, show_default=True, help="A language.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--count",
+    type=click.IntRange(min=1, max=100_000),
+    default=10_000,
+    show_default=True,
+    help="Sentences per language.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the draw.")
 @click.option("--output", type=FILE, required=True, help="The Parquet file to write.")
 def contrast(languages: tuple[str, ...], count: int, seed: int, output: Path) -> None:
     """Writes sentences in which small words decide, labelled positive and negative: for mix.

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import click
 
-from training.cli.options import DEVICE, FILE, THREADS
+from training.cli.options import DEVICE, FILE, LABEL_COLUMN, TEXT_COLUMN, THREADS
 from training.errors import UsageError
 
 
 @click.command()
 @click.argument("checkpoint", type=FILE)
 @click.argument("file", type=FILE)
-@click.option("--text-column", default="text", show_default=True, help="Column of the texts.")
-@click.option("--label-column", default="label", show_default=True, help="Column of the labels.")
+@TEXT_COLUMN
+@LABEL_COLUMN
 @click.option(
     "--worst", type=click.IntRange(min=0), default=10, show_default=True, metavar="N", help="Show the N worst mistakes."
 )

@@ -5,16 +5,16 @@ from typing import Any
 
 import click
 
-from training.cli.options import DEVICE, FILE, THREADS
+from training.cli.options import DEVICE, FILE, TEXT_COLUMN, THREADS
 
 
 @click.command()
 @click.argument("files", type=FILE, nargs=-1, required=True)
-@click.option("--teacher", type=FILE, required=True, help="A folder of teach, transformers, or a checkpoint of ours.")
+@click.option("--teacher", type=FILE, required=True, help="A folder that teach or transformers wrote, or a checkpoint.")
 @click.option("--output", type=FILE, required=True, help="The Parquet file to write.")
 @click.option("--cache", type=FILE, required=True, help="Folder that keeps the logits as they come; distill reads it.")
-@click.option("--max-tokens", type=click.IntRange(min=3), default=128, show_default=True, help="Longer texts are cut.")
-@click.option("--text-column", default="text", show_default=True)
+@click.option("--max-tokens", type=click.IntRange(min=3), default=128, show_default=True, help="Cut longer texts.")
+@TEXT_COLUMN
 @DEVICE
 @THREADS
 def label(files: tuple[Path, ...], teacher: Path, output: Path, max_tokens: int, device: str, **options: Any) -> None:

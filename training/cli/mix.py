@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from training.cli.options import FILE
+from training.cli.options import FILE, LABEL_COLUMN, TEXT_COLUMN
 
 
 @click.command()
@@ -18,8 +18,8 @@ from training.cli.options import FILE
     metavar="OURS=THEIRS",
     help="The label to write for one of the files' labels. Repeatable; rows with other labels are then left out.",
 )
-@click.option("--text-column", default="text", show_default=True)
-@click.option("--label-column", default="label", show_default=True)
+@TEXT_COLUMN
+@LABEL_COLUMN
 def mix(files: tuple[Path, ...], output: Path, label_map: tuple[str, ...], **options: Any) -> None:
     """Makes one training file out of several: each text once, and none that a test file holds.
 

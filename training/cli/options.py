@@ -59,6 +59,8 @@ threads_option = partial(
     callback=_take_threads,
     help="CPU threads.  [default: as PyTorch chooses]",
 )
+TEXT_COLUMN = click.option("--text-column", default="text", show_default=True, help="Column of the texts.")
+LABEL_COLUMN = click.option("--label-column", default="label", show_default=True, help="Column of the labels.")
 THREADS = threads_option(expose_value=False)
 
 
@@ -130,7 +132,7 @@ def recipe_options(command: Any) -> Any:
 
 def setting_options(command: Any) -> Any:
     """Adds the options that say how it is trained."""
-    seed = click.option("--seed", type=click.IntRange(min=0), help="Of everything random.  [default: 0]")
+    seed = click.option("--seed", type=click.IntRange(min=0), help="Seed of everything random.  [default: 0]")
     return recipe_options(seed(command))
 
 

@@ -22,7 +22,7 @@ from training.cli.runs import carry_out
     metavar="KEY=VALUE",
     help="One setting, for example loop.epochs=5. Repeatable; `settings --pretrain` lists them.",
 )
-@click.option("--seed", type=click.IntRange(min=0), help="Of everything random.  [default: 0]")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of everything random.  [default: 0]")
 @run_options
 def pretrain(**options: Any) -> None:
     """Trains the embedding and the LSTM as language models on raw texts, for train --start.

@@ -5,18 +5,26 @@ from typing import Any
 
 import click
 
-from training.cli.options import FILE
+from training.cli.options import FILE, TEXT_COLUMN
 
 
 @click.command()
 @click.argument("files", type=FILE, nargs=-1, required=True)
 @click.option("--output", type=FILE, required=True, help="The Parquet file to write.")
 @click.option("--without", type=FILE, multiple=True, help="A file of texts of which no sentence is taken. Repeatable.")
-@click.option("--min-words", type=click.IntRange(min=1), default=4, show_default=True, help="Marks count.")
-@click.option("--max-words", type=click.IntRange(min=1), default=30, show_default=True)
-@click.option("--limit", type=click.IntRange(min=1), help="Draw so many.  [default: all]")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the draw.")
-@click.option("--text-column", default="text", show_default=True)
+@click.option(
+    "--min-words",
+    type=click.IntRange(min=1),
+    default=4,
+    show_default=True,
+    help="Fewest words of a sentence; punctuation marks count.",
+)
+@click.option(
+    "--max-words", type=click.IntRange(min=1), default=30, show_default=True, help="Most words of a sentence."
+)
+@click.option("--limit", type=click.IntRange(min=1), help="Draw so many sentences at random.  [default: all]")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the draw.")
+@TEXT_COLUMN
 def sentences(files: tuple[Path, ...], output: Path, **options: Any) -> None:
     """Cuts texts into single sentences, each once: for distill --unlabeled.
 

@@ -18,8 +18,8 @@ def recipes(name: str | None) -> None:
 
 
 @click.command()
-@click.option("--recipe", help="With the settings of this recipe.")
-@click.option("--pretrain", is_flag=True, help="Those of pretrain.")
+@click.option("--recipe", help="Show the settings of this recipe.")
+@click.option("--pretrain", is_flag=True, help="Show the settings of pretrain.")
 def settings(recipe: str | None, pretrain: bool) -> None:
     """Lists every setting that --set and a TOML file may change, with its value."""
     from training.config.config import build_config, flatten, read_recipe

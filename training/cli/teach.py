@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from training.cli.options import DEVICE, FILE, THREADS
+from training.cli.options import DEVICE, FILE, LABEL_COLUMN, TEXT_COLUMN, THREADS
 
 
 @click.command()
@@ -13,8 +13,8 @@ from training.cli.options import DEVICE, FILE, THREADS
 @click.option(
     "--validation", type=FILE, multiple=True, required=True, help="Labelled texts that pick the weights. Repeatable."
 )
-@click.option("--text-column", default="text", show_default=True, help="Column of the texts.")
-@click.option("--label-column", default="label", show_default=True, help="Column of the labels.")
+@TEXT_COLUMN
+@LABEL_COLUMN
 @click.option(
     "--source-column",
     help="Column of the training files that names each text's data set, as mix writes it.  [default: a file is a set]",
@@ -25,7 +25,8 @@ from training.cli.options import DEVICE, FILE, THREADS
     "settings",
     multiple=True,
     metavar="KEY=VALUE",
-    help="A setting, for example epochs=3 or batch_rows=32. Repeatable; see training/teachers/fine_tune.py.",
+    help="One setting, for example epochs=3. Repeatable. There are epochs, learning_rate, warmup, weight_decay, "
+    "batch_rows, batch_tokens, max_tokens, clip_norm, validations_per_epoch, freeze_embedding, prefix, layers, seed.",
 )
 @DEVICE
 @THREADS

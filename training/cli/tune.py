@@ -21,14 +21,14 @@ from training.interrupt import StopRequest
     "--space",
     "space_file",
     type=FILE,
-    help="What to search, as TOML.  [default: training/experiments/space.toml, an example]",
+    help="TOML file of the settings to search.  [default: training/experiments/space.toml, an example]",
 )
 @click.option(
     "--budget-s",
     type=click.FloatRange(min=0, min_open=True),
     metavar="SECONDS",
     required=True,
-    help="For the whole search; at least five times what one training takes.",
+    help="Time for the whole search; give at least five times what one training takes.",
 )
 @click.option("--output", type=FILE, required=True, help="The folder to write.")
 @click.option("--resume", is_flag=True, help="Go on with the search at --output, with the same settings.")

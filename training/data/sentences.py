@@ -72,7 +72,10 @@ def write_sentences(
     texts = [text for path in files for text in read_unlabeled(path, text_column=text_column)]
     found = list(_distinct(sentences(texts, min_words=min_words, max_words=max_words), seen))
     if not found:
-        raise UsageError(f"no sentence of {min_words} to {max_words} words in {', '.join(map(str, files))}")
+        raise UsageError(
+            f"no sentence of {min_words} to {max_words} words in {', '.join(map(str, files))}; "
+            "change --min-words or --max-words"
+        )
     if limit is None or limit >= len(found):
         chosen = found
     else:

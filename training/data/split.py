@@ -30,7 +30,9 @@ def split(dataset: Dataset, *, fraction: float, seed: int) -> tuple[Dataset, Dat
             held_out.update(groups[place])
             taken += len(groups[place])
     if not held_out:
-        raise DataError(dataset.path, "too few different texts to set some aside; give a validation file")
+        raise DataError(
+            dataset.path, "too few different texts to set some aside; give a validation file with --validation"
+        )
     return (
         dataset.take(i for i in range(len(dataset)) if i not in held_out),
         dataset.take(sorted(held_out)),

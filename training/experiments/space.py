@@ -71,7 +71,7 @@ def read_space(path: Path = DEFAULT_SPACE) -> Space:
     try:
         space = dict(_entries(read_toml(path)))
         if not space:
-            raise UsageError("the space is empty")
+            raise UsageError("names no setting to search; write at least one")
         for key, values in space.items():
             _check(key, values)
     except UsageError as error:

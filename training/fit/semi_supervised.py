@@ -60,7 +60,8 @@ class SemiConfig(Frozen):
     def _unlabeled_are_used(self) -> "SemiConfig":
         if self.unlabeled and not (self.virtual_adversarial or self.entropy):
             raise ValueError(
-                "unlabelled texts are of use to two terms, both off; for example --set semi.virtual_adversarial=1"
+                "unlabelled texts serve semi.virtual_adversarial and semi.entropy alone, and both are 0; set one, "
+                "for example --set semi.virtual_adversarial=1"
             )
         return self
 

@@ -170,7 +170,7 @@ def load_pretrained(directory: Path) -> Pretrained:
     contents = read_folder(directory, FILES)
     path = directory / CONFIG
     if parse_json(path, contents[CONFIG]).get("kind") != KIND:
-        raise CheckpointIncompatible(path, "is not of a folder that pretrain wrote")
+        raise CheckpointIncompatible(path, "was not written by pretrain; --start needs the folder of a pre-training")
     config = parse_config(path, contents[CONFIG], PretrainedConfig)
     tokenizer = parse_tokenizer(directory / TOKENIZER, contents[TOKENIZER])
     check_tokenizer(directory / TOKENIZER, tokenizer, config.vocab_size)

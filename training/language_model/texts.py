@@ -53,7 +53,7 @@ def read_texts(config: PretrainConfig) -> RawTexts:
         TableError: a file or its column cannot be read, or it holds no text.
     """
     if not config.texts:
-        raise UsageError("no texts; name at least one file")
+        raise UsageError("no file of texts; name at least one")
     files: dict[str, DataFile] = {}
 
     def read(role: str, names: Iterable[str]) -> list[str]:
@@ -83,7 +83,7 @@ def set_apart(texts: Sequence[str], fraction: float) -> tuple[list[str], list[st
     """
     shares = {text: _share(text) for text in texts}
     if len(set(shares.values())) < 2:
-        raise UsageError("too few different texts to learn from some and measure on others")
+        raise UsageError("too few different texts to learn from some and measure on others; give more")
     bound = min(max(fraction, min(shares.values())), np.nextafter(max(shares.values()), 0))
     held_out = sorted((text for text in texts if shares[text] <= bound), key=lambda text: (shares[text], text))
     return [text for text in texts if shares[text] > bound], held_out

@@ -71,7 +71,9 @@ def check_settings(config: TrainConfig) -> None:
     if not config.distill.teachers:
         raise UsageError("no teacher; give --teacher FOLDER")
     if config.semi.is_on:
-        raise UsageError("the terms of semi are for train; a student has its teachers' answers to every text")
+        raise UsageError(
+            "the terms of the section semi are for train: leave them out; a student learns its teachers' answers"
+        )
     if config.start is not None and config.distill.vectors not in ("teacher", "none"):
         raise UsageError("the embedding can start from --vectors or from --start, not from both")
 
@@ -117,7 +119,9 @@ def ask_teachers(
     truth_NC, labelled_N = known_labels(transfer.texts, corpus)
     rows = np.flatnonzero(~labelled_N) if config.hard_share == 1 else np.arange(len(transfer.texts))
     if not len(rows):
-        raise UsageError("distill.hard_share=1 leaves the teacher the texts without labels, and there are none")
+        raise UsageError(
+            "distill.hard_share=1 leaves the teacher the texts without labels, and there are none; give --unlabeled"
+        )
     with session.interrupt() as stop:
         found = label(
             teachers,

@@ -67,7 +67,7 @@ def build_trainer(
         windows(part, tokenizer, config.tokenizer.max_tokens) for part in (texts.train, texts.validation)
     )
     if not train or not validation:
-        raise UsageError("too few texts of two tokens or more, to learn from some and measure on others")
+        raise UsageError("too few texts of two tokens or more, to learn from some and measure on others; give more")
     torch.manual_seed(config.seed)
     vocab_size = tokenizer.get_vocab_size()
     architecture = config.architecture.sized(vocab_size)

@@ -44,7 +44,9 @@ def prepare(request: Request, session: Session) -> tuple[ClassifierRun, Trainer]
     """
     config = request.config
     if session.processes.count > 1 and config.semi.is_on:
-        raise UsageError("the terms of semi are of a whole step and are not parted among processes; leave out torchrun")
+        raise UsageError(
+            "the terms of the section semi cannot be split among processes; start this run without torchrun"
+        )
     data_root = Path(request.data_root)
     corpus = read_corpus(config.data, seed=config.seed, data_root=data_root)
     corpus = with_unlabeled(corpus, config.semi.unlabeled, text_column=config.data.text_column, data_root=data_root)

@@ -196,8 +196,9 @@ def joined_labels(datasets: Sequence[Dataset]) -> tuple[str, ...]:
         UsageError: a set is multi-label.
         DataError: there is only one label.
     """
-    if any(dataset.task != "single_label" for dataset in datasets):
-        raise UsageError("a teacher can be fine-tuned on single-label data only")
+    for dataset in datasets:
+        if dataset.task != "single_label":
+            raise UsageError(f"{dataset.path}: has lists of labels; a teacher is fine-tuned on one label a text")
     first, *others = datasets
     return label_names(replace(first, labels=[*first.labels, *(names for other in others for names in other.labels)]))
 

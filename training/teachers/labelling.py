@@ -131,7 +131,7 @@ def cached_logits(
         rows = new_rows[start : start + SHARD_TEXTS]
         logits_NK = teacher.logits([texts[row] for row in rows])
         if not np.isfinite(logits_NK).all():
-            raise RunError(f"teacher {teacher.name} gives logits that are not finite")
+            raise RunError(f"teacher {teacher.name} gives logits that are not finite; check its weights")
         parts.append(KeyedLogits(keys_N[rows], logits_NK))
         parts[-1].write(folder)
         rate = (start + len(rows)) / max(time.perf_counter() - began, 1e-9)
@@ -210,7 +210,9 @@ def write_labels(
         RunError: a logit is not finite.
     """
     if text_column in teacher.labels:
-        raise UsageError(f"teacher {teacher.name} has a label '{text_column}', which is the text column's name")
+        raise UsageError(
+            f"teacher {teacher.name} has a label '{text_column}', which is the text column's name; rename that column"
+        )
     texts = list(dict.fromkeys(text for path in files for text in read_unlabeled(path, text_column=text_column)))
     logits_NK = cached_logits(teacher, texts, cache=cache, report=report)
     if logits_NK is None:

@@ -140,7 +140,11 @@ def columns_for(teacher: Teacher, labels: Sequence[str], mapping: Mapping[str, S
     columns = [[places[name.lower()] for name in names] for names in wanted]
     chosen = [column for group in columns for column in group]
     if len(set(chosen)) < len(chosen):
-        raise UsageError(f"one label of teacher {teacher.name} is mapped twice")
+        twice = next(column for column in chosen if chosen.count(column) > 1)
+        raise UsageError(
+            f"label '{teacher.labels[twice]}' of teacher {teacher.name} is mapped twice; --label-map may give it to "
+            "one of our labels only"
+        )
     return columns
 
 

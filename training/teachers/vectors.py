@@ -131,7 +131,9 @@ def open_source(path: Path, tokenizer: Tokenizer) -> Source:
     if path.is_dir():
         return HuggingFaceVectors(path)
     if not set(SUFFIXES) & set(path.suffixes):
-        raise UsageError(f"{path}: unknown kind of vectors; a text file ({', '.join(SUFFIXES)}) or a model's folder")
+        raise UsageError(
+            f"{path}: unknown kind of vectors; give a text file ({', '.join(SUFFIXES)}) or a model's folder"
+        )
     return FileVectors(path, {text for text, ends in spelled_tokens(tokenizer) if ends and text is not None})
 
 

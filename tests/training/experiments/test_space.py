@@ -57,7 +57,7 @@ def test_numbers_are_within_bounds_readable_and_spread() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "the space is empty"),
+        ("", "names no setting to search"),
         ("loop.epoch = [1, 2]", r"did you mean loop\.epochs"),
         ("loop.epochs = [1, 0]", "greater than or equal to 1"),
         ("dropouts.word = {low = 0.1, high = 1.5}", "less than 1"),

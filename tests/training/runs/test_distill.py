@@ -191,7 +191,7 @@ def test_wrong_calls_are_told_in_a_sentence(student: Path, teacher: Path, review
         ((*start, "--teacher", teacher, *small, "--set", "distill.augment.variants=0"),
          "say --set architecture.embedding_dim=16"),
         (("teach", "--encoder", teacher, "--train", reviews / "lists.jsonl", "--validation", reviews / "test.csv",
-          "--output", tmp_path / "t"), "single-label data only"),
+          "--output", tmp_path / "t"), "a teacher is fine-tuned on one label a text"),
     ):  # fmt: skip
         result = call(*arguments, *(["--overwrite"] if arguments[0] == "distill" else []))
         assert (result.exit_code, message in result.output) == (2, True), result.output

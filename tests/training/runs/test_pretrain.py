@@ -195,7 +195,7 @@ def test_a_damaged_folder_is_refused(
 def test_a_checkpoint_is_no_start_and_the_folder_no_checkpoint(
     pretrained: tuple[Path, Result], tiny_checkpoint: Path
 ) -> None:
-    with pytest.raises(CheckpointIncompatible, match="is not of a folder that pretrain wrote"):
+    with pytest.raises(CheckpointIncompatible, match="was not written by pretrain"):
         load_pretrained(tiny_checkpoint)
     with pytest.raises(CheckpointError):
         load_checkpoint(pretrained[0])
@@ -245,7 +245,7 @@ def test_wrong_calls_are_told_in_a_sentence(pretrained: tuple[Path, Result], rev
     pretrain = ("pretrain", "--output", tmp_path / "m")
     (tmp_path / "short.jsonl").write_text('{"text": ""}\n{"text": "a"}\n{"text": "b"}', encoding="utf-8")
     for arguments, message in (
-        (pretrain, "no texts; name at least one file"),
+        (pretrain, "no file of texts; name at least one"),
         ((*pretrain, tmp_path / "none.csv"), "none.csv: does not exist"),
         ((*pretrain, tmp_path / "short.jsonl"), "too few texts of two tokens or more"),
         ((*pretrain, reviews / "train.csv", "--text-column", "review"), "no column 'review'"),

@@ -48,6 +48,6 @@ def test_the_seed_decides_the_first_weights(reviews: Path, tmp_path: Path) -> No
 
 
 def test_terms_of_a_whole_step_are_refused_to_several_processes(reviews: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="the terms of semi are of a whole step"):
+    with pytest.raises(UsageError, match="cannot be split among processes"):
         train(request(reviews, "semi.entropy=1"), session(tmp_path / "m", Processes(0, 2)))
     assert list(tmp_path.iterdir()) == []

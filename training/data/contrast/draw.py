@@ -6,6 +6,7 @@ from random import Random
 
 from tables.parquet import write_parquet
 from training.data.contrast.grammar import Grammar, Sign
+from training.errors import UsageError
 
 GRAMMARS: Mapping[str, Grammar] = {
     "en": Grammar.load("english", capital=True),
@@ -21,7 +22,7 @@ def draw_sentences(grammar: Grammar, count: int, *, seed: int) -> list[tuple[str
     """Draws `count` different sentences with labels, in turns positive and negative; the same for the same seed.
 
     Raises:
-        ValueError: the grammar does not have so many.
+        UsageError: the grammar does not have so many.
     """
     rng, found = Random(seed), dict[str, str]()
     for _ in range(TRIES * count):
@@ -29,7 +30,7 @@ def draw_sentences(grammar: Grammar, count: int, *, seed: int) -> list[tuple[str
         found.setdefault(grammar.sentence(sign, rng), LABELS[sign])
         if len(found) >= count:
             return list(found.items())
-    raise ValueError(f"no {count:,} different sentences, only {len(found):,}")
+    raise UsageError(f"the grammar gives only {len(found):,} different sentences, not {count:,}; lower --count")
 
 
 def write_sentences(languages: Sequence[str], output: Path, *, count: int, seed: int) -> int:

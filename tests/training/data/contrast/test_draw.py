@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from training.__main__ import main
 from training.data.contrast.draw import GRAMMARS, draw_sentences
 from training.data.contrast.grammar import SYMBOL, Grammar
+from training.errors import UsageError
 from training.evaluation.checklist.cases import Slots, Suite
 from training.evaluation.checklist.chinese import CHINESE, chinese_cases
 from training.evaluation.checklist.english import ENGLISH, english_cases
@@ -78,7 +79,7 @@ def test_the_signs_are_carried_through() -> None:
 
 
 def test_a_grammar_without_enough_sentences_says_so() -> None:
-    with pytest.raises(ValueError, match="only 2"):
+    with pytest.raises(UsageError, match="only 2 different sentences, not 3"):
         draw_sentences(Grammar({"TEXT": ("{A=}",), "A+": ("good",), "A-": ("bad",)}), 3, seed=0)
 
 
