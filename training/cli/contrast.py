@@ -14,14 +14,10 @@ from training.cli.options import FILE
     type=click.Choice(["en", "zh"]),
     multiple=True,
     required=True,
-    help="Language of the sentences. Repeatable.",
+    help="Language; repeatable.",
 )
 @click.option(
-    "--count",
-    type=click.IntRange(min=1, max=100_000),
-    default=10_000,
-    show_default=True,
-    help="Sentences per language.",
+    "--count", type=click.IntRange(min=1, max=100_000), default=10_000, show_default=True, help="Per language."
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the draw.")
 @click.option("--output", type=FILE, required=True, help="The Parquet file to write.")

@@ -13,15 +13,9 @@ from training.cli.options import FILE, TEXT_COLUMN
 @click.option("--output", type=FILE, required=True, help="The Parquet file to write.")
 @click.option("--without", type=FILE, multiple=True, help="A file of texts of which no sentence is taken. Repeatable.")
 @click.option(
-    "--min-words",
-    type=click.IntRange(min=1),
-    default=4,
-    show_default=True,
-    help="Fewest words of a sentence; punctuation marks count.",
+    "--min-words", type=click.IntRange(min=1), default=4, show_default=True, help="Fewest words; marks count."
 )
-@click.option(
-    "--max-words", type=click.IntRange(min=1), default=30, show_default=True, help="Most words of a sentence."
-)
+@click.option("--max-words", type=click.IntRange(min=1), default=30, show_default=True, help="Most words.")
 @click.option("--limit", type=click.IntRange(min=1), help="Draw so many sentences at random.  [default: all]")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the draw.")
 @TEXT_COLUMN

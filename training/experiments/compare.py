@@ -15,9 +15,8 @@ from rich.console import Console
 from model.files import replace
 from model.probabilities import probabilities
 from training.config.request import Request
-from training.data.corpus import Corpus, read_corpus
+from training.data.corpus import Corpus
 from training.data.dataset import Dataset, truth_of
-from training.data.unlabeled import with_unlabeled
 from training.errors import UsageError
 from training.experiments.baselines import NBSVM, TFIDF
 from training.experiments.comparison import Comparison, Outcome, by_method, print_table, write_markdown
@@ -28,6 +27,7 @@ from training.experiments.plots import draw_plots
 from training.fit.progress import format_duration
 from training.metrics.calibration import fit_temperature, fit_thresholds
 from training.metrics.scores import Scores, score
+from training.runs.train import read_texts
 
 CONTENDERS = {entry.name: entry for entry in (TFIDF, NBSVM, FASTTEXT, *map(contender, (*CHANGES, NGRAMS)))}
 
@@ -55,15 +55,13 @@ def run_comparison(
     Figures and table are written after each fit; with `resume` an interrupted comparison goes on after the last.
 
     Raises:
-        UsageError: a name is unknown, or something stands at `output`; and as in `read_corpus`.
+        UsageError: a name is unknown, or something stands at `output`; and as in `read_texts`.
     """
     chosen = select_methods(only)
     config = request.config
     if config.start is not None:
         raise UsageError("compare trains every network from random weights; leave out start")
-    data_root = Path(request.data_root)
-    corpus = read_corpus(config.data, seed=config.seed, data_root=data_root)
-    corpus = with_unlabeled(corpus, config.semi.unlabeled, text_column=config.data.text_column, data_root=data_root)
+    corpus = read_texts(config, Path(request.data_root))
     comparison = Comparison.beginning(request, corpus, device=device, budget_s=budget_s)
     comparison = comparison.going_on(output / RESULTS, resume=resume, overwrite=overwrite)
     write_results(comparison, output)

@@ -15,12 +15,10 @@ from tokenizers import Tokenizer
 
 from model.device import resolve_device
 from model.files import replace
-from model.text import TextEncoder
 from training.config.config import TrainConfig, build_config, nest, to_toml
 from training.config.request import Request
-from training.data.corpus import Corpus, read_corpus
+from training.data.corpus import Corpus
 from training.data.tokenizer import TokenizerConfig, train_tokenizer
-from training.data.unlabeled import with_unlabeled
 from training.errors import UsageError
 from training.experiments.halving import AS_GIVEN, PlannedTrial, Trial, count_rungs, epochs_on, plan_next
 from training.experiments.space import Space, describe_space, draw
@@ -28,8 +26,8 @@ from training.experiments.tuning import Tuning, describe_best, describe_settings
 from training.fit.progress import format_duration, show_progress
 from training.metrics.scores import measure
 from training.runs.blend import with_ngrams
-from training.runs.classifier import encode_examples
-from training.runs.train import build_trainer
+from training.runs.classifier import encode_examples, new_encoder
+from training.runs.train import build_trainer, read_texts
 
 RESULTS = "tuning.json"
 TABLE = "tuning.md"
@@ -57,7 +55,7 @@ def run_search(
         True when the time is up; False if `should_stop()` ended the search first.
 
     Raises:
-        UsageError: something stands at `output`; and as in `read_corpus`.
+        UsageError: something stands at `output`; and as in `read_texts`.
     """
     config, corpus = read_untested(request)
     tuning = Tuning.beginning(
@@ -92,15 +90,14 @@ def read_untested(request: Request) -> tuple[TrainConfig, Corpus]:
     """Reads the texts of a configuration without its test files; returns both.
 
     Raises:
-        UsageError: the configuration has a start; and as in `read_corpus`.
+        UsageError: the configuration has a start; and as in `read_texts`.
     """
-    config, data_root = request.config, Path(request.data_root)
+    config = request.config
     if config.start is not None:
         raise UsageError("tune searches the architecture, which pre-trained layers fix; leave out start")
-    data = config.data.model_copy(update={"test": None, "tests": None})
-    corpus = read_corpus(data, seed=config.seed, data_root=data_root)
-    corpus = with_unlabeled(corpus, config.semi.unlabeled, text_column=data.text_column, data_root=data_root)
-    return config.model_copy(update={"data": data}), corpus
+    untested = config.data.model_copy(update={"test": None, "tests": None})
+    config = config.model_copy(update={"data": untested})
+    return config, read_texts(config, Path(request.data_root))
 
 
 class Trials:
@@ -144,8 +141,7 @@ class Trials:
             if not trainer.run(lambda progress: show(progress, ()), should_stop):
                 return None
         network = with_ngrams(trainer, corpus, tokenizer, config, Console(quiet=True))
-        encoder = TextEncoder(tokenizer, max_tokens=config.tokenizer.max_tokens)
-        examples = encode_examples(corpus.validation, corpus, encoder)
+        examples = encode_examples(corpus.validation, corpus, new_encoder(config, tokenizer))
         score = measure(config.metric, corpus.task)(trainer.logits(examples, network), examples.targets)
         return Trial(
             number=plan.number,

@@ -47,11 +47,20 @@ def prepare(request: Request, session: Session) -> tuple[ClassifierRun, Trainer]
         raise UsageError(
             "the terms of the section semi cannot be split among processes; start this run without torchrun"
         )
-    data_root = Path(request.data_root)
-    corpus = read_corpus(config.data, seed=config.seed, data_root=data_root)
-    corpus = with_unlabeled(corpus, config.semi.unlabeled, text_column=config.data.text_column, data_root=data_root)
+    corpus = read_texts(config, Path(request.data_root))
     run = ClassifierRun.begin(session, request, corpus, corpus.training_texts)
     return run, build_trainer(config, corpus, run.tokenizer, start=run.start, **session.place)
+
+
+def read_texts(config: TrainConfig, data_root: Path) -> Corpus:
+    """Reads the labelled texts of a configuration and those without labels.
+
+    Raises:
+        UsageError: no training file is named.
+        TableError: a file, a row or a label is unusable.
+    """
+    corpus = read_corpus(config.data, seed=config.seed, data_root=data_root)
+    return with_unlabeled(corpus, config.semi.unlabeled, text_column=config.data.text_column, data_root=data_root)
 
 
 def build_trainer(
