@@ -60,7 +60,7 @@ def test_each_text_once_and_none_that_is_withheld(tmp_path: Path) -> None:
 
 
 def test_nothing_to_read(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="name at least one file"):
+    with pytest.raises(UsageError, match="name at least one"):
         read_texts(PretrainConfig())
     with pytest.raises(TableError, match="no column 'review'"):
         read_texts(PretrainConfig(texts=(write(tmp_path / "a.jsonl", "one"),), text_column="review"))
