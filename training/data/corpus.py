@@ -9,7 +9,7 @@ from tables.labels import LabelRules, Names
 from training.data.config import DataConfig
 from training.data.dataset import Dataset, encode_labels, label_names, list_some, read_dataset
 from training.data.duplicates import normalised, num_contradictions, num_shared
-from training.data.split import small_labels, split
+from training.data.split import halve, small_labels, split
 from training.errors import DataError, UsageError
 from training.provenance import file_digest
 
@@ -127,7 +127,7 @@ def _halves(validation: Dataset, *, seed: int) -> tuple[Dataset, Dataset]:
     """
     if len(validation) < ENOUGH_TO_HALVE:
         return validation, validation
-    return split(validation, fraction=0.5, seed=seed)
+    return halve(validation, seed=seed)
 
 
 def _warnings(train: Dataset, held_out: dict[str, Dataset], labels: Names) -> list[str]:

@@ -39,6 +39,26 @@ def split(dataset: Dataset, *, fraction: float, seed: int) -> tuple[Dataset, Dat
     )
 
 
+def halve(dataset: Dataset, *, seed: int) -> tuple[Dataset, Dataset]:
+    """Splits a data set into two halves; a label with two different texts has some in each.
+
+    Equal texts stay on one side; if all are equal, each half is the whole. A label with one text is in one of the
+    halves, which get equally many of these.
+    """
+    rng = np.random.default_rng(seed)
+    halves: tuple[list[int], list[int]] = ([], [])
+    for _, groups in sorted(_strata(dataset).items()):
+        of_label = [0, 0]
+        for place in rng.permutation(len(groups)):
+            side = min((0, 1), key=lambda half: (of_label[half], len(halves[half])))
+            halves[side].extend(groups[place])
+            of_label[side] += len(groups[place])
+    if not halves[1]:
+        return dataset, dataset
+    first, second = (dataset.take(sorted(half)) for half in halves)
+    return first, second
+
+
 def _strata(dataset: Dataset) -> dict[str, list[list[int]]]:
     """Groups of equal texts, by label."""
     counts = dataset.counts()

@@ -140,3 +140,21 @@ def test_what_is_wrong_with_a_held_out_file_is_said_with_its_role(tmp_path: Path
     test = write(tmp_path / "test.csv", [("x", "a"), ("y", "null"), ("z", "b")])
     corpus = read(tmp_path, train=write(tmp_path / "train.csv", TRAIN), test=test)
     assert "test: 1 row without a label left out ('null' 1; row 2 (line 3))" in corpus.warnings
+
+
+@pytest.mark.parametrize("num_labels", [1000, 1203])
+def test_a_thousand_labels_with_one_held_out_text_each(tmp_path: Path, num_labels: int) -> None:
+    rows = [(f"text {i} of {label}", f"label {label}") for label in range(num_labels) for i in range(3)]
+    corpus = read(tmp_path, train=write(tmp_path / "train.csv", rows))
+    assert len(corpus.labels) == len(corpus.validation) == num_labels
+    assert abs(len(corpus.stopping) - len(corpus.calibration)) <= 1
+    assert not set(corpus.stopping.texts) & set(corpus.calibration.texts)
+
+
+def test_a_thousand_equal_texts_are_not_parted(tmp_path: Path) -> None:
+    files = {
+        "train": write(tmp_path / "train.csv", TRAIN),
+        "validation": write(tmp_path / "validation.csv", [("one", "a")] * 1000),
+    }
+    corpus = read(tmp_path, **files)
+    assert corpus.stopping is corpus.calibration is corpus.validation

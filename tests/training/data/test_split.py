@@ -10,7 +10,7 @@ from tables.errors import Row
 from tables.labels import Names
 from training.data.dataset import Dataset
 from training.data.duplicates import normalised
-from training.data.split import small_labels, split
+from training.data.split import halve, small_labels, split
 from training.errors import DataError
 
 
@@ -65,3 +65,24 @@ def test_nothing_to_set_aside() -> None:
 
 def test_rare_labels_are_counted_rarest_first() -> None:
     assert small_labels(dataset(["a", "b", "c"], ["x", "y", "y"]), fewer_than=3) == [("x", 1), ("y", 2)]
+
+
+def test_halves_hold_every_label_that_has_two_texts() -> None:
+    texts = [f"t{i}" for i in range(1012)]
+    labels = [*(f"single {i}" for i in range(1000)), *["pair"] * 2, *["many"] * 9, "one more"]
+    first, second = halve(dataset(texts, labels), seed=0)
+    assert {len(first), len(second)} == {506}
+    assert first.counts()["pair"] == second.counts()["pair"] == 1
+    assert {first.counts()["many"], second.counts()["many"]} == {4, 5}
+    assert sorted(first.texts + second.texts) == sorted(texts)
+    assert halve(dataset(texts, labels), seed=0)[0].texts == first.texts
+    assert halve(dataset(texts, labels), seed=1)[0].texts != first.texts
+
+
+def test_halves_share_no_text_unless_there_is_one_only() -> None:
+    data = dataset(["same", "Same!", "same", "x", "y"], [("a", "b"), ("a", "b"), ("a",), ("b",), ()])
+    first, second = halve(data, seed=0)
+    assert not set(map(normalised, first.texts)) & set(map(normalised, second.texts))
+    assert len(first) + len(second) == 5
+    one = dataset(["same", "Same!"], ["a", "b"])
+    assert halve(one, seed=0) == (one, one)
