@@ -1,81 +1,18 @@
-/** Reading and writing CSV and TSV (RFC 4180, and what spreadsheets make of it), piece by piece. */
+/** Reading of files by the rules of the command line (`tables/`), counting every line; writing of CSV and TSV. */
 
-const [START, PLAIN, QUOTED, QUOTE] = [0, 1, 2, 3];
-const [LF, CR, DOUBLE] = [10, 13, 34];
+import { findDialect } from "./dialect.js";
+import { findEncoding, pieces } from "./encoding.js";
+import { Known, recordAt } from "./records.js";
 
-/**
- * Cuts a text that comes in pieces into rows of fields.
- *
- * Fields may stand in quotes, which are doubled within, and may then hold line ends. Lines end in LF, CRLF or CR; empty
- * ones are passed over. What follows a closing quote belongs to the field.
- */
-export class CsvParser {
-  /** @param {string|null} delimiter one character, or null if each line is one field and quotes are nothing special. */
-  constructor(delimiter) {
-    this.delimiter = delimiter === null ? -1 : delimiter.charCodeAt(0);
-    this.quotes = delimiter !== null;
-    this.state = START;
-    this.field = "";
-    this.row = [];
-    this.afterReturn = false;
-  }
-
-  /** The rows that end in this piece. */
-  feed(piece) {
-    const rows = [];
-    let from = 0; // where the part of the field begins that `this.field` does not have yet
-    for (let at = 0; at < piece.length; at += 1) {
-      const code = piece.charCodeAt(at);
-      const secondHalf = code === LF && this.afterReturn;
-      this.afterReturn = false;
-      if (secondHalf) {
-        from = at + 1;
-      } else if (this.state === QUOTED) {
-        if (code !== DOUBLE) continue;
-        this.field += piece.slice(from, at);
-        from = at + 1;
-        this.state = QUOTE;
-      } else if (code === DOUBLE && this.state === QUOTE) {
-        from = at; // of two quotes the second one stays
-        this.state = QUOTED;
-      } else if (code === DOUBLE && this.state === START && this.quotes) {
-        from = at + 1;
-        this.state = QUOTED;
-      } else if (code === this.delimiter) {
-        this.endField(piece.slice(from, at));
-        from = at + 1;
-      } else if (code === LF || code === CR) {
-        this.endRow(piece.slice(from, at), rows);
-        from = at + 1;
-        this.afterReturn = code === CR;
-      } else {
-        this.state = PLAIN;
-      }
-    }
-    this.field += piece.slice(from);
-    return rows;
-  }
-
-  /** The last row, if its line has no end. */
-  end() {
-    const rows = [];
-    this.endRow("", rows);
-    return rows;
-  }
-
-  endField(rest) {
-    this.row.push(this.field + rest);
-    this.field = "";
-    this.state = START;
-  }
-
-  endRow(rest, rows) {
-    const blank = this.state === START && this.row.length === 0 && this.field + rest === "";
-    this.endField(rest);
-    if (!blank) rows.push(this.row);
-    this.row = [];
-  }
-}
+const SAMPLE_LINES = 500;
+/** Rows between two breaths of the page. */
+const PART_ROWS = 20_000;
+/** Of more rows that are longer than the header none is left out: it is no header then. */
+const MOST_LEFT_OUT = 0.1;
+/** Lines over which one JSON object may go on. */
+const MOST_JSON_LINES = 10_000;
+const JSON_NAME = /\.(json|jsonl|ndjson)(\.gz)?$/i;
+const JSON_START = /^\s*(\[\s*)?\{\s*["}]/;
 
 /** One line of a file, with its end. */
 export function csvLine(fields, delimiter) {
@@ -87,53 +24,140 @@ function quoted(field, delimiter) {
   return special ? `"${field.replaceAll('"', '""')}"` : field;
 }
 
-/** What parts the fields: by the name of the file, else what stands most often in its first line outside of quotes. */
-export function delimiterOf(name, beginning) {
-  if (/\.txt$/i.test(name)) return null;
-  if (/\.(tsv|tab)$/i.test(name)) return "\t";
-  const [line] = beginning.replaceAll(/"[^"]*"/g, "").split(/[\r\n]/);
-  const counts = [",", ";", "\t"].map((delimiter) => [line.split(delimiter).length, delimiter]);
-  return counts.reduce((best, one) => (one[0] > best[0] ? one : best))[1];
-}
-
 /**
- * All rows of a file, read in pieces so that the page stays awake.
+ * All rows of a file, the header among them, read so that the page stays awake.
  *
- * It is UTF-8 or UTF-16 by its first bytes, else GB 18030, in which Chinese spreadsheets write.
- *
- * @returns {{rows: string[][], delimiter: string|null, encoding: string, marked: boolean}} `marked`: whether it needs a
- *   byte order mark to be read as UTF-8 where it comes from.
+ * @returns {{rows: string[][], delimiter: string|null, encoding: string, marked: boolean, counts: object}} `delimiter`:
+ *   null if each line is a text; `marked`: whether it needs a byte-order mark to be read as UTF-8 where it comes from;
+ *   `counts`: of lines, and of what was passed over, mended or left out.
+ * @throws {NoText} it is no text. @throws {Error} it is no JSON.
  */
 export async function readFile(file, onRows = () => {}) {
-  const [first, second] = new Uint8Array(await file.slice(0, 2).arrayBuffer());
-  if (first === 0xff && second === 0xfe) return readAs(file, "utf-16le", onRows);
-  if (first === 0xfe && second === 0xff) return readAs(file, "utf-16be", onRows);
-  const marked = first === 0xef && second === 0xbb;
-  try {
-    return { ...(await readAs(file, "utf-8", onRows)), marked };
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    return readAs(file, "gb18030", onRows);
+  const encoding = await findEncoding(file);
+  const text = await decoded(file, encoding.codec);
+  const marked = encoding.codec !== "utf-8" || text.marked;
+  const counts = { lines: 0, empty: 0, inside: 0, short: 0, trailing: 0, leftOut: 0, damaged: encoding.damaged };
+  Object.assign(counts, { literal: 0, loose: 0, escaped: 0 });
+  const found = { encoding: encoding.name, marked, counts };
+  const start = text.parts.slice(0, 2).join("").slice(0, 4096);
+  if (JSON_NAME.test(file.name) || JSON_START.test(start)) {
+    return { ...found, rows: fromJson(text.parts.join(""), counts), delimiter: "," };
   }
+  const end = start.includes("\r") && !start.includes("\n") ? "\r" : "\n";
+  const lines = linesOf(text.parts, end);
+  counts.lines = lines.length;
+  if (/\.txt(\.gz)?$/i.test(file.name)) {
+    const rows = lines.map((line) => [line.endsWith("\r") ? line.slice(0, -1) : line]);
+    return { ...found, rows: rows.filter(([line]) => line !== ""), delimiter: null };
+  }
+  const dialect = findDialect(lines.slice(0, SAMPLE_LINES), /\.(tsv|tab)(\.gz)?$/i.test(file.name) ? "\t" : ",");
+  const rows = await rowsOf(lines, dialect, end, counts, onRows);
+  return { ...found, rows, delimiter: dialect.separator };
 }
 
-async function readAs(file, encoding, onRows) {
-  const decoder = new TextDecoder(encoding, { fatal: true });
-  const reader = file.stream().getReader();
-  const rows = [];
-  let parser = null;
-  let delimiter = null;
-  for (;;) {
-    const { done, value } = await reader.read();
-    const piece = done ? decoder.decode() : decoder.decode(value, { stream: true });
-    if (!parser) {
-      delimiter = delimiterOf(file.name, piece);
-      parser = new CsvParser(delimiter);
-    }
-    for (const row of parser.feed(piece)) rows.push(row);
-    if (done) break;
-    onRows(rows.length);
+/** The text of a file in parts, without its mark. */
+async function decoded(file, codec) {
+  const decoder = new TextDecoder(codec, { ignoreBOM: true });
+  const parts = [];
+  for await (const piece of pieces(file)) parts.push(decoder.decode(piece, { stream: true }));
+  parts.push(decoder.decode());
+  const at = parts.findIndex((part) => part !== "");
+  const marked = at >= 0 && parts[at].startsWith("\ufeff");
+  if (marked) parts[at] = parts[at].slice(1);
+  return { parts, marked };
+}
+
+function linesOf(parts, end) {
+  const lines = [];
+  let open = "";
+  for (const part of parts) {
+    const cut = (open + part).split(end);
+    open = cut.pop();
+    for (const line of cut) lines.push(line);
   }
-  for (const row of parser.end()) rows.push(row);
-  return { rows, delimiter, encoding: encoding.toUpperCase(), marked: true };
+  if (open !== "") lines.push(open);
+  return lines;
+}
+
+async function rowsOf(lines, dialect, end, counts, onRows) {
+  const rows = [];
+  const long = [];
+  let known = null;
+  let at = 0;
+  let nextBreath = PART_ROWS;
+  const isBlank = (fields) => fields.every((field) => field.trim() === "");
+  if (dialect.named) at = lines.findIndex((line) => line.trim()) + 1;
+  while (at < lines.length) {
+    const record = recordAt(lines, at, dialect, known, end);
+    at += record.used;
+    counts.inside += record.used - 1;
+    if (isBlank(record.fields)) {
+      counts.empty += rows.length ? 1 : 0;
+      continue;
+    }
+    if (!known) known = new Known(dialect, record.fields.length, lines.slice(at, SAMPLE_LINES));
+    if (record.way !== "strict") counts[record.way] += 1;
+    const { fields } = record;
+    if (fields.length > known.width && isBlank(fields.slice(known.width))) {
+      counts.trailing += 1;
+      fields.length = known.width;
+    }
+    if (fields.length > known.width) long.push(rows.length);
+    if (fields.length < known.width) counts.short += 1;
+    rows.push(fields);
+    if (rows.length === nextBreath) {
+      nextBreath += PART_ROWS;
+      onRows(rows.length);
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+  }
+  if (long.length > Math.max(1, MOST_LEFT_OUT * (rows.length - 1))) return rows;
+  counts.leftOut = long.length;
+  const left = new Set(long);
+  return long.length ? rows.filter((_, place) => !left.has(place)) : rows;
+}
+
+/** The rows of JSON objects: in an array, one a line, or one after the other. Their keys are the header. */
+function fromJson(text, counts) {
+  counts.lines = text.split("\n").length - (text.endsWith("\n") ? 1 : 0);
+  const objects = objectsOf(text);
+  const names = [...new Set(objects.flatMap((object) => Object.keys(object)))];
+  const shown = (value) => (typeof value === "string" ? value : value == null ? "" : JSON.stringify(value));
+  return objects.length ? [names, ...objects.map((object) => names.map((name) => shown(object[name])))] : [];
+}
+
+function objectsOf(text) {
+  let found;
+  try {
+    found = JSON.parse(text);
+  } catch {
+    return onesInLines(text);
+  }
+  const inner = Array.isArray(found) ? found : Object.values(found).find((value) => Array.isArray(value));
+  const objects = inner ?? [found];
+  const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
+  if (objects.every(isObject)) return objects;
+  if (isObject(found)) return [found];
+  throw new Error("no objects");
+}
+
+/** Objects of lines; one may go on over several. */
+function onesInLines(text) {
+  const objects = [];
+  let [open, lines] = ["", 0];
+  for (const line of text.split("\n")) {
+    if (!open && !line.trim()) continue;
+    open += `${line}\n`;
+    lines += 1;
+    if (lines > MOST_JSON_LINES) break;
+    if (!line.trimEnd().endsWith("}")) continue;
+    try {
+      objects.push(JSON.parse(open));
+      [open, lines] = ["", 0];
+    } catch {
+      // it goes on
+    }
+  }
+  if (open) throw new Error("no JSON");
+  return objects;
 }

@@ -2,6 +2,7 @@
 
 import { readFile } from "./csv.js";
 import { byId, el } from "./dom.js";
+import { NoText } from "./encoding.js";
 import { fill } from "./explained.js";
 import { t, whole } from "./i18n.js";
 import { Results } from "./results.js";
@@ -11,6 +12,9 @@ const MAX_BYTES = 400e6;
 const RENDER_EVERY_MS = 300;
 const NAMES = /^(text|texts|review|sentence|comment|content|body|message|文本|内容|评论|评价|正文|句子)$/i;
 const SAMPLE_ROWS = 50;
+const SEPARATORS = { ";": "semicolon", "|": "bar" };
+/** What is said of a file where there is any. */
+const COUNTED = ["inside", "empty", "short", "trailing", "leftOut", "literal", "loose", "escaped", "damaged"];
 
 /** Its own; there is one. */
 export class FileView {
@@ -67,26 +71,36 @@ export class FileView {
     try {
       const read = await readFile(file, (n) => this.say(() => t("fileReading", { n: whole(n) })));
       this.show({ ...read, name: file.name });
-    } catch {
-      this.say(() => t("fileUnreadable", { name: file.name }));
+    } catch (error) {
+      const what = error instanceof NoText && error.message === "spreadsheet" ? "fileSpreadsheet" : "fileUnreadable";
+      this.say(() => t(what, { name: file.name }));
     }
     this.onChange();
   }
 
   show(read) {
-    const { name, rows, encoding, delimiter } = read;
+    const { name, rows, delimiter } = read;
     if (!rows.length) {
       this.say(() => t("fileEmpty", { name }));
       return;
     }
     this.read = read;
-    this.say(() => t("fileRead", { name, n: whole(rows.length - (this.header ? 1 : 0)), encoding }));
+    this.say(() => this.account());
     byId("file-header").checked = delimiter !== null && rows.length > 1;
     byId("file-header").parentElement.hidden = delimiter === null;
     byId("file-setup").hidden = false;
     byId("file-progress-row").hidden = true;
     this.showColumns();
     this.say(this.words); // the header is known now
+  }
+
+  /** How the file was read, in a line: no row is passed over, mended or left out without a word. */
+  account() {
+    const { name, rows, encoding, delimiter, counts } = this.read;
+    const parts = [t("fileRead", { name, n: whole(rows.length - (this.header ? 1 : 0)), encoding })];
+    if (SEPARATORS[delimiter]) parts.push(t(`fileBy_${SEPARATORS[delimiter]}`));
+    for (const what of COUNTED) if (counts[what]) parts.push(t(`file_${what}`, { n: whole(counts[what]) }));
+    return parts.join(" · ");
   }
 
   get header() {

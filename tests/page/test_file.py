@@ -1,6 +1,7 @@
 """The view of a file: what is dropped or chosen, scored through the real stream, and given back."""
 
 import ast
+import base64
 import csv
 import io
 import json
@@ -8,12 +9,14 @@ import random
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import httpx2
 from playwright.sync_api import Page, Route, expect
 
+from tables.names import folded
 from tests.page.conftest import Visit
+from tests.tables.cases import CASES
 
 NUM_ROWS = 3000
 WORDS = [
@@ -88,7 +91,7 @@ def test_thousands_of_rows_there_and_back(visit: Visit, address: str, tmp_path: 
     visit.check_access()
     rows = rows_of(NUM_ROWS)
     drop(page, "reviews.csv", csv_of(rows))
-    expect(page.locator("#file-state")).to_have_text("reviews.csv: 3,000 rows, UTF-8")
+    expect(page.locator("#file-state")).to_contain_text("reviews.csv: 3,000 rows, UTF-8 · ")
     assert page.locator("#file-column").evaluate("(node) => node.selectedOptions[0].textContent") == "review"
     page.click("#file-start")
     expect(page.locator("#file-done")).to_contain_text("3,000 rows in", timeout=60_000)
@@ -195,72 +198,109 @@ def test_a_busy_server_is_waited_for_and_cancel_ends_it(visit: Visit) -> None:
     assert 1 <= len(held) <= 3
 
 
-# --- the parser, against Python's ---
+# --- the reader, by the files of the command line's ---
+
+
+def test_a_file_is_read_as_the_command_line_reads_it(visit: Visit) -> None:
+    visit.open("/#file", wait="#file-choose")
+    cases = [case for case in CASES if case.in_page]
+    found = visit.page.evaluate(
+        """async (files) => {
+          const { readFile } = await import("/page/csv.js");
+          const read = async ({ name, content }) => {
+            const bytes = Uint8Array.from(atob(content), (one) => one.charCodeAt(0));
+            try {
+              return await readFile(new File([bytes], name));
+            } catch (error) {
+              return { error: String(error) };
+            }
+          };
+          return Promise.all(files.map(read));
+        }""",
+        [{"name": case.name, "content": base64.b64encode(case.content).decode()} for case in cases],
+    )
+    for case, read in zip(cases, found, strict=True):
+        assert "error" not in read, (case.name, read)
+        header, *rows = read["rows"]
+        names = [folded(name) for name in header]
+        places = [names.index(name) for name in ("text", "label")]
+        pairs = [tuple(row[place] if place < len(row) else "" for place in places) for row in rows]
+        assert pairs == case.rows, case.name
+        counts = read["counts"]
+        lone = sum("does not enclose" in part for part in case.said)
+        assert (counts["literal"] > 0) >= (lone > 0), (case.name, counts)
+        assert (counts["leftOut"] > 0) == any("left out" in part for part in case.said), case.name
+
+
+def test_what_was_done_to_a_file_is_said(visit: Visit) -> None:
+    page = visit.open("/#file", wait="#file-choose")
+    choose(page, "a.csv", b'text;label\n"Bad from here;neg\n;\nGood;pos\nto there";neg\na;b;c\nFine;pos\n')
+    expect(page.locator("#file-state")).to_have_text(
+        "a.csv: 4 rows, UTF-8 · separated by semicolons · empty rows passed over: 1 · rows left out, with more fields "
+        "than the first: 1 · rows with a quotation mark that does not enclose a field, read as part of the text: 1"
+    )
+    choose(page, "a.csv", b"PK\x03\x04 and so on")
+    expect(page.locator("#file-state")).to_have_text(
+        "a.csv is a spreadsheet or an archive. Save it as CSV and choose that."
+    )
+    choose(page, "a.csv", bytes(range(256)) * 9)
+    expect(page.locator("#file-state")).to_have_text("a.csv cannot be read.")
+    choose(page, "a.jsonl", b'{"text": "a"}\n{"text": \n')
+    expect(page.locator("#file-state")).to_have_text("a.jsonl cannot be read.")
 
 
 def random_field(draw: random.Random) -> str:
     return "".join(draw.choices(["a", "好", '"', ",", ";", "\n", "\r\n", "\r", " ", "\t", "😀"], k=draw.randrange(6)))
 
 
-def test_the_parser_reads_what_python_writes(visit: Visit) -> None:
+def test_the_reader_reads_what_python_writes(visit: Visit) -> None:
     draw = random.Random(0)
     cases = []
-    for _ in range(300):
-        rows = [[random_field(draw) for _ in range(draw.randrange(1, 4))] for _ in range(draw.randrange(5))]
-        # Python quotes a return within a field only if its lines end in one.
-        delimiter, ending = draw.choice(",;\t"), draw.choice(["\r\n", "\n", "\r"])
-        quoting: Literal[0, 1] = csv.QUOTE_MINIMAL if ending == "\r\n" and draw.random() < 0.5 else csv.QUOTE_ALL
+    for _ in range(200):
+        rows = [[random_field(draw) for _ in range(3)] for _ in range(draw.randrange(1, 5))]
+        rows = [row for row in [["one", "two", "three"], *rows] if any(field.strip() for field in row)]
+        delimiter, ending = draw.choice(",;\t"), draw.choice(["\r\n", "\n"])
         output = io.StringIO(newline="")
-        csv.writer(output, delimiter=delimiter, lineterminator=ending, quoting=quoting).writerows(rows)
+        csv.writer(output, delimiter=delimiter, lineterminator=ending, quoting=csv.QUOTE_ALL).writerows(rows)
         text = output.getvalue()
-        text = text if draw.random() < 0.5 else text.removesuffix(ending)
-        cuts = sorted(draw.randrange(len(text) + 1) for _ in range(3))
-        pieces = [text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
-        cases.append({"pieces": pieces, "delimiter": delimiter, "rows": rows})
+        cases.append({"text": text if draw.random() < 0.5 else text.removesuffix(ending), "rows": rows})
     visit.open("/#file", wait="#file-choose")
     found = visit.page.evaluate(
-        """async (cases) => {
-          const { CsvParser } = await import("/page/csv.js");
-          return cases.map(({ pieces, delimiter }) => {
-            const parser = new CsvParser(delimiter);
-            return [...pieces.flatMap((piece) => parser.feed(piece)), ...parser.end()];
-          });
+        """async (texts) => {
+          const { readFile } = await import("/page/csv.js");
+          const read = async (text) => (await readFile(new File([text], "a.csv"))).rows;
+          return Promise.all(texts.map(read));
         }""",
-        cases,
+        [case["text"] for case in cases],
     )
     assert found == [case["rows"] for case in cases]
 
 
-def test_what_is_not_quite_csv(visit: Visit) -> None:
+def test_separators_quotation_marks_and_lines_that_are_written(visit: Visit) -> None:
     visit.open("/#file", wait="#file-choose")
     found = visit.page.evaluate(
         """async () => {
-          const { CsvParser, csvLine, delimiterOf } = await import("/page/csv.js");
-          const read = (text, delimiter = ",") => {
-            const parser = new CsvParser(delimiter);
-            return [...parser.feed(text), ...parser.end()];
-          };
+          const { csvLine } = await import("/page/csv.js");
+          const { Dialect, findDialect } = await import("/page/dialect.js");
           return {
-            after: read('"a"b,c"d"'),
-            open: read('"a,\\nb'),
-            blank: read("a\\n\\n\\r\\n,\\n"),
-            lines: read('"a,b\\tc', null),
             line: csvLine(["a", 'b"c', "d,e", "f\\ng", 1], ","),
-            delimiters: [
-              delimiterOf("a.csv", '"x;y;z",b'),
-              delimiterOf("a.csv", "a;b,c;d"),
-              delimiterOf("a.csv", "a"),
-              delimiterOf("a.tsv", "a,b"),
-              delimiterOf("a.txt", "a,b"),
+            split: new Dialect(",").split('"a, ""b"" c",d "e",,"f" g'),
+            loose: new Dialect(",").splitLoose('"a "b" c, d",e,"f ""g"" h"'),
+            open: new Dialect(",").splitLoose('"a "b" c'),
+            separators: [
+              findDialect(['"x;y;z",b']).separator,
+              findDialect(["a;b,c;d"]).separator,
+              findDialect(["a"]).separator,
+              findDialect(["a\\tb", "1,2\\t3"]).separator,
+              findDialect(["'a';'b'"]).quote,
             ],
           };
         }"""
     )
     assert found == {
-        "after": [["ab", 'c"d"']],
-        "open": [["a,\nb"]],
-        "blank": [["a"], ["", ""]],
-        "lines": [['"a,b\tc']],
         "line": 'a,"b""c","d,e","f\ng",1\r\n',
-        "delimiters": [",", ";", ",", "\t", None],
+        "split": ['a, "b" c', 'd "e"', "", '"f" g'],
+        "loose": ['a "b" c, d', "e", 'f "g" h'],
+        "open": None,
+        "separators": [",", ";", ",", "\t", "'"],
     }
