@@ -7,7 +7,7 @@ must not swallow the rows below it.
 
 import csv
 import re
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -65,20 +65,25 @@ class Lines:
 
 
 class Known:
-    """Values that columns hold again and again, by which a line is recognised as a row of the table."""
+    """Values of the columns, by which a line is recognised as a row of the table.
+
+    They are those of the records as they stand, not of all lines: lines of one text may be alike in many texts, such as
+    a greeting with a comma.
+    """
 
     def __init__(self, dialect: Dialect, width: int, sample: Iterable[str]) -> None:
-        rows = [fields for line in sample if len(fields := dialect.split(_bare(line))) == width]
+        records = read_records(Lines(sample), dialect, None)
+        rows = [record.fields for record in records if len(record.fields) == width]
         self.width = width
         self._dialect = dialect
         columns = list(zip(*rows, strict=True)) if rows else [()] * width
-        self._often = [{value for value, times in Counter(column).items() if times > 1} for column in columns]
+        self._values = [set(column) for column in columns]
         self._numeric = [sum(map(_is_number, column)) > 0.9 * len(column) > 0 for column in columns]
 
     def are_rows(self, lines: Sequence[str]) -> bool:
         """True if the lines of one record look like rows of their own, which a quotation mark has joined.
 
-        They are as wide as the header, and at least every second has a value that its column is known to have. Beside
+        They are as wide as the header, and at least every second has a value that its column has elsewhere. Beside
         the quotation mark itself the first line counts only after it, and the last only before it.
         """
         split = [self._dialect.split(_bare(line)) for line in lines if line.strip()]
@@ -100,7 +105,7 @@ class Known:
         if len(fields) != self.width:
             return False
         return any(
-            fields[place].strip() and (fields[place] in self._often[place] or self._is_number(fields, place))
+            fields[place].strip() and (fields[place] in self._values[place] or self._is_number(fields, place))
             for place in places
         )
 

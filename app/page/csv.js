@@ -95,7 +95,7 @@ async function rowsOf(lines, dialect, end, counts, onRows) {
       counts.empty += rows.length ? 1 : 0;
       continue;
     }
-    if (!known) known = new Known(dialect, record.fields.length, lines.slice(at, SAMPLE_LINES));
+    if (!known) known = new Known(dialect, record.fields.length, lines.slice(at, SAMPLE_LINES), end);
     if (record.way !== "strict") counts[record.way] += 1;
     const { fields } = record;
     if (fields.length > known.width && isBlank(fields.slice(known.width))) {

@@ -10,13 +10,18 @@ const MAX_LOOSE_LINES = 100;
 /** So many lines as wide as the header are rows, even if no value of theirs is known. */
 const MANY_LINES = 8;
 
-/** What rows of a file look like: their width, and the values that columns hold again and again. */
+/** What rows of a file look like: their width, and the values that the columns of records as they stand have. */
 export class Known {
-  constructor(dialect, width, sample) {
-    const rows = sample.map((line) => dialect.split(bare(line))).filter((fields) => fields.length === width);
+  constructor(dialect, width, sample, end) {
+    const rows = [];
+    for (let at = 0; at < sample.length; ) {
+      const { fields, used } = recordAt(sample, at, dialect, null, end);
+      if (fields.length === width) rows.push(fields);
+      at += used;
+    }
     Object.assign(this, { dialect, width });
     const places = Array.from({ length: width }, (_, at) => at);
-    this.often = places.map((at) => repeated(rows.map((fields) => fields[at])));
+    this.values = places.map((at) => new Set(rows.map((fields) => fields[at])));
     this.numeric = places.map((at) => rows.filter((row) => isNumber(row[at])).length > 0.9 * rows.length);
   }
 
@@ -42,7 +47,7 @@ export class Known {
     if (fields.length !== this.width) return false;
     return fields.some((field, at) => {
       const inside = at >= from && at < to && field.trim() !== "";
-      return inside && (this.often[at].has(field) || (this.numeric[at] && isNumber(field)));
+      return inside && (this.values[at].has(field) || (this.numeric[at] && isNumber(field)));
     });
   }
 }
@@ -132,12 +137,6 @@ function readLoose(lines, at, dialect, known, end) {
     if (fields) return fields.length === known.width ? { fields, used } : null;
   }
   return null;
-}
-
-function repeated(values) {
-  const [once, often] = [new Set(), new Set()];
-  for (const value of values) (once.has(value) ? often : once).add(value);
-  return often;
 }
 
 function isNumber(value) {

@@ -1,7 +1,11 @@
+import csv
+import io
 import re
 from collections.abc import Sequence
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tables.dialect import Dialect
 from tables.records import Known, Lines, Record, read_records
@@ -62,6 +66,32 @@ def test_a_mark_that_is_never_closed_is_looked_after_only_so_far(monkeypatch: py
     records = read_records(lines, COMMA, Known(COMMA, 2, []))
     assert next(records).fields == ['"a', "1"]
     assert len(list(records)) == 999
+
+
+def test_texts_that_share_a_line_with_a_comma_are_not_parted() -> None:
+    rows = [[f"Dear all, hello\nit is, really, no {n}\nBest, Ann", "ab"[n % 2]] for n in range(50)]
+    output = io.StringIO()
+    csv.writer(output, lineterminator="\n").writerows(rows)
+    assert [record.fields for record in read(output.getvalue())] == rows
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.lists(st.sampled_from(["so", "said", ",", "\n", '"', "\\", " ", "a, b", "x\ny"]), max_size=12).map(
+                "".join
+            ),
+            st.sampled_from(["pos", "neg"]),
+        ),
+        min_size=1,
+        max_size=30,
+    )
+)
+@settings(deadline=None, max_examples=300)
+def test_what_is_written_properly_is_read_as_it_was(pairs: list[tuple[str, str]]) -> None:
+    output = io.StringIO()
+    csv.writer(output, lineterminator="\n").writerows(pairs)
+    assert [tuple(record.fields) for record in read(output.getvalue())] == pairs
 
 
 @pytest.mark.parametrize("text", ["a\rb,1\n", 'a,1\n"b\rc",2\n'])
