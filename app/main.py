@@ -21,6 +21,7 @@ from app.api.openapi import DESCRIPTION, document_of
 from app.api.pages import PAGE_PATH, PageFiles
 from app.api.predict import PredictForm
 from app.api.stream import stream_route
+from app.api.triton import triton_router
 from app.api.vllm import VllmForm
 from app.config.settings import Settings
 from app.core import log
@@ -115,6 +116,7 @@ def _direct_routes(service: Service) -> list[NamedRoute]:
 
 
 def _routers(service: Service) -> Iterator[APIRouter]:
+    yield triton_router(service.registry, service.metrics)  # before /v2/models/{name}: stats is no model there
     yield v2_router(service.registry)
     yield api_routes(service.registry, service.metrics, service.settings.requests)
     if service.settings.models.admin:

@@ -15,6 +15,7 @@ from app.api.endpoint import JSON, Call, Classified, Form, Rendered
 from app.api.oip_tensors import INPUT, InferRequest, InferResponse, read_request, write_response
 from app.api.openapi import EXAMPLES, OPEN_INFERENCE, Operation, Responses, described, error_responses
 from app.api.schemas import Schema
+from app.api.triton import EXTENSIONS
 from app.config.sections import RequestLimits
 from app.core.errors import InvalidRequest, NotReady, UnknownModel
 from app.deployment.registry import Registry, ServedModel
@@ -81,7 +82,7 @@ def v2_router(registry: Registry) -> APIRouter:
 
     @router.get("", summary="Describe the server", responses=error_responses(path=V2_PREFIX))
     async def server() -> ServerMetadata:
-        return ServerMetadata(name="sluice", version=VERSION, extensions=["binary_tensor_data"])
+        return ServerMetadata(name="sluice", version=VERSION, extensions=["binary_tensor_data", *EXTENSIONS])
 
     @router.get("/health/live", summary="Is the process worth keeping?", responses=_state(Live))
     async def live() -> Response:

@@ -20,6 +20,9 @@ Values: TypeAlias = list[float]
 Snapshot: TypeAlias = dict[str, list[tuple[Labels, Values]]]
 """By family and labels: a counter's or gauge's value, or a histogram's sum and the count of each bucket."""
 
+Totals: TypeAlias = dict[str, dict[Labels, Values]]
+"""The same over all processes."""
+
 
 class Counter:
     """A number that grows."""
@@ -149,6 +152,10 @@ class SeriesTable:
         """Text for Prometheus, of the snapshots of all processes; takes milliseconds."""
         return generate_latest(_Collected([_metric(series.family, snapshots) for series in self._series.values()]))
 
+    def totals(self, snapshots: Sequence[Snapshot]) -> Totals:
+        """Values over all processes."""
+        return {name: _combined(series.family, snapshots) for name, series in self._series.items()}
+
     def _of(self, name: str, child: type[Child]) -> Series[Child]:
         series: Series[Child] = self._series[name]
         assert series.child is child  # noqa: S101  # a slip of ours
@@ -157,19 +164,22 @@ class SeriesTable:
 
 def _metric(family: Family, snapshots: Sequence[Snapshot]) -> Metric:
     """One family over all processes, as prometheus_client writes it."""
-    found: dict[Labels, list[Values]] = {}
-    for snapshot in snapshots:
-        for labels, values in snapshot.get(family.name, ()):
-            found.setdefault(tuple(labels), []).append(values)
     metric: Any = _KINDS[family.kind][1](family.name, family.help, labels=family.labels)
-    for labels, each in found.items():
-        first, *counts = (family.combine(column) for column in zip(*each, strict=True))
+    for labels, (first, *counts) in _combined(family, snapshots).items():
         if family.kind == "histogram":
             bounds = [*(str(float(bound)) for bound in family.buckets), "+Inf"]
             metric.add_metric(labels, list(zip(bounds, accumulate(counts), strict=True)), first)
         else:
             metric.add_metric(labels, first)
     return metric  # type: ignore[no-any-return]
+
+
+def _combined(family: Family, snapshots: Sequence[Snapshot]) -> dict[Labels, Values]:
+    found: dict[Labels, list[Values]] = {}
+    for snapshot in snapshots:
+        for labels, values in snapshot.get(family.name, ()):
+            found.setdefault(tuple(labels), []).append(values)
+    return {labels: [family.combine(column) for column in zip(*each, strict=True)] for labels, each in found.items()}
 
 
 class _Collected(Collector):

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from app.core.classifier import Classifier
 from app.core.job import READ, RESPOND, Job
 from app.core.shared import SharedFolder
-from app.telemetry.counters import SeriesTable, Snapshot
+from app.telemetry.counters import SeriesTable, Snapshot, Totals
 from app.telemetry.drift import AnswerMetrics
 from app.telemetry.explain import ExplainMetrics
 from app.telemetry.families import FAMILIES
@@ -134,4 +134,11 @@ class Metrics:
         """Text for Prometheus, over all processes; takes milliseconds, so call it off the event loop."""
         # Shared first: whichever process is asked next, no counter of this one goes down.
         self.share(snapshot)
-        return self._table.render([snapshot, *(self._shared.others() if self._shared is not None else ())])
+        return self._table.render(self._with_others(snapshot))
+
+    def totals(self, snapshot: Snapshot) -> Totals:
+        """Values over all processes; reads files, so call it off the event loop."""
+        return self._table.totals(self._with_others(snapshot))
+
+    def _with_others(self, snapshot: Snapshot) -> list[Snapshot]:
+        return [snapshot, *(self._shared.others() if self._shared is not None else ())]

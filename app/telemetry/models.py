@@ -1,5 +1,7 @@
 """Metrics of models: their requests, batches and texts, and the versions that are deployed."""
 
+import time
+
 from app.core.classifier import Classifier
 from app.core.errors import AppError, ClientGone, DeadlineExceeded, row_of
 from app.core.job import READ, RESPOND, STAGES, Job
@@ -28,6 +30,7 @@ class ModelMetrics:
         dropped: texts without an answer, by cause (`DROP_CAUSES`).
         cache_hits, cache_misses: texts that were found in the cache of answers, and those that were not.
         restarts: device threads that were replaced.
+        answered_at: time of the last answer, in seconds since 1970; 0 before the first one.
     """
 
     def __init__(self, table: SeriesTable, answers: AnswerMetrics, name: str, classifier: Classifier | None) -> None:
@@ -37,6 +40,7 @@ class ModelMetrics:
             stages.labels(name, stage)
         self._stages = [stages.labels(name, stage) for stage in STAGES]
         self._name = name
+        self.answered_at = 0.0
         self._failed = table.counter("sluice_texts_failed")
         for code in FAILURES:
             self._failed.labels(name, code)
@@ -76,6 +80,7 @@ class ModelMetrics:
         self._failed.labels(self._name, code).inc()
 
     def _observe_answered(self, job: Job) -> None:
+        self.answered_at = time.time()
         self._texts.inc(job.num_texts)
         self._version_requests.inc()
         self._version_texts.inc(job.num_texts)
