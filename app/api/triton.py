@@ -196,7 +196,7 @@ def _config(model: ServedModel) -> ModelConfig:
 
 
 def _index(registry: Registry) -> list[IndexEntry]:
-    entries = []
+    entries: list[IndexEntry] = []
     loaded = {deployment.name: deployment for deployment in registry.loaded}
     for name, state in registry.states().items():
         ready = state == "running" and not registry.draining

@@ -76,3 +76,21 @@ def test_errors(client: Any) -> None:
     with pytest.raises(http.InferenceServerException, match="The outputs are `label`, `score`") as wrong:
         client.infer("tiny", [texts(binary=True)], outputs=[http.InferRequestedOutput("logits")])
     assert wrong.value.status() == "400"
+
+
+def test_configuration_statistics_and_index(address: str, client: Any) -> None:
+    version = client.get_model_metadata("tiny")["versions"][0]
+    config = client.get_model_config("tiny")
+    assert (config["name"], config["max_batch_size"], config["input"][0]["data_type"]) == ("tiny", 0, "TYPE_STRING")
+    assert client.get_model_config("tiny", version) == config
+    before = client.get_inference_statistics("tiny")["model_stats"][0]
+    client.infer("tiny", [texts(binary=True)])
+    (after,) = client.get_inference_statistics()["model_stats"]
+    assert after["inference_count"] - before["inference_count"] == len(TEXTS)
+    assert after["inference_stats"]["success"]["count"] - before["inference_stats"]["success"]["count"] == 1
+    assert after["inference_stats"]["success"]["ns"] > before["inference_stats"]["success"]["ns"]
+    assert client.get_inference_statistics("tiny", version)["model_stats"][0]["version"] == version
+    index = client.get_model_repository_index()
+    assert index == [{"name": "tiny", "version": version, "state": "READY", "reason": ""}]
+    with pytest.raises(Exception, match="No model has this name"):
+        client.get_model_config("none")

@@ -186,7 +186,7 @@ async def test_metadata(classifier: FakeClassifier) -> None:
         model = (await client.get("/v2/models/sentiment")).json()
         version = (await client.get("/v2/models/sentiment/versions/0123456789ab")).json()
         wrong = await client.get("/v2/models/sentiment/versions/1")
-    assert server["extensions"] == ["binary_tensor_data"]
+    assert server["extensions"] == ["binary_tensor_data", "model_configuration", "statistics"]
     assert model == version
     assert model["inputs"] == [{"name": "text", "datatype": "BYTES", "shape": [-1], "parameters": {}}]
     assert model["outputs"][2]["shape"] == [-1, 2]
