@@ -87,7 +87,7 @@ class Admin:
 
     async def serve(self, name: str, request: Request) -> AdminModel:
         """Adds a model, or exchanges its checkpoint."""
-        call = await _read(ServeRequest, request)
+        call = await _read(ServeRequest, request, _SERVED)
         if not MODEL_NAME.fullmatch(name):
             raise InvalidRequest(
                 "A model's name has up to 64 letters, digits, dots, dashes and underscores, a letter or digit first."
@@ -101,7 +101,7 @@ class Admin:
 
     async def try_beside(self, name: str, request: Request) -> AdminModel:
         """Tries a second version beside the first; its labels must be the same."""
-        call = await _read(TrialRequest, request)
+        call = await _read(TrialRequest, request, _TRIED)
         source = await asyncio.to_thread(self._sources.of, call.path)
 
         def change(plan: Plan | None) -> Plan:
@@ -220,8 +220,12 @@ def _shown(name: str, plan: Plan | None) -> AdminModel:
     return AdminModel(name=name, primary=primary, candidate=others[0], share=share, shadow=shadow)
 
 
-async def _read(kind: type[T], request: Request) -> T:
-    return Parser(kind).parse(await read_body(request.scope, request.receive, MAX_BODY_BYTES))
+_SERVED = {"path": "sentiment-2"}
+_TRIED = {**_SERVED, "share": 0.1}
+
+
+async def _read(kind: type[T], request: Request, example: dict[str, Any]) -> T:
+    return Parser(kind, example).parse(await read_body(request.scope, request.receive, MAX_BODY_BYTES))
 
 
 def _body(kind: type[msgspec.Struct]) -> dict[str, Any]:

@@ -64,7 +64,7 @@ class HubRequest(msgspec.Struct, forbid_unknown_fields=True):
     options: Annotated[dict[str, Any] | None, msgspec.Meta(description="Has no effect.")] = None
 
 
-_parse = Parser(HubRequest).parse
+_parse = Parser(HubRequest, {"inputs": "A good film."}).parse
 _encode = msgspec.json.Encoder().encode
 
 

@@ -10,6 +10,7 @@ from app.api.rendering import failed, prediction
 from app.api.schemas import AtLeastOne, TextError
 from app.core.errors import AppError, BodyTooLarge
 from app.core.job import Outcome
+from app.http.example_call import with_example
 from app.http.json import Parser
 from model.explain.explanation import LabelScore
 
@@ -46,7 +47,7 @@ class LineFailure(msgspec.Struct, frozen=True):
     error: TextError
 
 
-_parse = Parser(StreamLine).parse
+_parse = Parser(StreamLine, {"inputs": "A good film."}).parse
 
 
 class LineCutter:
@@ -102,7 +103,7 @@ def read_line(line: bytes | None) -> StreamLine | AppError:
     try:
         return _parse(line)
     except AppError as error:
-        return error
+        return with_example(error)
 
 
 def answer_line(

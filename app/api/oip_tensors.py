@@ -89,7 +89,8 @@ class InferResponse(msgspec.Struct, frozen=True, omit_defaults=True):
     id: str | None = None
 
 
-_parse = Parser(InferRequest).parse
+_EXAMPLE = {"inputs": [{"name": INPUT, "shape": [1], "datatype": "BYTES", "data": ["A good film."]}]}
+_parse = Parser(InferRequest, _EXAMPLE).parse
 _encode = msgspec.json.Encoder().encode
 
 

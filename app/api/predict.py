@@ -17,7 +17,7 @@ from app.http.json import Parser
 
 PATH = "/predict"
 
-parse_predict = Parser(PredictRequest).parse
+parse_predict = Parser(PredictRequest, {"inputs": "A good film."}).parse
 _encode = msgspec.json.Encoder().encode
 
 

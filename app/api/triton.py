@@ -64,7 +64,7 @@ class ModelConfig(Schema):
 
 
 class Duration(Schema):
-    """How often, and how long in all."""
+    """Number of times, and nanoseconds in all."""
 
     count: int
     ns: int
@@ -104,7 +104,7 @@ class ModelStatistics(Schema):
 
 
 class Statistics(Schema):
-    """Statistics of models."""
+    """Statistics of one model or of all."""
 
     model_stats: list[ModelStatistics]
 
@@ -121,12 +121,12 @@ class IndexEntry(Schema):
 
 
 class IndexRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """Which models to list."""
+    """Choice of the models to list."""
 
     ready: Annotated[bool, msgspec.Meta(description="Only those that take requests.")] = False
 
 
-_parse_index = Parser(IndexRequest).parse
+_parse_index = Parser(IndexRequest, {"ready": True}).parse
 
 
 def triton_router(registry: Registry, metrics: Metrics) -> APIRouter:

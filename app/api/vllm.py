@@ -60,7 +60,7 @@ class ClassifyResponse(msgspec.Struct, frozen=True):
     usage: Usage
 
 
-_parse = Parser(ClassifyRequest).parse
+_parse = Parser(ClassifyRequest, {"input": "A good film."}).parse
 _encode = msgspec.json.Encoder().encode
 
 

@@ -55,7 +55,13 @@ class AppError(Exception):
 
 
 class RequestError(AppError):
-    """The request is at fault."""
+    """The request is at fault.
+
+    Attributes:
+        example: a right body as JSON, where the client sent another form.
+    """
+
+    example: str | None = None
 
 
 class InvalidJson(RequestError):

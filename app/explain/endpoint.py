@@ -47,7 +47,7 @@ EXAMPLES: dict[str, dict[str, Any]] = msgspec.json.decode(Path(__file__).with_na
 
 NO_SUCH_LABEL = "The model has no such label; GET /models lists those that it has - at `$.label`."
 
-_parse = Parser(ExplainRequest).parse
+_parse = Parser(ExplainRequest, {"inputs": "A good film."}).parse
 _encode = msgspec.json.Encoder().encode
 
 

@@ -3,11 +3,11 @@
 import codecs
 import re
 from collections.abc import Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from app.core.errors import InvalidJson, InvalidRequest
+from app.core.errors import InvalidJson, InvalidRequest, RequestError
 
 T = TypeVar("T")
 
@@ -28,6 +28,14 @@ PLAIN_FIELD = re.compile(r"[A-Za-z0-9_]{1,32}")
 """A field's name that errors may repeat. Any other name is the client's text."""
 
 
+MAX_LOOK_BYTES = 65_536
+"""Largest refused body that is read once more to see what the client means."""
+
+_MULTIPART = re.compile(rb"\s*--[^\r\n]+\r?\nContent-", re.IGNORECASE)
+_URL_ENCODED = re.compile(rb"[A-Za-z0-9_.+%*\[\]-]{1,64}=")
+_decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
 class Parser(Generic[T]):
     r"""Decodes bodies into one type and checks them, whatever the Content-Type says.
 
@@ -36,16 +44,20 @@ class Parser(Generic[T]):
 
     Args:
         kind: a `msgspec` struct.
+        example: a right body, for the errors of those that have another form.
 
     >>> Text = msgspec.defstruct("Text", [("inputs", list[str])])
     >>> Parser(Text).parse(rb'{"inputs": ["\ud800!", "\ud83d\ude00"]}').inputs == ["\ufffd!", "\U0001f600"]
     True
     """
 
-    def __init__(self, kind: type[T]) -> None:
+    def __init__(self, kind: type[T], example: Any = None) -> None:
         self._decode = msgspec.json.Decoder(kind).decode
         self._decode_lax = msgspec.json.Decoder(kind, strict=False).decode
-        self._fields = [field.encode_name for field in msgspec.structs.fields(kind)]  # type: ignore[arg-type]
+        fields = msgspec.structs.fields(kind)  # type: ignore[arg-type]
+        self._fields = [field.encode_name for field in fields]
+        self._required = {field.encode_name for field in fields if field.required}
+        self._example = None if example is None else msgspec.json.encode(example).decode()
 
     def parse(self, body: bytes) -> T:
         """Returns the value in `body`.
@@ -57,16 +69,32 @@ class Parser(Generic[T]):
         try:
             return self._read(body)
         except msgspec.ValidationError as error:
-            raise InvalidRequest(_sentence(str(error), self._fields)) from None
+            raise self._refused(InvalidRequest(_sentence(str(error), self._fields)), body) from None
         except UnicodeDecodeError:
-            raise InvalidJson(_where_utf8_breaks(body)) from None
+            raise self._refused(InvalidJson(_where_utf8_breaks(body)), body) from None
         except msgspec.DecodeError as error:
             if mark := _MARK.match(body):
                 return self.parse(body[mark.end() :])
             repaired = _ESCAPE.sub(_replace_lone, body)
             if repaired != body:
                 return self.parse(repaired)
-            raise InvalidJson(_syntax(str(error), body)) from None
+            raise self._refused(InvalidJson(_syntax(str(error), body)), body) from None
+
+    def _refused(self, error: RequestError, body: bytes) -> RequestError:
+        if self._has_other_form(body):
+            error.example = self._example
+        return error
+
+    def _has_other_form(self, body: bytes) -> bool:
+        """Returns whether a refused body is no object, or one with other fields instead of those that it must have."""
+        start = body[:MAX_LOOK_BYTES].lstrip()[:1]
+        if start != b"{" or len(body) > MAX_LOOK_BYTES:
+            return start not in (b"", b"{")
+        try:
+            fields = _decode_fields(body).keys()
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return False
+        return not self._required <= fields and not fields <= set(self._fields)
 
     def _read(self, body: bytes) -> T:
         try:
@@ -98,6 +126,8 @@ def _sentence(message: str, fields: Sequence[str]) -> str:
 def _syntax(message: str, body: bytes) -> str:
     if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in body[:2]:
         return "The body is not UTF-8 but UTF-16 or UTF-32; send UTF-8."
+    if _URL_ENCODED.match(body) or _MULTIPART.match(body):
+        return "The body is a form, not JSON."
     if message == "Input data was truncated":
         return f"The JSON ends too early (byte {len(body)})." if body.strip() else "The body is empty."
     return f"{message}."

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.core.errors import AppError, InvalidRequest, Row, describe
+from app.http.example_call import with_example
 from app.http.json import PLAIN_FIELD
 from app.http.routing import allowed_methods, route_path
 
@@ -80,7 +81,7 @@ async def _handle(request: Request, error: Exception) -> Response:
     elif isinstance(error, HTTPException) and error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = ", ".join(allowed_methods(request.scope))
         error = HTTPException(error.status_code, headers={"Allow": allowed} if allowed else error.headers)
-    return error_response(route_path(request.scope), error)
+    return error_response(route_path(request.scope), with_example(error, request.scope))
 
 
 Handler = Callable[[Request, Exception], Coroutine[Any, Any, Response]]

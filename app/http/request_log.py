@@ -20,6 +20,7 @@ from app.auth.accounts import Account
 from app.core.errors import AppError, HeadersTooLarge, NotReady
 from app.core.job import Job
 from app.deployment.registry import Registry
+from app.http.example_call import with_example
 from app.http.problems import error_response
 from app.http.routing import route_path, template
 from app.telemetry.metrics import Metrics
@@ -125,7 +126,7 @@ class RequestLog:
             self._note(scope, record, request_id, status, started, time.monotonic())
 
     async def _fail(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
-        await error_response(route_path(scope), error)(scope, receive, send)
+        await error_response(route_path(scope), with_example(error, scope))(scope, receive, send)
 
     def _request_id(self, scope: Scope) -> bytes:
         """Returns the client's `X-Request-Id` if it is short and harmless, else a new one."""
