@@ -31,6 +31,9 @@ PLAIN_FIELD = re.compile(r"[A-Za-z0-9_]{1,32}")
 MAX_LOOK_BYTES = 65_536
 """Largest refused body that is read once more to see what the client means."""
 
+_MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+"""First bytes of compressed bodies. Source: RFC 1952, section 2.3.1; RFC 8878, section 3.1.1."""
+
 _MULTIPART = re.compile(rb"\s*--[^\r\n]+\r?\nContent-", re.IGNORECASE)
 _URL_ENCODED = re.compile(rb"[A-Za-z0-9_.+%*\[\]-]{1,64}=")
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -126,6 +129,9 @@ def _sentence(message: str, fields: Sequence[str]) -> str:
 def _syntax(message: str, body: bytes) -> str:
     if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in body[:2]:
         return "The body is not UTF-8 but UTF-16 or UTF-32; send UTF-8."
+    for magic, coding in _MAGIC.items():
+        if body.startswith(magic):
+            return f"The body is compressed; the header Content-Encoding must say so: {coding}."
     if _URL_ENCODED.match(body) or _MULTIPART.match(body):
         return "The body is a form, not JSON."
     if message == "Input data was truncated":

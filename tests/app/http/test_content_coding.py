@@ -4,9 +4,12 @@ import gzip
 import time
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from app.core.errors import BodyTooLarge, BrokenEncoding, UnsupportedEncoding
 from app.http.body import read_body
@@ -135,3 +138,17 @@ async def test_what_follows_the_body_is_passed_on() -> None:
     with pytest.raises(BrokenEncoding):
         await receive()
     assert (await receive())["body"] == b"more"  # as it comes: nothing of it is inflated any more
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from([b"gzip", b"deflate", b"zstd"]), st.binary(max_size=300), st.lists(st.integers(1, 50)))
+def test_any_bytes_are_inflated_or_refused(coding: bytes, noise: bytes, cuts: list[int]) -> None:
+    """Noise behind, before and inside something right, however it is cut."""
+    right = COMPRESSED[coding.decode()][1](BODY[:200])
+    for data in (noise, right + noise, noise + right, right[:30] + noise + right[30:]):
+        inflater, rest = Inflater(coding), data
+        with suppress(BrokenEncoding):
+            for cut in cuts:
+                assert all(len(piece) <= PIECE_BYTES for piece in inflater.feed(rest[:cut]))
+                rest = rest[cut:]
+            list(inflater.feed(rest, last=True))

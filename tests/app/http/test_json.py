@@ -1,4 +1,6 @@
+import gzip
 import json
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
@@ -7,9 +9,16 @@ from hypothesis import strategies as st
 
 from app.api.schemas import PredictRequest
 from app.core.errors import AppError, InvalidJson, InvalidRequest
+from app.http.content_coding import zstd
 from app.http.json import Parser
 
 parse = Parser(PredictRequest).parse
+
+
+@pytest.mark.parametrize(("compress", "coding"), [(gzip.compress, "gzip"), (zstd.compress, "zstd")])
+def test_compressed_body_without_its_header_is_named(compress: Callable[[bytes], bytes], coding: str) -> None:
+    with pytest.raises(InvalidJson, match=f"Content-Encoding must say so: {coding}."):
+        parse(compress(b'{"inputs":"a good film"}'))
 
 
 @pytest.mark.parametrize(
