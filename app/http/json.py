@@ -92,7 +92,7 @@ class Parser(Generic[T]):
         """Returns whether a refused body is no object, or one with other fields instead of those that it must have."""
         start = body[:MAX_LOOK_BYTES].lstrip()[:1]
         if start != b"{" or len(body) > MAX_LOOK_BYTES:
-            return start not in (b"", b"{")
+            return start not in (b"", b"{") and not _other_encoding(body)
         try:
             fields = _decode_fields(body).keys()
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -127,16 +127,23 @@ def _sentence(message: str, fields: Sequence[str]) -> str:
 
 
 def _syntax(message: str, body: bytes) -> str:
-    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in body[:2]:
-        return "The body is not UTF-8 but UTF-16 or UTF-32; send UTF-8."
-    for magic, coding in _MAGIC.items():
-        if body.startswith(magic):
-            return f"The body is compressed; the header Content-Encoding must say so: {coding}."
+    if encoding := _other_encoding(body):
+        return encoding
     if _URL_ENCODED.match(body) or _MULTIPART.match(body):
         return "The body is a form, not JSON."
     if message == "Input data was truncated":
         return f"The JSON ends too early (byte {len(body)})." if body.strip() else "The body is empty."
     return f"{message}."
+
+
+def _other_encoding(body: bytes) -> str:
+    """Returns a sentence about a body that is compressed or no UTF-8, and nothing for others."""
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in body[:2]:
+        return "The body is not UTF-8 but UTF-16 or UTF-32; send UTF-8."
+    for magic, coding in _MAGIC.items():
+        if body.startswith(magic):
+            return f"The body is compressed; the header Content-Encoding must say so: {coding}."
+    return ""
 
 
 def _where_utf8_breaks(body: bytes) -> str:
