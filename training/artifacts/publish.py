@@ -30,6 +30,9 @@ from training.language_model.folder import Pretrained
 from training.metrics.calibration import fit_temperature, fit_thresholds
 from training.provenance import origin
 
+ENOUGH_TO_CALIBRATE = 50
+"""From so many texts on a temperature is fitted: from fewer it raises the loss of other texts more often than not."""
+
 TRAINING_SAMPLE = 2000
 """Training texts scored, to set against validation."""
 
@@ -102,7 +105,12 @@ def reload(checkpoint: Checkpoint, scratch: Path, device: str) -> Classifier:
 
 
 def calibrate(raw: Checkpoint, uncalibrated: Classifier, corpus: Corpus) -> Checkpoint:
-    """`raw` with the temperature and, for multi-label, the thresholds that fit `corpus.calibration`."""
+    """`raw` with the temperature and, for multi-label, the thresholds that fit `corpus.calibration`.
+
+    They stay at 1 and 1/2 if it has fewer than `ENOUGH_TO_CALIBRATE` texts.
+    """
+    if len(corpus.calibration) < ENOUGH_TO_CALIBRATE:
+        return raw
     logits_NC = logits_of(uncalibrated, uncalibrated.encode(corpus.calibration.texts))
     truth_NC = truth_for(corpus.calibration, uncalibrated)
     temperature = fit_temperature(logits_NC, truth_NC, task=corpus.task)
@@ -125,7 +133,7 @@ def compare(calibrated: Checkpoint, validation: Evaluation, corpus: Corpus) -> C
         ece_after=after.ece,
         nll_before=before.nll,
         nll_after=after.nll,
-        rows=len(corpus.calibration),
+        rows=len(corpus.calibration) if len(corpus.calibration) >= ENOUGH_TO_CALIBRATE else 0,
         apart=corpus.calibration is not corpus.validation,
         macro_f1_before=before.macro_f1 if multi_label else None,
         macro_f1_after=after.macro_f1 if multi_label else None,
@@ -158,6 +166,9 @@ def make_record(
         history=trainer.history,
         config=config.loop,
     )
+    if not calibration.rows:
+        what = "temperature stays at 1" + " and the thresholds at 1/2" * (corpus.task == "multi_label")
+        suspicions.append(f"the {what}: {len(corpus.calibration):,} validation texts are too few to fit it")
     return Record(
         name=config.name or name,
         task=corpus.task,

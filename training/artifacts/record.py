@@ -12,7 +12,7 @@ class Calibration(Frozen):
     """The temperature (and thresholds) and what they did on validation, before and after.
 
     Attributes:
-        rows: validation texts that it was fitted on.
+        rows: validation texts that it was fitted on; 0 if they are too few, and it stays at 1.
         apart: whether these had no part in picking the weights.
         macro_f1_before, macro_f1_after: for multi-label, with thresholds of 1/2 and with those of the checkpoint.
     """

@@ -16,6 +16,9 @@ from training.provenance import file_digest
 ENOUGH_TO_HALVE = 1000
 """From so many validation texts on, one half picks the weights, the other the temperature and thresholds."""
 
+FEW_HELD_OUT = 100
+"""A role with fewer held-out texts is reported."""
+
 FEW_TEXTS = 10
 """A label with fewer training texts is reported."""
 
@@ -135,6 +138,9 @@ def _warnings(train: Dataset, held_out: dict[str, Dataset], labels: Names) -> li
     for role, dataset in held_out.items():
         if dataset.path != train.path:
             warnings += [f"{role}: {warning}" for warning in dataset.warnings]
+    for role, dataset in held_out.items():
+        if len(dataset) < FEW_HELD_OUT:
+            warnings.append(f"only {len(dataset):,} {role} texts: figures from so few say little")
     seen = set(map(normalised, train.texts))
     for role, dataset in held_out.items():
         if shared := num_shared(dataset, seen):

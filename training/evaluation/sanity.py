@@ -10,7 +10,10 @@ BARELY = 0.01
 """An accuracy this close to the majority's is no better than it."""
 
 COLLAPSED = 0.98
-"""Share of answers that are one label, above which the model has collapsed, unless the truth is nearly so too."""
+"""Share of answers that are one label, from which on the model may have collapsed."""
+
+MISSED = 5
+"""It has only if at least so many texts have another label, and the training texts fare no better."""
 
 WIDE_GAP = 0.10
 """Training accuracy this far above validation is reported."""
@@ -30,7 +33,8 @@ def result_warnings(
             f"({scores.majority:.4f})"
         )
     if scores.confusion is not None:
-        warnings += _collapse(np.array(scores.confusion), [label.label for label in scores.labels])
+        names = [label.label for label in scores.labels]
+        warnings += _collapse(np.array(scores.confusion), names, training_accuracy)
     if training_accuracy - scores.accuracy > WIDE_GAP:
         warnings.append(
             f"training accuracy {training_accuracy:.4f} is far above validation {scores.accuracy:.4f}: "
@@ -51,10 +55,14 @@ def _best(history: History) -> int:
     return max(range(len(history)), key=lambda i: (history[i]["validation"], -i))
 
 
-def _collapse(confusion_CC: np.ndarray[tuple[int, int], np.dtype[np.int64]], labels: list[str]) -> list[str]:
+def _collapse(
+    confusion_CC: np.ndarray[tuple[int, int], np.dtype[np.int64]], labels: list[str], training_accuracy: float
+) -> list[str]:
     answers_C, truth_C = confusion_CC.sum(axis=0), confusion_CC.sum(axis=1)
     total, commonest = answers_C.sum(), int(answers_C.argmax())
-    if answers_C[commonest] >= COLLAPSED * total > truth_C.max():
+    others = total - truth_C[commonest]
+    learned = training_accuracy > truth_C.max() / total + WIDE_GAP
+    if answers_C[commonest] >= COLLAPSED * total > truth_C[commonest] and others >= MISSED and not learned:
         return [f"{answers_C[commonest] / total:.1%} of the answers are '{labels[commonest]}': the model has collapsed"]
     never = [label for label, answers, truth in zip(labels, answers_C, truth_C, strict=True) if truth and not answers]
     return [f"never answered on validation: {', '.join(map(repr, never[:5]))}"] if never else []

@@ -12,9 +12,9 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precisio
 
 from model.config import Frozen, Task
 from training.metrics.abstention import Abstention, abstention, risks
-from training.metrics.bootstrap import Interval, bootstrap_intervals
 from training.metrics.calibration import calibration_error, calibration_error_equal_mass
 from training.metrics.decisions import Decisions, Floats, confidence, decide, one_hot
+from training.metrics.intervals import Interval, intervals
 
 
 class LabelScores(Frozen):
@@ -35,7 +35,7 @@ class Scores(Frozen):
         accuracy: share of texts with exactly the right label or, for multi-label, the right set of them.
         macro_f1: mean F1 of the labels that occur, in the texts or in the predictions.
         micro_f1: F1 over all decisions; equals accuracy for single-label.
-        accuracy_interval, macro_f1_interval: 95% bootstrap intervals over the texts.
+        accuracy_interval, macro_f1_interval: 95% intervals; see `training/metrics/intervals.py`.
         ece, ece_equal_mass: expected calibration error, 0 to 1, in bins of equal width, or of equally many answers.
         nll: negative log-likelihood in nats; of multi-label the mean over labels.
         brier: 0 to 2 for single-label; of multi-label the mean over labels, 0 to 1.
@@ -88,7 +88,7 @@ def score(
     sure_M, right_M = confidence(probabilities_NC, truth_NC, task=task)
     precision_C, recall_C, f1_C = precision_recall_f1(truth_NC, chosen_NC)
     support_C = truth_NC.sum(axis=0)
-    accuracy_interval, macro_f1_interval = bootstrap_intervals(truth_NC, chosen_NC, seed=seed)
+    accuracy_interval, macro_f1_interval = intervals(truth_NC, chosen_NC, seed=seed)
     return Scores(
         rows=len(truth_NC),
         accuracy=accuracy(truth_NC, chosen_NC),

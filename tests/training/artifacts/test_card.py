@@ -93,6 +93,7 @@ def test_a_student_of_labels_and_teachers_is_told_from_one_of_teachers_alone() -
             {"rows": 50},
             "fitted on 50 validation texts, too few to part them: the same took part in choosing the weights",
         ),
+        ({"rows": 0, "temperature": 1}, "Temperature 1.000, not fitted, for validation has too few texts: ECE 0.0500"),
         ({}, "fitted on validation: ECE 0.0500 before, 0.0100 after"),
         ({"macro_f1_before": 0.25, "macro_f1_after": 0.375}, "macro-F1 0.2500 with 1/2 for all, 0.3750 with these"),
     ],

@@ -26,18 +26,18 @@ def raw(task: str = "single_label") -> Checkpoint:
 
 
 def corpus(folder: Path, *, lists: bool = False) -> Corpus:
-    """Random labels; validation is parted by hand into its first 20 texts and its last 20."""
+    """Random labels; validation is parted by hand into its first 60 texts and its last 60."""
     rng = np.random.default_rng(0)
     for name in ("train", "validation"):
         rows = []
-        for i in range(40):
+        for i in range(120):
             text = f"{name} {i} " + " ".join(rng.choice(["good", "bad", "film", "boring", "charming"], size=4))
             label = rng.choice(['["a"]', '["a", "b"]', '["b"]', "[]"]) if lists else f'"{"ab"[rng.integers(2)]}"'
             rows.append(f'{{"text": "{text}", "label": {label}}}')
         (folder / f"{name}.jsonl").write_text("\n".join(rows), encoding="utf-8")
     files = {name: str(folder / f"{name}.jsonl") for name in ("train", "validation")}
     made = read_corpus(DataConfig.model_validate(files), seed=0, data_root=folder)
-    stopping, calibration = made.validation.take(range(20)), made.validation.take(range(20, 40))
+    stopping, calibration = made.validation.take(range(60)), made.validation.take(range(60, 120))
     return dataclasses.replace(made, stopping=stopping, calibration=calibration)
 
 
@@ -55,8 +55,20 @@ def test_the_temperature_is_that_of_the_texts_kept_for_it(tmp_path: Path) -> Non
     assert calibrated.config.thresholds is None
     validation = evaluate(Classifier(calibrated, device="cpu"), texts.validation).evaluation
     told = compare(calibrated, validation, texts)
-    assert (told.rows, told.apart, told.macro_f1_after) == (20, True, None)
+    assert (told.rows, told.apart, told.macro_f1_after) == (60, True, None)
     assert told.nll_before == pytest.approx(evaluate(classifier, texts.validation).evaluation.scores.nll, rel=1e-4)
+
+
+@pytest.mark.parametrize(("num_texts", "fitted"), [(6, False), (49, False), (50, True)])
+def test_few_texts_fit_no_temperature_and_no_thresholds(tmp_path: Path, num_texts: int, fitted: bool) -> None:
+    for lists, task in ((False, "single_label"), (True, "multi_label")):
+        texts, plain = corpus(tmp_path, lists=lists), raw(task)
+        texts = dataclasses.replace(texts, calibration=texts.validation.take(range(num_texts)))
+        calibrated = calibrate(plain, Classifier(plain, device="cpu"), texts)
+        assert (calibrated.config.temperature != 1) == fitted
+        assert (calibrated.config.thresholds is not None) == (fitted and lists)
+        validation = evaluate(Classifier(calibrated, device="cpu"), texts.validation).evaluation
+        assert compare(calibrated, validation, texts).rows == (num_texts if fitted else 0)
 
 
 def test_thresholds_are_fitted_stored_and_used(tmp_path: Path) -> None:

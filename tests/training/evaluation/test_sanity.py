@@ -36,7 +36,16 @@ def test_a_sound_run_gives_no_warning() -> None:
     ("warnings", "expected"),
     [
         (warn(evaluation([0, 0, 1, 1], [0, 1, 0, 1])), "no better than always giving the commonest answer (0.5000)"),
-        (warn(evaluation([0] * 6 + [1] * 4, [0] * 10)), "100.0% of the answers are 'a': the model has collapsed"),
+        (
+            warn(evaluation([0] * 12 + [1] * 8, [0] * 20), training_accuracy=0.6),
+            "100.0% of the answers are 'a': the model has collapsed",
+        ),
+        (
+            warn(evaluation([0] * 12 + [1] * 8, [1] * 20), training_accuracy=0.5),
+            "100.0% of the answers are 'b': the model has collapsed",
+        ),
+        (warn(evaluation([0] * 12 + [1] * 8, [0] * 20), training_accuracy=1.0), "never answered on validation: 'b'"),
+        (warn(evaluation([0] * 4 + [1] * 2, [0] * 6), training_accuracy=0.6), "never answered on validation: 'b'"),
         (warn(evaluation([0, 0, 0, 1, 1, 1, 2], [0, 0, 0, 1, 1, 1, 0], labels=3)), "never answered on validation: 'c'"),
         (warn(GOOD, training_accuracy=1.0 + 0.001), "far above validation 0.9000"),
         (warn(GOOD, readings=(0.7, 0.8, 0.9)), "more epochs may help"),
@@ -49,3 +58,17 @@ def test_each_sign_is_told(warnings: list[str], expected: str) -> None:
 
 def test_a_plateau_at_the_end_is_no_growth() -> None:
     assert warn(GOOD, readings=(0.7, 0.9, 0.9)) == []
+
+
+@pytest.mark.parametrize(
+    "warnings",
+    [
+        warn(evaluation([0] * 12 + [1] * 8, [0] * 20), training_accuracy=1.0),
+        warn(evaluation([0] * 4 + [1] * 2, [0] * 6), training_accuracy=0.6),
+        warn(evaluation([0] * 196 + [1] * 4, [0] * 200), training_accuracy=0.97),
+        warn(evaluation([0] * 990 + [1] * 10, [0] * 990 + [1] * 10), training_accuracy=0.99),
+    ],
+    ids=["training learned", "few texts", "few others", "as the truth is"],
+)
+def test_a_model_is_called_collapsed_only_if_it_is(warnings: list[str]) -> None:
+    assert not any("collapsed" in warning for warning in warnings)
