@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from tables.errors import Row, TableError
+from tables.errors import MissingColumnError, Row, TableError
 from tables.names import same_name
 from tables.reading import Reading
 
@@ -79,7 +79,8 @@ def find_columns(path: Path, wanted: Sequence[str], present: Sequence[str], read
     """Finds the wanted columns: by their names, or else by names that differ in case, spaces or invisible characters.
 
     Raises:
-        TableError: a column is missing, or several have its name.
+        MissingColumnError: a column is missing.
+        TableError: several columns have its name.
     """
     places = []
     for name in wanted:
@@ -89,7 +90,7 @@ def find_columns(path: Path, wanted: Sequence[str], present: Sequence[str], read
             if len(found) == 1:
                 reading.remarks.append(f"column {present[found[0]]!r} taken for '{name}'")
         if not found:
-            raise TableError(path, f"no column '{name}'; the file has {', '.join(map(repr, present))}")
+            raise MissingColumnError(path, f"no column '{name}'; the file has {', '.join(map(repr, present))}")
         if len(found) > 1:
             raise TableError(path, "two columns have this name", column=name)
         places.append(found[0])

@@ -41,3 +41,7 @@ class TableError(Exception):
         self.cause = cause
         self.row = row
         self.column = column
+
+
+class MissingColumnError(TableError):
+    """The file has no column of the name."""

@@ -21,6 +21,7 @@ from training.artifacts.card import write_card
 from training.artifacts.record import Calibration, Effort, Record, StartRecord, TeacherRecord
 from training.config.config import TrainConfig
 from training.config.request import Request
+from training.data.choices import allowed_labels, among
 from training.data.corpus import Corpus
 from training.evaluation.evaluate import Evaluation, evaluate, logits_of, truth_for
 from training.evaluation.reference import reference_of, source
@@ -111,7 +112,10 @@ def calibrate(raw: Checkpoint, uncalibrated: Classifier, corpus: Corpus) -> Chec
     """
     if len(corpus.calibration) < ENOUGH_TO_CALIBRATE:
         return raw
-    logits_NC = logits_of(uncalibrated, uncalibrated.encode(corpus.calibration.texts))
+    logits_NC = among(
+        logits_of(uncalibrated, uncalibrated.encode(corpus.calibration.texts)),
+        allowed_labels(corpus.calibration, uncalibrated.labels),
+    )
     truth_NC = truth_for(corpus.calibration, uncalibrated)
     temperature = fit_temperature(logits_NC, truth_NC, task=corpus.task)
     found: dict[str, object] = {"temperature": temperature}

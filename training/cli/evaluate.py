@@ -32,6 +32,11 @@ from training.errors import UsageError
     is_flag=True,
     help="Read a label that differs from one of the checkpoint's in case, width, spaces or zeros only as that one.",
 )
+@click.option(
+    "--own-labels",
+    is_flag=True,
+    help="Judge among the labels that FILE has: of a file of two labels, which of these two a larger checkpoint gives.",
+)
 @click.option("--json", "json_file", type=FILE, help="Write all figures to this file, in the form of metrics.json.")
 @DEVICE
 @THREADS
@@ -42,6 +47,7 @@ def evaluate(
     neighbours_file: Path | None,
     ignore_unknown_labels: bool,
     merge_labels: bool,
+    own_labels: bool,
     json_file: Path | None,
     device: str,
     **columns: str,
@@ -61,6 +67,7 @@ def evaluate(
     head; a cosine of 1 is most often the text itself.
     """
     from model.classifier import Classifier
+    from training.data.choices import with_choices
     from training.data.dataset import Dataset, read_dataset, without_unknown
     from training.evaluation.evaluate import evaluate as run_evaluation
     from training.evaluation.evaluate import rules_for, worst_mistakes
@@ -76,6 +83,8 @@ def evaluate(
     dataset = read(file)
     if ignore_unknown_labels:
         dataset = without_unknown(dataset, classifier.labels)
+    if own_labels:
+        dataset = with_choices(dataset)
     trained = None  # read before anything is computed: what is wrong with it is told at once
     if neighbours_file is not None:
         if not worst:

@@ -1,5 +1,6 @@
 """`python -m training teach`."""
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -51,14 +52,15 @@ def teach(
         --validation sst2.parquet --validation tweets.parquet --output teacher --set epochs=3
     """
     from model.device import resolve_device
+    from training.data.choices import with_choices
     from training.data.dataset import read_dataset
     from training.evaluation.report import make_console
-    from training.teachers.fine_tune import StepLines, fine_tune, parse_teach_config, read_sets
+    from training.teachers.fine_tune import StepLines, fine_tune, parse_teach_config
 
     config = parse_teach_config(settings)
-    columns = {"text_column": text_column, "label_column": label_column}
-    train = [part for path in train_files for part in read_sets(path, **columns, source_column=source_column)]
-    held_out = [read_dataset(path, text_column=text_column, label_column=label_column) for path in validation]
+    read = partial(read_dataset, text_column=text_column, label_column=label_column)
+    train = [with_choices(read(path), source_column) for path in train_files]
+    held_out = [with_choices(read(path)) for path in validation]
     console = make_console()
     for path, warnings in {part.path: part.warnings for part in [*train, *held_out]}.items():
         for warning in warnings:

@@ -18,6 +18,8 @@ class DataConfig(Frozen):
         keep_labels: names that are labels although they are spelled like a missing value (nan, NA, null, -).
         label_separator: between several labels in one value; None finds it, `none` is that there is none.
         merge_labels: reads labels that differ in spelling only as one, by the commonest spelling.
+        source_column: names the set that a text of a mixture comes from, as `mix` writes it: each text is then judged
+            among the labels of its set, in training and in every score; a file without the column is one set.
         validation_fraction: share of the training texts that are validated on where no validation file is given.
         source: where to get the files; shown when one is missing and in the model card.
         licence: the one that the source states; shown in the model card.
@@ -32,6 +34,7 @@ class DataConfig(Frozen):
     keep_labels: tuple[str, ...] = ()
     label_separator: str | None = None
     merge_labels: bool = False
+    source_column: str | None = None
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
     source: str = ""
     licence: str = ""

@@ -5,7 +5,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from model.config import Frozen, Task
+from tables.errors import MissingColumnError
 from tables.labels import LabelRules, Names
+from training.data.choices import with_choices
 from training.data.config import DataConfig
 from training.data.dataset import Dataset, encode_labels, label_names, list_some, read_dataset
 from training.data.duplicates import normalised, num_contradictions, num_shared
@@ -102,6 +104,9 @@ def read_corpus(config: DataConfig, *, seed: int, data_root: Path) -> Corpus:
     )
     named = {"validation": config.validation, "test": config.test} | (config.tests or {})
     held_out = {role: _read(file, config, rules) for role, file in named.items() if file}
+    if config.source_column:
+        train = with_choices(train, config.source_column)
+        held_out = {role: _held_out_choices(dataset, config) for role, dataset in held_out.items()}
     labels = label_names(train)
     for dataset in held_out.values():
         _check_fits(dataset, train, labels)
@@ -164,6 +169,14 @@ def _read(name: str, config: DataConfig, rules: LabelRules) -> Dataset:
         cause = f"does not exist; get it from {config.source}, or say where it is with --data-root or SLUICE_DATA"
         raise DataError(path, cause)
     return read_dataset(path, text_column=config.text_column, label_column=config.label_column, rules=rules)
+
+
+def _held_out_choices(dataset: Dataset, config: DataConfig) -> Dataset:
+    """The choices of a held-out file, which is one set if it does not say of which set a text is."""
+    try:
+        return with_choices(dataset, config.source_column)
+    except MissingColumnError:
+        return with_choices(dataset)
 
 
 def _check_fits(dataset: Dataset, train: Dataset, labels: Sequence[str]) -> None:

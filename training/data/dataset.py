@@ -31,6 +31,8 @@ class Dataset:
         text_column, label_column: where they stand.
         separator: between several labels in one value; empty if there is none.
         warnings: what was left out or is doubtful in the file, one sentence each.
+        choices: the labels among which each text is judged, all where there are none; None is all for every text. See
+            `training.data.choices`.
     """
 
     path: Path
@@ -42,6 +44,7 @@ class Dataset:
     label_column: str
     separator: str = ""
     warnings: list[str] = field(default_factory=list)
+    choices: list[Names] | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -54,6 +57,7 @@ class Dataset:
             texts=[self.texts[i] for i in chosen],
             labels=[self.labels[i] for i in chosen],
             rows=[self.rows[i] for i in chosen],
+            choices=None if self.choices is None else [self.choices[i] for i in chosen],
         )
 
     def counts(self) -> Counter[str]:

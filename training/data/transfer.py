@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from training.data.choices import Allowed, allowed_labels
 from training.data.corpus import Corpus
 from training.data.dataset import truth_of
 from training.data.duplicates import distinct, normalised
@@ -61,18 +62,22 @@ def build_transfer_set(corpus: Corpus, unlabeled: Sequence[str], config: Augment
     return TransferSet(texts, num_given=len(given), num_withheld=len(distinct_given) - len(given))
 
 
-def known_labels(texts: Sequence[str], corpus: Corpus) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+def known_labels(
+    texts: Sequence[str], corpus: Corpus
+) -> tuple[npt.NDArray[np.float32], Allowed, npt.NDArray[np.bool_]]:
     """Labels of those `texts` that stand in the training data.
 
     Returns:
-        Zeros and ones, float32 [N, C], the last row of the data counting where a text stands there several times; and
-        bool [N], true where a text is labelled.
+        Zeros and ones, float32 [N, C], the last row of the data counting where a text stands there several times; the
+        labels among which it is judged; and bool [N], true where a text is labelled.
     """
-    chosen_NC = truth_of(corpus.train, corpus.labels)
+    chosen_NC, choices_NC = truth_of(corpus.train, corpus.labels), allowed_labels(corpus.train, corpus.labels)
     rows = {text: row for row, text in enumerate(corpus.train.texts)}
     truth_NC = np.zeros((len(texts), len(corpus.labels)), dtype=np.float32)
+    allowed_NC = np.ones(truth_NC.shape, dtype=np.bool_)
     labelled_N = np.zeros(len(texts), dtype=np.bool_)
     for place, text in enumerate(texts):
         if (row := rows.get(text)) is not None:
             truth_NC[place], labelled_N[place] = chosen_NC[row], True
-    return truth_NC, labelled_N
+            allowed_NC[place] = choices_NC[row]
+    return truth_NC, allowed_NC, labelled_N

@@ -15,6 +15,7 @@ from model.config import Frozen
 from model.probabilities import probabilities
 from model.text import Encoded
 from tables.labels import LabelRules
+from training.data.choices import allowed_labels, among
 from training.data.dataset import Dataset, truth_of
 from training.errors import DataError
 from training.metrics.decisions import Decisions, decide
@@ -73,14 +74,14 @@ class Result:
 
 
 def evaluate(classifier: Classifier, dataset: Dataset, *, seed: int = 0) -> Result:
-    """Scores every text of `dataset`; `seed` is that of the bootstrap.
+    """Scores every text of `dataset` among its choices; `seed` is that of the bootstrap.
 
     Raises:
         DataError: a label is unknown to the checkpoint, or the file is multi-label and the checkpoint is not.
     """
     truth_NC = truth_for(dataset, classifier)
     encoded = classifier.encode(dataset.texts)
-    logits_NC = logits_of(classifier, encoded)
+    logits_NC = among(logits_of(classifier, encoded), allowed_labels(dataset, classifier.labels))
     probabilities_NC = classifier.probabilities(logits_NC)
     task, thresholds = classifier.task, classifier.thresholds
     scores = score(probabilities_NC, truth_NC, classifier.labels, task=task, thresholds=thresholds, seed=seed)

@@ -14,6 +14,7 @@ from pydantic import Field
 from torch import Tensor
 
 from model.config import Frozen, Task
+from training.data.choices import NEVER, Allowed
 from training.data.variants import AugmentConfig
 from training.errors import UsageError
 
@@ -61,6 +62,7 @@ class ImitationLoss:
         teacher_NC: float32 logits to be imitated; zeros for a text that no teacher was asked about.
         truth_NC: float32, zeros and ones, from the labels of the data; all zeros for a text that has none.
         share_N: float32, the part of a text's loss that its label has, 0 to 1; the rest is the teachers'.
+        allowed_NC: labels among which a text that has a label is judged.
         config: which loss.
         task: softmax or a sigmoid for each label.
     """
@@ -68,6 +70,7 @@ class ImitationLoss:
     teacher_NC: npt.NDArray[np.float32]
     truth_NC: npt.NDArray[np.float32]
     share_N: npt.NDArray[np.float32]
+    allowed_NC: Allowed
     config: DistillConfig
     task: Task
 
@@ -80,7 +83,7 @@ class ImitationLoss:
         soft_B = self._imitation(logits_BC, tensor(self.teacher_NC))
         if not self.share_N[rows_B].any():
             return soft_B.mean()
-        hard_B = cross_entropy(logits_BC, tensor(self.truth_NC), self.task)
+        hard_B = cross_entropy(logits_BC.masked_fill(~tensor(self.allowed_NC), NEVER), tensor(self.truth_NC), self.task)
         return torch.lerp(soft_B, hard_B, tensor(self.share_N)).mean()
 
     def _imitation(self, logits_BC: Tensor, teacher_BC: Tensor) -> Tensor:

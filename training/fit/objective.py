@@ -4,6 +4,7 @@ Shape suffixes: N examples, C labels, B batch.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from model.batch import Batch
 from model.network import RecurrentClassifier
+from training.data.choices import NEVER, Allowed
 
 Rows = npt.NDArray[np.int64]
 """Places [B] of a batch's texts among the training examples."""
@@ -87,6 +89,25 @@ class CrossEntropy:
             targets,
             weight=self._weights_C,
             label_smoothing=self._label_smoothing,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Among:
+    """A loss of the labels among which each text is judged.
+
+    Attributes:
+        loss: of all labels.
+        allowed_NC: the labels of each training text.
+    """
+
+    loss: Loss
+    allowed_NC: Allowed
+
+    def __call__(self, logits_BC: Tensor, rows: Rows) -> Tensor:
+        """The mean loss of the batch."""
+        return self.loss(
+            logits_BC.masked_fill(~torch.from_numpy(self.allowed_NC[rows]).to(logits_BC.device), NEVER), rows
         )
 
 

@@ -16,8 +16,9 @@ from torch import Tensor
 
 from model.batch import Ids, lengths_of, map_batches, pad
 from model.network import RecurrentClassifier
+from training.data.choices import Allowed, among
 from training.fit.layer_rates import layer_rates
-from training.fit.objective import CrossEntropy, Loss, MakeObjective, Rows, Supervised, balanced_weights
+from training.fit.objective import Among, CrossEntropy, Loss, MakeObjective, Rows, Supervised, balanced_weights
 from training.fit.optimizer import average_into
 from training.fit.parallel import ALONE, Processes
 from training.fit.steps import Count, Steps, StepsConfig, copies
@@ -58,10 +59,12 @@ class Examples:
     Attributes:
         ids: N arrays of token ids.
         targets: int64 [N], or float32 [N, C] in 0..1 for multi-label or soft targets.
+        allowed: labels [N, C] among which each text is judged; None is all.
     """
 
     ids: list[Ids]
     targets: npt.NDArray[Any]
+    allowed: Allowed | None = None
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
@@ -123,7 +126,7 @@ class Trainer(Steps):
         self._measure = measure
         self._average = copy.deepcopy(self.network)
         self._best = copies(self.network.weights())
-        loss = loss or _cross_entropy(train.targets, network.head.out_features, config, device)
+        loss = loss or _cross_entropy(train, network.head.out_features, config, device)
         self._objective = objective(processes.whole(loss), self._dtype)
         torch.manual_seed(processes.seed(seed))
 
@@ -161,7 +164,8 @@ class Trainer(Steps):
     def _read_validation(self) -> None:
         position, config = self._position, self.config
         candidate = self._average if config.average_decay else self.network
-        score = self._measure(self.logits(self.validation, candidate, self.processes), self.validation.targets)
+        logits_NC = among(self.logits(self.validation, candidate, self.processes), self.validation.allowed)
+        score = self._measure(logits_NC, self.validation.targets)
         self._note_reading(score)
         if position.best is None or score > position.best:
             position.best, position.readings_without_gain = score, 0
@@ -177,8 +181,7 @@ class Trainer(Steps):
         return {"network": self.network.weights(), "average": self._average.weights(), "best": self._best}
 
 
-def _cross_entropy(
-    targets: npt.NDArray[Any], num_labels: int, config: LoopConfig, device: torch.device
-) -> CrossEntropy:
-    weights_C = balanced_weights(targets, num_labels) if config.class_weights == "balanced" else None
-    return CrossEntropy(targets, weights_C=weights_C, label_smoothing=config.label_smoothing, device=device)
+def _cross_entropy(train: Examples, num_labels: int, config: LoopConfig, device: torch.device) -> Loss:
+    weights_C = balanced_weights(train.targets, num_labels) if config.class_weights == "balanced" else None
+    loss = CrossEntropy(train.targets, weights_C=weights_C, label_smoothing=config.label_smoothing, device=device)
+    return loss if train.allowed is None or train.allowed.all() else Among(loss, train.allowed)

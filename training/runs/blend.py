@@ -9,6 +9,7 @@ from tokenizers import Tokenizer
 from model.network import RecurrentClassifier
 from model.text import TextEncoder
 from training.config.config import TrainConfig
+from training.data.choices import among
 from training.data.corpus import Corpus
 from training.data.dataset import mostly_chinese, truth_of
 from training.fit.trainer import Trainer
@@ -32,7 +33,7 @@ def with_ngrams(
     present_NF = count_ngrams(rows, order, buckets)
     present_VF = count_ngrams(trainer.validation.ids, order, buckets)
     truth_NC, truth_VC = truth_of(corpus.train, corpus.labels), truth_of(corpus.stopping, corpus.labels)
-    logits_VC = trainer.logits(trainer.validation)
+    logits_VC = among(trainer.logits(trainer.validation), trainer.validation.allowed)
     balanced = config.loop.class_weights == "balanced"
     texts = (present_NF, truth_NC, present_VF, truth_VC, logits_VC)
     blends = [fit_blend(*texts, order, strength, corpus.task, balanced=balanced) for strength in settings.strengths]

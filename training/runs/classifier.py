@@ -14,6 +14,7 @@ from training.artifacts.publish import Finished, publish
 from training.artifacts.record import Record, TeacherRecord
 from training.config.config import TrainConfig
 from training.config.request import Request
+from training.data.choices import allowed_labels
 from training.data.corpus import Corpus
 from training.data.dataset import Dataset, encode_labels
 from training.data.tokenizer import train_tokenizer
@@ -131,4 +132,8 @@ def new_encoder(config: TrainConfig, tokenizer: Tokenizer) -> TextEncoder:
 
 def encode_examples(dataset: Dataset, corpus: Corpus, encoder: TextEncoder) -> Examples:
     """Token ids and targets of each text."""
-    return Examples([text.ids for text in encoder.encode(dataset.texts)], encode_labels(dataset, corpus.labels))
+    return Examples(
+        [text.ids for text in encoder.encode(dataset.texts)],
+        encode_labels(dataset, corpus.labels),
+        allowed_labels(dataset, corpus.labels),
+    )

@@ -116,7 +116,7 @@ def ask_teachers(
     Raises:
         UsageError: no text is left to ask about, no teacher knows one, or a label of the teachers does not fit.
     """
-    truth_NC, labelled_N = known_labels(transfer.texts, corpus)
+    truth_NC, allowed_NC, labelled_N = known_labels(transfer.texts, corpus)
     rows = np.flatnonzero(~labelled_N) if config.hard_share == 1 else np.arange(len(transfer.texts))
     if not len(rows):
         raise UsageError(
@@ -143,7 +143,7 @@ def ask_teachers(
     teacher_NC, share_N = np.zeros_like(truth_NC), labelled_N.astype(np.float32)
     teacher_NC[rows] = found.logits_NC
     share_N[rows[found.known_N]] *= config.hard_share
-    return ImitationLoss(teacher_NC, truth_NC, share_N, config, corpus.task)
+    return ImitationLoss(teacher_NC, truth_NC, share_N, allowed_NC, config, corpus.task)
 
 
 def build_student(run: ClassifierRun, transfer: TransferSet, loss: ImitationLoss) -> Trainer:

@@ -18,9 +18,10 @@ from rich.console import Console
 from torch import Tensor
 
 from model.config import Frozen
-from tables.reader import read_batches
+from tables.labels import Names
 from training.config.config import build, parse_settings
-from training.data.dataset import Dataset, encode_labels, label_names, read_dataset
+from training.data.choices import allowed_labels, with_choices
+from training.data.dataset import Dataset, encode_labels, label_names
 from training.errors import UsageError
 from training.fit.batches import epoch_batches
 from training.fit.progress import LINE_EVERY_S, format_duration
@@ -115,7 +116,8 @@ def fine_tune(
     """Writes the weights of the best validation reading to `output`, a folder that `load_teacher` reads.
 
     `output` holds the best so far at any time after the first reading. Each data set is a choice among the labels that
-    it has: a set of two labels says nothing about a third. Both loss and accuracy are of that choice.
+    it has (`training.data.choices`): a set of two labels says nothing about a third. Both loss and accuracy are of that
+    choice.
 
     Args:
         encoder: folder of `transformers`, or of an earlier fine-tuning, whose head is kept if labels and layers agree.
@@ -146,25 +148,6 @@ def fine_tune(
     return best
 
 
-def read_sets(path: Path, *, text_column: str, label_column: str, source_column: str | None) -> list[Dataset]:
-    """The data sets in a file: one, or as many as there are different values in `source_column`.
-
-    Raises:
-        TableError: the file or a column cannot be used.
-    """
-    dataset = read_dataset(path, text_column=text_column, label_column=label_column)
-    if source_column is None:
-        return [dataset]
-    batches = list(read_batches(path, [source_column]))
-    sources = {
-        row: value for batch in batches for row, value in zip(batch.rows, batch.values(source_column), strict=True)
-    }
-    rows: dict[object, list[int]] = {}
-    for place, row in enumerate(dataset.rows):
-        rows.setdefault(sources[row], []).append(place)
-    return [dataset.take(found) for found in rows.values()]
-
-
 @dataclass(frozen=True, slots=True)
 class LabelledTexts:
     """The texts of several sets as one.
@@ -180,16 +163,7 @@ class LabelledTexts:
     allowed_NC: npt.NDArray[np.bool_]
 
 
-def allowed_labels(dataset: Dataset, labels: Sequence[str]) -> npt.NDArray[np.bool_]:
-    """Labels [C] among which the set's texts are judged: those that it has, or all if it has one only.
-
-    A set of one label (plain facts, all neutral) would say nothing else.
-    """
-    own = dataset.counts().keys()
-    return np.array([len(own) == 1 or name in own for name in labels])
-
-
-def joined_labels(datasets: Sequence[Dataset]) -> tuple[str, ...]:
+def joined_labels(datasets: Sequence[Dataset]) -> Names:
     """The labels of all sets, in a stable order.
 
     Raises:
@@ -227,12 +201,13 @@ class _FineTuning:
         self.validation = {_name(dataset): self.tokenized([dataset], labels) for dataset in validation}
         self.lengths_N = np.array([len(ids) for ids in self.train.ids], dtype=np.int64)
 
-    def tokenized(self, datasets: Sequence[Dataset], labels: Sequence[str]) -> LabelledTexts:
+    def tokenized(self, datasets: Sequence[Dataset], labels: Names) -> LabelledTexts:
         """The texts of `datasets`, one after another."""
         texts = [text for dataset in datasets for text in dataset.texts]
         ids = token_ids(self.tokenizer, texts, max_tokens=self.config.max_tokens, prefix=self.config.prefix)
         targets = np.concatenate([encode_labels(dataset, labels).astype(np.int64) for dataset in datasets])
-        allowed = [np.tile(allowed_labels(dataset, labels), (len(dataset), 1)) for dataset in datasets]
+        sets = (dataset if dataset.choices else with_choices(dataset) for dataset in datasets)
+        allowed = [allowed_labels(dataset, labels) for dataset in sets]
         return LabelledTexts(ids, targets, np.concatenate(allowed))
 
     def run(self) -> Iterator[Step]:

@@ -1,5 +1,7 @@
 """Training as a user does: what it prints, leaves behind and returns."""
 
+import csv
+import json
 import os
 import shlex
 import signal
@@ -16,7 +18,7 @@ import training.runs.train
 from model.checkpoint import load_checkpoint
 from model.classifier import Classifier
 from tests.training.cli.commands import ROOT, call, metrics_of
-from tests.training.conftest import TINY, draw_rows
+from tests.training.conftest import FILLING, TINY, draw_rows
 from training.artifacts.run_folder import RunFolder
 
 
@@ -215,3 +217,29 @@ def test_calls_that_contradict_themselves_are_refused(reviews: Path, more: Path,
     assert (unused.exit_code, "both are 0" in unused.output) == (2, True), unused.output
     student = call("distill", *data, "--teacher", tmp_path, "--set", "semi.entropy=1")
     assert (student.exit_code, "of the section semi are for train" in student.output) == (2, True), student.output
+
+
+def test_a_set_of_two_labels_leaves_the_third_to_others(reviews: Path, tmp_path: Path) -> None:
+    """Two thirds of the plain texts are called good or bad by a set that has nothing else to call them."""
+    rng = np.random.default_rng(0)
+    plain = [" ".join(rng.choice(FILLING, size=5)) for _ in range(180)]
+    rows = [(text, label, "two") for text, label in draw_rows(120, 0)]
+    rows += [(text, ("good", "bad")[i % 2], "two") for i, text in enumerate(plain[:120])]
+    rows += [(text, "neutral", "three") for text in plain[120:]]
+    rows += [(text, label, "three") for text, label in draw_rows(60, 3)]
+    with (tmp_path / "train.csv").open("w", encoding="utf-8") as file:
+        csv.writer(file).writerows([("text", "label", "source"), *rows])
+    files = ["--train", tmp_path / "train.csv", "--test", reviews / "test.csv"]
+    options = [*TINY, "--set", "ngrams.buckets=0", "--set", "loop.epochs=12", "--set", "data.source_column=source"]
+    result = call("train", *files, "--output", tmp_path / "m", *options)
+    assert result.exit_code == 0, result.output
+    classifier = Classifier.load(tmp_path / "m")
+    assert classifier.labels == ("bad", "good", "neutral")
+    fresh = [" ".join(rng.choice(FILLING, size=5)) for _ in range(40)]
+    assert (classifier.predict(fresh).argmax(1) == 2).mean() > 0.9
+    test = metrics_of(tmp_path / "m")["evaluations"]["test"]["scores"]
+    assert test["accuracy"] >= 0.95
+    assert [row[2] for row in test["confusion"]] == [0, 0, 0]
+    evaluated = call("evaluate", tmp_path / "m", reviews / "test.csv", "--own-labels", "--json", tmp_path / "own.json")
+    assert evaluated.exit_code == 0, evaluated.output
+    assert json.loads((tmp_path / "own.json").read_text())["scores"]["accuracy"] == test["accuracy"]

@@ -1,3 +1,5 @@
+import dataclasses
+
 from training.data.corpus import Corpus
 from training.data.transfer import build_transfer_set, known_labels
 from training.data.variants import AugmentConfig
@@ -34,6 +36,11 @@ def test_no_variant_is_a_held_out_text(corpus: Corpus) -> None:
 
 
 def test_labels_of_the_data_are_known_where_there_are_some(corpus: Corpus) -> None:
-    truth, labelled = known_labels(["so bad", "new", "so good"], corpus)
+    texts = ["so bad", "new", "so good"]
+    truth, allowed, labelled = known_labels(texts, corpus)
+    assert allowed.all()
+    narrow = dataclasses.replace(corpus.train, choices=[("a",)] * len(corpus.train))
+    _, allowed, _ = known_labels(texts, dataclasses.replace(corpus, train=narrow))
+    assert allowed.tolist() == [[True, False], [True, True], [True, False]]
     assert truth.tolist() == [[1, 0], [0, 0], [0, 1]]
     assert labelled.tolist() == [True, False, True]

@@ -12,12 +12,13 @@ from training.fit.imitation import DistillConfig, ImitationLoss, cross_entropy, 
 TEACHER = np.array([[2.0, -1.0, 0.5], [0.0, 1.0, -3.0], [1.0, 1.0, 1.0]], dtype=np.float32)
 TRUTH = np.array([[1, 0, 0], [0, 0, 0], [0, 0, 1]], dtype=np.float32)
 LABELLED = np.array([True, False, True])
+ALLOWED = np.ones((3, 3), dtype=np.bool_)
 STUDENT = torch.tensor([[0.3, 0.1, -0.2], [1.0, -1.0, 0.5]])
 ROWS = np.array([2, 1])
 
 
 def loss_of(config: DistillConfig, task: Task = "single_label") -> ImitationLoss:
-    return ImitationLoss(TEACHER, TRUTH, (config.hard_share * LABELLED).astype(np.float32), config, task)
+    return ImitationLoss(TEACHER, TRUTH, (config.hard_share * LABELLED).astype(np.float32), ALLOWED, config, task)
 
 
 def test_mse_is_worked_out_by_hand() -> None:
@@ -53,6 +54,14 @@ def test_a_label_takes_its_share_of_the_text_that_has_it() -> None:
     for share in (0.25, 1.0):
         mixed = loss_of(DistillConfig(hard_share=share))(STUDENT, ROWS)
         assert float(mixed) == pytest.approx(((1 - share) * soft[0] + share * hard + soft[1]) / 2)
+
+
+def test_a_label_is_one_of_those_that_its_set_has() -> None:
+    allowed = np.array([[True] * 3, [True] * 3, [False, True, True]])
+    share = LABELLED.astype(np.float32)
+    loss = ImitationLoss(TEACHER, TRUTH, share, allowed, DistillConfig(hard_share=1), "single_label")
+    expected = float(F.cross_entropy(STUDENT[:1, 1:], torch.tensor([1])))
+    assert float(loss(STUDENT[[0]], ROWS[[0]])) == pytest.approx(expected)
 
 
 def test_multi_label_cross_entropy_is_the_mean_over_the_labels() -> None:

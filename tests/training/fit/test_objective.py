@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from training.fit.objective import CrossEntropy, balanced_weights
+from training.fit.objective import Among, CrossEntropy, balanced_weights
 
 CPU = torch.device("cpu")
 LOGITS = torch.tensor([[0.0, math.log(3)], [0.0, 0.0]])
@@ -37,3 +37,15 @@ def test_sets_of_labels_are_a_sigmoid_each() -> None:
 def test_balanced_weights_make_the_rare_label_count_as_much() -> None:
     assert balanced_weights(np.array([0] * 90 + [1] * 10), 2).tolist() == pytest.approx([100 / 180, 100 / 20])
     assert balanced_weights(np.array([[1, 0], [0, 0], [0, 0], [1, 1]]), 2).tolist() == [1.0, 3.0]
+
+
+def test_a_text_is_judged_among_the_labels_of_its_set() -> None:
+    allowed = np.array([[True, True], [True, True], [False, True]])
+    loss = Among(CrossEntropy(np.array([0, 1, 1]), device=CPU), allowed)
+    logits = torch.tensor([[3.0, 1.0]], requires_grad=True)
+    assert float(loss(logits, np.array([1])).detach()) == pytest.approx(math.log(1 + math.exp(2)))
+    only = loss(logits, np.array([2]))
+    only.backward()
+    assert float(only.detach()) == 0
+    assert logits.grad is not None
+    assert logits.grad[0, 0] == 0

@@ -5,18 +5,15 @@ import pytest
 import torch
 from transformers import AutoModel
 
-from tables.errors import TableError
 from tests.training.teachers.hugging_face import write_encoder
 from training.data.dataset import Dataset, read_dataset
 from training.errors import UsageError
 from training.teachers.fine_tune import (
     Step,
     TeachConfig,
-    allowed_labels,
     fine_tune,
     joined_labels,
     parse_teach_config,
-    read_sets,
 )
 from training.teachers.pooled import Head, load_pooled, start_pooled
 from training.teachers.teacher import load_teacher
@@ -90,26 +87,15 @@ def test_a_set_of_two_labels_says_nothing_about_a_third(tmp_path: Path) -> None:
     path.write_text(
         "text,label\n" + "a film .,neutral\nthe film,neutral\na bad film,negative\nthe good film,positive\n" * 5
     )
-    (three,) = read_sets(path, text_column="text", label_column="label", source_column=None)
+    three = read_dataset(path, text_column="text", label_column="label")
     labels = joined_labels([two, three])
     assert labels == ("negative", "neutral", "positive")
-    assert allowed_labels(two, labels).tolist() == [True, False, True]
-    assert allowed_labels(three.take([0, 1]), labels).all()
     readings: list[Step] = []
     config = SETTINGS.model_copy(update={"epochs": 10})
     fine_tune(encoder, [two, three], [two, three], tmp_path / "out", config, device=CPU, report=readings.append)
     assert set(readings[-1].accuracies) == {f"{tmp_path.name}/0", f"{tmp_path.name}/three"}
     logits = load_teacher(tmp_path / "out", max_tokens=20, device=CPU).logits(["the film", "a good film", "a bad film"])
     assert logits.argmax(1).tolist() == [1, 2, 0]
-
-
-def test_the_sets_of_a_mixed_file_are_told_by_their_source(tmp_path: Path) -> None:
-    path = tmp_path / "mixed.csv"
-    path.write_text("text,label,source\na,x,one\nb,y,two\nc,z,one\n")
-    one, two = read_sets(path, text_column="text", label_column="label", source_column="source")
-    assert (one.texts, two.texts) == (["a", "c"], ["b"])
-    with pytest.raises(TableError, match="no column 'set'"):
-        read_sets(path, text_column="text", label_column="label", source_column="set")
 
 
 @pytest.mark.parametrize("layers", [(), (0, 1)])

@@ -1,0 +1,51 @@
+"""Texts of a mixture are judged among the labels of the set that they come from."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tables.errors import MissingColumnError
+from training.data.choices import NEVER, allowed_labels, among, with_choices
+from training.data.dataset import Dataset, read_dataset
+
+LABELS = ("negative", "neutral", "positive")
+
+
+def mixture(folder: Path) -> Dataset:
+    path = folder / "mixed.csv"
+    rows = [
+        "a,negative,two",
+        "b,positive,two",
+        "c,neutral,facts",
+        "d,neutral,three",
+        "e,negative,three",
+        "f,positive,three",
+    ]
+    path.write_text("text,label,source\n" + "\n".join(rows) + "\n")
+    return read_dataset(path, text_column="text", label_column="label")
+
+
+def test_a_set_of_two_labels_chooses_among_two_and_one_of_one_label_among_all(tmp_path: Path) -> None:
+    allowed_NC = allowed_labels(with_choices(mixture(tmp_path), "source"), LABELS)
+    assert allowed_NC.tolist() == [[True, False, True]] * 2 + [[True] * 3] * 4
+
+
+def test_without_a_column_the_file_is_the_set_and_without_choices_all_labels_are_allowed(tmp_path: Path) -> None:
+    two = mixture(tmp_path).take([0, 1])
+    assert allowed_labels(two, LABELS).all()
+    assert allowed_labels(with_choices(two), LABELS).tolist() == [[True, False, True]] * 2
+    with pytest.raises(MissingColumnError, match="no column 'set'"):
+        with_choices(two, "set")
+
+
+def test_choices_go_with_their_texts(tmp_path: Path) -> None:
+    chosen = with_choices(mixture(tmp_path), "source").take([3, 0])
+    assert allowed_labels(chosen, LABELS).tolist() == [[True] * 3, [True, False, True]]
+
+
+def test_a_label_that_cannot_be_gets_no_probability() -> None:
+    logits_NC = np.array([[1, 9, 0], [1, 9, 0]], dtype=np.float32)
+    masked_NC = among(logits_NC, np.array([[True, False, True], [True, True, True]]))
+    assert masked_NC.tolist() == [[1, NEVER, 0], [1, 9, 0]]
+    assert among(logits_NC, None) is logits_NC
