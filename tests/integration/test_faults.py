@@ -113,10 +113,12 @@ WALL_CLOCK = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "d
 DATES = {
     "deployer.py": ["time.time"],
     "registry.py": ["time.time"],
+    "models.py": ["time.time"],
     "otel.py": ["time.time_ns"],
     "vllm.py": ["time.time"],
 }
-"""Places that mean a date: of a version that is served or refused, of a span, `created` in the form of vLLM."""
+"""Places that mean a date: of a version that is served or refused, of the last answer, of a span, `created` in the form
+of vLLM."""
 
 
 def wall_clocks(source: str) -> list[str]:
