@@ -10,30 +10,36 @@ SHELL := bash
 unexport PYTHONDONTWRITEBYTECODE
 
 # Set on the command line: `make serve SLUICE_PORT=9000`. The lines after #? and ## are what `make help` prints.
-#? PYTHON       interpreter that makes the environment (default: the first fit one of python3, python3.11 to 3.13)
+#? PYTHON           interpreter that makes the environment (default: the first fit one of python3, python3.11 to 3.13)
 PYTHON ?=
-#? VENV         folder of the virtual environment
+#? UV               uv, which installs faster than pip if it is there; `UV=` for pip
+UV ?= uv
+#? VENV             folder of the virtual environment
 VENV ?= .venv
-#? SLUICE_PORT  port of `serve` (default: 8000); every SLUICE_... setting of the server can be given like this
-#? TRAIN        training file of `train` in place of the recipe's; VALIDATION and TEST name its other files
+#? TORCH_INDEX_URL  index of PyTorch for Linux without an NVIDIA GPU (default: that of its CPU wheels; `TORCH_INDEX_URL=` for none);
+#?                  one that you name is asked whatever the machine has
+TORCH_INDEX_URL ?= https://download.pytorch.org/whl/cpu
+#? SLUICE_PORT      port of `serve` (default: 8000); every SLUICE_... setting of the server can be given like this
+#? TRAIN            training file of `train` in place of the recipe's; VALIDATION and TEST name its other files
 TRAIN ?=
 VALIDATION ?=
 TEST ?=
-#? RECIPE       recipe of `train` (default: sst2)
-#? SLUICE_DATA  folder in which `train` finds a recipe's files (default: data)
+#? RECIPE           recipe of `train` (default: sst2)
+#? SLUICE_DATA      folder in which `train` finds a recipe's files (default: data)
 RECIPE ?= sst2
-#? OUTPUT       folder in which `train` writes the checkpoint
+#? OUTPUT           folder in which `train` writes the checkpoint
 OUTPUT ?= runs/$(RECIPE)
-#? BENCH        benchmarks of `bench`, by file name without .py (default: all)
+#? BENCH            benchmarks of `bench`, by file name without .py (default: all)
 BENCH ?= $(subst /,.,$(patsubst benchmarks/%.py,%,$(wildcard benchmarks/guard.py benchmarks/engine/[a-z]*.py benchmarks/http/[a-z]*.py benchmarks/faults/[a-z]*.py benchmarks/training/[a-z]*.py)))
-#? JOBS         processes of `test` (default: one for each processor)
+#? JOBS             processes of `test` (default: one for each processor)
 JOBS ?= auto
-#? ARGS         further arguments for serve, test, train and bench
+#? ARGS             further arguments for serve, test, train and bench
 ARGS ?=
 
 python := $(VENV)/bin/python
-# Not compiling what most runs never import makes the first start three times faster.
-install := $(python) -m pip install --disable-pip-version-check --no-compile --quiet
+# A lock into the environment: what torch, by pip or uv, and how far it is are said by requirements/install.py.
+install = $(python) -m requirements.install $< $(if $(TORCH_INDEX_URL),--torch-index '$(TORCH_INDEX_URL)') \
+	$(if $(filter file,$(origin TORCH_INDEX_URL)),,--torch-index-always) $(if $(UV),--uv '$(UV)')
 # A stamp is newer than the lock that was installed: setting up again costs nothing until a lock changes.
 core := $(VENV)/.core
 training := $(VENV)/.training
@@ -117,6 +123,7 @@ clean: ## remove the environment and what tools have left behind
 # --- the environment ---------------------------------------------------------------------------------------------------
 
 fit := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+uv_venv := UV_VENV_CLEAR=1 "$(UV)" venv --quiet --seed $(VENV) --python
 
 $(python):
 	@python='$(PYTHON)'; \
@@ -125,40 +132,45 @@ $(python):
 			if $$candidate -c '$(fit)' 2>/dev/null; then python=$$candidate; break; fi; \
 		done; \
 	fi; \
+	if [ -z "$$python" ] && "$(UV)" --version >/dev/null 2>&1; then \
+		echo 'Making $(VENV) with a Python 3.11 to 3.13 that uv finds or fetches' >&2; \
+		exec env $(uv_venv) '>=3.11,<3.14'; \
+	fi; \
 	if [ -z "$$python" ]; then \
-		echo 'Sluice needs Python 3.11, 3.12 or 3.13, and found none. If you have one: make PYTHON=/path/to/python3.11' >&2; exit 2; \
+		echo 'Sluice needs Python 3.11 to 3.13, and found none. If you have one: make PYTHON=/path/to/python3.11' >&2; exit 2; \
 	fi; \
 	if ! "$$python" -c '$(fit)'; then \
-		echo "Sluice needs Python 3.11, 3.12 or 3.13; $$python is $$("$$python" --version 2>&1 || true)" >&2; exit 2; \
+		echo "Sluice needs Python 3.11 to 3.13; $$python is $$("$$python" --version 2>&1 || true)" >&2; exit 2; \
 	fi; \
 	echo "Making $(VENV) with $$("$$python" --version)" >&2; \
 	if ! "$$python" -m venv $(VENV); then \
-		rm -f $(VENV)/bin/python*; echo 'This Python cannot make virtual environments (Debian: apt-get install python3-venv)' >&2; exit 2; \
+		rm -f $(VENV)/bin/python*; \
+		if "$(UV)" --version >/dev/null 2>&1; then exec env $(uv_venv) "$$python"; fi; \
+		echo 'This Python cannot make virtual environments (Debian: apt-get install python3-venv)' >&2; exit 2; \
 	fi
 
 # Each lock contains the one before it, so the larger installation also counts as the smaller.
 $(core): requirements/core.txt | $(python)
-	@echo 'Installing requirements/core.txt' >&2
-	@$(install) -r $<
+	@$(install)
 	@touch $@
 
 $(training): requirements/training.txt | $(python)
-	@echo 'Installing requirements/training.txt' >&2
-	@$(install) -r $<
+	@$(install)
 	@touch $(core) $@
 
 $(dev): requirements/dev.txt | $(python)
-	@echo 'Installing requirements/dev.txt' >&2
-	@$(install) -r $<
+	@$(install)
 	@touch $(core) $(training) $@
 
 $(audit): | $(python)
+	@echo 'Installing pip-audit and cyclonedx-python-lib in build/audit' >&2
 	@$(python) -m venv build/audit
 	@build/audit/bin/python -m pip install --disable-pip-version-check --quiet 'pip-audit>=2.10,<3' 'cyclonedx-python-lib[json-validation]>=11.12,<12'
 	@touch $@
 
 # Apart from the environment: the generator holds packages back that others need newer, and the other one is Node's.
 build/clients/.stamp: tests/clients/requirements.txt tests/clients/package.json | $(python)
+	@echo 'Installing tests/clients/requirements.txt and package.json in build/clients' >&2
 	@$(python) -m venv build/clients
 	@build/clients/bin/python -m pip install --disable-pip-version-check --quiet -r tests/clients/requirements.txt
 	@cp tests/clients/package.json build/clients/
@@ -178,7 +190,7 @@ build/lock/bin/uv: | $(python)
 	@build/lock/bin/python -m pip install --disable-pip-version-check --quiet 'uv>=0.13,<0.14'
 
 # The versions already locked stay unless pyproject.toml excludes them or UPGRADE=1 asks for the newest.
-#? UPGRADE      1 for `lock` to take the newest versions that pyproject.toml admits
+#? UPGRADE          1 for `lock` to take the newest versions that pyproject.toml admits
 lock: $(uv) ## requirements/*.txt from pyproject.toml
 	@$(compile) --all-extras $(if $(UPGRADE),--upgrade) -o requirements/dev.txt
 	@$(compile) --extra training --extra distill -c requirements/dev.txt -o requirements/training.txt

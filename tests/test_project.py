@@ -123,8 +123,31 @@ def test_every_target_is_phony() -> None:
 def test_an_unfit_python_is_named(python: str, tmp_path: Path) -> None:
     done = make("serve", f"PYTHON={python}", f"VENV={tmp_path}/venv")
     assert done.returncode == 2
-    assert f"Sluice needs Python 3.11, 3.12 or 3.13; {python} is" in done.stderr
+    assert f"Sluice needs Python 3.11 to 3.13; {python} is" in done.stderr
     assert not (tmp_path / "venv").exists()
+
+
+@pytest.mark.parametrize("target", ["serve", "train", "setup"])
+def test_torch_is_asked_for_at_its_own_index(target: str, tmp_path: Path) -> None:
+    """By default where the image finds it; one that is named is asked whatever the machine has; it can be none."""
+    (index,) = re.findall(r"^ARG TORCH_INDEX_URL=(\S+)$", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE)
+
+    def installation(*arguments: str) -> str:
+        printed = make(target, "-n", f"VENV={tmp_path}/venv", *arguments).stdout.replace("\\\n", " ")
+        line = next(" ".join(line.split()) for line in printed.splitlines() if "requirements.install" in line)
+        return line.partition("requirements.install ")[2].partition(" ")[2]
+
+    assert installation() == f"--torch-index '{index}' --uv 'uv'"
+    assert installation("TORCH_INDEX_URL=https://other", "UV=") == "--torch-index 'https://other' --torch-index-always"
+    assert "--torch-index " not in installation("TORCH_INDEX_URL=")
+
+
+@pytest.mark.parametrize("target", ["serve", "train", "setup"])
+def test_an_environment_that_is_up_to_date_is_left_alone(target: str, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    for name in ("bin/python", ".core", ".training", ".dev"):
+        (tmp_path / name).touch()
+    assert "install" not in make(target, "-n", f"VENV={tmp_path}").stdout
 
 
 def test_train_runs_the_recipe_or_the_files_that_it_is_given(tmp_path: Path) -> None:
