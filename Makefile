@@ -10,7 +10,7 @@ SHELL := bash
 unexport PYTHONDONTWRITEBYTECODE
 
 # Set on the command line: `make serve SLUICE_PORT=9000`. The lines after #? and ## are what `make help` prints.
-#? PYTHON           interpreter that makes the environment (default: the first fit one of python3, python3.11 to 3.13)
+#? PYTHON           interpreter that makes the environment (default: the first fit one of python3, python3.11 to 3.14)
 PYTHON ?=
 #? UV               uv, which installs faster than pip if it is there; `UV=` for pip
 UV ?= uv
@@ -122,25 +122,25 @@ clean: ## remove the environment and what tools have left behind
 
 # --- the environment ---------------------------------------------------------------------------------------------------
 
-fit := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+fit := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
 uv_venv := UV_VENV_CLEAR=1 "$(UV)" venv --quiet --seed $(VENV) --python
 
 $(python):
 	@python='$(PYTHON)'; \
 	if [ -z "$$python" ]; then \
-		for candidate in python3 python3.11 python3.12 python3.13; do \
+		for candidate in python3 python3.11 python3.12 python3.13 python3.14; do \
 			if $$candidate -c '$(fit)' 2>/dev/null; then python=$$candidate; break; fi; \
 		done; \
 	fi; \
 	if [ -z "$$python" ] && "$(UV)" --version >/dev/null 2>&1; then \
-		echo 'Making $(VENV) with a Python 3.11 to 3.13 that uv finds or fetches' >&2; \
-		exec env $(uv_venv) '>=3.11,<3.14'; \
+		echo 'Making $(VENV) with a Python 3.11 to 3.14 that uv finds or fetches' >&2; \
+		exec env $(uv_venv) '>=3.11,<3.15'; \
 	fi; \
 	if [ -z "$$python" ]; then \
-		echo 'Sluice needs Python 3.11 to 3.13, and found none. If you have one: make PYTHON=/path/to/python3.11' >&2; exit 2; \
+		echo 'Sluice needs Python 3.11 to 3.14, and found none. If you have one: make PYTHON=/path/to/python3.11' >&2; exit 2; \
 	fi; \
 	if ! "$$python" -c '$(fit)'; then \
-		echo "Sluice needs Python 3.11 to 3.13; $$python is $$("$$python" --version 2>&1 || true)" >&2; exit 2; \
+		echo "Sluice needs Python 3.11 to 3.14; $$python is $$("$$python" --version 2>&1 || true)" >&2; exit 2; \
 	fi; \
 	echo "Making $(VENV) with $$("$$python" --version)" >&2; \
 	if ! "$$python" -m venv $(VENV); then \

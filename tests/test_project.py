@@ -123,7 +123,7 @@ def test_every_target_is_phony() -> None:
 def test_an_unfit_python_is_named(python: str, tmp_path: Path) -> None:
     done = make("serve", f"PYTHON={python}", f"VENV={tmp_path}/venv")
     assert done.returncode == 2
-    assert f"Sluice needs Python 3.11 to 3.13; {python} is" in done.stderr
+    assert f"Sluice needs Python 3.11 to 3.14; {python} is" in done.stderr
     assert not (tmp_path / "venv").exists()
 
 
