@@ -42,10 +42,10 @@ def resolve(lock: Path, python: str, system: str) -> subprocess.CompletedProcess
         "--python-platform",
         system,
     ]
-    options = ["--only-binary", ":all:", "--no-config", "--quiet", "--no-header", "--no-annotate"]
+    command += ["--only-binary", ":all:", "--no-config", "--quiet", "--no-header", "--no-annotate"]
     env = {name: value for name, value in uv_environment().items() if name not in {"UV_INDEX", "UV_FIND_LINKS"}}
     env["MACOSX_DEPLOYMENT_TARGET"] = "14.0"
-    done = subprocess.run([*command, *options], env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     if done.returncode and "No solution found" not in done.stderr:
         pytest.skip(f"the package index cannot be asked: {done.stderr.strip().splitlines()[-1]}")
     return done
