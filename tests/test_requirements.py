@@ -30,7 +30,7 @@ UV = Path(sys.executable).with_name("uv")
 
 def resolve(lock: Path, python: str, system: str) -> subprocess.CompletedProcess[str]:
     """Resolves a lock with all that its packages ask for; --no-config, since pyproject.toml hides what CUDA needs."""
-    command = [
+    command: list[str | Path] = [
         UV,
         "pip",
         "compile",
