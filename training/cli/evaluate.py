@@ -1,6 +1,8 @@
 """`python -m training evaluate`."""
 
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -50,7 +52,7 @@ def evaluate(
     own_labels: bool,
     json_file: Path | None,
     device: str,
-    **columns: str,
+    **columns: Any,
 ) -> None:
     """Scores CHECKPOINT on the labelled texts of FILE.
 
@@ -68,18 +70,14 @@ def evaluate(
     """
     from model.classifier import Classifier
     from training.data.choices import with_choices
-    from training.data.dataset import Dataset, read_dataset, without_unknown
+    from training.data.dataset import read_dataset, without_unknown
     from training.evaluation.evaluate import evaluate as run_evaluation
     from training.evaluation.evaluate import rules_for, worst_mistakes
     from training.evaluation.neighbours import nearest_to
     from training.evaluation.report import make_console, print_evaluation, print_mistakes, print_neighbours
 
     classifier = Classifier.load(checkpoint, device=device)
-    rules = rules_for(classifier, merge=merge_labels)
-
-    def read(path: Path) -> Dataset:
-        return read_dataset(path, text_column=columns["text_column"], label_column=columns["label_column"], rules=rules)
-
+    read = partial(read_dataset, rules=rules_for(classifier, merge=merge_labels), **columns)
     dataset = read(file)
     if ignore_unknown_labels:
         dataset = without_unknown(dataset, classifier.labels)
