@@ -2,7 +2,6 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -52,7 +51,8 @@ def evaluate(
     own_labels: bool,
     json_file: Path | None,
     device: str,
-    **columns: Any,
+    text_column: str,
+    label_column: str,
 ) -> None:
     """Scores CHECKPOINT on the labelled texts of FILE.
 
@@ -77,7 +77,8 @@ def evaluate(
     from training.evaluation.report import make_console, print_evaluation, print_mistakes, print_neighbours
 
     classifier = Classifier.load(checkpoint, device=device)
-    read = partial(read_dataset, rules=rules_for(classifier, merge=merge_labels), **columns)
+    rules = rules_for(classifier, merge=merge_labels)
+    read = partial(read_dataset, text_column=text_column, label_column=label_column, rules=rules)
     dataset = read(file)
     if ignore_unknown_labels:
         dataset = without_unknown(dataset, classifier.labels)
