@@ -12,9 +12,19 @@ const MAX_BYTES = 400e6;
 const RENDER_EVERY_MS = 300;
 const NAMES = /^(text|texts|review|sentence|comment|content|body|message|文本|内容|评论|评价|正文|句子)$/i;
 const SAMPLE_ROWS = 50;
-const SEPARATORS = { ";": "semicolon", "|": "bar" };
-/** What is said of a file where there is any. */
-const COUNTED = ["inside", "empty", "short", "trailing", "leftOut", "literal", "loose", "escaped", "damaged"];
+const SEPARATORS = { ";": "fileBy_semicolon", "|": "fileBy_bar" };
+/** What is said of a file where there is any, by the name of the count. */
+const COUNTED = {
+  inside: "file_inside",
+  empty: "file_empty",
+  short: "file_short",
+  trailing: "file_trailing",
+  leftOut: "file_leftOut",
+  literal: "file_literal",
+  loose: "file_loose",
+  escaped: "file_escaped",
+  damaged: "file_damaged",
+};
 
 /** Its own; there is one. */
 export class FileView {
@@ -98,8 +108,8 @@ export class FileView {
   account() {
     const { name, rows, encoding, delimiter, counts } = this.read;
     const parts = [t("fileRead", { name, n: whole(rows.length - (this.header ? 1 : 0)), encoding })];
-    if (SEPARATORS[delimiter]) parts.push(t(`fileBy_${SEPARATORS[delimiter]}`));
-    for (const what of COUNTED) if (counts[what]) parts.push(t(`file_${what}`, { n: whole(counts[what]) }));
+    if (SEPARATORS[delimiter]) parts.push(t(SEPARATORS[delimiter]));
+    for (const [count, said] of Object.entries(COUNTED)) if (counts[count]) parts.push(t(said, { n: whole(counts[count]) }));
     return parts.join(" · ");
   }
 
