@@ -44,6 +44,7 @@ async def test_a_success_in_between_counts_anew() -> None:
         begun.release()
         await until(lambda count=count: deaths == count and thread.state == "running")  # type: ignore[misc]
         thread.note_success()
+    assert (deaths, thread.state) == (3, "running")  # although one death more than allowed in a row would end it
 
 
 async def test_close_waits_for_the_thread_and_lets_none_follow() -> None:
