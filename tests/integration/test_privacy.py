@@ -60,7 +60,8 @@ def test_nothing_that_a_client_sends_is_seen_again(tiny_checkpoint: Path, tmp_pa
     assert not [answer for answer in seen if answer.status_code >= 500 and answer.url.path != "/explain"]
     assert statuses <= {200, 204, 400, 401, 403, 404, 405, 413, 415, 422, 503, 504}
     written = log.read_text()
-    assert len(written.splitlines()) > len(seen)
+    # The parser refuses a method that it does not know, before there is a request to log.
+    assert written.count('"message":"request"') >= sum(answer.request.method != WORD.upper() for answer in seen)
     for where, text in {
         "log": written,
         "bodies": "\n".join(answer.text for answer in seen if not _explains(answer)),
