@@ -79,12 +79,14 @@ class Known:
         columns = list(zip(*rows, strict=True)) if rows else [()] * width
         self._values = [set(column) for column in columns]
         self._numeric = [sum(map(_is_number, column)) > 0.9 * len(column) > 0 for column in columns]
+        self._repeats = [2 * len(values) <= len(rows) for values in self._values]
 
     def are_rows(self, lines: Sequence[str]) -> bool:
         """True if the lines of one record look like rows of their own, which a quotation mark has joined.
 
-        They are as wide as the header, and at least every second has a value that its column has elsewhere. Beside
-        the quotation mark itself the first line counts only after it, and the last only before it.
+        They are as wide as the header, and at least every second has a value that its column has elsewhere. Where a
+        column repeats its values, such as the labels, only its values count: texts such as "thanks" are lines of other
+        texts too. Beside the quotation mark itself the first line counts only after it, and the last only before it.
         """
         split = [self._dialect.split(_bare(line)) for line in lines if line.strip()]
         if self.width == 1 or len(split) < 2 or 2 * sum(len(fields) == self.width for fields in split) <= len(split):
@@ -104,9 +106,10 @@ class Known:
     def _knows(self, fields: Sequence[str], places: range) -> bool:
         if len(fields) != self.width:
             return False
+        telling = [place for place in places if self._repeats[place] or self._numeric[place]] or places
         return any(
             fields[place].strip() and (fields[place] in self._values[place] or self._is_number(fields, place))
-            for place in places
+            for place in telling
         )
 
     def _is_number(self, fields: Sequence[str], place: int) -> bool:

@@ -22,10 +22,16 @@ export class Known {
     Object.assign(this, { dialect, width });
     const places = Array.from({ length: width }, (_, at) => at);
     this.values = places.map((at) => new Set(rows.map((fields) => fields[at])));
+    this.repeats = this.values.map((values) => 2 * values.size <= rows.length);
     this.numeric = places.map((at) => rows.filter((row) => isNumber(row[at])).length > 0.9 * rows.length);
   }
 
-  /** Whether the lines of one record look like rows of their own, which a quotation mark has joined. */
+  /**
+   * Whether the lines of one record look like rows of their own, which a quotation mark has joined.
+   *
+   * Where a column repeats its values, such as the labels, only its values tell: texts such as "thanks" are lines of
+   * other texts too.
+   */
   areRows(lines) {
     const split = lines.filter((line) => line.trim()).map((line) => this.dialect.split(bare(line)));
     const asWide = split.filter((fields) => fields.length === this.width).length;
@@ -45,9 +51,11 @@ export class Known {
 
   knows(fields, from, to) {
     if (fields.length !== this.width) return false;
-    return fields.some((field, at) => {
-      const inside = at >= from && at < to && field.trim() !== "";
-      return inside && (this.values[at].has(field) || (this.numeric[at] && isNumber(field)));
+    const places = fields.map((_, at) => at).slice(from, to);
+    const telling = places.filter((at) => this.repeats[at] || this.numeric[at]);
+    return (telling.length > 0 ? telling : places).some((at) => {
+      const known = this.values[at].has(fields[at]) || (this.numeric[at] && isNumber(fields[at]));
+      return fields[at].trim() !== "" && known;
     });
   }
 }
