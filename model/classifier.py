@@ -41,6 +41,7 @@ class Classifier:
         task: `single_label` or `multi_label`.
         version: first 12 hex digits of the checkpoint's digest.
         max_tokens: longer texts are cut, and marked as truncated.
+        temperature: by which logits are divided, so that probabilities are calibrated.
         thresholds: of a multi-label model, the probability from which each label is given; None is 1/2 for all.
         metrics: contents of `metrics.json` in the checkpoint.
         reference: profile of the answers to held-out texts; None if the checkpoint has none.
@@ -63,7 +64,7 @@ class Classifier:
         self.reference: Reference | None = checkpoint.reference
         self._device = resolve_device(device)
         self.device = str(self._device)
-        self._temperature = config.temperature
+        self.temperature = config.temperature
         self._encoder = TextEncoder(checkpoint.tokenizer, max_tokens=config.max_tokens)
         self._profiler = Profiler(
             checkpoint.tokenizer, task=config.task, num_labels=len(config.labels), thresholds=config.thresholds
@@ -116,7 +117,7 @@ class Classifier:
 
     def probabilities(self, logits_BC: Probabilities) -> Probabilities:
         """Softmax, or for multi-label a sigmoid each, of logits over the temperature."""
-        return probabilities(logits_BC, task=self.task, temperature=self._temperature)
+        return probabilities(logits_BC, task=self.task, temperature=self.temperature)
 
     def profile(self, batch: Sequence[Encoded], probabilities_BC: Probabilities) -> Profile:
         """Profile of these texts, at least one, and their answers. Safe to call from several threads."""

@@ -10,17 +10,18 @@ from starlette.types import Scope
 
 from app.api.endpoint import JSON, Call, Classified, Form, Rendered, texts_of
 from app.api.openapi import EXAMPLES, OTHER_FORMS, Operation
-from app.api.rendering import prediction
+from app.api.rendering import prediction, raw_scores
 from app.api.schemas import AtLeastOne, Texts
 from app.config.sections import RequestLimits
+from app.core.classifier import Classifier, Probabilities
 from app.core.errors import InvalidRequest, TextTooLong
-from app.deployment.registry import ServedModel
+from app.core.job import Answer
 from app.http.json import Parser
-from model.explain.explanation import LabelScore
+from model.config import Task
+from model.probabilities import probabilities
 
-FUNCTION_OF = {"single_label": "softmax", "multi_label": "sigmoid"}
-"""Function that makes the probabilities, by task. Another one would need logits, which nobody keeps."""
-
+TASK_OF: dict[str, Task] = {"softmax": "single_label", "sigmoid": "multi_label"}
+"""Task whose probabilities a function makes of logits."""
 
 UNCUT = (False, "do_not_truncate")
 """Values of `truncation` with which a text is read whole or not at all."""
@@ -50,10 +51,20 @@ class HubParameters(msgspec.Struct, forbid_unknown_fields=True):
     function_to_apply: Annotated[
         Literal["softmax", "sigmoid", "none"] | None,
         msgspec.Meta(
-            description="`softmax` for a single-label model, `sigmoid` for a multi-label one: what the model does "
-            "anyway. Another one gets 422."
+            description="Makes the scores of the logits: by default `softmax` for a single-label model and `sigmoid` "
+            "for a multi-label one. Only with it are the scores calibrated. `none` gives the logits themselves, over "
+            "the model's temperature."
         ),
     ] = None
+
+
+class HubScore(msgspec.Struct, frozen=True):
+    """A label and its score."""
+
+    label: str
+    score: Annotated[
+        float, msgspec.Meta(description="A calibrated probability, unless `function_to_apply` asks for something else.")
+    ]
 
 
 class HubRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -80,29 +91,22 @@ class HuggingFaceForm(Form[HubParameters]):
         max_tokens = None if options.truncation in UNCUT else options.max_length
         return Call(texts_of(request.inputs), options, max_tokens=max_tokens)
 
-    def check(self, model: ServedModel, options: HubParameters) -> None:
-        """Refuses a function that is not the model's own."""
-        task, wanted = model.classifier.task, options.function_to_apply
-        if wanted not in (None, FUNCTION_OF[task]):
-            raise InvalidRequest(
-                f"The model is {task.replace('_', '-')}: its scores are made with `{FUNCTION_OF[task]}`, and "
-                "`parameters.function_to_apply` can ask for nothing else."
-            )
-
     def render(self, classified: Classified, options: HubParameters) -> Rendered:
         """Writes a list of scores for each text.
 
         Raises:
             TextTooLong: a text was to be read whole and is longer than the model reads.
         """
-        labels, answers = classified.model.classifier.labels, classified.answers()
+        classifier, answers = classified.model.classifier, classified.answers()
         for index, answer in enumerate(answers if options.truncation in UNCUT else ()):
             if answer.encoded.truncated:
-                max_tokens = classified.model.classifier.max_tokens
-                uncut = TextTooLong(f"The text has more than {max_tokens} tokens and must not be truncated.")
+                uncut = TextTooLong(f"The text has more than {classifier.max_tokens} tokens and must not be truncated.")
                 raise classified.placed(uncut, index)
         top_k = options.top_k or (1 if options.return_all_scores is False else None)
-        return _encode([prediction(labels, answer, top_k).scores for answer in answers]), JSON
+        wanted = options.function_to_apply
+        if wanted is not None and TASK_OF.get(wanted) != classifier.task:
+            answers = [answer._replace(probabilities=_applied(wanted, answer, classifier)) for answer in answers]
+        return _encode([prediction(classifier.labels, answer, top_k).scores for answer in answers]), JSON
 
     def operation(self, path: str, limits: RequestLimits) -> Operation:
         """Describes the form for the document."""
@@ -115,9 +119,16 @@ class HuggingFaceForm(Form[HubParameters]):
             "a list even for one text.",
             answer="One list a text, in order.",
             request=HubRequest,
-            response=list[list[LabelScore]],
+            response=list[list[HubScore]],
             examples=EXAMPLES["huggingface"],
             limits=limits,
             one_fails_all=True,
             errors=[InvalidRequest("Expected `str | array`, got `int` - at `$.inputs`.")],
         )
+
+
+def _applied(function: str, answer: Answer, classifier: Classifier) -> Probabilities:
+    """Returns the scores that a function, not the model's own, makes of its logits."""
+    task = TASK_OF.get(function)
+    scores = raw_scores(answer, classifier.temperature)
+    return scores if task is None else probabilities(scores, task=task)

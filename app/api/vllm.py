@@ -9,7 +9,7 @@ from starlette.types import Scope
 
 from app.api.endpoint import JSON, Call, Classified, Form, Rendered, texts_of
 from app.api.openapi import EXAMPLES, OTHER_FORMS, Operation
-from app.api.rendering import DECIMALS
+from app.api.rendering import DECIMALS, raw_scores
 from app.api.schemas import ModelName
 from app.config.sections import RequestLimits
 from app.core.errors import InvalidRequest, UnknownModel
@@ -24,8 +24,8 @@ class ClassifyRequest(msgspec.Struct):
     use_activation: Annotated[
         bool | None,
         msgspec.Meta(
-            description="Not `false`: the answer is probabilities.",
-            extra_json_schema={"not": {"const": False}},
+            description="`false` for logits in `probs` instead of probabilities: their softmax (of a multi-label model "
+            "each one's sigmoid) is the probabilities."
         ),
     ] = None
 
@@ -64,24 +64,23 @@ _parse = Parser(ClassifyRequest, {"input": "A good film."}).parse
 _encode = msgspec.json.Encoder().encode
 
 
-class VllmForm(Form[None]):
-    """The form of `POST /classify` and `POST /v1/classify`."""
+class VllmForm(Form[bool]):
+    """The form of `POST /classify` and `POST /v1/classify`; its option is false for logits."""
 
     paths = ("/classify", "/v1/classify")
 
-    def parse(self, scope: Scope, body: bytes) -> Call[None]:
+    def parse(self, scope: Scope, body: bytes) -> Call[bool]:
         """Reads a `ClassifyRequest` from JSON."""
         request = _parse(body)
-        if request.use_activation is False:
-            raise InvalidRequest("The answer is probabilities: `use_activation` cannot be false.")
-        return Call(texts_of(request.input), None, request.model)
+        return Call(texts_of(request.input), request.use_activation is not False, request.model)
 
-    def render(self, classified: Classified, options: None) -> Rendered:
+    def render(self, classified: Classified, options: bool) -> Rendered:
         """Writes a `ClassifyResponse` as JSON."""
-        labels, answers = classified.model.classifier.labels, classified.answers()
-        data = []
-        for index, (row, _) in enumerate(answers):
-            probs = [round(probability, DECIMALS) for probability in row.tolist()]
+        classifier, answers = classified.model.classifier, classified.answers()
+        labels, data = classifier.labels, []
+        for index, answer in enumerate(answers):
+            row = answer.probabilities if options else raw_scores(answer, classifier.temperature)
+            probs = [round(value, DECIMALS) for value in row.tolist()]
             data.append(ClassifiedText(index, labels[int(row.argmax())], probs, len(labels)))
         tokens = sum(answer.encoded.num_tokens for answer in answers)
         id_, created = f"classify-{secrets.token_hex(16)}", int(time.time())

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 
@@ -25,7 +26,7 @@ from app.batching.policy import policy_for
 from app.batching.queue import BatchQueue
 from app.batching.supervised import SupervisedThread
 from app.config.sections import BatchLimits
-from app.core.classifier import Classifier, Probabilities
+from app.core.classifier import Classifier, Logits, Probabilities
 from app.core.errors import ComputeError, NotReady, Overloaded
 from app.core.job import Answer, Item, Job
 from app.telemetry.models import OVERLOAD, ModelMetrics
@@ -42,12 +43,15 @@ Handing over to a thread costs 100 to 500 µs, and more the busier the interpret
 
 DRAIN_POLL_S = 0.05
 
+Scores: TypeAlias = tuple[Probabilities, Logits]
+"""Rows of one text."""
+
 
 class Batcher:
     """Queue, tokenisers and device thread of one classifier.
 
     Args:
-        classifier: whose `score` is called by one thread only.
+        classifier: whose `logits` is called by one thread only.
         limits: of a batch and of the queue.
         metrics: told of every batch and every request.
         tokenisers: threads for `encode`; may be shared with other batchers.
@@ -236,15 +240,15 @@ class Batcher:
         self._in_hand = []
         self.thread.post(self._deliver, batch, results, time.monotonic() - started)
 
-    def _score(self, batch: Sequence[Item]) -> list[Probabilities]:
-        rows = self._classifier.score([item.encoded for item in batch])
-        if not np.isfinite(rows).all():
-            raise ArithmeticError("a score is not a number")
-        return list(rows)
+    def _score(self, batch: Sequence[Item]) -> list[Scores]:
+        logits = self._classifier.logits([item.encoded for item in batch])
+        if not np.isfinite(logits).all():
+            raise ArithmeticError("a logit is not a number")
+        return list(zip(self._classifier.probabilities(logits), logits, strict=True))
 
     # On the event loop.
 
-    def _deliver(self, batch: list[Item], results: list[Probabilities | Exception], seconds: float) -> None:
+    def _deliver(self, batch: list[Item], results: list[Scores | Exception], seconds: float) -> None:
         self.thread.note_success()
         lengths = [item.encoded.num_tokens for item in batch]
         tokens, cost = sum(lengths), self._policy.cost(lengths)
@@ -254,7 +258,8 @@ class Batcher:
             if isinstance(result, Exception):
                 item.job.settle(item.index, self._failure("compute", result))
                 continue
-            answer = Answer(result, item.encoded)
+            probabilities, logits = result
+            answer = Answer(probabilities, item.encoded, logits)
             if item.job.digests:
                 self._cache.keep(item.job.digests[item.index], answer)
             item.job.settle(item.index, answer)

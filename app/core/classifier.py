@@ -13,6 +13,7 @@ from model.profile import Profile, Reference
 from model.text import Encoded
 
 Probabilities = npt.NDArray[np.float32]
+Logits = npt.NDArray[np.float32]
 
 
 class Classifier(Protocol):
@@ -35,6 +36,10 @@ class Classifier(Protocol):
         """Longest text in tokens; longer ones are cut, and say so."""
 
     @property
+    def temperature(self) -> float:
+        """Number above 0 by which logits are divided before they become probabilities."""
+
+    @property
     def metrics(self) -> Mapping[str, Any]:
         """Figures measured when it was trained; JSON."""
 
@@ -55,13 +60,16 @@ class Classifier(Protocol):
         """True if a batch costs its longest text for each of its texts."""
 
     def warm_up(self) -> None:
-        """Does the work that would slow the first calls of `score`."""
+        """Does the work that would slow the first batches."""
 
     def encode(self, texts: Sequence[str]) -> list[Encoded]:
         """Tokens of each text, in order. Safe on several threads at a time."""
 
-    def score(self, batch: Sequence[Encoded]) -> Probabilities:
-        """Probabilities of shape (texts, labels), in the order of both. Call it on one thread at a time."""
+    def logits(self, batch: Sequence[Encoded]) -> Logits:
+        """Logits of shape (texts, labels), before the temperature. Call it on one thread at a time."""
+
+    def probabilities(self, logits: Logits) -> Probabilities:
+        """Softmax, or for multi-label a sigmoid each, of logits over the temperature. Safe on several threads."""
 
     def profile(self, batch: Sequence[Encoded], rows: Probabilities) -> Profile:
-        """Profile of at least one text and the rows that `score` gave them. Safe on several threads."""
+        """Profile of at least one text and their probabilities. Safe on several threads."""

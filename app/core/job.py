@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-from app.core.classifier import Probabilities
+from app.core.classifier import Logits, Probabilities
 from app.core.errors import AppError, DeadlineExceeded
 from model.text import Encoded
 
@@ -18,10 +18,11 @@ READ, RESPOND = "read", "respond"
 
 
 class Answer(NamedTuple):
-    """Probabilities and tokens of one text."""
+    """Probabilities, tokens and logits of one text; the logits are those before the temperature."""
 
     probabilities: Probabilities
     encoded: Encoded
+    logits: Logits
 
 
 Outcome: TypeAlias = Answer | AppError

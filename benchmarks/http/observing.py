@@ -41,7 +41,7 @@ def answered_job(texts: int, row: "np.ndarray[tuple[int, ...], np.dtype[np.float
     job = Job([TEXT] * texts, timeout_s=60)
     job.encoded = [encoded] * texts
     for index in range(texts):
-        job.settle(index, Answer(row, encoded))
+        job.settle(index, Answer(row, encoded, row))
     return job
 
 

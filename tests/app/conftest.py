@@ -38,7 +38,7 @@ class FakeClassifier:
         gate: clear it to hold the device.
         entered: set when a batch reaches the device.
         pads: as real ones do that compute by PyTorch.
-        batches: the lengths of the texts of each call of `score` that worked.
+        batches: the lengths of the texts of each call of `logits` that worked.
     """
 
     version = "0123456789ab"
@@ -48,6 +48,7 @@ class FakeClassifier:
     device = "cpu"
     dtype = "float32"
     pads = True
+    temperature = 2.0
 
     def __init__(self, labels: tuple[str, ...] = ("negative", "positive"), task: str = "single_label") -> None:
         self.labels = labels
@@ -86,6 +87,17 @@ class FakeClassifier:
         positive = np.array([self.positive_of(encoded) for encoded in batch], dtype=np.float32)
         shares = np.array([1 / n for n in range(2, len(self.labels))], dtype=np.float32)
         return np.column_stack([1 - positive, positive, np.outer(positive, shares)]).astype(np.float32)
+
+    def logits(self, batch: Sequence[Encoded]) -> npt.NDArray[np.float32]:
+        """In double precision, so that the probabilities come back to the last bit."""
+        rows: Any = self.score(batch).astype(np.float64)
+        odds = rows if self.task == "single_label" else rows / (1 - rows)
+        return self.temperature * np.log(odds)  # type: ignore[no-any-return]
+
+    def probabilities(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        odds = np.exp(logits / self.temperature)
+        rows = odds if self.task == "single_label" else odds / (1 + odds)
+        return rows.astype(np.float32)
 
     def profile(self, batch: Sequence[Encoded], rows: npt.NDArray[np.float32]) -> Profile:
         """No word is unknown."""

@@ -1,6 +1,7 @@
 """`huggingface_hub` and huggingface.js against `POST /`."""
 
 import json
+import math
 import shutil
 import subprocess
 from pathlib import Path
@@ -37,9 +38,18 @@ def test_parameters(address: str, client: InferenceClient) -> None:
     assert best.score == pytest.approx(max(scores(address).values()), abs=2e-6)
 
 
+def test_function_to_apply(address: str, client: InferenceClient) -> None:
+    raw = {e.label: e.score for e in client.text_classification(TEXT, model=address, function_to_apply="none")}
+    total = sum(math.exp(score) for score in raw.values())
+    softmax = {label: math.exp(score) / total for label, score in raw.items()}
+    assert softmax == pytest.approx(scores(address), abs=1e-5)
+    for element in client.text_classification(TEXT, model=address, function_to_apply="sigmoid"):
+        assert element.score == pytest.approx(1 / (1 + math.exp(-raw[element.label])), abs=1e-5)
+
+
 def test_its_error_shows_ours(address: str, client: InferenceClient) -> None:
-    with pytest.raises(HfHubHTTPError, match="its scores are made with `softmax`"):
-        client.text_classification(TEXT, model=address, function_to_apply="sigmoid")
+    with pytest.raises(HfHubHTTPError, match="Expected `int` >= 1"):
+        client.text_classification(TEXT, model=address, top_k=0)
 
 
 SCRIPT = """

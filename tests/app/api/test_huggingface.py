@@ -1,3 +1,4 @@
+import math
 from typing import Any
 
 import pytest
@@ -33,24 +34,48 @@ async def test_several_texts_top_k_and_options(classifier: FakeClassifier, path:
     assert sum(map(len, classifier.batches)) == 2
 
 
+def logistic(value: float) -> float:
+    return 1 / (1 + math.exp(-value))
+
+
+def odds(p: float) -> float:
+    return p / (1 - p)
+
+
 @pytest.mark.parametrize(
-    ("task", "function", "status"),
+    ("task", "function", "expected"),
     [
-        ("single_label", "softmax", 200),
-        ("single_label", "sigmoid", 422),
-        ("single_label", "none", 422),
-        ("multi_label", "sigmoid", 200),
-        ("multi_label", "softmax", 422),
-        ("multi_label", None, 200),
+        ("single_label", None, (0.75, 0.25)),
+        ("single_label", "softmax", (0.75, 0.25)),
+        ("single_label", "sigmoid", (logistic(math.log(0.75)), logistic(math.log(0.25)))),
+        ("single_label", "none", (math.log(0.75), math.log(0.25))),
+        ("multi_label", None, (0.75, 0.25)),
+        ("multi_label", "sigmoid", (0.75, 0.25)),
+        ("multi_label", "softmax", (odds(0.75) / (odds(0.75) + odds(0.25)), odds(0.25) / (odds(0.75) + odds(0.25)))),
+        ("multi_label", "none", (math.log(odds(0.75)), math.log(odds(0.25)))),
     ],
 )
-async def test_function_is_the_models_own_or_refused(task: str, function: str | None, status: int) -> None:
-    body = {"inputs": "a", "parameters": {"function_to_apply": function}}
-    async with serve(FakeClassifier(task=task)) as client:
-        response = await client.post("/", json=body)
-    assert response.status_code == status
-    if status == 422:
-        assert response.json()["error"].startswith(f"The model is {task.replace('_', '-')}: its scores are made with ")
+async def test_a_function_is_applied_to_the_logits(
+    task: str, function: str | None, expected: tuple[float, float]
+) -> None:
+    """An empty text has 0.75 and 0.25; the fake's logits are their logarithms, or log-odds, times the temperature."""
+    body = {"inputs": ["", ""], "parameters": {"function_to_apply": function}}
+    async with serve(FakeClassifier(task=task), cache_texts=10) as client:
+        for _ in range(2):  # computed, then remembered
+            response = await client.post("/", json=body)
+            first, second = response.json()
+            assert first == second
+            assert [entry["label"] for entry in first] == ["negative", "positive"]
+            assert [entry["score"] for entry in first] == pytest.approx(expected, abs=2e-6)
+
+
+async def test_a_function_goes_with_the_other_parameters(classifier: FakeClassifier) -> None:
+    parameters = {"function_to_apply": "none", "top_k": 1, "truncation": True}
+    async with serve(classifier) as client:
+        ((best,),) = (await client.post("/", json={"inputs": "", "parameters": parameters})).json()
+        schemas = (await client.get("/openapi.json")).json()["components"]["schemas"]
+    assert best == {"label": "negative", "score": pytest.approx(math.log(0.75), abs=2e-6)}
+    assert "maximum" not in schemas["HubScore"]["properties"]["score"]
 
 
 @pytest.mark.parametrize(

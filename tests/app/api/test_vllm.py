@@ -1,5 +1,8 @@
+import numpy as np
 import pytest
 
+from model.config import Task
+from model.probabilities import probabilities
 from tests.app.conftest import FakeClassifier, serve
 
 pytestmark = pytest.mark.anyio
@@ -32,12 +35,25 @@ async def test_one_text(classifier: FakeClassifier) -> None:
     assert [entry["index"] for entry in answer["data"]] == [0]
 
 
+@pytest.mark.parametrize("task", ["single_label", "multi_label"])
+async def test_without_activation_logits_are_the_answer(task: Task) -> None:
+    classifier = FakeClassifier(task=task)
+    async with serve(classifier) as client:
+        (plain,) = (await client.post("/classify", json={"input": "two words"})).json()["data"]
+        raw = await client.post("/classify", json={"input": "two words", "use_activation": False})
+    (entry,) = raw.json()["data"]
+    assert (entry["label"], entry["num_classes"]) == (plain["label"], 2)
+    assert entry["probs"] != pytest.approx(plain["probs"], abs=0.01)
+    made = probabilities(np.array(entry["probs"]), task=task)
+    assert made.tolist() == pytest.approx(plain["probs"], abs=2e-6)
+
+
 @pytest.mark.parametrize(
     ("body", "status", "error_type"),
     [
         ({"input": [1, 2]}, 422, "invalid_request"),
         ({"messages": []}, 422, "invalid_request"),
-        ({"input": "a", "use_activation": False}, 422, "invalid_request"),
+        ({"input": "a", "use_activation": "no"}, 422, "invalid_request"),
         ({"input": "a", "model": "other"}, 404, "unknown_model"),
         ({"input": ["a", "x" * 101]}, 413, "text_too_long"),
     ],

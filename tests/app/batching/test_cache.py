@@ -14,7 +14,8 @@ pytestmark = pytest.mark.anyio
 
 
 def _answer(value: float) -> Answer:
-    return Answer(np.array([value], dtype=np.float32), ENCODED)
+    row = np.array([value], dtype=np.float32)
+    return Answer(row, ENCODED, row)
 
 
 def test_those_asked_last_are_remembered() -> None:

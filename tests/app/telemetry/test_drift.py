@@ -44,20 +44,20 @@ def drift(metrics: Metrics) -> dict[str, float]:
 def test_texts_like_the_reference_are_no_drift_and_others_are() -> None:
     metrics = Metrics()
     answers = metrics.answers.of("m", with_reference())
-    alike = [Answer(SURE, SHORT), *[Answer(UNSURE, SHORT)] * 3]
+    alike = [Answer(SURE, SHORT, SURE), *[Answer(UNSURE, SHORT, UNSURE)] * 3]
     answers.note(alike * (FEWEST_TEXTS // 4 - 1))
     assert drift(metrics) == {}, "too few to tell"
     answers.note(alike)
     assert drift(metrics) == pytest.approx({"label": 0, "confidence": 0, "length": 0, "unknown": 0}, abs=0.01)
 
     for _ in range(2000 // PENDING_TEXTS):
-        answers.note([Answer(SURE, LONG), *[Answer(UNSURE, LONG)] * 3] * (PENDING_TEXTS // 4))
+        answers.note([Answer(SURE, LONG, SURE), *[Answer(UNSURE, LONG, UNSURE)] * 3] * (PENDING_TEXTS // 4))
     changed = drift(metrics)
     assert changed["length"] > 0.25
     assert max(changed["label"], changed["confidence"]) < 0.01
 
     for _ in range(50_000 // PENDING_TEXTS):
-        answers.note([Answer(SURE, SHORT)] * PENDING_TEXTS)
+        answers.note([Answer(SURE, SHORT, SURE)] * PENDING_TEXTS)
     changed = drift(metrics)
     assert changed["length"] < 0.1, "the long ones are forgotten"
     assert min(changed["label"], changed["confidence"]) > 0.25
@@ -66,7 +66,7 @@ def test_texts_like_the_reference_are_no_drift_and_others_are() -> None:
 def test_without_a_reference_there_are_counts_and_no_drift() -> None:
     metrics = Metrics()
     answers = metrics.answers.of("m", FakeClassifier())
-    answers.note([Answer(SURE, SHORT)] * FEWEST_TEXTS)
+    answers.note([Answer(SURE, SHORT, SURE)] * FEWEST_TEXTS)
     text = rendered(metrics)
     assert value(text, 'sluice_predictions_total{label="positive",model="m",version="0123456789ab"}') == FEWEST_TEXTS
     assert value(text, 'sluice_predictions_total{label="negative",model="m",version="0123456789ab"}') == 0
@@ -78,7 +78,7 @@ def test_without_a_reference_there_are_counts_and_no_drift() -> None:
 def test_texts_without_an_answer_do_not_count() -> None:
     metrics = Metrics()
     answers = metrics.answers.of("m", FakeClassifier())
-    answers.note([Answer(SURE, SHORT), ComputeError()])
+    answers.note([Answer(SURE, SHORT, SURE), ComputeError()])
     assert value(rendered(metrics), 'sluice_text_tokens_count{model="m"}') == 1
 
 
@@ -90,7 +90,7 @@ def test_a_model_that_gives_no_label_says_so() -> None:
 
     metrics = Metrics()
     answers = metrics.answers.of("m", Shy())
-    answers.note([Answer(SURE, SHORT)] * 3)
+    answers.note([Answer(SURE, SHORT, SURE)] * 3)
     assert value(rendered(metrics), 'sluice_texts_unlabelled_total{model="m",version="0123456789ab"}') == 3
 
 
@@ -98,7 +98,7 @@ def test_answers_that_nobody_holds_are_forgotten() -> None:
     metrics = Metrics()
     answers: Answers | None = metrics.answers.of("m", with_reference())
     assert answers is not None
-    answers.note([Answer(SURE, SHORT)])
+    answers.note([Answer(SURE, SHORT, SURE)])
     answers = None
     assert value(rendered(metrics), 'sluice_text_tokens_count{model="m"}') == 0
 
