@@ -96,7 +96,7 @@ class FakeClassifier:
 
     def probabilities(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         odds = np.exp(logits / self.temperature)
-        rows = odds if self.task == "single_label" else odds / (1 + odds)
+        rows: npt.NDArray[np.float32] = odds if self.task == "single_label" else odds / (1 + odds)
         return rows.astype(np.float32)
 
     def profile(self, batch: Sequence[Encoded], rows: npt.NDArray[np.float32]) -> Profile:
