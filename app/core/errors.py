@@ -73,9 +73,9 @@ class InvalidRequest(RequestError):
 
 
 class UnsupportedEncoding(RequestError):
-    """The body has a content coding that the server does not know."""
+    """The body has a content coding that the server does not know, or too many."""
 
-    default = "Send the body as it is, or compressed once by gzip, deflate or zstd."
+    default = "Send the body as it is, or compressed by gzip, deflate or zstd, up to three times."
 
     @property
     def headers(self) -> dict[str, str]:

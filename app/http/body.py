@@ -11,7 +11,7 @@ async def read_body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
     """Returns the whole body, inflated if it is compressed.
 
     Raises:
-        BodyTooLarge: Content-Length, or the body without its coding, is more than `max_bytes`.
+        BodyTooLarge: Content-Length, or the body without any of its codings, is more than `max_bytes`.
         UnsupportedEncoding, BrokenEncoding: it has a coding that the server does not know, or not the one it names.
         ClientGone: the client left before the end.
     """
@@ -21,7 +21,7 @@ async def read_body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
             raise BodyTooLarge.over(max_bytes)
         coded = coded or name == b"content-encoding"
     if coded:
-        receive = inflated(scope, receive)
+        receive = inflated(scope, receive, max_bytes)
     chunks = []
     num_bytes = 0
     while True:

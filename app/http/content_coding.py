@@ -13,7 +13,7 @@ from typing import Protocol
 
 from starlette.types import Message, Receive, Scope
 
-from app.core.errors import BrokenEncoding, UnsupportedEncoding
+from app.core.errors import BodyTooLarge, BrokenEncoding, UnsupportedEncoding
 
 if sys.version_info >= (3, 14):
     from compression import zstd as zstd
@@ -28,6 +28,9 @@ WINDOW_LOG_MAX = 23
 FREE_MEMBERS, MEMBER_BYTES = 1000, 256
 """A body may have so many members (gzip) or frames (zstd), and one more for so many bytes of content: empty ones cost
 time and add nothing to the size that is bounded."""
+
+MAX_CODINGS = 3
+"""Codings of one body, one over the other. A gateway may compress what its client has compressed already."""
 
 
 class _Member(Protocol):
@@ -166,36 +169,45 @@ class Inflater:
         return self._member
 
 
-def coding_of(headers: Sequence[tuple[bytes, bytes]]) -> bytes | None:
-    """Returns the coding that a request's body has, or None.
+def codings_of(headers: Sequence[tuple[bytes, bytes]]) -> list[bytes]:
+    """Returns the codings of a request's body, in the order in which they were applied (RFC 9110, section 8.4).
 
     Raises:
-        UnsupportedEncoding: it is another one, or there are several.
+        UnsupportedEncoding: one of them is not known, or there are too many.
     """
     values = b",".join(value for name, value in headers if name == b"content-encoding")
     codings = [coding for part in values.split(b",") if (coding := part.strip().lower()) not in (b"", b"identity")]
-    if not codings:
-        return None
-    if len(codings) > 1 or codings[0] not in CODINGS:
+    if len(codings) > MAX_CODINGS or not CODINGS.keys() >= set(codings):
         raise UnsupportedEncoding
-    return codings[0]
+    return codings
 
 
-def inflated(scope: Scope, receive: Receive) -> Receive:
-    """Returns a `receive` that gives the request's body without its coding, or the same one if it has none.
+def inflated(scope: Scope, receive: Receive, max_bytes: int | None = None) -> Receive:
+    """Returns a `receive` that gives the request's body without its codings, or the same one if it has none.
+
+    Args:
+        scope, receive: of the request.
+        max_bytes: of the body without the last coding, without the last two, and so on: what one coding may inflate a
+            thousandfold, two may a millionfold. None admits one coding and bounds nothing.
 
     Raises:
-        UnsupportedEncoding: it has a coding that the server does not know.
+        UnsupportedEncoding: it has a coding that the server does not know, or too many.
     """
-    coding = coding_of(scope["headers"])
-    return receive if coding is None else _Inflated(receive, Inflater(coding))
+    codings = codings_of(scope["headers"])
+    if max_bytes is None and len(codings) > 1:
+        raise UnsupportedEncoding("Send the stream as it is, or compressed once by gzip, deflate or zstd.")
+    for coding in reversed(codings):
+        receive = _Inflated(receive, Inflater(coding), max_bytes)
+    return receive
 
 
 class _Inflated:
-    """ASGI `receive` of an inflated body."""
+    """ASGI `receive` of a body without one coding."""
 
-    def __init__(self, receive: Receive, inflater: Inflater) -> None:
+    def __init__(self, receive: Receive, inflater: Inflater, max_bytes: int | None) -> None:
         self._receive = receive
+        self._max_bytes = max_bytes
+        self._num_bytes = 0
         self._inflater = inflater
         self._pieces: Iterator[bytes] = iter(())
         self._more = True
@@ -206,6 +218,7 @@ class _Inflated:
 
         Raises:
             BrokenEncoding: the body does not have its coding.
+            BodyTooLarge: it is larger than it may be without it.
         """
         if self._over:
             return await self._receive()
@@ -213,6 +226,9 @@ class _Inflated:
             try:
                 for piece in self._pieces:
                     await asyncio.sleep(0)  # the turn of other requests
+                    self._num_bytes += len(piece)
+                    if self._max_bytes is not None and self._num_bytes > self._max_bytes:
+                        raise BodyTooLarge.over(self._max_bytes)
                     if piece:
                         return {"type": "http.request", "body": piece, "more_body": True}
             except BrokenEncoding:

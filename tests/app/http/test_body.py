@@ -109,6 +109,20 @@ def test_every_route_takes_compressed_bodies(address: str, coding: str) -> None:
         assert asked(address, route, CODINGS[coding](MARK + body), coding, chunked=True) == expected, route
 
 
+@pytest.mark.parametrize("codings", ["gzip, deflate", "zstd, gzip, gzip"])
+def test_every_route_but_the_stream_takes_bodies_compressed_twice(address: str, codings: str) -> None:
+    for route, (body, _) in ROUTES.items():
+        compressed = body
+        for coding in codings.split(", "):
+            compressed = CODINGS[coding](compressed)
+        if route[1] == "/predict/stream":
+            status, (problem,) = asked(address, route, compressed, codings)
+            assert (status, problem["error_type"]) == (415, "unsupported_encoding")
+            assert "compressed once" in problem["detail"]
+        else:
+            assert asked(address, route, compressed, codings) == asked(address, route, body), route
+
+
 @pytest.mark.parametrize("coding", CODINGS)
 def test_every_route_refuses_what_is_not_compressed_so(address: str, coding: str) -> None:
     for route, (body, _) in ROUTES.items():
@@ -125,7 +139,7 @@ def test_every_route_refuses_what_is_not_compressed_so(address: str, coding: str
 def test_every_route_names_the_codings_that_there_are(address: str) -> None:
     with httpx2.Client(base_url=address, headers=HEADERS) as client:
         for (method, path), (body, _) in ROUTES.items():
-            for coding in ("br", "gzip, gzip"):
+            for coding in ("br", "gzip, br"):
                 answer = client.request(method, path, content=body, headers={"Content-Encoding": coding})
                 assert (answer.status_code, answer.headers["accept-encoding"]) == (415, "gzip, deflate, zstd")
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from app.core.errors import BodyTooLarge, BrokenEncoding, UnsupportedEncoding
 from app.http.body import read_body
-from app.http.content_coding import PIECE_BYTES, Inflater, coding_of, inflated, zstd
+from app.http.content_coding import PIECE_BYTES, Inflater, codings_of, inflated, zstd
 from tests.app.http.test_body import Client, scope_of
 
 pytestmark = pytest.mark.anyio
@@ -93,6 +93,52 @@ async def test_a_bomb_costs_no_more_than_the_limit(coding: bytes) -> None:
     assert max(map(len, inflater.feed(compress(bytes(1 << 20))))) <= PIECE_BYTES
 
 
+@pytest.mark.parametrize(
+    "header", ["gzip, deflate", "deflate,gzip", "gzip, gzip", "zstd, identity, gzip", "x-gzip, zstd, deflate"]
+)
+async def test_codings_are_undone_from_the_last_to_the_first(header: str) -> None:
+    names = [name for name in header.replace(" ", "").split(",") if name != "identity"]
+    for body in (b"", b"{}", BODY):
+        sent = body
+        for name in names:
+            sent = COMPRESSED[name][1](sent)
+        for size in (1, 1000, len(sent)):
+            if size > 1 or len(sent) < 5000:
+                assert await read(header.encode(), pieces(sent, size)) == body
+    once_too_few = COMPRESSED[names[0]][1](b"{}")
+    for wrong in (once_too_few, sent[:-1], b"{}"):
+        with pytest.raises(BrokenEncoding):
+            await read(header.encode(), [wrong])
+
+
+async def test_codings_in_lines_of_their_own_are_one_list() -> None:
+    headers = [(b"content-encoding", b"gzip"), (b"content-encoding", b"deflate")]
+    sent = zlib.compress(gzip.compress(b"{}"))
+    assert await read_body(scope_of(*headers), Client([sent]).receive, 100) == b"{}"
+
+
+@pytest.mark.parametrize("step", ["first", "last"])
+async def test_a_bomb_of_two_codings_is_bounded_at_either(step: str) -> None:
+    """Two hundred megabytes of padding, which gzip skips, between the codings; or of content behind both."""
+    limit = 6 << 20
+    zeros = zlib.compressobj(wbits=31)
+    bomb = b"".join([*(zeros.compress(bytes(1 << 20)) for _ in range(200)), zeros.flush()])
+    if step == "first":
+        whole = gzip.compress(gzip.compress(b"{}") + bytes(200 << 20), 1)
+    else:
+        whole = gzip.compress(bomb)
+        assert len(bomb) < limit
+    started = time.process_time()
+    with pytest.raises(BodyTooLarge, match=f"larger than {limit} bytes"):
+        await read(b"gzip, gzip", [whole], limit)
+    assert time.process_time() - started < 1
+
+
+async def test_a_stream_has_one_coding() -> None:
+    with pytest.raises(UnsupportedEncoding, match="compressed once by gzip"):
+        inflated(scope_of((b"content-encoding", b"gzip, zstd")), Client([b""]).receive)
+
+
 @pytest.mark.parametrize("empty", [gzip.compress(b"", mtime=0), zstd.compress(b""), b"\x50\x2a\x4d\x18\0\0\0\0"])
 async def test_members_that_hold_nothing_are_bounded(empty: bytes) -> None:
     coding = b"gzip" if empty.startswith(b"\x1f") else b"zstd"
@@ -114,7 +160,9 @@ async def test_a_window_that_takes_hundreds_of_megabytes_is_refused() -> None:
         await read(b"zstd", [data])
 
 
-@pytest.mark.parametrize("header", [b"br", b"compress", b"gzip, gzip", b"zstd,deflate", b"aws-chunked", b"gzip;q=1"])
+@pytest.mark.parametrize(
+    "header", [b"br", b"compress", b"gzip, br", b"zstd,deflate,gzip,gzip", b"aws-chunked", b"gzip;q=1"]
+)
 async def test_other_codings_are_refused_with_those_that_there_are(header: bytes) -> None:
     with pytest.raises(UnsupportedEncoding, match="gzip, deflate or zstd") as refused:
         await read(header, [b"{}"])
@@ -126,7 +174,7 @@ async def test_a_body_without_a_coding_is_read_as_it_is() -> None:
         raise AssertionError
 
     for headers in ([], [(b"content-encoding", b"identity")], [(b"content-encoding", b"")]):
-        assert coding_of(headers) is None
+        assert codings_of(headers) == []
         assert inflated({"headers": headers}, receive) is receive
 
 
