@@ -89,10 +89,10 @@ class Parser(Generic[T]):
         return error
 
     def _has_other_form(self, body: bytes) -> bool:
-        """Returns whether a refused body is no object, or one with other fields instead of those that it must have."""
+        """Returns whether a refused body is empty, no object, or one with other fields than those that it must have."""
         start = body[:MAX_LOOK_BYTES].lstrip()[:1]
         if start != b"{" or len(body) > MAX_LOOK_BYTES:
-            return start not in (b"", b"{") and not _other_encoding(body)
+            return start != b"{" and not _other_encoding(body)
         try:
             fields = _decode_fields(body).keys()
         except (msgspec.DecodeError, UnicodeDecodeError):

@@ -198,7 +198,7 @@ def test_marks_of_files_that_were_joined_are_skipped_too(address: str) -> None:
 
 def test_a_mark_alone_is_an_empty_body_and_other_encodings_are_named(address: str) -> None:
     predict = ("POST", "/predict")
-    assert asked(address, predict, MARK)[1][0]["detail"] == "The body is empty."
+    assert asked(address, predict, MARK)[1][0]["detail"].startswith("The body is empty. Send, for example: curl ")
     for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-32"):
         status, (problem,) = asked(address, predict, TEXT.decode().encode(encoding))
         assert (status, problem["detail"]) == (400, "The body is not UTF-8 but UTF-16 or UTF-32; send UTF-8.")

@@ -20,6 +20,9 @@ ROUTES = {
     "/v1/classify": "data",
     "/v2/models/tiny/infer": "outputs",
 }
+EMPTY = [("POST", "/explain"), ("PUT", "/admin/models/other"), ("PUT", "/admin/models/tiny/candidate")]
+"""Further routes that need a body."""
+
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 PARTS = {"Content-Type": "multipart/form-data; boundary=X"}
 OTHER: dict[str, tuple[bytes, dict[str, str]]] = {
@@ -38,6 +41,10 @@ OTHER: dict[str, tuple[bytes, dict[str, str]]] = {
     "XML": (b"<text>a good film</text>", {}),
     "latin-1": (b"caf\xe9", {}),
     "shell": (b"'{inputs: a}'", {}),
+    "nothing": (b"", {}),
+    "nothing, with a type": (b"", FORM),
+    "line breaks": (b"\r\n\r\n", {}),
+    "a mark alone": (b"\xef\xbb\xbf", {}),
 }
 
 
@@ -49,6 +56,8 @@ def test_the_line_to_copy_is_there(address: str, path: str, name: str) -> None:
     assert answer.status_code in (400, 422)
     sentence, _, line = answer.json()["error"].partition(" Send, for example: ")
     assert sentence.endswith(".")
+    if not body.strip(b"\r\n\xef\xbb\xbf"):
+        assert sentence == "The body is empty."
     assert "good film" not in sentence
     assert line.startswith(f"curl -H 'X-API-Key: KEY' {address}{path} -d '{{")
     if "form" in name or name == "multipart":
@@ -72,12 +81,14 @@ def test_the_line_has_the_method_and_the_form_of_the_route(address: str) -> None
         serve = client.put("/admin/models/other", json={"folder": "a"}).json()["detail"]
         tried = client.put("/admin/models/tiny/candidate", data={"path": "a"}).json()["detail"]
         explain = client.post("/explain", json={"text": "a"}).json()["detail"]
+        empty = [client.request(*route).json()["detail"] for route in EMPTY]
         elsewhere = client.post("/predict", content=b"text=a", headers={"Host": "reviews.example.org"}).json()["detail"]
         strange = client.post("/predict", content=b"text=a", headers={"Host": "a';reboot;'"}).json()["detail"]
         named = client.post("/v2/models/$(reboot)/infer", content=b"text=a").json()["error"]
     assert f"""curl -X PUT -H 'X-API-Key: KEY' {address}/admin/models/other -d '{{"path":"sentiment-2"}}'""" in serve
     assert tried.endswith("""/admin/models/tiny/candidate -d '{"path":"sentiment-2","share":0.1}'""")
     assert explain.endswith("""/explain -d '{"inputs":"A good film."}'""")
+    assert all("The body is empty. Send, for example: curl " in detail for detail in empty)
     assert "http://reviews.example.org/predict -d" in elsewhere
     assert "http://localhost:8000/predict -d" in strange
     assert "reboot" not in named
@@ -96,7 +107,6 @@ def test_lines_of_a_stream_are_told_too(address: str) -> None:
 @pytest.mark.parametrize(
     ("body", "detail"),
     [
-        (b"", "The body is empty."),
         (b"{}", "Object missing required field `inputs`."),
         (b'{"inputs": ["a", 3]}', "Expected `str`, got `int` - at `$.inputs[1]`."),
         (b'{"inputs": "a", "text": "b"}', "Object contains unknown field `text`."),
