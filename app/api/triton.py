@@ -100,7 +100,8 @@ class ModelStatistics(Schema):
     """Batches that were computed."""
     inference_stats: InferenceStatistics
     batch_stats: list[Any]
-    """Always empty: `sluice_batch_texts` of `GET /metrics` has the sizes of batches."""
+    """Always empty: Triton times each size of a batch apart, while here all batches are timed together and their sizes
+    counted by powers of two: `sluice_batch_texts` and `sluice_batch_seconds` of `GET /metrics`."""
 
 
 class Statistics(Schema):
