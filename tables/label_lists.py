@@ -11,6 +11,10 @@ from tables.label_names import label_name
 SEPARATORS = ("|", ";", ",", "\uff0c", "\uff1b", "\u3001", "\uff5c", "\t", "\n")
 """Characters between labels, in the order in which they are looked for: comma, semicolon, bar, also as in Chinese."""
 
+DOUBTFUL = ("/", "+", "&", "#")
+"""Further ones, which also stand inside names and between the levels of one: they part labels only on request, or where
+a model knows every part; else a warning tells of them."""
+
 BRACKETS = {"[": "]", "(": ")", "{": "}"}
 LISTED = re.compile(r"""\s*|.*[,'"].*|\s*-?[\d.]+\s*""", re.DOTALL)
 """The inside of a list: empty, with commas or quotation marks, or a number."""
@@ -79,6 +83,7 @@ def find_separator(texts: Sequence[str], num_values: int, known: frozenset[str])
     """The separator between several labels in one value.
 
     A separator stands in most values, and a part of one value occurs in another one too; or all parts are `known`.
+    One of `DOUBTFUL` is taken in the latter case alone.
 
     Args:
         texts: the values that are text.
@@ -89,7 +94,7 @@ def find_separator(texts: Sequence[str], num_values: int, known: frozenset[str])
         The separator, empty if there is none; and a warning, empty if nothing is doubtful.
     """
     counts = Counter(texts)
-    for separator in SEPARATORS:
+    for separator in SEPARATORS + DOUBTFUL:
         joined = {text: split_list(text, separator) for text in counts if separator in text and text not in known}
         joined = {text: parts for text, parts in joined.items() if len(parts) > 1}
         if not joined:
@@ -99,7 +104,7 @@ def find_separator(texts: Sequence[str], num_values: int, known: frozenset[str])
             return separator, ""
         homes = Counter(part for text in counts for part in set(joined.get(text, [text.strip()])))
         shared = sum(counts[text] for text, parts in joined.items() if any(homes[part] > 1 for part in parts))
-        if 2 * num_joined > num_values and 2 * shared > num_joined:
+        if 2 * num_joined > num_values and 2 * shared > num_joined and separator not in DOUBTFUL:
             return separator, ""
         whole = [text for text, parts in joined.items() if all(homes[part] > 1 for part in parts)]
         if shared and whole:

@@ -237,6 +237,38 @@ def test_names_that_hold_a_comma_are_one_label(values: tuple[str, ...]) -> None:
     assert (found.multi_label, found.names, found.warnings) == (False, singles(*values * 4), [])
 
 
+@pytest.mark.parametrize("separator", ["/", "+", " & ", "#"])
+def test_marks_that_also_stand_inside_names_are_told_and_not_taken(separator: str) -> None:
+    values = (f"food{separator}price", "food", f"price{separator}service", f"service{separator}food")
+    found = labels(*values)
+    assert (found.multi_label, found.names) == (False, singles(*values))
+    assert said(found, f"3 of 4 labels look like several, as 'food{separator}price'; each is read as one label")
+    assert labels(*values, separator=separator.strip()).names[0] == ("food", "price")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ("rec/autos", "rec/sport", "sci/med", "sci/space"),
+        ("R&D", "HR", "Sales & Marketing", "Support"),
+        ("and/or", "either", "neither", "both"),
+        ("C", "C++", "C#", "F#"),
+        ("A+", "A", "B+", "B"),
+        ("AC/DC", "Guns N' Roses", "Simon & Garfunkel", "+44"),
+        ("yes/no", "yes", "maybe", "never"),
+    ],
+)
+def test_names_with_such_marks_raise_no_false_alarm(values: tuple[str, ...]) -> None:
+    found = labels(*values * 3)
+    assert (found.multi_label, found.names, found.warnings) == (False, singles(*values * 3), [])
+
+
+def test_marks_part_labels_that_a_model_knows() -> None:
+    known = frozenset({"food", "service", "R&D"})
+    found = labels("food+service", "food", "R&D", keep=known, multi_label=True)
+    assert found.names == [("food", "service"), ("food",), ("R&D",)]
+
+
 def test_known_labels_are_parted_only_where_all_parts_are_known() -> None:
     known = frozenset({"food", "service", "a,b"})
     found = labels("food,service", "food", "service", "a,b", keep=known, multi_label=True)
