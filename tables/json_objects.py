@@ -1,9 +1,10 @@
-"""Reads JSON objects as rows: one a line, one after the other, or in an array."""
+"""Reads JSON objects as rows: one a line, one after the other, in an array, or a table in a single object."""
 
 import json
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 from tables.batch import JSON, Batch, batches_of, find_columns
 from tables.errors import Row, TableError
@@ -30,7 +31,7 @@ def _rows(path: Path, columns: Sequence[str], reading: Reading) -> Iterator[tupl
     encode = json.JSONEncoder().encode
     names: dict[str, str] = {}
     first: dict[str, object] | None = None
-    for number, (line, record) in enumerate(_records(path, reading), 1):
+    for number, (line, record) in enumerate(_unfolded(_records(path, reading), path, columns, reading), 1):
         row = Row(number, line)
         if not isinstance(record, dict):
             raise TableError(path, f"expected one JSON object a row, found {type(record).__name__}", row=row)
@@ -44,6 +45,50 @@ def _rows(path: Path, columns: Sequence[str], reading: Reading) -> Iterator[tupl
     if first is None:
         raise TableError(path, "is empty")
     find_columns(path, [column for column in columns if column not in names], list(first), reading)
+
+
+def _unfolded(
+    records: Iterator[tuple[int, object]], path: Path, columns: Sequence[str], reading: Reading
+) -> Iterator[tuple[int, object]]:
+    """Yields the records, or the rows of the table that a single one of them is."""
+    first = list(islice(records, 2))
+    line, record = first[0] if len(first) == 1 else (0, None)
+    rows = _table(path, record, columns) if isinstance(record, dict) else None
+    if rows is None:
+        yield from chain(first, records)
+        return
+    reading.form, reading.inside = "JSON table", (reading.lines or 0) - len(rows) - reading.empty
+    for row in rows:
+        yield line, row
+
+
+def _table(path: Path, record: dict[str, Any], columns: Sequence[str]) -> list[object] | None:
+    """The rows of an object that is a table, in one of the forms that pandas writes; None if it is a row itself.
+
+    Raises:
+        TableError: its columns have different lengths.
+    """
+    wanted = [value for key, value in record.items() if any(same_name(key, column) for column in columns)]
+    if not wanted:
+        rows = next((record[key] for key in NESTED if isinstance(record.get(key), list)), None)
+        names = record.get("columns")
+        if rows is not None and isinstance(names, list) and all(isinstance(row, list) for row in rows):
+            return [dict(zip(map(str, names), row, strict=False)) for row in rows]  # orient="split"
+        if rows is None and record and all(isinstance(row, dict) for row in record.values()):
+            return list(record.values())  # orient="index"
+        return rows
+    if all(isinstance(value, dict) for value in wanted):  # orient="columns": values by the names of rows
+        named = {key: value for key, value in record.items() if isinstance(value, dict)}
+        order = dict.fromkeys(chain.from_iterable(named.values()))
+        table = {key: [value.get(name) for name in order] for key, value in named.items()}
+    elif all(isinstance(value, list) for value in wanted):
+        table = {key: value for key, value in record.items() if isinstance(value, list)}
+    else:
+        return None
+    if len(set(map(len, table.values()))) > 1:
+        lengths = ", ".join(f"{key!r} {len(value):,}" for key, value in table.items())
+        raise TableError(path, f"has columns of different lengths ({lengths}); write null where a row has no value")
+    return [dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)]
 
 
 def _find(path: Path, column: str, record: dict[str, object], reading: Reading) -> str | None:
@@ -60,7 +105,7 @@ def _records(path: Path, reading: Reading) -> Iterator[tuple[int, object]]:
     """Yields the line where each value ends, and the value."""
     # Lines end at a line feed only: JSON strings may hold U+2028 and its like unescaped.
     with open_text(path, reading) as file:
-        reading.form, reading.lines = "JSON lines", 0
+        reading.form, reading.lines, number = "JSON lines", 0, 0
         lines = iter(file)
         for text in lines:
             reading.lines += 1
@@ -71,15 +116,14 @@ def _records(path: Path, reading: Reading) -> Iterator[tuple[int, object]]:
             try:
                 record = json.loads(plain)
             except (ValueError, RecursionError) as error:
-                if reading.rows:
-                    raise TableError(
-                        path, f"not valid JSON: {error}", row=Row(reading.rows + 1, reading.lines)
-                    ) from error
+                if number:
+                    raise TableError(path, f"not valid JSON: {error}", row=Row(number + 1, reading.lines)) from error
                 yield from _whole(path, "".join(chain([text], lines)), reading)
                 return
-            if isinstance(record, list) and not reading.rows:
+            if isinstance(record, list) and not number:
                 yield from _whole(path, "".join(chain([text], lines)), reading)
                 return
+            number += 1
             yield reading.lines, record
 
 
@@ -106,14 +150,8 @@ def _whole(path: Path, text: str, reading: Reading) -> Iterator[tuple[int, objec
             row = Row(number + 1, before + text.count("\n", 0, where))
             raise TableError(path, f"not valid JSON: {error}", row=row) from error
         line, line_place, place = line + text.count("\n", line_place, end), end, end
-        inner = (
-            next((record[key] for key in NESTED if isinstance(record.get(key), list)), None)
-            if (isinstance(record, dict) and not number and not in_array)
-            else None
-        )
-        for one in [record] if inner is None else inner:
-            number += 1
-            yield line, one
+        number += 1
+        yield line, record
     if in_array and place >= len(text):
         raise TableError(path, "not valid JSON: the array is not closed; is the file cut off?")
     reading.lines = before + text.count("\n") + (not text.endswith("\n")) - 1

@@ -133,12 +133,33 @@ function objectsOf(text) {
   } catch {
     return onesInLines(text);
   }
-  const inner = Array.isArray(found) ? found : Object.values(found).find((value) => Array.isArray(value));
-  const objects = inner ?? [found];
-  const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
-  if (objects.every(isObject)) return objects;
-  if (isObject(found)) return [found];
+  const objects = Array.isArray(found) ? found : isObject(found) ? (tableOf(found) ?? [found]) : [];
+  if (objects.every(isObject) && (objects.length || Array.isArray(found))) return objects;
   throw new Error("no objects");
+}
+
+function isObject(value) {
+  return value !== null && typeof value === "object" && !Array.isArray(value);
+}
+
+/** The rows of an object that is a table, in one of the forms that pandas writes; null if it is a row itself. */
+function tableOf(object) {
+  const { columns, data } = object;
+  const values = Object.values(object);
+  const lists = Object.entries(object).filter(([, value]) => Array.isArray(value));
+  const rows = lists.find(([, list]) => list.length && list.every(isObject));
+  if (rows) return rows[1];
+  if (Array.isArray(columns) && Array.isArray(data) && data.every((row) => Array.isArray(row))) {
+    return data.map((row) => Object.fromEntries(columns.map((name, at) => [name, row[at]])));
+  }
+  if (lists.length && !values.some((value) => typeof value === "string")) {
+    const length = Math.max(...lists.map(([, list]) => list.length));
+    return Array.from({ length }, (_, at) => Object.fromEntries(lists.map(([name, list]) => [name, list[at]])));
+  }
+  if (!values.length || !values.every(isObject)) return null;
+  if (Object.keys(object).every((name) => /^\d+$/.test(name))) return values;
+  const order = [...new Set(values.flatMap((column) => Object.keys(column)))];
+  return order.map((at) => Object.fromEntries(Object.entries(object).map(([name, column]) => [name, column[at]])));
 }
 
 /** Objects of lines; one may go on over several. */

@@ -1,6 +1,7 @@
 """Files as people bring them, with the rows that a reader must find; the page's reader is tested by them too."""
 
 import gzip
+import json
 from dataclasses import dataclass
 
 Pair = tuple[str, str]
@@ -185,6 +186,8 @@ COLUMN_NAMES = [
 JSON_LINES = '{"text": "Warm, \\"quick\\"", "label": "pos"}\n\n{"text": "Never\u2028again", "label": "neg"}\n'
 JSON_ROWS = [('Warm, "quick"', "pos"), ("Never\u2028again", "neg")]
 JSON_ARRAY = '[{"text": "Warm, \\"quick\\"", "label": "pos"},\n {"label": "neg", "text": "Never\u2028again"}]'
+COLUMNS = json.dumps({"text": [text for text, _ in JSON_ROWS], "label": [label for _, label in JSON_ROWS]})
+BY_NAME = json.dumps({key: {"0": value[0], "1": value[1]} for key, value in json.loads(COLUMNS).items()})
 JSON = [
     case("lines.jsonl", JSON_LINES, JSON_ROWS, "2 rows from 3 lines; JSON lines, UTF-8"),
     case("lines.csv", JSON_LINES, JSON_ROWS, "JSON lines"),
@@ -194,9 +197,30 @@ JSON = [
     case("spread.jsonl", JSON_LINES.replace(', "label"', ',\n  "label"').replace("{", "{\n"), JSON_ROWS),
     case("in data.json", '{"version": 1, "data": ' + JSON_ARRAY + "}", JSON_ROWS),
     case("names.jsonl", JSON_LINES.replace('"text"', '" Text"'), JSON_ROWS, "column ' Text' taken for 'text'"),
+    case("in data, one line.json", '{"data": ' + JSON_ARRAY.replace("\n", "") + "}", JSON_ROWS),
+    case("columns.json", COLUMNS, JSON_ROWS, "JSON table"),
+    case(
+        "columns.csv",
+        COLUMNS.replace("{", "{\n  ").replace("],", "],\n\n  "),
+        JSON_ROWS,
+        "2 rows from 4 lines; JSON table",
+    ),
+    case("columns, names.json", COLUMNS.replace('"text"', '" Text"'), JSON_ROWS, "column ' Text' taken for 'text'"),
+    case("columns by pandas.json", BY_NAME, JSON_ROWS, "2 rows from 1 line; JSON table"),
+    case("columns by pandas, indented.json", json.dumps(json.loads(BY_NAME), indent=2), JSON_ROWS, "JSON table"),
+    case(
+        "rows by pandas.json", json.dumps({"7": json.loads(JSON_ARRAY)[0], "9": json.loads(JSON_ARRAY)[1]}), JSON_ROWS
+    ),
+    case(
+        "split by pandas.json",
+        json.dumps(
+            {"columns": ["label", "text"], "index": [0, 1], "data": [[label, text] for text, label in JSON_ROWS]}
+        ),
+        JSON_ROWS,
+    ),
     case("wide.json", JSON_ARRAY, JSON_ROWS, "JSON array, UTF-16", codec="utf-16"),
 ]
-"""JSON, as lines, as an array and in between."""
+"""JSON, as lines, as an array and in between, and as a table in one object."""
 
 PACKED = [
     Case("packed.csv", gzip.compress(table(FOUR, ";").encode()), FOUR, ("gzip, CSV separated by semicolons",)),

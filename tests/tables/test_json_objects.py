@@ -30,6 +30,8 @@ def test_a_column_may_hold_values_of_several_types(tmp_path: Path) -> None:
         ('{"text": "a", "label": 1}\n{"text": \n', Row(2, 2), "not valid JSON"),
         ('\n["text"]\n', Row(1, 2), "expected one JSON object a row, found str"),
         ('{"a":' * 100_000, Row(1, 1), "not valid JSON"),
+        ('{"text": ["a", "b"], "label": ["x"]}', None, "has columns of different lengths ('text' 2, 'label' 1); write"),
+        ('{"train": [{"text": "a"}], "test": []}', None, "no column 'text'; the file has 'train', 'test'"),
         ('{"review": "a", "label": 1}\n', None, "no column 'text'; the file has 'review', 'label'"),
     ],
 )
@@ -37,6 +39,21 @@ def test_unusable_files(tmp_path: Path, content: str, row: Row | None, cause: st
     error = error_of(write(tmp_path / "a.jsonl", content))
     assert cause in error.cause
     assert error.row == row
+
+
+def test_a_single_object_is_a_row_unless_it_is_a_table(tmp_path: Path) -> None:
+    one = write(tmp_path / "one.jsonl", '{"text": "a", "label": ["x", "y"], "data": [1, 2]}\n')
+    assert values(one) == {"text": ["a"], "label": [["x", "y"]]}
+    two = write(tmp_path / "two.jsonl", '{"text": ["a"], "label": ["x"]}\n' * 2)
+    assert values(two) == {"text": [["a"], ["a"]], "label": [["x"], ["x"]]}
+
+
+def test_columns_may_hold_lists_nulls_and_rows_without_a_value(tmp_path: Path) -> None:
+    lists = write(tmp_path / "lists.json", '{"text": ["a", null], "label": [["x", "y"], []], "source": "a survey"}')
+    assert values(lists) == {"text": ["a", None], "label": [["x", "y"], []]}
+    named = write(tmp_path / "named.json", '{"text": {"3": "a", "5": "b"}, "label": {"5": "x"}}')
+    assert values(named) == {"text": ["a", "b"], "label": [None, "x"]}
+    assert rows(named) == ["row 1 (line 1)", "row 2 (line 1)"]
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=20), min_size=1, max_size=5))
