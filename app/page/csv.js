@@ -1,7 +1,7 @@
 /** Reading of files by the rules of the command line (`tables/`), counting every line; writing of CSV and TSV. */
 
 import { findDialect } from "./dialect.js";
-import { findEncoding, pieces } from "./encoding.js";
+import { findEncoding, pieces, Unreadable } from "./encoding.js";
 import { Known, recordAt } from "./records.js";
 
 const SAMPLE_LINES = 500;
@@ -12,6 +12,7 @@ const MOST_LEFT_OUT = 0.1;
 /** Lines over which one JSON object may go on. */
 const MOST_JSON_LINES = 10_000;
 const JSON_NAME = /\.(json|jsonl|ndjson)(\.gz)?$/i;
+const WEB_PAGE = /^\s*<(!doctype|html|table|\?xml)/i;
 const JSON_START = /^\s*(\[\s*)?\{\s*["}]/;
 
 /** One line of a file, with its end. */
@@ -30,7 +31,7 @@ function quoted(field, delimiter) {
  * @returns {{rows: string[][], delimiter: string|null, encoding: string, marked: boolean, counts: object}} `delimiter`:
  *   null if each line is a text; `marked`: whether it needs a byte-order mark to be read as UTF-8 where it comes from;
  *   `counts`: of lines, and of what was passed over, mended or left out.
- * @throws {NoText} it is no text. @throws {Error} it is no JSON.
+ * @throws {Unreadable} it is no text, or no table.
  */
 export async function readFile(file, onRows = () => {}) {
   const encoding = await findEncoding(file);
@@ -40,6 +41,7 @@ export async function readFile(file, onRows = () => {}) {
   Object.assign(counts, { literal: 0, loose: 0, escaped: 0 });
   const found = { encoding: encoding.name, marked, counts };
   const start = text.parts.slice(0, 2).join("").slice(0, 4096);
+  if (WEB_PAGE.test(start)) throw new Unreadable("fileWebPage");
   if (JSON_NAME.test(file.name) || JSON_START.test(start)) {
     return { ...found, rows: fromJson(text.parts.join(""), counts), delimiter: "," };
   }
@@ -135,7 +137,7 @@ function objectsOf(text) {
   }
   const objects = Array.isArray(found) ? found : isObject(found) ? (tableOf(found) ?? [found]) : [];
   if (objects.every(isObject) && (objects.length || Array.isArray(found))) return objects;
-  throw new Error("no objects");
+  throw new Unreadable("fileNoJson", 1);
 }
 
 function isObject(value) {
@@ -165,9 +167,10 @@ function tableOf(object) {
 /** Objects of lines; one may go on over several. */
 function onesInLines(text) {
   const objects = [];
-  let [open, lines] = ["", 0];
-  for (const line of text.split("\n")) {
+  let [open, lines, began] = ["", 0, 0];
+  for (const [at, line] of text.split("\n").entries()) {
     if (!open && !line.trim()) continue;
+    if (!open) began = at + 1;
     open += `${line}\n`;
     lines += 1;
     if (lines > MOST_JSON_LINES) break;
@@ -179,6 +182,6 @@ function onesInLines(text) {
       // it goes on
     }
   }
-  if (open) throw new Error("no JSON");
+  if (open || !objects.every(isObject)) throw new Unreadable("fileNoJson", open ? began : 1);
   return objects;
 }

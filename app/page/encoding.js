@@ -3,22 +3,36 @@
 const SAMPLE_BYTES = 1 << 16;
 /** A file is UTF-8 if at most this share of its characters beyond ASCII is damaged. */
 const DAMAGED = 0.2;
-const ZIP = [0x50, 0x4b, 3, 4];
-const OLD_EXCEL = [0xd0, 0xcf, 0x11, 0xe0];
+const GZIP = [0x1f, 0x8b];
+/** First bytes of files that are no text: ZIP (.xlsx, .ods), Office before 2007 (.xls), Parquet, PDF; what each is. */
+const OTHERS = [
+  [[0x50, 0x4b, 3, 4], "fileSpreadsheet"],
+  [[0xd0, 0xcf, 0x11, 0xe0], "fileSpreadsheet"],
+  [[0x50, 0x41, 0x52, 0x31], "fileBinary"],
+  [[0x25, 0x50, 0x44, 0x46], "fileBinary"],
+  [GZIP, "fileBinary"],
+];
 
-/** A file that is no text, with what it is. */
-export class NoText extends Error {}
+/** A file that cannot be read. The message is the name of the words that say why; `line`: where, if that is known. */
+export class Unreadable extends Error {
+  constructor(words, line = 0) {
+    super(words);
+    this.line = line;
+  }
+}
 
 /** The pieces of a file, unpacked if its first bytes are gzip's. */
 export async function* pieces(file) {
   const start = new Uint8Array(await file.slice(0, 4).arrayBuffer());
-  if (begins(start, ZIP) || begins(start, OLD_EXCEL)) throw new NoText("spreadsheet");
-  const packed = begins(start, [0x1f, 0x8b]);
-  const stream = packed ? file.stream().pipeThrough(new DecompressionStream("gzip")) : file.stream();
-  const reader = stream.getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
+  const packed = begins(start, GZIP);
+  const reader = (packed ? file.stream().pipeThrough(new DecompressionStream("gzip")) : file.stream()).getReader();
+  for (let first = true; ; first = false) {
+    const { done, value } = await reader.read().catch((error) => {
+      throw packed ? new Unreadable("fileDamaged") : error;
+    });
     if (done) return;
+    const other = first && OTHERS.find(([bytes]) => begins(value, bytes));
+    if (other) throw new Unreadable(other[1]);
     yield value;
   }
 }
@@ -70,7 +84,7 @@ function withoutMark(sample) {
   const encoding = named(odd > even ? "utf-16le" : "utf-16be");
   const text = new TextDecoder(encoding.codec).decode(sample.subarray(0, sample.length & ~1));
   // eslint-disable-next-line no-control-regex
-  if (Math.min(even, odd) * 10 > Math.max(even, odd) || /[\x00-\x08\x0e-\x1b]/.test(text)) throw new NoText("binary");
+  if (Math.min(even, odd) * 10 > Math.max(even, odd) || /[\x00-\x08\x0e-\x1b]/.test(text)) throw new Unreadable("fileBinary");
   return encoding;
 }
 

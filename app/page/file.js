@@ -2,7 +2,7 @@
 
 import { readFile } from "./csv.js";
 import { byId, el } from "./dom.js";
-import { NoText } from "./encoding.js";
+import { Unreadable } from "./encoding.js";
 import { fill } from "./explained.js";
 import { t, whole } from "./i18n.js";
 import { Results } from "./results.js";
@@ -82,8 +82,8 @@ export class FileView {
       const read = await readFile(file, (n) => this.say(() => t("fileReading", { n: whole(n) })));
       this.show({ ...read, name: file.name });
     } catch (error) {
-      const what = error instanceof NoText && error.message === "spreadsheet" ? "fileSpreadsheet" : "fileUnreadable";
-      this.say(() => t(what, { name: file.name }));
+      const what = error instanceof Unreadable ? error.message : "fileUnreadable";
+      this.say(() => t(what, { name: file.name, n: whole(error.line ?? 0) }));
     }
     this.onChange();
   }

@@ -3,6 +3,7 @@
 import ast
 import base64
 import csv
+import gzip
 import io
 import json
 import random
@@ -17,6 +18,7 @@ from playwright.sync_api import Page, Route, expect
 from tables.names import folded
 from tests.page.conftest import Visit
 from tests.tables.cases import CASES
+from tests.tables.test_spreadsheet import workbook
 
 NUM_ROWS = 3000
 WORDS = [
@@ -239,14 +241,62 @@ def test_what_was_done_to_a_file_is_said(visit: Visit) -> None:
         "a.csv: 4 rows, UTF-8 · separated by semicolons · empty rows passed over: 1 · rows left out, with more fields "
         "than the first: 1 · rows with a quotation mark that does not enclose a field, read as part of the text: 1"
     )
-    choose(page, "a.csv", b"PK\x03\x04 and so on")
-    expect(page.locator("#file-state")).to_have_text(
-        "a.csv is a spreadsheet or an archive. Save it as CSV and choose that."
-    )
-    choose(page, "a.csv", bytes(range(256)) * 9)
-    expect(page.locator("#file-state")).to_have_text("a.csv cannot be read.")
-    choose(page, "a.jsonl", b'{"text": "a"}\n{"text": \n')
-    expect(page.locator("#file-state")).to_have_text("a.jsonl cannot be read.")
+
+
+SHEET = workbook(Sheet1=[["text", "label"], ["Good", "pos"]])
+OPEN_DOCUMENT = b"PK\x03\x04\x14\0\0\0\0\0" + bytes(16) + b"\x08\0\0\0mimetype" + bytes(200)
+OLD_SHEET = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(1000)
+TABLE = b"text,label\nGood,pos\nBad,neg\n"
+UNREADABLE = {
+    "is a spreadsheet, another Office file or an archive. Save the table as CSV (in Excel: Save as, CSV UTF-8) and "
+    "choose that file.": {
+        "a.xlsx": SHEET,
+        "really a sheet.csv": SHEET,
+        "a.xls": OLD_SHEET,
+        "a.ods": OPEN_DOCUMENT,
+        "a.xlsx.gz": gzip.compress(SHEET),
+        "a.xls.gz": gzip.compress(OLD_SHEET),
+    },
+    "is no text. Save the table as CSV, TSV or JSON and choose that file.": {
+        "a.parquet": b"PAR1" + b"text" * 100 + b"PAR1",
+        "a.pdf": b"%PDF-1.7\n" + b"1 0 obj" * 100,
+        "bytes.csv": bytes(range(256)) * 9,
+        "twice.csv.gz": gzip.compress(gzip.compress(TABLE)),
+    },
+    "is a web page or XML, no table. Save the table as CSV and choose that file.": {
+        "login.csv": b"\n<!DOCTYPE html><html><body>Sign in</body></html>",
+        "export.xls": b"<table><tr><td>text</td></tr></table>",
+    },
+    "is gzip but cannot be unpacked: it is cut off or damaged. Get it once more.": {
+        "cut.csv.gz": gzip.compress(TABLE * 1000)[:-20],
+        "wrong.csv.gz": b"\x1f\x8b\x08\0" + bytes(range(200)),
+    },
+}
+
+
+def test_a_file_that_is_no_text_is_told_what_to_do(visit: Visit) -> None:
+    page = visit.open("/#file", wait="#file-choose")
+    for sentence, files in UNREADABLE.items():
+        for name, content in files.items():
+            choose(page, name, content)
+            expect(page.locator("#file-state")).to_have_text(f"{name} {sentence}")
+            expect(page.locator("#file-setup")).to_be_hidden()
+    choose(page, "fine.csv.gz", gzip.compress(TABLE))
+    expect(page.locator("#file-state")).to_have_text("fine.csv.gz: 2 rows, UTF-8")
+
+
+def test_json_that_is_no_table_is_told_where(visit: Visit) -> None:
+    page = visit.open("/#file", wait="#file-choose")
+    ending = 'no valid JSON object begins here. Each row is one, such as {"text": "…"}; or save the table as CSV.'
+    for name, content, line in (
+        ("a.jsonl", b'{"text": "a"}\n\n{"text": \n', 3),
+        ("b.jsonl", b'{"text": "a"}\n{"text": "b"\n{"text": "c"}\n', 2),
+        ("list.json", b'["good", "bad"]', 1),
+        ("word.json", b'"good"', 1),
+        ("words.jsonl", b'{"text": "a"}\n{"text": "b"}\nplain\n', 3),
+    ):
+        choose(page, name, content)
+        expect(page.locator("#file-state")).to_have_text(f"{name}, line {line}: {ending}")
 
 
 def random_field(draw: random.Random) -> str:
