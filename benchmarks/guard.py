@@ -45,7 +45,7 @@ def engine_check(texts: Sequence[str], fast: Classifier) -> Check:
     exact = Classifier.load(SHIPPED, device="cpu", dtype="float32")
     network = load_checkpoint(SHIPPED).build_network().requires_grad_(False).eval()
     turns: dict[str, Answer] = {
-        "engine": in_batches(fast, fast.logits),
+        "engine": in_batches(fast, fast.raw_logits),
         "packed": in_batches(exact, of_module(Packed(network).eval())),
     }
     rates: dict[str, list[float]] = {name: [] for name in turns}

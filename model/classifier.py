@@ -23,6 +23,7 @@ from model.errors import ConfigError
 from model.network import RecurrentClassifier
 from model.probabilities import probabilities
 from model.profile import Profile, Profiler, Reference
+from model.temperature import Temperature
 from model.text import Encoded, TextEncoder
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -41,7 +42,6 @@ class Classifier:
         task: `single_label` or `multi_label`.
         version: first 12 hex digits of the checkpoint's digest.
         max_tokens: longer texts are cut, and marked as truncated.
-        temperature: by which logits are divided, so that probabilities are calibrated.
         thresholds: of a multi-label model, the probability from which each label is given; None is 1/2 for all.
         metrics: contents of `metrics.json` in the checkpoint.
         reference: profile of the answers to held-out texts; None if the checkpoint has none.
@@ -64,7 +64,7 @@ class Classifier:
         self.reference: Reference | None = checkpoint.reference
         self._device = resolve_device(device)
         self.device = str(self._device)
-        self.temperature = config.temperature
+        self._temperature = Temperature.of_checkpoint(config, checkpoint.tokenizer)
         self._encoder = TextEncoder(checkpoint.tokenizer, max_tokens=config.max_tokens)
         self._profiler = Profiler(
             checkpoint.tokenizer, task=config.task, num_labels=len(config.labels), thresholds=config.thresholds
@@ -73,11 +73,11 @@ class Classifier:
         self.dtype = _resolve_dtype(network, self._device, dtype)
         self._engine = engine = _build_engine(network, self._device, self.dtype, threads)
         self.pads = engine is None
-        self._logits: Callable[[Sequence[Ids]], Probabilities]
+        self._compute: Callable[[Sequence[Ids]], Probabilities]
         if engine is not None:
-            self._logits = engine.logits
+            self._compute = engine.logits
         else:
-            self._logits = partial(_padded_logits, network.to(self._device, DTYPES[self.dtype]), self._device)
+            self._compute = partial(_padded_logits, network.to(self._device, DTYPES[self.dtype]), self._device)
 
     @classmethod
     def load(
@@ -103,8 +103,16 @@ class Classifier:
         return self._encoder.encode(texts)
 
     def logits(self, batch: Sequence[Encoded]) -> Probabilities:
+        """Calibrated logits [len(batch), len(labels)] of one batch: over the temperature. One thread at a time."""
+        return self.calibrate(self.raw_logits(batch), [text.ids for text in batch])
+
+    def raw_logits(self, batch: Sequence[Encoded]) -> Probabilities:
         """Logits [len(batch), len(labels)] of one batch, before the temperature. One thread at a time."""
-        return self._logits([text.ids for text in batch])
+        return self._compute([text.ids for text in batch])
+
+    def calibrate(self, logits_BC: Probabilities, rows: Sequence[Ids]) -> Probabilities:
+        """Raw logits over the temperature of their texts, whose token ids are `rows`. Safe on several threads."""
+        return self._temperature.divide(logits_BC, rows)
 
     def score(self, batch: Sequence[Encoded]) -> Probabilities:
         """Calibrated probabilities [len(batch), len(labels)] of one batch.
@@ -116,8 +124,8 @@ class Classifier:
         return self.probabilities(self.logits(batch))
 
     def probabilities(self, logits_BC: Probabilities) -> Probabilities:
-        """Softmax, or for multi-label a sigmoid each, of logits over the temperature."""
-        return probabilities(logits_BC, task=self.task, temperature=self.temperature)
+        """Softmax, or for multi-label a sigmoid each, of calibrated logits."""
+        return probabilities(logits_BC, task=self.task)
 
     def profile(self, batch: Sequence[Encoded], probabilities_BC: Probabilities) -> Profile:
         """Profile of these texts, at least one, and their answers. Safe to call from several threads."""

@@ -92,6 +92,7 @@ class CheckpointConfig(Frozen):
         max_tokens: longer texts are cut to their first `max_tokens` tokens.
         temperature: logits are divided by it before softmax or sigmoid.
             Source: Guo et al. 2017, "On Calibration of Modern Neural Networks", eq. 9.
+        chinese_temperature: the same of a text of Chinese tokens alone; see `model.temperature`. None is `temperature`.
         thresholds: for multi-label, the probability from which each label is given; None is 1/2 for all.
         architecture: the network.
     """
@@ -101,6 +102,7 @@ class CheckpointConfig(Frozen):
     labels: tuple[str, ...]
     max_tokens: Annotated[int, Field(ge=1)]
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    chinese_temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     thresholds: tuple[Annotated[float, Field(ge=0, le=1)], ...] | None = None
     architecture: Architecture
 

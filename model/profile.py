@@ -3,7 +3,7 @@
 A checkpoint keeps the counts of held-out texts as its reference. A server counts its own traffic in the same buckets,
 and the distance between the two is its drift.
 
-Shape suffixes: N texts, C labels, V tokens of the vocabulary, T tokens of all texts together, K buckets.
+Shape suffixes: N texts, C labels, V tokens of the vocabulary, K buckets.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,11 +13,11 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
-from tokenizers import Tokenizer, decoders
+from tokenizers import Tokenizer
 
 from model.config import Frozen, Task
 from model.text import Encoded
-from model.tokenizer import END_OF_WORD
+from model.tokens import pieces_of_characters, share_of_tokens
 
 BOUNDS: Mapping[str, tuple[float, ...]] = {
     "confidence": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99),
@@ -129,11 +129,8 @@ class Profiler:
     def profile(self, encoded: Sequence[Encoded], probabilities_NC: npt.NDArray[np.float32]) -> Profile:
         """Profile of at least one text; takes about a microsecond per text in batches of a hundred."""
         ids = [text.ids for text in encoded]
-        ids_T = np.concatenate(ids)
         lengths_N = np.array([len(row) for row in ids], dtype=np.int64)
-        ends_N = np.cumsum(lengths_N)
-        pieces_until_T = np.concatenate([[0], np.cumsum(self._pieces_V[ids_T])])
-        unknown_N = (pieces_until_T[ends_N] - pieces_until_T[ends_N - lengths_N]) / np.maximum(lengths_N, 1)
+        unknown_N = share_of_tokens(self._pieces_V, ids)
         values = {"confidence": probabilities_NC.max(axis=1), "length": lengths_N, "unknown": unknown_N}
         counts = {aspect: _count(values_N, _BOUNDS[aspect]) for aspect, values_N in values.items()}
         counts["label"] = self._count_labels(probabilities_NC)
@@ -145,19 +142,6 @@ class Profiler:
         given_NC = probabilities_NC >= self._thresholds_C
         unlabelled = len(given_NC) - given_NC.any(axis=1).sum()
         return np.append(given_NC.sum(axis=0), unlabelled).astype(np.float64)
-
-
-def pieces_of_characters(tokenizer: Tokenizer) -> npt.NDArray[np.bool_]:
-    """Marks the tokens [V] that are bytes of no whole character.
-
-    The vocabulary has all bytes, so no text is unknown to it; but a script or a sign that was rare in the training
-    texts has no tokens of its own and comes in such pieces, of which the model has learned nothing.
-    """
-    decode = decoders.ByteLevel().decode
-    pieces_V = np.zeros(tokenizer.get_vocab_size(), dtype=np.bool_)
-    for token, index in tokenizer.get_vocab().items():
-        pieces_V[index] = not token.isascii() and "\ufffd" in decode([token.removesuffix(END_OF_WORD)])
-    return pieces_V
 
 
 def stability_index(reference_K: Counts, observed_K: Counts) -> float:

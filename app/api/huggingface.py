@@ -10,10 +10,10 @@ from starlette.types import Scope
 
 from app.api.endpoint import JSON, Call, Classified, Form, Rendered, texts_of
 from app.api.openapi import EXAMPLES, OTHER_FORMS, Operation
-from app.api.rendering import prediction, raw_scores
+from app.api.rendering import prediction
 from app.api.schemas import AtLeastOne, Texts
 from app.config.sections import RequestLimits
-from app.core.classifier import Classifier, Probabilities
+from app.core.classifier import Probabilities
 from app.core.errors import InvalidRequest, TextTooLong
 from app.core.job import Answer
 from app.http.json import Parser
@@ -105,7 +105,7 @@ class HuggingFaceForm(Form[HubParameters]):
         top_k = options.top_k or (1 if options.return_all_scores is False else None)
         wanted = options.function_to_apply
         if wanted is not None and TASK_OF.get(wanted) != classifier.task:
-            answers = [answer._replace(probabilities=_applied(wanted, answer, classifier)) for answer in answers]
+            answers = [answer._replace(probabilities=_applied(wanted, answer)) for answer in answers]
         return _encode([prediction(classifier.labels, answer, top_k).scores for answer in answers]), JSON
 
     def operation(self, path: str, limits: RequestLimits) -> Operation:
@@ -127,8 +127,7 @@ class HuggingFaceForm(Form[HubParameters]):
         )
 
 
-def _applied(function: str, answer: Answer, classifier: Classifier) -> Probabilities:
+def _applied(function: str, answer: Answer) -> Probabilities:
     """Returns the scores that a function, not the model's own, makes of its logits."""
     task = TASK_OF.get(function)
-    scores = raw_scores(answer, classifier.temperature)
-    return scores if task is None else probabilities(scores, task=task)
+    return answer.logits if task is None else probabilities(answer.logits, task=task)

@@ -3,10 +3,7 @@
 from collections.abc import Sequence
 from operator import itemgetter
 
-import numpy as np
-
 from app.api.schemas import FailedPrediction, Prediction, TextError
-from app.core.classifier import Logits
 from app.core.errors import describe
 from app.core.job import Answer
 from model.explain.explanation import LabelScore
@@ -20,11 +17,6 @@ def prediction(labels: Sequence[str], answer: Answer, top_k: int | None) -> Pred
     scored = sorted(zip(answer.probabilities.tolist(), labels, strict=True), key=itemgetter(0), reverse=True)
     scores = [LabelScore(label, round(score, DECIMALS)) for score, label in scored[:top_k]]
     return Prediction(scores[0].label, scores[0].score, scores, answer.encoded.num_tokens, answer.encoded.truncated)
-
-
-def raw_scores(answer: Answer, temperature: float) -> Logits:
-    """Returns the logits of one text over the temperature, of which the model makes its probabilities."""
-    return answer.logits / np.float32(temperature)
 
 
 def failed(error: Exception) -> FailedPrediction:

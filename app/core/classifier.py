@@ -36,10 +36,6 @@ class Classifier(Protocol):
         """Longest text in tokens; longer ones are cut, and say so."""
 
     @property
-    def temperature(self) -> float:
-        """Number above 0 by which logits are divided before they become probabilities."""
-
-    @property
     def metrics(self) -> Mapping[str, Any]:
         """Figures measured when it was trained; JSON."""
 
@@ -66,10 +62,10 @@ class Classifier(Protocol):
         """Tokens of each text, in order. Safe on several threads at a time."""
 
     def logits(self, batch: Sequence[Encoded]) -> Logits:
-        """Logits of shape (texts, labels), before the temperature. Call it on one thread at a time."""
+        """Calibrated logits of shape (texts, labels). Call it on one thread at a time."""
 
     def probabilities(self, logits: Logits) -> Probabilities:
-        """Softmax, or for multi-label a sigmoid each, of logits over the temperature. Safe on several threads."""
+        """Softmax, or for multi-label a sigmoid each, of calibrated logits. Safe on several threads."""
 
     def profile(self, batch: Sequence[Encoded], rows: Probabilities) -> Profile:
         """Profile of at least one text and their probabilities. Safe on several threads."""

@@ -18,7 +18,7 @@ READ, RESPOND = "read", "respond"
 
 
 class Answer(NamedTuple):
-    """Probabilities, tokens and logits of one text; the logits are those before the temperature."""
+    """Probabilities, tokens and calibrated logits of one text."""
 
     probabilities: Probabilities
     encoded: Encoded

@@ -27,6 +27,7 @@ from model.device import resolve_device
 from model.explain.attribution import TOLERANCE, integrate, integrated_gradients, shares
 from model.explain.explainer import STEPS
 from model.explain.log_odds import Floats, Labels, LogOdds, occlusions
+from model.temperature import Temperature
 from model.text import TextEncoder
 from training.data.dataset import read_dataset
 
@@ -51,7 +52,8 @@ def main(file: Path, checkpoint: Path, texts: int, seeds: int, threads: int) -> 
     """Prints tables in Markdown."""
     set_num_threads(threads)
     loaded = load_checkpoint(checkpoint)
-    odds = LogOdds(loaded.build_network(), loaded.config, resolve_device("cpu"))
+    temperature = Temperature.of_checkpoint(loaded.config, loaded.tokenizer)
+    odds = LogOdds(loaded.build_network(), loaded.config.task, temperature, resolve_device("cpu"))
     found = read_dataset(file, text_column="text", label_column="label").texts
     chosen = np.random.default_rng(0).permutation(len(found))[:texts]
     encoded = TextEncoder(loaded.tokenizer, max_tokens=loaded.config.max_tokens).encode([found[i] for i in chosen])

@@ -154,8 +154,8 @@ def contenders(
     network = load_checkpoint(checkpoint).build_network().requires_grad_(False).eval()
     console.print(f"sluice computes in {fast.dtype}")
     found = {
-        "sluice": in_batches(fast, fast.logits),
-        "pytorch": in_batches(exact, exact.logits),
+        "sluice": in_batches(fast, fast.raw_logits),
+        "pytorch": in_batches(exact, exact.raw_logits),
         "packed": in_batches(exact, of_module(Packed(network).eval())),
     }
     try:

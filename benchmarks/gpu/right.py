@@ -116,9 +116,9 @@ def labels_stay(report: Report, device: Device, checkpoint: Checkpoint, sets: li
     }
     for texts in sets:
         rows = texts.rows[:most]
-        reference = exact.probabilities(on_cpu(network, rows))
+        reference = exact.probabilities(exact.calibrate(on_cpu(network, rows), rows))
         for name, answer in found.items():
-            ours = exact.probabilities(answer(rows))
+            ours = exact.probabilities(exact.calibrate(answer(rows), rows))
             moved = np.abs(ours - reference)
             changed = int((ours.argmax(1) != reference.argmax(1)).sum())
             report.add(

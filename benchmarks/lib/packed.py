@@ -105,12 +105,14 @@ class PackedClassifier:
         exact = Classifier.load(checkpoint, device="cpu", dtype="float32")
         network = load_checkpoint(checkpoint).build_network().requires_grad_(False).eval()
         self.labels = exact.labels
-        self._probabilities = exact.probabilities
-        self._logits = in_batches(exact, of_module(Packed(network).eval()))
+        compute = of_module(Packed(network).eval())
+        self._probabilities = in_batches(
+            exact, lambda batch: exact.probabilities(exact.calibrate(compute(batch), [text.ids for text in batch]))
+        )
 
     def predict(self, texts: Sequence[str]) -> list[dict[str, str | float]]:
         """The best label of each text and its probability."""
-        rows_BC = self._probabilities(self._logits(texts))
+        rows_BC = self._probabilities(texts)
         best_B = rows_BC.argmax(1)
         return [
             {"label": self.labels[best], "score": float(row[best])} for row, best in zip(rows_BC, best_B, strict=True)

@@ -29,6 +29,7 @@ from model.explain.gates import TracedLayer, trace
 from model.explain.log_odds import Floats, LogOdds, occlusions
 from model.explain.offsets import Aligned, Aligner
 from model.explain.sentences import split_sentences
+from model.temperature import Temperature
 
 STEPS = 16
 """Gradients a text, at first. On SST-2 the scores then differ from those of 512 by 0.2% of their absolute sum, and two
@@ -75,7 +76,8 @@ class Explainer:
         self.steps = steps
         self._hidden_size = config.architecture.hidden_size
         self._aligner = Aligner(checkpoint.tokenizer, max_tokens=config.max_tokens)
-        self._odds = LogOdds(checkpoint.build_network(), config, resolve_device(device))
+        temperature = Temperature.of_checkpoint(config, checkpoint.tokenizer)
+        self._odds = LogOdds(checkpoint.build_network(), config.task, temperature, resolve_device(device))
 
     def num_tokens(self, texts: Sequence[str]) -> list[int]:
         """Counts the tokens that would be read of each text. Safe to call from several threads."""

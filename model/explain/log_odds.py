@@ -18,9 +18,10 @@ import torch
 from torch import Tensor
 
 from model.batch import LENGTH_STEP, Ids, lengths_of, map_batches, pad
-from model.config import CheckpointConfig
+from model.config import Task
 from model.network import RecurrentClassifier
 from model.probabilities import probabilities
+from model.temperature import Temperature
 
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
@@ -35,16 +36,19 @@ class LogOdds:
 
     Args:
         network: in float32; no gradient flows to its weights from now on.
-        config: of its checkpoint.
+        task: of its checkpoint.
+        temperature: of its checkpoint.
         device: where it is.
     """
 
-    def __init__(self, network: RecurrentClassifier, config: CheckpointConfig, device: torch.device) -> None:
+    def __init__(
+        self, network: RecurrentClassifier, task: Task, temperature: Temperature, device: torch.device
+    ) -> None:
         self.network = network.eval().requires_grad_(False).to(device)
         # cuDNN has no backward pass for layers in evaluation mode; nothing is dropped all the same.
         network.encoder.layers.train()
-        self._temperature = config.temperature
-        self._task = config.task
+        self._temperature = temperature
+        self._task: Task = task
         self._device = device
 
     def logits(self, rows: Sequence[Ids], scales_N: Floats | None = None) -> Floats:
@@ -52,10 +56,11 @@ class LogOdds:
         at_N = np.ones(len(rows)) if scales_N is None else scales_N
 
         def compute(batch: npt.NDArray[np.int64]) -> Floats:
-            x_TBE, bag_BC, lengths_B = self._embed([rows[i] for i in batch])
+            ids = [rows[i] for i in batch]
+            x_TBE, bag_BC, lengths_B = self._embed(ids)
             scales_B1 = self._on_device(at_N[batch]).float().unsqueeze(1)
             logits_BC = self.network.from_embedded(x_TBE * scales_B1, lengths_B) + bag_BC * scales_B1
-            return (logits_BC / self._temperature).cpu().numpy()
+            return self._calibrated(logits_BC, ids).cpu().numpy()
 
         width, most = self.network.head.out_features, MAX_BATCH_TOKENS
         with torch.inference_mode():
@@ -92,7 +97,7 @@ class LogOdds:
         scaled_TBE.requires_grad_()
         # The n-grams' logits are a constant here: F's gradient by them is that by all logits.
         logits_BC = self.network.from_embedded(scaled_TBE, lengths_B) + bag_BC * scales_B1
-        value = self.of_logits(logits_BC / self._temperature, self._on_device(labels_B)).sum()
+        value = self.of_logits(self._calibrated(logits_BC, rows), self._on_device(labels_B)).sum()
         by_x_TBE, by_logits_BC = torch.autograd.grad(value, [scaled_TBE, logits_BC])
         return x_TBE, by_x_TBE, by_logits_BC
 
@@ -103,6 +108,10 @@ class LogOdds:
         if self.network.ngrams is None:
             return x_TBE, x_TBE.new_zeros(len(rows), self.network.head.out_features), padded.lengths_B
         return x_TBE, self.network.ngrams(padded.ids_TB, padded.lengths_B), padded.lengths_B
+
+    def _calibrated(self, logits_BC: Tensor, rows: Sequence[Ids]) -> Tensor:
+        """Logits over the temperature of their texts, the same at every point of a path."""
+        return logits_BC / self._on_device(self._temperature.of(rows)).to(logits_BC.dtype)
 
     def _on_device(self, values: npt.NDArray[Any]) -> Tensor:
         return torch.from_numpy(values).to(self._device)

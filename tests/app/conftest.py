@@ -48,7 +48,6 @@ class FakeClassifier:
     device = "cpu"
     dtype = "float32"
     pads = True
-    temperature = 2.0
 
     def __init__(self, labels: tuple[str, ...] = ("negative", "positive"), task: str = "single_label") -> None:
         self.labels = labels
@@ -92,10 +91,10 @@ class FakeClassifier:
         """In double precision, so that the probabilities come back to the last bit."""
         rows: Any = self.score(batch).astype(np.float64)
         odds = rows if self.task == "single_label" else rows / (1 - rows)
-        return self.temperature * np.log(odds)  # type: ignore[no-any-return]
+        return np.log(odds)  # type: ignore[no-any-return]
 
     def probabilities(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        odds = np.exp(logits / self.temperature)
+        odds = np.exp(logits)
         rows: npt.NDArray[np.float32] = odds if self.task == "single_label" else odds / (1 + odds)
         return rows.astype(np.float32)
 

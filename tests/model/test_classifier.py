@@ -15,6 +15,8 @@ from tests.conftest import make_checkpoint
 
 MIXED = ["a good film", "", "难看的电影", "😀" * 100, "\ud800 broken", "x" * 1_000_000, " \n", "don't miss it! " * 50]
 
+NO_TOKENS = np.zeros(0, dtype=np.int32)
+
 
 @pytest.fixture(scope="module")
 def classifier(tiny_checkpoint: Path) -> Classifier:
@@ -47,7 +49,8 @@ def test_multi_label_probabilities_are_a_sigmoid_each() -> None:
     config = made.config.model_copy(update={"task": "multi_label"})
     classifier = Classifier(type(made)(config, made.weights, made.tokenizer, {}, ""), device="cpu")
     logits = np.array([[1.5, -3.0]], dtype=np.float32)
-    assert classifier.probabilities(logits)[0].tolist() == pytest.approx([1 / (1 + np.exp(-1)), 1 / (1 + np.exp(2))])
+    found = classifier.probabilities(classifier.calibrate(logits, [NO_TOKENS]))
+    assert found[0].tolist() == pytest.approx([1 / (1 + np.exp(-1)), 1 / (1 + np.exp(2))])
 
 
 def test_softmax_survives_large_logits(classifier: Classifier) -> None:
@@ -73,7 +76,8 @@ def test_any_text_gets_probabilities(classifier: Classifier, texts: list[str]) -
 
 def test_an_empty_text_gets_the_prior(classifier: Classifier) -> None:
     bias = make_checkpoint().weights["head.bias"].numpy()
-    np.testing.assert_allclose(classifier.predict([""]), classifier.probabilities(bias[None]), atol=1e-6)
+    prior = classifier.probabilities(classifier.calibrate(bias[None], [NO_TOKENS]))
+    np.testing.assert_allclose(classifier.predict([""]), prior, atol=1e-6)
 
 
 def test_bfloat16_is_close(tiny_checkpoint: Path, classifier: Classifier) -> None:

@@ -12,7 +12,6 @@ from model.profile import (
     Counts,
     Profiler,
     Reference,
-    pieces_of_characters,
     reference_in,
     stability_index,
 )
@@ -24,23 +23,6 @@ from tests.conftest import make_checkpoint
 def tokenizer() -> Tokenizer:
     """Its vocabulary was learned from English and a few Chinese characters."""
     return make_checkpoint().tokenizer
-
-
-def share_of_pieces(tokenizer: Tokenizer, text: str) -> float:
-    (encoded,) = TextEncoder(tokenizer, max_tokens=32).encode([text])
-    return float(pieces_of_characters(tokenizer)[encoded.ids].mean())
-
-
-@pytest.mark.parametrize(
-    ("text", "share"),
-    [("a good film", 0), ("xyzzy!", 0), ("电影", 0), ("很好看", 0), ("фильм", 1), ("ภาพ", 1), ("🫨", 1)],
-)
-def test_a_script_that_was_never_seen_comes_in_pieces(tokenizer: Tokenizer, text: str, share: float) -> None:
-    assert share_of_pieces(tokenizer, text) == share
-
-
-def test_a_mixed_text_is_unknown_in_part(tokenizer: Tokenizer) -> None:
-    assert 0 < share_of_pieces(tokenizer, "a good фильм") < 1
 
 
 def test_counts_of_a_single_label_model(tokenizer: Tokenizer) -> None:

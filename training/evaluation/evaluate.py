@@ -82,7 +82,7 @@ def evaluate(classifier: Classifier, dataset: Dataset, *, seed: int = 0) -> Resu
     truth_NC = truth_for(dataset, classifier)
     encoded = classifier.encode(dataset.texts)
     logits_NC = among(logits_of(classifier, encoded), allowed_labels(dataset, classifier.labels))
-    probabilities_NC = classifier.probabilities(logits_NC)
+    probabilities_NC = classifier.probabilities(classifier.calibrate(logits_NC, [text.ids for text in encoded]))
     task, thresholds = classifier.task, classifier.thresholds
     scores = score(probabilities_NC, truth_NC, classifier.labels, task=task, thresholds=thresholds, seed=seed)
     evaluation = Evaluation(
@@ -97,7 +97,7 @@ def evaluate(classifier: Classifier, dataset: Dataset, *, seed: int = 0) -> Resu
 def logits_of(classifier: Classifier, encoded: Sequence[Encoded]) -> npt.NDArray[np.float32]:
     """Uncalibrated logits [N, C] of any number of texts, in their order."""
     return map_batches(
-        lambda rows: classifier.logits([encoded[i] for i in rows]),
+        lambda rows: classifier.raw_logits([encoded[i] for i in rows]),
         lengths_of([text.ids for text in encoded]),
         width=len(classifier.labels),
         max_tokens=BATCH_TOKENS,

@@ -58,7 +58,7 @@ def odds(p: float) -> float:
 async def test_a_function_is_applied_to_the_logits(
     task: str, function: str | None, expected: tuple[float, float]
 ) -> None:
-    """An empty text has 0.75 and 0.25; the fake's logits are their logarithms, or log-odds, times the temperature."""
+    """An empty text has 0.75 and 0.25; the fake's logits are their logarithms, or log-odds."""
     body = {"inputs": ["", ""], "parameters": {"function_to_apply": function}}
     async with serve(FakeClassifier(task=task), cache_texts=10) as client:
         for _ in range(2):  # computed, then remembered

@@ -6,23 +6,28 @@ import numpy as np
 import torch
 
 from model.batch import Ids
-from model.config import Architecture, CheckpointConfig, Task
+from model.config import Architecture, Task
 from model.explain.log_odds import Labels, LogOdds
 from model.network import RecurrentClassifier
+from model.temperature import Temperature
 
 LENGTHS = (6, 0, 1, 11, 2)
 
 
-def random_odds(task: Task = "single_label", num_labels: int = 3, spread: float = 0.5, **shape: Any) -> LogOdds:
+def random_odds(
+    task: Task = "single_label",
+    num_labels: int = 3,
+    spread: float = 0.5,
+    temperature: Temperature = Temperature(1.7),  # noqa: B008
+    **shape: Any,
+) -> LogOdds:
     torch.manual_seed(0)
     values: dict[str, Any] = {"vocab_size": 20, "embedding_dim": 5, "hidden_size": 4} | shape
     architecture = Architecture(**values)
     network = RecurrentClassifier(architecture, num_labels).requires_grad_(False)
     for parameter in network.parameters():
         parameter.copy_(torch.randn_like(parameter) * spread)
-    labels = tuple("abcde"[:num_labels])
-    config = CheckpointConfig(task=task, labels=labels, max_tokens=50, temperature=1.7, architecture=architecture)
-    return LogOdds(network, config, torch.device("cpu"))
+    return LogOdds(network, task, temperature, torch.device("cpu"))
 
 
 def random_rows(*lengths: int) -> list[Ids]:

@@ -114,5 +114,5 @@ def test_the_shipped_checkpoint_s_gates_are_those_of_the_answers_served(dtype: s
     texts = ["A gripping film that never lets go.", "这家酒店不干净，不会再来。", "not good at all"]
     rows = [text.ids for text in TextEncoder(checkpoint.tokenizer, max_tokens=200).encode(texts)]
     ours = np.stack([_pooled(network, trace(network, row), row).numpy() for row in rows])
-    served = Classifier(checkpoint, device="cpu", dtype=dtype).logits([Encoded(row) for row in rows])
+    served = Classifier(checkpoint, device="cpu", dtype=dtype).raw_logits([Encoded(row) for row in rows])
     assert np.abs(ours - served).max() < tolerance

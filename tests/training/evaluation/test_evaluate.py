@@ -37,7 +37,7 @@ def test_scores_are_those_of_each_text_alone(classifier: Classifier) -> None:
 
 def test_logits_keep_the_order_of_the_texts(classifier: Classifier) -> None:
     encoded = classifier.encode(TEXTS)
-    alone_NC = np.concatenate([classifier.logits([text]) for text in encoded])
+    alone_NC = np.concatenate([classifier.raw_logits([text]) for text in encoded])
     np.testing.assert_allclose(logits_of(classifier, encoded), alone_NC, atol=1e-4)
 
 

@@ -1,0 +1,50 @@
+"""Properties of the tokens of a vocabulary, and the share of a text's tokens that have one.
+
+Shape suffixes: N texts, V tokens of the vocabulary, T tokens of all texts together.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer, decoders
+
+from model.tokenizer import END_OF_WORD
+
+Marks = npt.NDArray[np.bool_]
+
+
+def pieces_of_characters(tokenizer: Tokenizer) -> Marks:
+    """Marks the tokens [V] that are bytes of no whole character.
+
+    The vocabulary has all bytes, so no text is unknown to it; but a script or a sign that was rare in the training
+    texts has no tokens of its own and comes in such pieces, of which the model has learned nothing.
+    """
+    return _mark(tokenizer, lambda characters: "\ufffd" in characters)
+
+
+def chinese_tokens(tokenizer: Tokenizer) -> Marks:
+    """Marks the tokens [V] that hold a Han character."""
+    return _mark(tokenizer, lambda characters: any("\u3400" <= character <= "\u9fff" for character in characters))
+
+
+def _mark(tokenizer: Tokenizer, has: Callable[[str], bool]) -> Marks:
+    decode = decoders.ByteLevel().decode
+    marks_V = np.zeros(tokenizer.get_vocab_size(), dtype=np.bool_)
+    for token, index in tokenizer.get_vocab().items():
+        marks_V[index] = not token.isascii() and has(decode([token.removesuffix(END_OF_WORD)]))
+    return marks_V
+
+
+def share_of_tokens(marks_V: Marks, rows: Sequence[npt.NDArray[np.int32]]) -> npt.NDArray[np.float64]:
+    """Share [N] of each text's tokens that are marked, 0 to 1; 0 for a text without tokens. N is at least 1.
+
+    >>> rows = [np.array(ids, dtype=np.int32) for ids in ([0, 1], [], [1, 1, 0, 1])]
+    >>> share_of_tokens(np.array([False, True]), rows).tolist()
+    [0.5, 0.0, 0.75]
+    """
+    marks_T = marks_V[np.concatenate(rows)]
+    lengths_N = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
+    ends_N = np.cumsum(lengths_N)
+    until_T = np.concatenate([[0], np.cumsum(marks_T)])
+    return (until_T[ends_N] - until_T[ends_N - lengths_N]) / np.maximum(lengths_N, 1)  # type: ignore[no-any-return]
