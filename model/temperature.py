@@ -5,7 +5,7 @@ Shape suffixes: N texts, C labels, V tokens of the vocabulary.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -46,8 +46,9 @@ class Temperature:
         if self.chinese is None or self.chinese_V is None or not rows:
             return np.full((1, 1), self.other)
         share_N = share_of_tokens(self.chinese_V, rows)
-        return 1 / ((1 - share_N) / self.other + share_N / self.chinese)[:, None]  # type: ignore[no-any-return]
+        return 1 / ((1 - share_N) / self.other + share_N / self.chinese)[:, None]
 
     def divide(self, logits_NC: Logits, rows: Sequence[npt.NDArray[np.int32]]) -> Logits:
         """Logits over the temperature of their texts, in the same number format."""
-        return logits_NC / self.of(rows).astype(logits_NC.dtype)
+        temperature: Any = self.of(rows).astype(logits_NC.dtype)
+        return logits_NC / temperature  # type: ignore[no-any-return]
