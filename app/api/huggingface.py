@@ -12,6 +12,7 @@ from app.api.endpoint import JSON, Call, Classified, Form, Rendered, texts_of
 from app.api.openapi import EXAMPLES, OTHER_FORMS, Operation
 from app.api.rendering import prediction
 from app.api.schemas import AtLeastOne, Texts
+from app.api.selection import Selection
 from app.config.sections import RequestLimits
 from app.core.classifier import Probabilities
 from app.core.errors import InvalidRequest, TextTooLong
@@ -106,7 +107,7 @@ class HuggingFaceForm(Form[HubParameters]):
         wanted = options.function_to_apply
         if wanted is not None and TASK_OF.get(wanted) != classifier.task:
             answers = [answer._replace(probabilities=_applied(wanted, answer)) for answer in answers]
-        return _encode([prediction(classifier.labels, answer, top_k).scores for answer in answers]), JSON
+        return _encode([prediction(classifier.labels, answer, Selection(top_k)).scores for answer in answers]), JSON
 
     def operation(self, path: str, limits: RequestLimits) -> Operation:
         """Describes the form for the document."""

@@ -2,12 +2,14 @@
 
 import codecs
 from collections.abc import Iterator, Sequence
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import msgspec
 
 from app.api.rendering import failed, prediction
 from app.api.schemas import AtLeastOne, TextError
+from app.api.selection import Labels, Selection, select
+from app.core.classifier import Classifier
 from app.core.errors import AppError, BodyTooLarge
 from app.core.job import Outcome
 from app.http.example_call import with_example
@@ -27,6 +29,14 @@ class StreamLine(msgspec.Struct, forbid_unknown_fields=True):
     top_k: Annotated[
         AtLeastOne | None, msgspec.Meta(description="Only so many of the best labels; what the query says if absent.")
     ] = None
+    labels: Labels = None
+
+
+class Asked(NamedTuple):
+    """A text that a line asks about, and the part of its scores that the answer shows."""
+
+    text: str
+    selection: Selection
 
 
 class LinePrediction(msgspec.Struct, frozen=True):
@@ -96,21 +106,31 @@ def is_blank(line: bytes | None) -> bool:
     return line is not None and line.strip() in (b"", codecs.BOM_UTF8)
 
 
-def read_line(line: bytes | None) -> StreamLine | AppError:
-    """Reads a line that the cutter gave, or returns the error that answers it."""
+def read_line(line: bytes | None, classifier: Classifier, default: Selection) -> Asked | AppError:
+    """Reads a line that the cutter gave, or returns the error that answers it.
+
+    Args:
+        line: one that the cutter gave.
+        classifier: whose labels the line may name.
+        default: what holds where the line says nothing else.
+    """
     if line is None:
         return BodyTooLarge(f"The line is longer than {MAX_LINE_BYTES} bytes.")
     try:
-        return _parse(line)
+        read = _parse(line)
+        top_k = read.top_k or default.top_k
+        if read.labels is not None:
+            return Asked(read.inputs, select(classifier, top_k, read.labels))
+        return Asked(read.inputs, default._replace(top_k=top_k))
     except AppError as error:
         return with_example(error)
 
 
 def answer_line(
-    number: int, outcome: Outcome, labels: Sequence[str], top_k: int | None
+    number: int, outcome: Outcome, labels: Sequence[str], selection: Selection
 ) -> LinePrediction | LineFailure:
     """Returns the answer to the line of that number."""
     if isinstance(outcome, AppError):
         return LineFailure(number, failed(outcome).error)
-    p = prediction(labels, outcome, top_k)
+    p = prediction(labels, outcome, selection)
     return LinePrediction(number, p.label, p.score, p.scores, p.tokens, p.truncated)

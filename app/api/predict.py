@@ -10,9 +10,11 @@ from app.api.endpoint import JSON, Call, Classified, Form, Rendered, texts_of
 from app.api.openapi import CLASSIFICATION, EXAMPLES, Operation, described
 from app.api.rendering import failed, prediction
 from app.api.schemas import FailedPrediction, Prediction, PredictRequest, PredictResponse
+from app.api.selection import select
 from app.config.sections import RequestLimits
 from app.core.errors import InvalidRequest, UnknownModel
 from app.core.job import Answer
+from app.deployment.registry import ServedModel
 from app.http.json import Parser
 
 PATH = "/predict"
@@ -21,21 +23,33 @@ parse_predict = Parser(PredictRequest, {"inputs": "A good film."}).parse
 _encode = msgspec.json.Encoder().encode
 
 
-class PredictForm(Form[int | None]):
-    """The form of `POST /predict`; its option is `top_k`."""
+class PredictOptions(msgspec.Struct, frozen=True):
+    """A `PredictRequest` without its texts and its model."""
+
+    top_k: int | None
+    labels: list[str] | None
+
+
+class PredictForm(Form[PredictOptions]):
+    """The form of `POST /predict`."""
 
     paths = (PATH,)
 
-    def parse(self, scope: Scope, body: bytes) -> Call[int | None]:
+    def parse(self, scope: Scope, body: bytes) -> Call[PredictOptions]:
         """Reads a `PredictRequest` from JSON."""
         request = parse_predict(body)
-        return Call(texts_of(request.inputs), request.top_k, request.model)
+        return Call(texts_of(request.inputs), PredictOptions(request.top_k, request.labels), request.model)
 
-    def render(self, classified: Classified, options: int | None) -> Rendered:
+    def check(self, model: ServedModel, options: PredictOptions) -> None:
+        """Refuses labels that the model does not have."""
+        select(model.classifier, options.top_k, options.labels)
+
+    def render(self, classified: Classified, options: PredictOptions) -> Rendered:
         """Writes a `PredictResponse` as JSON."""
         model = classified.model
+        labels, selection = model.classifier.labels, select(model.classifier, options.top_k, options.labels)
         entries = [
-            prediction(model.classifier.labels, outcome, options) if isinstance(outcome, Answer) else failed(outcome)
+            prediction(labels, outcome, selection) if isinstance(outcome, Answer) else failed(outcome)
             for outcome in classified.outcomes
         ]
         return _encode(PredictResponse(model.name, model.version, entries)), JSON

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.api.selection import Labels
 from model.explain.explanation import LabelScore
 
 Texts = Annotated[str | list[str], msgspec.Meta(description="One text, or a list of separate texts, never a pair.")]
@@ -32,6 +33,7 @@ class PredictRequest(msgspec.Struct, forbid_unknown_fields=True):
     top_k: Annotated[
         AtLeastOne | None, msgspec.Meta(description="Only so many of the best labels in `scores`; all if absent.")
     ] = None
+    labels: Labels = None
 
 
 class Prediction(msgspec.Struct, frozen=True):
@@ -42,8 +44,8 @@ class Prediction(msgspec.Struct, frozen=True):
     scores: Annotated[
         list[LabelScore],
         msgspec.Meta(
-            description="Every label, or the `top_k` best, most probable first. All together sum to 1 for a "
-            "single-label model; for a multi-label one each is a probability by itself."
+            description="Every label, or those of `labels`, or the `top_k` best of them, most probable first. All "
+            "together sum to 1 for a single-label model; for a multi-label one each is a probability by itself."
         ),
     ]
     tokens: Annotated[int, msgspec.Meta(ge=0, description="Tokens that were read.")]

@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -21,6 +22,7 @@ from app.api.endpoint import Classified, submit, version_header
 from app.api.ndjson import (
     MAX_LINE_BYTES,
     NDJSON,
+    Asked,
     LineCutter,
     LineFailure,
     LinePrediction,
@@ -30,6 +32,7 @@ from app.api.ndjson import (
     read_line,
 )
 from app.api.openapi import CLASSIFICATION, EXAMPLES, DocumentedRoute, Operation, described
+from app.api.selection import Selection, select
 from app.config.sections import RequestLimits
 from app.core.errors import (
     AppError,
@@ -80,7 +83,7 @@ class Group:
         classified: the texts of the lines without an error, or the error of all of them.
     """
 
-    lines: list[tuple[int, StreamLine | AppError]]
+    lines: list[tuple[int, Asked | AppError]]
     classified: Classified | AppError
 
 
@@ -93,6 +96,9 @@ def _operation() -> Operation:
     model = described("string", "Name of the model; the server's default if absent.")
     about = "Only so many of the best labels, unless a line says else."
     top_k = described("integer", about, minimum=1, maximum=999_999_999)
+    labels = described("array", "Labels to choose among, each by a parameter of its own, unless a line says else.")
+    labels["schema"] |= {"items": {"type": "string"}, "minItems": 1, "uniqueItems": True}
+    query = {"model": model, "top_k": top_k, "labels": labels}
     return Operation(
         id="predict_stream",
         tag=CLASSIFICATION,
@@ -108,7 +114,7 @@ def _operation() -> Operation:
         examples=EXAMPLES["stream"],
         media_type=NDJSON,
         errors=[UnknownModel(), UnsupportedEncoding(), InvalidRequest(BAD_TOP_K), NotReady(retry_after_s=1)],
-        parameters=[{"name": "model", "in": "query", **model}, {"name": "top_k", "in": "query", **top_k}],
+        parameters=[{"name": name, "in": "query", **parameter} for name, parameter in query.items()],
     )
 
 
@@ -130,11 +136,12 @@ class Stream:
             AppError: it gets no answer at all; says why.
         """
         receive = inflated(scope, receive)
-        name, top_k = query_of(scope)
+        name, top_k, labels = query_of(scope)
         model = self._registry.get(name)
+        selection = select(model.classifier, top_k, labels)
         record = RequestRecord.of(scope)
         record.model, record.texts, record.tokens = model.name, 0, 0
-        flow = _Flow(self, model, record, top_k, timeout_s(scope, self.limits.deadline_ms))
+        flow = _Flow(self, model, record, selection, timeout_s(scope, self.limits.deadline_ms))
         headers = [(b"content-type", NDJSON.encode()), version_header(model)]
         # All lines are answered by one version, which stays until the last one even if it is replaced meanwhile.
         with model.batcher.held():
@@ -149,7 +156,7 @@ class _Flow:
     stream: Stream
     model: ServedModel
     record: RequestRecord
-    top_k: int | None
+    selection: Selection
     deadline_s: float
     under_way: asyncio.Queue[Group | None] = field(default_factory=lambda: asyncio.Queue(GROUPS))
 
@@ -183,7 +190,7 @@ class _Flow:
             more = message.get("more_body", False)
             lines = cutter.feed(message.get("body", b""), last=not more)
             while group := list(islice(lines, GROUP_LINES)):
-                asked = [(n, read_line(line)) for n, line in enumerate(group, number + 1) if not is_blank(line)]
+                asked = [(n, self._read_line(line)) for n, line in enumerate(group, number + 1) if not is_blank(line)]
                 number += len(group)
                 if asked:
                     await self.under_way.put(Group(asked, await self._submit(asked)))
@@ -191,8 +198,11 @@ class _Flow:
         while True:  # until the client leaves
             await next_part(receive)
 
-    async def _submit(self, lines: list[tuple[int, StreamLine | AppError]]) -> Classified | AppError:
-        texts = [line.inputs for _, line in lines if isinstance(line, StreamLine)]
+    def _read_line(self, line: bytes | None) -> Asked | AppError:
+        return read_line(line, self.model.classifier, self.selection)
+
+    async def _submit(self, lines: list[tuple[int, Asked | AppError]]) -> Classified | AppError:
+        texts = [line.text for _, line in lines if isinstance(line, Asked)]
         if self.record.account is not None:
             await self.record.account.pace(len(texts))
         patient_until = time.monotonic() + self.stream.patience_s
@@ -210,10 +220,10 @@ class _Flow:
             outcomes, labels = iter(await self._outcomes(group)), self.model.classifier.labels
             entries = []  # a list, since msgspec's encode_lines never frees what an iterator yields
             for number, line in group.lines:
-                if isinstance(line, StreamLine):
-                    entries.append(answer_line(number, next(outcomes), labels, line.top_k or self.top_k))
+                if isinstance(line, Asked):
+                    entries.append(answer_line(number, next(outcomes), labels, line.selection))
                 else:
-                    entries.append(answer_line(number, line, labels, None))
+                    entries.append(answer_line(number, line, labels, self.selection))
             body = _encode_lines(entries)
             async with asyncio.timeout(self.stream.stall_s):
                 await send({"type": "http.response.body", "body": body, "more_body": True})
@@ -237,10 +247,23 @@ class _Flow:
                 group.classified.job.fail(ClientGone())
 
 
-def query_of(scope: Scope) -> tuple[str | None, int | None]:
-    """Returns `model` and `top_k` of the query."""
-    values = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+class Query(NamedTuple):
+    """What the query of a stream says about all of its lines."""
+
+    model: str | None
+    top_k: int | None
+    labels: list[str] | None
+
+
+def query_of(scope: Scope) -> Query:
+    """Returns `model`, `top_k` and every one of `labels` of the query.
+
+    Raises:
+        InvalidRequest: `top_k` is no number.
+    """
+    pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    values, labels = dict(pairs), [value for name, value in pairs if name == "labels"]
     top_k = values.get("top_k")
     if top_k is not None and not re.fullmatch(r"0*[1-9][0-9]{0,8}", top_k):
         raise InvalidRequest(BAD_TOP_K)
-    return values.get("model"), None if top_k is None else int(top_k)
+    return Query(values.get("model"), None if top_k is None else int(top_k), labels or None)

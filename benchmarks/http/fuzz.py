@@ -51,11 +51,13 @@ SEEDS = (
     rb'"parameters": {"binary_data_output": true}}' + b"\x01\x00\x00\x00a",
     b'{"inputs": "a"}\n\n{"inputs": "b"}\r\n{"in',
     "{'inputs': '很好'}".encode(),
-    b"model=m&top_k=3",
+    b"model=m&top_k=3&labels=negative&labels=%ff",
+    rb'{"inputs": "a", "labels": ["negative", "\ud800"]}',
     b"0500",
 )
 WORDS = (
     *("inputs", "input", "model", "top_k", "parameters", "function_to_apply", "softmax", "options", "use_activation"),
+    *("labels", "negative", "positive"),
     *("name", "text", "shape", "datatype", "BYTES", "data", "binary_data_size", "binary_data", "outputs", "label"),
     *("probabilities", "classification", "content_type", "base64", "id", "null", "true", "1e9", "-1", "2.0", "NaN"),
     *(r"\\ud800", r"\\udc00", r"\\u0000", r"\xed\xa0\x80", r"\xff", r"\x00", r"\x0d\x0a", "[[[[", "{{", r"\""),

@@ -38,9 +38,14 @@ include-operation-id = ["explain"]
 checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 422, 504]
 checks.negative_data_rejection.expected-statuses = ["4xx", "5xx"]
 
+[[operations]]
+include-operation-id = ["predict"]
+checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 422, 504]
+
 # A wrong line has its error in the answer.
 [[operations]]
 include-operation-id = ["predict_stream"]
+checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 422, 504]
 checks.negative_data_rejection.expected-statuses = ["2xx", "4xx", "5xx"]
 """
 

@@ -92,6 +92,8 @@ def _bodies() -> list[bytes]:
         {"input": WORD, "model": WORD},
         {"inputs": WORD, f"{WORD}, which is no name of a field": 1},
         {"inputs": {WORD: WORD}},
+        {"inputs": WORD, "labels": [WORD]},
+        {"inputs": WORD, "labels": ["negative", WORD]},
         {"inputs": WORD, "parameters": {"function_to_apply": WORD}},
         {"inputs": [{"name": WORD, "shape": [1], "datatype": WORD, "data": [WORD]}]},
         {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": [WORD]}], "outputs": [{"name": WORD}]},

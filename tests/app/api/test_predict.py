@@ -82,6 +82,62 @@ async def test_top_k(top_k: int | None, num: int) -> None:
     assert (answer["label"], answer["score"]) == (answer["scores"][0]["label"], scores[0])
 
 
+THREE = ("negative", "positive", "neutral")
+
+
+async def test_labels_to_choose_among() -> None:
+    classifier = FakeClassifier(THREE)
+    p = classifier.positive("word")
+    async with serve(classifier) as client:
+        (whole,) = await predictions(client, inputs="word")
+        (answer,) = await predictions(client, inputs="word", labels=["neutral", "negative"])
+        (best,) = await predictions(client, inputs="word", labels=["neutral", "negative"], top_k=1)
+        (everything,) = await predictions(client, inputs="word", labels=["neutral", "positive", "negative"])
+    among = {"negative": (1 - p) / (1 - p / 2), "neutral": p / 2 / (1 - p / 2)}
+    assert {entry["label"]: entry["score"] for entry in answer["scores"]} == pytest.approx(among, abs=2e-6)
+    assert sum(entry["score"] for entry in answer["scores"]) == pytest.approx(1, abs=2e-6)
+    assert answer["label"] == answer["scores"][0]["label"] == max(among, key=lambda label: among[label])
+    assert (best["label"], best["score"], best["scores"]) == (answer["label"], answer["score"], answer["scores"][:1])
+    assert everything == whole
+
+
+async def test_labels_of_a_multi_label_model_keep_their_scores() -> None:
+    async with serve(FakeClassifier(THREE, "multi_label")) as client:
+        (whole,) = await predictions(client, inputs="word")
+        (answer,) = await predictions(client, inputs="word", labels=["neutral"])
+    assert answer["scores"] == [entry for entry in whole["scores"] if entry["label"] == "neutral"]
+    assert (answer["label"], answer["score"]) == ("neutral", answer["scores"][0]["score"])
+
+
+@pytest.mark.parametrize("labels", [[], ["negative"], ["negative", "negative"], ["negative", "my private text"]])
+async def test_wrong_labels_are_refused_before_anything_is_computed(labels: list[str]) -> None:
+    classifier = FakeClassifier(THREE)
+    async with serve(classifier) as client:
+        response = await client.post("/predict", json={"inputs": ["word", "other"], "labels": labels})
+    assert (response.status_code, response.json()["error_type"]) == (422, "invalid_request")
+    assert response.json()["detail"].endswith("It has `negative`, `positive`, `neutral`.")
+    assert "private" not in response.text
+    assert classifier.batches == []
+
+
+async def test_labels_are_chosen_after_the_cache_and_the_metrics() -> None:
+    """Both see the whole row: a label that was not to be chosen counts as the model's answer all the same."""
+    classifier = FakeClassifier(THREE)
+    words = [word for word in map(str, range(100)) if classifier.positive(word) > 0.7][:3]
+    async with serve(classifier, cache_texts=10) as client:
+        chosen = await predictions(client, inputs=words, labels=["negative", "neutral"])
+        whole = await predictions(client, inputs=words)
+        again = await predictions(client, inputs=words, labels=["negative", "neutral"])
+        await asyncio.sleep(0)  # what is remembered is answered before it is counted
+        metrics = (await client.get("/metrics")).text
+    assert chosen == again
+    assert {entry["label"] for entry in whole} == {"positive"}
+    assert "positive" not in {score["label"] for entry in chosen for score in entry["scores"]}
+    assert sum(map(len, classifier.batches)) == 3
+    assert 'sluice_cache_hits_total{model="sentiment"} 6.0' in metrics
+    assert 'sluice_predictions_total{label="positive",model="sentiment",version="0123456789ab"} 9.0' in metrics
+
+
 async def test_named_model(classifier: FakeClassifier) -> None:
     async with serve(classifier) as client:
         response = await client.post("/predict", json={"inputs": "a", "model": "sentiment"})

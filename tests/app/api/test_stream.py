@@ -136,6 +136,36 @@ async def test_top_k_of_query_and_line(classifier: FakeClassifier, query: str, l
     assert [len(entry["scores"]) for entry in entries(response.content)] == [num]
 
 
+THREE = ("negative", "positive", "neutral")
+
+
+async def test_labels_of_query_and_line() -> None:
+    lines = [
+        {"inputs": "a"},
+        {"inputs": "a", "labels": ["positive", "neutral"]},
+        {"inputs": "a", "labels": ["positive", "my private text"]},
+        {"inputs": "a", "labels": ["positive", "neutral", "negative"], "top_k": 2},
+        {"inputs": "a", "labels": ["positive"]},
+    ]
+    body = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+    async with serve(FakeClassifier(THREE)) as client:
+        response = await client.post("/predict/stream?labels=negative&labels=positive", content=body)
+        asked = [{"inputs": "a", "labels": ["negative", "positive"]}, lines[1], lines[3]]
+        single = [(await client.post("/predict", json=line)).json()["predictions"][0] for line in asked]
+    answers = entries(response.content)
+    assert [answer.get("error", {}).get("type") for answer in answers] == [
+        None,
+        None,
+        "invalid_request",
+        None,
+        "invalid_request",
+    ]
+    assert [answers[0], answers[1], answers[3]] == [
+        {"line": line, **entry} for line, entry in zip((1, 2, 4), single, strict=True)
+    ]
+    assert b"private" not in response.content
+
+
 @pytest.mark.parametrize(
     ("query", "headers", "status"),
     [
@@ -143,6 +173,10 @@ async def test_top_k_of_query_and_line(classifier: FakeClassifier, query: str, l
         ("?model=other", {}, 404),
         ("?top_k=0", {}, 422),
         ("?top_k=", {}, 422),
+        ("?labels=positive&labels=negative", {}, 200),
+        ("?labels=", {}, 422),
+        ("?labels=positive", {}, 422),
+        ("?labels=positive,negative", {}, 422),
         ("", {"Content-Encoding": "br"}, 415),
         ("", {"X-Request-Timeout-Ms": "0"}, 422),
     ],

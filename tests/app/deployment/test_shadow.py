@@ -66,6 +66,18 @@ async def _counted(client: httpx2.AsyncClient, num_texts: float) -> dict[str, fl
     return outcomes
 
 
+async def test_labels_that_a_request_names_change_no_comparison() -> None:
+    """Both versions score all labels, and so the whole rows are compared."""
+    labels = ("negative", "positive", "neutral")
+    classifier, second = FakeClassifier(labels), FakeClassifier(labels)
+    second.version, second.device = Second.version, Second.device
+    async with _serve(classifier, second) as client:
+        body = {"inputs": ["one", "two", "three"], "labels": ["negative", "neutral"]}
+        assert (await client.post("/predict", json=body)).status_code == 200
+        assert await _counted(client, 3) == {"agreed": 3.0}
+    assert sorted(second.scored) == sorted(classifier.scored)
+
+
 async def test_agreement_is_counted_by_text(classifier: FakeClassifier) -> None:
     async with _serve(classifier, Second()) as client:
         answer = (await client.post("/predict", json={"inputs": ["one", "two words", "now three words"]})).json()

@@ -59,11 +59,11 @@ def test_what_is_not_json_is_located(body: bytes, detail: str) -> None:
         ('{"inputs": "a", "parameters": {}}', "Object contains unknown field `parameters`."),
         (
             '{"inputs": "a", "my private text": 1}',
-            "The request has an unknown field; it may have `inputs`, `model` and `top_k`.",
+            "The request has an unknown field; it may have `inputs`, `model`, `top_k` and `labels`.",
         ),
         (
             '{"inputs": "a", "x`\\n`y": 1}',
-            "The request has an unknown field; it may have `inputs`, `model` and `top_k`.",
+            "The request has an unknown field; it may have `inputs`, `model`, `top_k` and `labels`.",
         ),
     ],
 )

@@ -18,7 +18,9 @@ import pytest
 from app.config.settings import SettingsError
 from app.process.listening import listen
 from app.process.server import Server, run
+from model.checkpoint import save_checkpoint
 from tests.app.conftest import FakeClassifier, make_app, make_settings, service_of, until
+from tests.conftest import make_checkpoint
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -82,6 +84,28 @@ def test_serves_a_checkpoint_and_leaves_on_sigterm(tiny_checkpoint: Path, tmp_pa
         "/health/ready",
         "/predict",
     }
+
+
+def test_labels_of_requests_and_lines(tmp_path: Path) -> None:
+    checkpoint = make_checkpoint(labels=("negative", "neutral", "positive"))
+    save_checkpoint(tmp_path / "three", checkpoint)
+    with process(tmp_path / "log", "--model", str(tmp_path / "three"), "--cache-texts", "10") as (_, url):
+        wait_ready(url)
+        asked = {"inputs": "a good film"}
+        among = asked | {"labels": ["positive", "negative"]}
+        whole, chosen = (
+            httpx2.post(f"{url}/predict", json=body).json()["predictions"][0]["scores"] for body in (asked, among)
+        )
+        line = httpx2.post(f"{url}/predict/stream", json=among).json()
+        refused = httpx2.post(f"{url}/predict", json=asked | {"labels": ["good", "bad"]})
+    rest = [entry for entry in whole if entry["label"] != "neutral"]
+    total = sum(entry["score"] for entry in rest)
+    assert chosen == [entry | {"score": pytest.approx(entry["score"] / total, abs=5e-6)} for entry in rest]
+    assert line["scores"] == chosen
+    assert refused.status_code == 422
+    assert (
+        refused.json()["detail"] == "`labels[0]` is not a label of the model. It has `negative`, `neutral`, `positive`."
+    )
 
 
 def test_second_signal_leaves_at_once(tiny_checkpoint: Path, tmp_path: Path) -> None:
