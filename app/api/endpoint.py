@@ -73,6 +73,13 @@ class Form(ABC, Generic[Options]):
             InvalidJson, InvalidRequest: it does not have this form.
         """
 
+    def check(self, model: ServedModel, options: Options) -> None:  # most forms have nothing to check
+        """Refuses options that the model cannot serve.
+
+        Raises:
+            InvalidRequest: it cannot.
+        """
+
     @abstractmethod
     def render(self, classified: "Classified", options: Options) -> Rendered:
         """Writes the answer; large ones are written in a thread.
@@ -120,6 +127,7 @@ class ClassifyEndpoint(Generic[Options]):
     def _submit(self, scope: Scope, body: bytes) -> "tuple[Classified, Options]":
         call = self._form.parse(scope, body)
         model = self._registry.get(call.model, call.version)
+        self._form.check(model, call.options)
         num_texts, limits = len(call.texts), self._limits
         if num_texts > limits.max_texts:
             raise TooManyTexts.over(limits.max_texts, num_texts)
