@@ -248,7 +248,7 @@ class _Flow:
 
 
 class Query(NamedTuple):
-    """What the query of a stream says about all of its lines."""
+    """Model and selection that the query of a stream names for all lines."""
 
     model: str | None
     top_k: int | None
