@@ -17,18 +17,22 @@ from model.config import CheckpointConfig
 from model.network import RecurrentClassifier
 from model.probabilities import probabilities
 from model.profile import Reference
+from model.temperature import Temperature
+from model.text import TextEncoder
+from model.tokens import chinese_tokens, share_of_tokens
 from training.artifacts.card import write_card
 from training.artifacts.record import Calibration, Effort, Record, StartRecord, TeacherRecord
 from training.config.config import TrainConfig
 from training.config.request import Request
 from training.data.choices import allowed_labels, among
 from training.data.corpus import Corpus
-from training.evaluation.evaluate import Evaluation, evaluate, logits_of, truth_for
+from training.evaluation.evaluate import Evaluation, Result, evaluate, logits_of, truth_for
 from training.evaluation.reference import reference_of, source
 from training.evaluation.sanity import result_warnings
 from training.fit.trainer import Trainer
 from training.language_model.folder import Pretrained
-from training.metrics.calibration import fit_temperature, fit_thresholds
+from training.metrics.calibration import calibration_error, fit_by_language, fit_thresholds
+from training.metrics.decisions import confidence
 from training.provenance import origin
 
 ENOUGH_TO_CALIBRATE = 50
@@ -65,7 +69,7 @@ def publish(finished: Finished, output: Path, *, scratch: Path, device: str) -> 
     classifier = reload(calibrated, scratch, device)
     results = {role: evaluate(classifier, dataset) for role, dataset in corpus.held_out.items()}
     evaluations = {role: result.evaluation for role, result in results.items()}
-    calibration = compare(calibrated, evaluations["validation"], corpus)
+    calibration = compare(calibrated, results["validation"], corpus)
     training_accuracy = accuracy_of_sample(classifier, finished)
     reference = reference_of(
         classifier,
@@ -106,28 +110,29 @@ def reload(checkpoint: Checkpoint, scratch: Path, device: str) -> Classifier:
 
 
 def calibrate(raw: Checkpoint, uncalibrated: Classifier, corpus: Corpus) -> Checkpoint:
-    """`raw` with the temperature and, for multi-label, the thresholds that fit `corpus.calibration`.
+    """`raw` with the temperatures and, for multi-label, the thresholds that fit `corpus.calibration`.
 
     They stay at 1 and 1/2 if it has fewer than `ENOUGH_TO_CALIBRATE` texts.
     """
     if len(corpus.calibration) < ENOUGH_TO_CALIBRATE:
         return raw
-    logits_NC = among(
-        logits_of(uncalibrated, uncalibrated.encode(corpus.calibration.texts)),
-        allowed_labels(corpus.calibration, uncalibrated.labels),
-    )
+    encoded = uncalibrated.encode(corpus.calibration.texts)
+    rows = [text.ids for text in encoded]
+    logits_NC = among(logits_of(uncalibrated, encoded), allowed_labels(corpus.calibration, uncalibrated.labels))
     truth_NC = truth_for(corpus.calibration, uncalibrated)
-    temperature = fit_temperature(logits_NC, truth_NC, task=corpus.task)
-    found: dict[str, object] = {"temperature": temperature}
+    chinese_N = share_of_tokens(chinese_tokens(raw.tokenizer), rows)
+    other, chinese = fit_by_language(logits_NC, truth_NC, chinese_N, task=corpus.task)
+    config = raw.config.model_copy(update={"temperature": other, "chinese_temperature": chinese})
     if corpus.task == "multi_label":
-        p_NC = probabilities(logits_NC.astype(np.float64), task=corpus.task, temperature=temperature)
-        found["thresholds"] = fit_thresholds(p_NC, truth_NC)
-    return dataclasses.replace(raw, config=raw.config.model_copy(update=found))
+        tempered_NC = Temperature.of_checkpoint(config, raw.tokenizer).divide(logits_NC.astype(np.float64), rows)
+        thresholds = fit_thresholds(probabilities(tempered_NC, task=corpus.task), truth_NC)
+        config = config.model_copy(update={"thresholds": thresholds})
+    return dataclasses.replace(raw, config=config)
 
 
-def compare(calibrated: Checkpoint, validation: Evaluation, corpus: Corpus) -> Calibration:
-    """The figures of validation before and after temperature and thresholds."""
-    before, after = validation.uncalibrated, validation.scores
+def compare(calibrated: Checkpoint, validation: Result, corpus: Corpus) -> Calibration:
+    """The figures of validation before and after temperatures and thresholds."""
+    before, after = validation.evaluation.uncalibrated, validation.evaluation.scores
     if before is None:
         raise AssertionError("`evaluate` gives these figures")
     multi_label = corpus.task == "multi_label"
@@ -141,7 +146,22 @@ def compare(calibrated: Checkpoint, validation: Evaluation, corpus: Corpus) -> C
         apart=corpus.calibration is not corpus.validation,
         macro_f1_before=before.macro_f1 if multi_label else None,
         macro_f1_after=after.macro_f1 if multi_label else None,
+        chinese_temperature=calibrated.config.chinese_temperature,
+        **({} if calibrated.config.chinese_temperature is None else ece_by_language(calibrated, validation, corpus)),
     )
+
+
+def ece_by_language(calibrated: Checkpoint, validation: Result, corpus: Corpus) -> dict[str, float]:
+    """ECE of the Chinese validation texts and of the others, by the field of `Calibration`; both occur."""
+    config, tokenizer = calibrated.config, calibrated.tokenizer
+    encoded = TextEncoder(tokenizer, max_tokens=config.max_tokens).encode(corpus.validation.texts)
+    is_chinese_N = share_of_tokens(chinese_tokens(tokenizer), [text.ids for text in encoded]) >= 0.5
+    return {
+        field: calibration_error(
+            *confidence(validation.probabilities_NC[part_N], validation.truth_NC[part_N], task=config.task)
+        )
+        for field, part_N in (("chinese_ece", is_chinese_N), ("other_ece", ~is_chinese_N))
+    }
 
 
 def accuracy_of_sample(classifier: Classifier, finished: Finished) -> float:

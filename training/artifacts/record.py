@@ -14,6 +14,8 @@ class Calibration(Frozen):
     Attributes:
         rows: validation texts that it was fitted on; 0 if they are too few, and it stays at 1.
         apart: whether these had no part in picking the weights.
+        chinese_temperature: that of Chinese texts, if they have one of their own.
+        chinese_ece, other_ece: of the Chinese validation texts and of the others, after; only then.
         macro_f1_before, macro_f1_after: for multi-label, with thresholds of 1/2 and with those of the checkpoint.
     """
 
@@ -26,6 +28,9 @@ class Calibration(Frozen):
     apart: bool = False
     macro_f1_before: float | None = None
     macro_f1_after: float | None = None
+    chinese_temperature: float | None = None
+    chinese_ece: float | None = None
+    other_ece: float | None = None
 
 
 class Effort(Frozen):

@@ -98,7 +98,9 @@ def print_result(record: "Record", call: "Call") -> None:
         console.print(f"\n{role}:")
         print_evaluation(console, evaluation)
     calibration = record.calibration
-    console.print(f"\ntraining accuracy {record.training_accuracy:.4f}; temperature {calibration.temperature:.3f}, "
+    chinese = calibration.chinese_temperature
+    temperature = f"{calibration.temperature:.3f}" + ("" if chinese is None else f" ({chinese:.3f} of Chinese texts)")
+    console.print(f"\ntraining accuracy {record.training_accuracy:.4f}; temperature {temperature}, "
                   f"validation ECE {calibration.ece_before:.4f} before, {calibration.ece_after:.4f} after")  # fmt: skip
     for warning in record.warnings:
         console.print(f"warning: {warning}", markup=False)

@@ -55,14 +55,21 @@ def summary(evaluation: Evaluation) -> list[tuple[str, str]]:
 
 def _calibration(evaluation: Evaluation) -> list[tuple[str, str]]:
     scores, before = evaluation.scores, evaluation.uncalibrated
-    figures = [("ECE", scores.ece, before and before.ece)]
+    figures = [("ECE", scores.ece, before and before.ece, scores.ece_by_chance)]
     if scores.ece_equal_mass is not None:
-        figures.append(("ECE (mass)", scores.ece_equal_mass, before and before.ece_equal_mass))
-    figures += [("NLL", scores.nll, before and before.nll), ("Brier", scores.brier, before and before.brier)]
-    return [
-        (name, f"{value:.4f}" + ("" if old is None else f" ({old:.4f} before temperature)"))
-        for name, value, old in figures
+        figures.append(("ECE (mass)", scores.ece_equal_mass, before and before.ece_equal_mass, None))
+    figures += [
+        ("NLL", scores.nll, before and before.nll, None),
+        ("Brier", scores.brier, before and before.brier, None),
     ]
+    return [(name, _beside(value, before=old, by_chance=least)) for name, value, old, least in figures]
+
+
+def _beside(value: float, *, before: float | None, by_chance: float | None) -> str:
+    """A figure, and in brackets those to compare it with."""
+    others = [] if before is None else [f"{before:.4f} before temperature"]
+    others += [] if by_chance is None else [f"{by_chance:.4f} by chance"]
+    return f"{value:.4f}" + (f" ({', '.join(others)})" if others else "")
 
 
 def _abstention(scores: Scores) -> list[tuple[str, str]]:

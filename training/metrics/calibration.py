@@ -1,9 +1,10 @@
-"""Calibration: its error, the temperature that lowers it, and the thresholds of a multi-label model.
+"""Calibration: its error, the temperatures that lower it, and the thresholds of a multi-label model.
 
-Shape suffixes: N texts, C labels, M answers, G groups of equally sure answers.
+Shape suffixes: N texts, C labels, M answers, G groups of equally sure answers, K temperatures.
 """
 
 import numpy as np
+from scipy.optimize import minimize
 
 from model.config import Task
 from model.probabilities import probabilities
@@ -14,6 +15,10 @@ NUM_BINS = 15
 
 TEMPERATURE_RANGE = (0.05, 20.0)
 NUM_HALVINGS = 60
+
+ENOUGH_OF_A_LANGUAGE = 400
+"""From so many texts of each of two languages on, each has a temperature of its own. With fewer the two raise the loss
+of other texts too often: see docs/design/0025-calibration-by-language.md."""
 
 
 def calibration_error(confidence_M: Floats, right_M: Decisions, num_bins: int = NUM_BINS) -> float:
@@ -47,6 +52,24 @@ def calibration_error_equal_mass(confidence_M: Floats, right_M: Decisions, num_b
     return float(sum(abs(part.sum()) for part in parts) / len(confidence_M))
 
 
+def calibration_error_by_chance(confidence_M: Floats, num_bins: int = NUM_BINS) -> float:
+    """The `calibration_error` to expect of answers that are right exactly as often as their confidence says.
+
+    It is not 0: in a bin of few answers the share of right ones differs from the mean confidence by chance. The sum of
+    these differences has mean 0 and variance sum p (1 - p); taken as normal, its mean size is sqrt(2 / pi) times its
+    standard deviation.
+
+    Source: Roelofs et al. 2022, "Mitigating Bias in Calibration Error Estimation" (the
+    error of a calibrated model is not 0).
+
+    >>> [round(calibration_error_by_chance(np.full(answers, 0.9)), 4) for answers in (100, 10_000)]
+    [0.0239, 0.0024]
+    """
+    bins_M = np.clip(np.ceil(confidence_M * num_bins).astype(np.int64) - 1, 0, num_bins - 1)
+    variance_bins = np.bincount(bins_M, weights=confidence_M * (1 - confidence_M), minlength=num_bins)
+    return float(np.sqrt(2 / np.pi * variance_bins.clip(min=0)).sum() / len(confidence_M))
+
+
 def fit_temperature(logits_NC: Floats, truth_NC: Decisions, *, task: Task) -> float:
     """The T that minimises the negative log-likelihood of `logits / T`, inside `TEMPERATURE_RANGE`.
 
@@ -72,6 +95,47 @@ def fit_temperature(logits_NC: Floats, truth_NC: Decisions, *, task: Task) -> fl
 def loss_slope(b: float, logits_NC: Floats, truth_NC: Decisions, *, task: Task) -> float:
     """d/db of the mean negative log-likelihood of `b * logits`: the expected logit less that of the truth."""
     return float(((probabilities(b * logits_NC, task=task) - truth_NC) * logits_NC).sum(axis=1).mean())
+
+
+def fit_temperatures(logits_NC: Floats, truth_NC: Decisions, shares_NK: Floats, *, task: Task) -> tuple[float, ...]:
+    """The T_1 to T_K inside `TEMPERATURE_RANGE` that minimise the negative log-likelihood of the logits over them.
+
+    Each text's own temperature T has 1/T = sum of its shares over T_k; its shares are not negative and sum to 1. The
+    loss is convex in all 1/T_k together.
+    """
+    logits_NC = logits_NC.astype(np.float64)
+
+    def loss(b_K: Floats) -> tuple[float, Floats]:
+        z_NC = logits_NC * (shares_NK @ b_K)[:, None]
+        slope_N = ((probabilities(z_NC, task=task) - truth_NC) * logits_NC).sum(axis=1)
+        softplus_NC = np.logaddexp(0, z_NC)
+        losses_N = (
+            (softplus_NC - truth_NC * z_NC).sum(axis=1)
+            if task == "multi_label"
+            else np.logaddexp.reduce(z_NC, axis=1) - z_NC[truth_NC]
+        )
+        return float(losses_N.mean()), (slope_N[:, None] * shares_NK).mean(axis=0)
+
+    num_temperatures = shares_NK.shape[1]
+    bounds = [(1 / TEMPERATURE_RANGE[1], 1 / TEMPERATURE_RANGE[0])] * num_temperatures
+    found = minimize(loss, x0=np.ones(num_temperatures), jac=True, method="L-BFGS-B", bounds=bounds)
+    return tuple(float(1 / b) for b in found.x)
+
+
+def fit_by_language(
+    logits_NC: Floats, truth_NC: Decisions, chinese_N: Floats, *, task: Task
+) -> tuple[float, float | None]:
+    """Temperatures of other texts and of Chinese ones, as `model.temperature.Temperature` applies them.
+
+    `chinese_N` are shares of Chinese tokens. The second is None, and the first for all texts, unless there are
+    `ENOUGH_OF_A_LANGUAGE` texts of either kind and a mistake among them.
+    """
+    is_chinese_N = chinese_N >= 0.5
+    for part_N in (is_chinese_N, ~is_chinese_N):
+        if part_N.sum() < ENOUGH_OF_A_LANGUAGE or _all_right(logits_NC[part_N], truth_NC[part_N], task):
+            return fit_temperature(logits_NC, truth_NC, task=task), None
+    other, chinese = fit_temperatures(logits_NC, truth_NC, np.stack([1 - chinese_N, chinese_N], axis=1), task=task)
+    return other, chinese
 
 
 def fit_thresholds(probabilities_NC: Floats, truth_NC: Decisions) -> tuple[float, ...]:

@@ -12,7 +12,11 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precisio
 
 from model.config import Frozen, Task
 from training.metrics.abstention import Abstention, abstention, risks
-from training.metrics.calibration import calibration_error, calibration_error_equal_mass
+from training.metrics.calibration import (
+    calibration_error,
+    calibration_error_by_chance,
+    calibration_error_equal_mass,
+)
 from training.metrics.decisions import Decisions, Floats, confidence, decide, one_hot
 from training.metrics.intervals import Interval, intervals
 
@@ -37,6 +41,8 @@ class Scores(Frozen):
         micro_f1: F1 over all decisions; equals accuracy for single-label.
         accuracy_interval, macro_f1_interval: 95% intervals; see `training/metrics/intervals.py`.
         ece, ece_equal_mass: expected calibration error, 0 to 1, in bins of equal width, or of equally many answers.
+        ece_by_chance: the first of them if answers were right exactly as often as they are sure: what so few texts
+            scatter.
         nll: negative log-likelihood in nats; of multi-label the mean over labels.
         brier: 0 to 2 for single-label; of multi-label the mean over labels, 0 to 1.
         majority: accuracy of always answering this file's commonest label (or set of labels).
@@ -60,6 +66,7 @@ class Scores(Frozen):
     confusion: tuple[tuple[int, ...], ...] | None
     bootstrap_seed: int
     ece_equal_mass: float | None = None
+    ece_by_chance: float | None = None
     abstention: Abstention | None = None
 
 
@@ -104,6 +111,7 @@ def score(
         confusion=_confusion(truth_NC, chosen_NC) if task == "single_label" else None,
         bootstrap_seed=seed,
         abstention=abstention(sure_M, right_M),
+        ece_by_chance=calibration_error_by_chance(sure_M),
         **_calibration(probabilities_NC, truth_NC, task),
     )
 

@@ -95,6 +95,14 @@ def test_a_student_of_labels_and_teachers_is_told_from_one_of_teachers_alone() -
         ),
         ({"rows": 0, "temperature": 1}, "Temperature 1.000, not fitted, for validation has too few texts: ECE 0.0500"),
         ({}, "fitted on validation: ECE 0.0500 before, 0.0100 after"),
+        (
+            {"chinese_temperature": 0.75, "chinese_ece": 0.0125, "other_ece": 0.0225},
+            "0.4000 after; ECE of Chinese texts 0.0125, of others 0.0225.",
+        ),
+        (
+            {"chinese_temperature": 0.75, "chinese_ece": 0.0125, "other_ece": 0.0225},
+            "Temperature 1.250 (0.750 of Chinese texts), fitted on validation: ECE 0.0500",
+        ),
         ({"macro_f1_before": 0.25, "macro_f1_after": 0.375}, "macro-F1 0.2500 with 1/2 for all, 0.3750 with these"),
     ],
 )

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from model.classifier import Classifier
-from model.config import CheckpointConfig
+from model.config import CheckpointConfig, Task
 from tests.conftest import make_checkpoint
 from training.artifacts.publish import calibrate, compare
 from training.artifacts.record import Calibration
@@ -17,7 +17,8 @@ from training.data.config import DataConfig
 from training.data.corpus import Corpus, read_corpus
 from training.data.dataset import read_dataset
 from training.evaluation.evaluate import evaluate, logits_of, truth_for, worst_mistakes
-from training.metrics.calibration import fit_temperature
+from training.metrics.calibration import calibration_error, fit_temperature
+from training.metrics.decisions import confidence
 
 
 def raw(task: str = "single_label") -> Checkpoint:
@@ -53,10 +54,33 @@ def test_the_temperature_is_that_of_the_texts_kept_for_it(tmp_path: Path) -> Non
     assert calibrated.config.temperature == best(texts.calibration)
     assert calibrated.config.temperature != best(texts.stopping)
     assert calibrated.config.thresholds is None
-    validation = evaluate(Classifier(calibrated, device="cpu"), texts.validation).evaluation
+    validation = evaluate(Classifier(calibrated, device="cpu"), texts.validation)
     told = compare(calibrated, validation, texts)
     assert (told.rows, told.apart, told.macro_f1_after) == (60, True, None)
     assert told.nll_before == pytest.approx(evaluate(classifier, texts.validation).evaluation.scores.nll, rel=1e-4)
+
+
+@pytest.mark.parametrize("lists", [False, True])
+def test_chinese_texts_have_a_temperature_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lists: bool
+) -> None:
+    monkeypatch.setattr("training.metrics.calibration.ENOUGH_OF_A_LANGUAGE", 30)
+    task: Task = "multi_label" if lists else "single_label"
+    texts, plain = corpus(tmp_path, lists=lists), raw(task)
+    bilingual = texts.validation
+    for row in range(0, len(bilingual), 2):
+        bilingual.texts[row] = "很好看的电影" if row % 4 else "难看的电影"
+    texts = dataclasses.replace(texts, held_out={"validation": bilingual}, stopping=bilingual, calibration=bilingual)
+    calibrated = calibrate(plain, Classifier(plain, device="cpu"), texts)
+    assert calibrated.config.chinese_temperature not in (None, calibrated.config.temperature)
+    save_checkpoint(tmp_path / "out", calibrated)
+    validation = evaluate(Classifier.load(tmp_path / "out", device="cpu"), texts.validation)
+    told = compare(calibrated, validation, texts)
+    assert told.nll_after < told.nll_before
+    chinese = np.arange(len(bilingual)) % 2 == 0
+    sure_M, right_M = confidence(validation.probabilities_NC[chinese], validation.truth_NC[chinese], task=task)
+    assert told.chinese_ece == calibration_error(sure_M, right_M)
+    assert told.other_ece not in (None, told.chinese_ece)
 
 
 @pytest.mark.parametrize(("num_texts", "fitted"), [(6, False), (49, False), (50, True)])
@@ -67,7 +91,7 @@ def test_few_texts_fit_no_temperature_and_no_thresholds(tmp_path: Path, num_text
         calibrated = calibrate(plain, Classifier(plain, device="cpu"), texts)
         assert (calibrated.config.temperature != 1) == fitted
         assert (calibrated.config.thresholds is not None) == (fitted and lists)
-        validation = evaluate(Classifier(calibrated, device="cpu"), texts.validation).evaluation
+        validation = evaluate(Classifier(calibrated, device="cpu"), texts.validation)
         assert compare(calibrated, validation, texts).rows == (num_texts if fitted else 0)
 
 

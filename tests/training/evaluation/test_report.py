@@ -39,8 +39,11 @@ def test_all_figures_are_printed() -> None:
 def test_figures_before_the_temperature_are_told_and_old_files_without_them_still_print() -> None:
     before = Uncalibrated(ece=0.5, ece_equal_mass=0.4, nll=0.3, brier=0.2, aurc=0.1, macro_f1=0.1)
     now = evaluation().model_copy(update={"uncalibrated": before})
-    assert "Brier        0.3500 (0.2000 before temperature)" in printed(print_evaluation, now)
-    fields = now.model_dump(mode="json", exclude={"uncalibrated": True, "scores": {"ece_equal_mass", "abstention"}})
+    text = printed(print_evaluation, now)
+    assert "Brier        0.3500 (0.2000 before temperature)" in text
+    assert f"(0.5000 before temperature, {now.scores.ece_by_chance:.4f} by chance)" in text
+    since = {"ece_equal_mass", "ece_by_chance", "abstention"}
+    fields = now.model_dump(mode="json", exclude={"uncalibrated": True, "scores": since})
     text = printed(print_evaluation, Evaluation.model_validate(fields))
     assert "Brier        0.3500\n" in text
     assert "AURC" not in text

@@ -7,10 +7,14 @@ from scipy.optimize import minimize_scalar
 from model.config import Task
 from model.probabilities import probabilities
 from training.metrics.calibration import (
+    ENOUGH_OF_A_LANGUAGE,
     TEMPERATURE_RANGE,
     calibration_error,
+    calibration_error_by_chance,
     calibration_error_equal_mass,
+    fit_by_language,
     fit_temperature,
+    fit_temperatures,
     fit_thresholds,
     loss_slope,
 )
@@ -75,6 +79,46 @@ def test_slope_is_that_of_the_loss(task: Task) -> None:
     assert loss_slope(0.7, logits_NC, truth_NC, task=task) == pytest.approx(numeric, abs=1e-5)
 
 
+@pytest.mark.parametrize("task", ["single_label", "multi_label"])
+def test_one_number_for_all_is_the_temperature(task: Task) -> None:
+    logits_NC, truth_NC = draw(2, task, temperature=1.7, rows=500)
+    (found,) = fit_temperatures(logits_NC, truth_NC, np.ones((500, 1)), task=task)
+    assert found == pytest.approx(fit_temperature(logits_NC, truth_NC, task=task), rel=1e-3)
+
+
+def drawn_by_share(task: Task, chinese_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Texts whose honest temperature is 2, and 0.8 where they are Chinese."""
+    logits_NC, truth_NC = draw(3, task, rows=len(chinese_N))
+    return logits_NC / ((1 - chinese_N) / 2 + chinese_N / 0.8)[:, None], truth_NC
+
+
+@pytest.mark.parametrize("task", ["single_label", "multi_label"])
+def test_finds_the_temperature_of_each_language(task: Task) -> None:
+    chinese_N = np.random.default_rng(0).choice([0.0, 0.1, 0.7, 1.0], size=6000)
+    logits_NC, truth_NC = drawn_by_share(task, chinese_N)
+    assert fit_by_language(logits_NC, truth_NC, chinese_N, task=task) == pytest.approx((2.0, 0.8), rel=0.08)
+
+
+@pytest.mark.parametrize(
+    ("num_chinese", "num_other", "both"),
+    [(ENOUGH_OF_A_LANGUAGE, ENOUGH_OF_A_LANGUAGE, True), (ENOUGH_OF_A_LANGUAGE - 1, 2000, False), (2000, 399, False)],
+)
+def test_a_language_with_few_texts_has_the_temperature_of_all(num_chinese: int, num_other: int, both: bool) -> None:
+    chinese_N = np.repeat([1.0, 0.0], [num_chinese, num_other])
+    logits_NC, truth_NC = drawn_by_share("single_label", chinese_N)
+    other, chinese = fit_by_language(logits_NC, truth_NC, chinese_N, task="single_label")
+    assert (chinese is not None) == both
+    if not both:
+        assert other == fit_temperature(logits_NC, truth_NC, task="single_label")
+
+
+def test_a_language_without_a_mistake_has_the_temperature_of_all() -> None:
+    chinese_N = np.repeat([1.0, 0.0], 500)
+    logits_NC, truth_NC = drawn_by_share("single_label", chinese_N)
+    truth_NC[:500] = one_hot(logits_NC[:500].argmax(axis=1), 3)
+    assert fit_by_language(logits_NC, truth_NC, chinese_N, task="single_label")[1] is None
+
+
 @given(st.integers(0, 1000), st.integers(1, 40))
 @settings(max_examples=30, deadline=None)
 def test_no_other_threshold_has_a_higher_f1(seed: int, rows: int) -> None:
@@ -120,3 +164,11 @@ def test_calibration_error_of_equal_mass_asks_for_no_order_of_equals() -> None:
     confidence_M, right_M = np.full(30, 0.8), np.arange(30) < 21
     assert calibration_error_equal_mass(confidence_M, right_M) == pytest.approx(0.1)
     assert calibration_error_equal_mass(confidence_M, right_M[::-1]) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("answers", [30, 3000])
+def test_error_by_chance_is_that_of_answers_drawn_by_their_confidence(answers: int) -> None:
+    rng = np.random.default_rng(0)
+    confidence_M = rng.uniform(0.5, 1, size=answers)
+    drawn = [calibration_error(confidence_M, rng.random(answers) < confidence_M) for _ in range(200)]
+    assert calibration_error_by_chance(confidence_M) == pytest.approx(np.mean(drawn), rel=0.06)
