@@ -55,14 +55,13 @@ def summary(evaluation: Evaluation) -> list[tuple[str, str]]:
 
 def _calibration(evaluation: Evaluation) -> list[tuple[str, str]]:
     scores, before = evaluation.scores, evaluation.uncalibrated
-    figures = [("ECE", scores.ece, before and before.ece, scores.ece_by_chance)]
-    if scores.ece_equal_mass is not None:
-        figures.append(("ECE (mass)", scores.ece_equal_mass, before and before.ece_equal_mass, None))
-    figures += [
-        ("NLL", scores.nll, before and before.nll, None),
-        ("Brier", scores.brier, before and before.brier, None),
-    ]
-    return [(name, _beside(value, before=old, by_chance=least)) for name, value, old, least in figures]
+    figures = []
+    for name, field in (("ECE", "ece"), ("ECE (mass)", "ece_equal_mass"), ("NLL", "nll"), ("Brier", "brier")):
+        if (value := getattr(scores, field)) is not None:
+            old = None if before is None else getattr(before, field)
+            least = scores.ece_by_chance if field == "ece" else None
+            figures.append((name, _beside(value, before=old, by_chance=least)))
+    return figures
 
 
 def _beside(value: float, *, before: float | None, by_chance: float | None) -> str:
