@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     default=120,
     show_default=True,
     metavar="N",
-    help="Draw at most N cases per capability.",
+    help="Draw at most N cases per capability; neutral facts are always all asked.",
 )
 @click.option(
     "--worst",
@@ -53,8 +53,9 @@ def checklist(
     """Tests the sentiment CHECKPOINT on templates for negation, contrast, typos and more.
 
     Prints a Markdown table of failure rates by capability, each with its 95% interval, and the worst failures. The
-    labels must be negative and positive. The texts are made from templates of our own, in the manner of CheckList
-    (Ribeiro et al. 2020); nothing may be trained or selected on them.
+    labels must be negative and positive, with or without neutral. With it, plain statements must be called neutral,
+    and a neutral answer to a judgement is a failure. The texts are made from templates of our own, in the manner of
+    CheckList (Ribeiro et al. 2020); nothing may be trained or selected on them.
 
     With --card, README.md and SHA256SUMS of the checkpoint are written again. The version changes, for it is the digest
     of the whole folder; scores do not.
@@ -67,21 +68,22 @@ def checklist(
     from training.evaluation.checklist.check import (
         all_cases,
         as_json,
+        askable,
+        check_labels,
         judge,
-        positive_column,
+        report,
         section,
         summarise,
         table,
-        worst_lines,
     )
 
     loaded = load_checkpoint(checkpoint)
     classifier = Classifier(loaded, device=device)
-    column = positive_column(classifier.labels)
-    outcomes = judge(all_cases(language, cases), lambda texts: classifier.predict(texts)[:, column].tolist())
+    check_labels(classifier.labels)
+    asked = askable(all_cases(language, cases), classifier.labels)
+    outcomes = judge(asked, lambda texts: classifier.predict(texts).tolist(), classifier.labels)
     found = summarise(outcomes, num_worst=worst)
-    click.echo(f"{checkpoint.name} (version {classifier.version})\n\n{table(found)}\n")
-    click.echo("\n".join(worst_lines(found)))
+    click.echo(f"{checkpoint.name} (version {classifier.version})\n\n{report(found, classifier.labels)}")
     if json_file is not None:
         about = {"name": checkpoint.name, "version": classifier.version}
         json_file.write_text(json.dumps(as_json(found, about), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")

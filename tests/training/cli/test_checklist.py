@@ -18,7 +18,9 @@ def test_the_command_measures_a_checkpoint(tiny_checkpoint: Path, tmp_path: Path
     )
     assert result.exit_code == 0, result.output
     found = json.loads(file.read_text(encoding="utf-8"))["capabilities"]
-    assert set(found) == {case.capability for case in all_cases("zh")} | {"zh/negation: all"}
+    capabilities = {case.capability for case in all_cases("zh")} | {"zh/negation: all"}
+    assert set(found) == capabilities - {"zh/neutral facts"}
+    assert "Neutral facts are left out: the checkpoint has no label neutral." in result.output
     some = found["zh/polarity"]
     assert some["cases"] == 20
     assert f"| zh/polarity | label | 20 | {some['rate']:.1%} |" in result.output
@@ -45,7 +47,9 @@ def test_a_checkpoint_of_other_labels_is_refused(tmp_path: Path, tiny_checkpoint
     save_checkpoint(tmp_path / "other", other)
     result = CliRunner().invoke(main, ["checklist", str(tmp_path / "other")])
     assert result.exit_code == 2
-    assert "the checklist is for the labels negative and positive, not bad, good" in result.output
+    assert (
+        "the checklist is for the labels negative and positive, with or without neutral, not bad, good" in result.output
+    )
 
 
 def test_the_option_says_the_library_s_number_of_cases() -> None:

@@ -1,4 +1,4 @@
-"""Generates labelled sentences in which small words decide: negation, contrast, change, question and answer.
+"""Generates labelled sentences in which small words decide: negation, contrast, comparison, emoji.
 
 A sentence and its opposite come from one rule, so no single word tells the label. They are for training only: none of
 them follows a template of the robustness suite (`training/evaluation/checklist`; a test holds them apart).

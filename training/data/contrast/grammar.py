@@ -8,9 +8,14 @@ from pathlib import Path
 from random import Random
 from typing import Literal
 
-Sign = Literal["+", "-"]
+Sign = Literal["+", "-", ""]
+"""Sign of a judgement; empty for a statement without one."""
+
 Rules = Mapping[str, Sequence[str]]
-OPPOSITE: Mapping[Sign, Sign] = {"+": "-", "-": "+"}
+OPPOSITE: Mapping[Sign, Sign] = {"+": "-", "-": "+", "": ""}
+ROOTS: Mapping[Sign, str] = {"+": "TEXT", "-": "TEXT", "": "FACT"}
+"""Symbol from which a text of each sign is drawn."""
+
 SYMBOL = re.compile(r"{(\w+)([=~+-]?)}")
 
 FOLDER = Path(__file__).parent
@@ -27,7 +32,7 @@ class Grammar:
         rules: alternatives of each symbol. Those of `S` serve both signs, those of `S+` and `S-` one. In an alternative
             `{A=}` has the sign of the whole, `{A~}` the opposite one, `{A+}` and `{A-}` their own; `{NP}` has none.
         clause: the symbol that may stand inside itself.
-        capital: whether a sentence begins with a capital letter.
+        capital: whether a sentence begins with a capital letter, and "a" becomes "an" before a vowel.
     """
 
     rules: Rules
@@ -36,15 +41,26 @@ class Grammar:
 
     @classmethod
     def load(cls, language: str, *, capital: bool) -> "Grammar":
-        """Loads the grammar of a language from the folder of this file."""
-        return cls(tomllib.loads((FOLDER / f"{language}.toml").read_text(encoding="utf-8")), capital=capital)
+        """Loads the grammar of a language: all files of its folder beside this file, each symbol in one of them.
+
+        Raises:
+            ValueError: a symbol stands in two files.
+        """
+        rules: dict[str, Sequence[str]] = {}
+        for file in sorted((FOLDER / language).glob("*.toml")):
+            found = tomllib.loads(file.read_text(encoding="utf-8"))
+            if twice := rules.keys() & found.keys():
+                raise ValueError(f"{file.name} repeats symbols of another file: {', '.join(sorted(twice))}")
+            rules |= found
+        return cls(rules, capital=capital)
 
     def sentence(self, sign: Sign, rng: Random) -> str:
-        """Draws a sentence of this sign."""
-        text = self._expand("TEXT", sign, rng, MAX_DEPTH)
+        """Draws a text of this sign; of none, a plain statement or an even judgement."""
+        text = self._expand(ROOTS[sign], sign, rng, MAX_DEPTH)
         if not self.capital:
             return text
         text = re.sub(r"\bi\b", "I", text)
+        text = re.sub(r"\b([Aa]) (?=[aeio](?!ne\b))", r"\1n ", text)
         return re.sub(r"(^|[.!?] )([a-z])", lambda found: found[1] + found[2].upper(), text)
 
     def alternatives(self, symbol: str, sign: str) -> list[str]:

@@ -13,9 +13,9 @@ from model.config import Frozen
 
 FOLDER = Path(__file__).parent
 
-Label = Literal["negative", "positive"]
+Label = Literal["negative", "neutral", "positive"]
 Check = Literal["label", "same", "no lower"]
-"""`label`: the answer must be the label. `same`: the change must not flip the answer. `no lower`: the change must not
+"""`label`: the answer must be the label. `same`: the change must not change the answer. `no lower`: the change must not
 take the label's probability down.
 
 Source: Ribeiro et al. 2020, section 2.3 (minimum functionality, invariance and directional expectation tests).
@@ -78,7 +78,7 @@ class Suite(Frozen):
         words: what each slot may be.
         labelled: by capability, templates of each label.
         intensified: templates of a text and a stronger one.
-        facts: neutral sentences, by the things that they suit, which stand in place of `thing`.
+        facts: plain sentences behind an opinion, by the things that they suit, which stand in place of `thing`.
     """
 
     language: str
@@ -111,13 +111,13 @@ class Suite(Frozen):
         return self.pairs(name, "same", [(text, change(text, rng)) for text in self.draw(patterns, count, rng)])
 
     def shared_cases(self, count: int, rng: Random) -> list[Case]:
-        """Cases of the capabilities that every language has: known labels, intensifiers and neutral facts."""
+        """Cases of the capabilities that every language has: known labels, intensifiers and added facts."""
         cases = [case for name in self.labelled for case in self._labelled(name, count, rng)]
         for label, both in self.intensified.items():
             groups = [[text.split("|") for text in expand("|".join(pair), self.words)] for pair in both]
             stronger = [(weak, strong) for weak, strong in draw(groups, count // 2, rng)]
             cases += self.pairs("intensifiers", "no lower", stronger, label)
-        return cases + self.pairs("neutral facts", "same", self._with_facts(count, rng))
+        return cases + self.pairs("added facts", "same", self._with_facts(count, rng))
 
     def _labelled(self, name: str, count: int, rng: Random) -> Iterator[Case]:
         """Cases whose answer is known, as many of each label as there are of the other."""

@@ -17,10 +17,11 @@ from training.errors import UsageError
 from training.evaluation.checklist.cases import Case
 from training.evaluation.checklist.chinese import chinese_cases
 from training.evaluation.checklist.english import english_cases
+from training.evaluation.checklist.facts import fact_cases
 
 Language = Literal["en", "zh", "both"]
-Predict = Callable[[Sequence[str]], Sequence[float]]
-"""From texts to the probability of `positive`."""
+Predict = Callable[[Sequence[str]], Sequence[Sequence[float]]]
+"""From texts to the probability of each label."""
 
 NUM_CASES = 120
 SEED = 20
@@ -35,18 +36,26 @@ NEGATION = "negation: "
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Outcome of a case; `severity`, 0 to 1, is how far the probability was on the wrong side, or moved."""
+    """Outcome of a case.
+
+    Attributes:
+        answers: label with the highest probability, of each text.
+        positive: probability of `positive`, of each text.
+        severity: 0 to 1; the probability that the expected label lacks or lost, or the share that moved between labels.
+    """
 
     case: Case
+    answers: tuple[str, ...]
     positive: tuple[float, ...]
     failed: bool
     severity: float
 
 
 class Failure(Frozen):
-    """Failed case: its texts, the probability of `positive` of each, and the expected label, if there is one."""
+    """Failed case: its texts, the answer and the probability of `positive` of each, and the expected label, if any."""
 
     texts: tuple[str, ...]
+    answers: tuple[str, ...]
     positive: tuple[float, ...]
     expected: str | None
 
@@ -74,27 +83,40 @@ class Capability(Frozen):
 
 
 def all_cases(language: Language, count: int = NUM_CASES) -> list[Case]:
-    """All cases of the suite, the same each time."""
-    english = english_cases(count, Random(SEED)) if language != "zh" else []
-    return english + (chinese_cases(count, Random(SEED)) if language != "en" else [])
+    """All cases of the suite, the same each time: `count` a capability at most, but all neutral facts."""
+    cases = []
+    if language != "zh":
+        cases += english_cases(count, Random(SEED)) + fact_cases("en")
+    if language != "en":
+        cases += chinese_cases(count, Random(SEED)) + fact_cases("zh")
+    return cases
 
 
-def judge(cases: Sequence[Case], predict: Predict) -> list[Outcome]:
-    """Asks the model for each text once."""
+def askable(cases: Sequence[Case], labels: Sequence[str]) -> list[Case]:
+    """Leaves out the cases whose expected label is none of these: neutral facts, for a checkpoint of two labels."""
+    return [case for case in cases if case.label is None or case.label in labels]
+
+
+def judge(cases: Sequence[Case], predict: Predict, labels: Sequence[str]) -> list[Outcome]:
+    """Asks the model for each text once; `labels` are those of its probabilities, in their order."""
     texts = list(dict.fromkeys(text for case in cases for text in case.texts))
-    positive = dict(zip(texts, map(float, predict(texts)), strict=True))
-    return [_judge(case, tuple(positive[text] for text in case.texts)) for case in cases]
+    scores = {text: dict(zip(labels, row, strict=True)) for text, row in zip(texts, predict(texts), strict=True)}
+    return [_judge(case, [scores[text] for text in case.texts]) for case in cases]
 
 
-def _judge(case: Case, positive: tuple[float, ...]) -> Outcome:
+def _judge(case: Case, scores: Sequence[Mapping[str, float]]) -> Outcome:
+    """Judges one case; with a third label, a neutral answer to a judgement is a failure."""
+    answers = tuple(max(found, key=found.__getitem__) for found in scores)
+    positive = tuple(found["positive"] for found in scores)
     if case.check == "same":
-        before, after = positive
-        return Outcome(case, positive, (before >= 0.5) != (after >= 0.5), abs(after - before))
-    scores = [p if case.label == "positive" else 1 - p for p in positive]
+        before, after = scores
+        moved = sum(abs(after[label] - before[label]) for label in before) / 2
+        return Outcome(case, answers, positive, answers[0] != answers[1], moved)
+    expected = [found[case.label or "positive"] for found in scores]
     if case.check == "no lower":
-        fall = scores[0] - scores[1]
-        return Outcome(case, positive, fall > TOLERANCE, max(0.0, fall))
-    return Outcome(case, positive, scores[0] < 0.5 or (scores[0] == 0.5 and case.label == "negative"), 1 - scores[0])
+        fall = expected[0] - expected[1]
+        return Outcome(case, answers, positive, fall > TOLERANCE, max(0.0, fall))
+    return Outcome(case, answers, positive, answers[0] != case.label, 1 - expected[0])
 
 
 def summarise(outcomes: Sequence[Outcome], *, num_worst: int) -> list[Capability]:
@@ -119,20 +141,22 @@ def _capability(name: str, outcomes: Sequence[Outcome], num_worst: int) -> Capab
         failed=len(failed),
         interval=(float(interval.low), float(interval.high)),
         worst=tuple(
-            Failure(texts=o.case.texts, positive=o.positive, expected=o.case.label) for o in failed[:num_worst]
+            Failure(texts=o.case.texts, answers=o.answers, positive=o.positive, expected=o.case.label)
+            for o in failed[:num_worst]
         ),
     )
 
 
-def positive_column(labels: Sequence[str]) -> int:
-    """Place of `positive` among a checkpoint's labels.
+def check_labels(labels: Sequence[str]) -> None:
+    """Checks that the labels are `negative` and `positive`, with or without `neutral`.
 
     Raises:
-        UsageError: they are not `negative` and `positive`.
+        UsageError: they are others.
     """
-    if set(labels) != {"negative", "positive"}:
-        raise UsageError(f"the checklist is for the labels negative and positive, not {', '.join(labels)}")
-    return list(labels).index("positive")
+    if set(labels) not in ({"negative", "positive"}, {"negative", "neutral", "positive"}):
+        raise UsageError(
+            f"the checklist is for the labels negative and positive, with or without neutral, not {', '.join(labels)}"
+        )
 
 
 def table(capabilities: Sequence[Capability]) -> str:
@@ -152,6 +176,14 @@ def section(card: str, figures: str) -> str:
     return f"{before}\n\n{title}\n(`python -m training checklist`).\n\n{figures}\n\n{heading}{after}".rstrip() + "\n"
 
 
+def report(capabilities: Sequence[Capability], labels: Sequence[str]) -> str:
+    """Table and worst failures, and a sentence on neutral facts if they were not asked."""
+    parts = [table(capabilities), "\n".join(worst_lines(capabilities))]
+    if "neutral" not in labels:
+        parts.insert(1, "Neutral facts are left out: the checkpoint has no label neutral.")
+    return "\n\n".join(parts)
+
+
 def worst_lines(capabilities: Sequence[Capability]) -> list[str]:
     """Lines that show the worst failures."""
     lines = []
@@ -160,9 +192,10 @@ def worst_lines(capabilities: Sequence[Capability]) -> list[str]:
             continue
         lines.append(f"{found.name}:")
         for failure in found.worst:
+            answers = " -> ".join(failure.answers)
             scores = " -> ".join(f"{p:.2f}" for p in failure.positive)
             expected = f", expected {failure.expected}" * (failure.expected is not None)
-            lines.append(f"  {' -> '.join(failure.texts)}  (positive {scores}{expected})")
+            lines.append(f"  {' -> '.join(failure.texts)}  ({answers}; positive {scores}{expected})")
     return lines
 
 

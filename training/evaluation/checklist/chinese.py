@@ -1,4 +1,4 @@
-"""Chinese cases: those of `chinese.toml`, the traditional script, and marks that are written otherwise."""
+"""Chinese cases: those of `chinese.toml`, the traditional script, full width letters, and other marks."""
 
 from random import Random
 
@@ -12,6 +12,8 @@ TRADITIONAL = str.maketrans(
 )
 """For the characters of `CHINESE.opinions` that the two scripts write differently."""
 
+LATIN_NAMES = ("iPad 9", "Xbox One", "GoPro 12", "MacBook Air", "Kindle 10", "Switch 2", "Apple TV 4K", "RX 580")
+FULL_WIDTH = {code: chr(code + 0xFEE0) for code in range(ord("!"), ord("~") + 1)}
 HALF_WIDTH = str.maketrans("，。！", ",.!")
 
 
@@ -20,7 +22,13 @@ def chinese_cases(count: int, rng: Random) -> list[Case]:
     cases = CHINESE.shared_cases(count, rng)
     for name, change in {"traditional script": _traditional, "punctuation": _punctuate}.items():
         cases += CHINESE.changed(name, CHINESE.opinions, change, count, rng)
-    return cases
+    return cases + CHINESE.pairs("full width", "same", _full_width(count, rng))
+
+
+def _full_width(count: int, rng: Random) -> list[tuple[str, str]]:
+    """Opinions of a thing with a Latin name, its letters and digits at both widths."""
+    texts = [pattern.replace("{thing}", name) for pattern in CHINESE.opinions for name in LATIN_NAMES]
+    return [(text, text.translate(FULL_WIDTH)) for text in CHINESE.draw(texts, count, rng)]
 
 
 def _traditional(text: str, _: Random) -> str:

@@ -1,10 +1,10 @@
-"""English cases: those of `english.toml`, typos, letter case, emoji, contractions, and other names and numbers."""
+"""English cases: those of `english.toml`, typos, letter case, lengthened words, emoji, contractions, other names."""
 
 import re
 from random import Random
 
 from training.evaluation.checklist.cases import Case, Label, Suite
-from training.evaluation.checklist.noise import add_typos, swap_case
+from training.evaluation.checklist.noise import add_typos, lengthen, swap_case
 
 
 class EnglishSuite(Suite):
@@ -31,7 +31,12 @@ ENGLISH = EnglishSuite.load("english")
 def english_cases(count: int, rng: Random) -> list[Case]:
     """About `count` cases a capability, the same for the same state of `rng`."""
     cases = ENGLISH.shared_cases(count, rng)
-    for name, change in {"typos": add_typos, "case": swap_case, "emoji": _add_emoji}.items():
+    for name, change in {
+        "typos": add_typos,
+        "case": swap_case,
+        "lengthened words": lengthen,
+        "emoji": _add_emoji,
+    }.items():
         cases += ENGLISH.changed(name, ENGLISH.opinions, change, count, rng)
     cases += ENGLISH.changed("contractions", ENGLISH.written_out, _contract, count, rng)
     return [*cases, *_names_and_numbers(count, rng), *_fitting_emoji(count, rng)]

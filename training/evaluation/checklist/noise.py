@@ -1,4 +1,4 @@
-"""Changes of a text that do not change its sentiment: typos and letter case."""
+"""Changes of a text that do not change its sentiment: typos, letter case and lengthened words."""
 
 import re
 from random import Random
@@ -38,3 +38,11 @@ def typo(word: str, rng: Random) -> str:
 def swap_case(text: str, rng: Random) -> str:
     """All in small letters, all in capitals, or each word begun with one."""
     return rng.choice([text.lower(), text.upper(), " ".join(word[:1].upper() + word[1:] for word in text.split())])
+
+
+def lengthen(text: str, rng: Random) -> str:
+    """Two words get one vowel each repeated, as in "so goooood"."""
+    vowels = list(re.finditer(r"(?<=[A-Za-z])[aeiou](?=[A-Za-z]*)", text))
+    for match in sorted(rng.sample(vowels, min(2, len(vowels))), key=lambda match: -match.start()):
+        text = text[: match.end()] + match[0] * rng.randint(2, 5) + text[match.end() :]
+    return text

@@ -1,0 +1,26 @@
+"""The grammar: how files become rules, and how a sentence is finished."""
+
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from training.data.contrast import grammar
+from training.data.contrast.grammar import Grammar
+
+
+def test_a_symbol_stands_in_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grammar, "FOLDER", tmp_path)
+    (tmp_path / "some").mkdir()
+    (tmp_path / "some" / "a.toml").write_text('FACT = ["{day}"]\n', encoding="utf-8")
+    (tmp_path / "some" / "b.toml").write_text('day = ["i came on Monday."]\n', encoding="utf-8")
+    assert Grammar.load("some", capital=True).sentence("", Random(0)) == "I came on Monday."
+    (tmp_path / "some" / "c.toml").write_text('day = ["Friday"]\n', encoding="utf-8")
+    with pytest.raises(ValueError, match=r"c\.toml repeats symbols of another file: day"):
+        Grammar.load("some", capital=True)
+
+
+def test_english_sentences_begin_with_a_capital_and_have_the_right_article() -> None:
+    rules = {"FACT": ("a old man and i saw a one. a cat, a ape.",)}
+    assert Grammar(rules).sentence("", Random(0)) == "An old man and I saw a one. A cat, an ape."
+    assert Grammar(rules, capital=False).sentence("", Random(0)) == rules["FACT"][0]
