@@ -62,6 +62,8 @@ def new_key(name: str, options: Sequence[str]) -> tuple[str, Key]:
     Raises:
         SettingsError: the name or an option is wrong.
     """
+    if not _NAME.fullmatch(name):
+        raise SettingsError(f"{name!r} cannot name a key; use up to 64 letters, digits, dots, dashes and underscores.")
     secret = PREFIX + secrets.token_urlsafe(32)
     stored = f"{name} sha256:{digest_of(secret.encode()).hex()}"
     return secret, _key(" ".join([stored, *options]), "The new key")

@@ -61,13 +61,20 @@ class Settings(BaseModel):
         ):
             if bound > limit:
                 raise ValueError(
-                    f"{small} ({bound}) is more than {large} ({limit}): {consequence}; change one of the two"
+                    f"{flag_name(small)} ({bound}) is more than {flag_name(large)} ({limit}): {consequence}; "
+                    "change one of the two"
                 )
         if models.admin and not self.keys.api_keys and self.keys.api_keys_file is None:
-            raise ValueError("admin needs api_keys or api_keys_file: /admin answers keys of the role admin only")
+            raise ValueError(
+                "--admin needs --api-keys-file or --api-keys: /admin answers keys of the role admin only, and "
+                "`python -m app key NAME --role admin` makes one"
+            )
         for name in [*models.canary, *models.shadow]:
             if name not in models.paths:
-                raise ValueError(f"a canary or shadow is set for {name}, but --model names no such model")
+                raise ValueError(
+                    f"a canary or shadow is set for {name}, but --model names no such model; it names "
+                    f"{', '.join(models.paths)}"
+                )
             if name in models.canary and name in models.shadow:
                 raise ValueError(f"{name} can have a canary or a shadow, not both")
         return self

@@ -77,7 +77,7 @@ class LoadingThread:
         classifier = self._loader.load(path, spare=spare)
         if classifier.max_tokens > self._max_batch_tokens:
             raise SettingsError(
-                f"The model {name} takes texts of {classifier.max_tokens} tokens, but max_batch_tokens is "
-                f"{self._max_batch_tokens}: its longest text would not fit into a batch."
+                f"The model {name} takes texts of {classifier.max_tokens} tokens, but --max-batch-tokens "
+                f"is {self._max_batch_tokens}: its longest text would not fit into a batch. Raise it."
             )
         return classifier

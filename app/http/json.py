@@ -2,10 +2,10 @@
 
 import codecs
 import re
-from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
+from msgspec import inspect
 
 from app.core.errors import InvalidJson, InvalidRequest, RequestError
 
@@ -23,7 +23,9 @@ _MARK = re.compile(b"(?:%s)+" % codecs.BOM_UTF8)
 _FIELD = re.compile(r"(?<=unknown field `).*(?=`)", re.DOTALL)
 _VALUE = re.compile(r"Invalid enum value .*(?= - at `)", re.DOTALL)
 _WHOLE_FLOAT = re.compile(r"Expected `int[^`]*`, got `float`")
-_WHERE = re.compile(r" - at `\$[A-Za-z0-9_.\[\]]{0,64}`\Z")
+_WHERE = re.compile(r" - at `\$([A-Za-z0-9_.\[\]]{0,64})`\Z")
+_STEP = re.compile(r"\.(\w+)|(\[)")
+_BYTE = re.compile(r"\(byte (\d+)\)\Z")
 PLAIN_FIELD = re.compile(r"[A-Za-z0-9_]{1,32}")
 """A field's name that errors may repeat. Any other name is the client's text."""
 
@@ -55,6 +57,7 @@ class Parser(Generic[T]):
     """
 
     def __init__(self, kind: type[T], example: Any = None) -> None:
+        self._kind = kind
         self._decode = msgspec.json.Decoder(kind).decode
         self._decode_lax = msgspec.json.Decoder(kind, strict=False).decode
         fields = msgspec.structs.fields(kind)  # type: ignore[arg-type]
@@ -72,7 +75,7 @@ class Parser(Generic[T]):
         try:
             return self._read(body)
         except msgspec.ValidationError as error:
-            raise self._refused(InvalidRequest(_sentence(str(error), self._fields)), body) from None
+            raise self._refused(InvalidRequest(_sentence(str(error), self._kind)), body) from None
         except UnicodeDecodeError:
             raise self._refused(InvalidJson(_where_utf8_breaks(body)), body) from None
         except msgspec.DecodeError as error:
@@ -114,16 +117,50 @@ def _replace_lone(escape: re.Match[bytes]) -> bytes:
     return rb"\ufffd" if escape["lone"] else escape[0]
 
 
-def _sentence(message: str, fields: Sequence[str]) -> str:
-    """Msgspec's message, except that names and values are the client's text: a name is shown if it looks like one."""
+def _sentence(message: str, kind: Any) -> str:
+    """Msgspec's message, and the fields or values that may stand at its place.
+
+    Names and values are the client's text: a value is not shown, and a name if it looks like one.
+    """
     where = _WHERE.search(message)
+    known = _known_at(kind, where[1] if where else "")
     field = _FIELD.search(message[: where.start()] if where else message)
-    if field and not PLAIN_FIELD.fullmatch(field[0]):
-        if where:
-            return f"There is an unknown field{where[0]}."
-        known = [f"`{name}`" for name in fields]
-        return f"The request has an unknown field; it may have {', '.join(known[:-1])} and {known[-1]}."
-    return _VALUE.sub("Not one of the values that it may have", message) + "."
+    if field is None:
+        plain = _VALUE.sub("Not one of the values that it may have", message) + "."
+        return f"{plain} They are {known}." if _VALUE.search(message) else plain
+    if PLAIN_FIELD.fullmatch(field[0]):
+        return f"{message}. It may have {known}."
+    if where:
+        return f"There is an unknown field{where[0]}. It may have {known}."
+    return f"The request has an unknown field; it may have {known}."
+
+
+def _known_at(kind: Any, place: str) -> str:
+    """The names of the fields, or the values, that a body may have at a place such as `.inputs[0].data`."""
+    types = _alternatives(inspect.type_info(kind))
+    for name, index in _STEP.findall(place):
+        below = [getattr(one, "item_type", None) for one in types] if index else []
+        fields = [field for one in types if isinstance(one, inspect.StructType) for field in one.fields]
+        below += [field.type for field in fields if field.encode_name == name]
+        types = [part for one in below if one is not None for part in _alternatives(one)]
+    found: list[str] = []
+    for one in types:
+        if isinstance(one, inspect.StructType):
+            found.extend(field.encode_name for field in one.fields)
+        elif isinstance(one, inspect.LiteralType):
+            found.extend(map(str, one.values))
+        elif isinstance(one, inspect.BoolType):
+            found.extend(("true", "false"))
+    *most, last = [f"`{name}`" for name in found] or ["none"]
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _alternatives(kind: inspect.Type) -> list[inspect.Type]:
+    if isinstance(kind, inspect.Metadata):
+        return _alternatives(kind.type)
+    return (
+        [part for one in kind.types for part in _alternatives(one)] if isinstance(kind, inspect.UnionType) else [kind]
+    )
 
 
 def _syntax(message: str, body: bytes) -> str:
@@ -133,7 +170,18 @@ def _syntax(message: str, body: bytes) -> str:
         return "The body is a form, not JSON."
     if message == "Input data was truncated":
         return f"The JSON ends too early (byte {len(body)})." if body.strip() else "The body is empty."
-    return f"{message}."
+    return f"{message}.{_remedy(message, body)}"
+
+
+def _remedy(message: str, body: bytes) -> str:
+    """Returns a sentence on two mistakes of bodies that were written by hand, and nothing for others."""
+    at = _BYTE.search(message)
+    wrong = body[int(at[1]) : int(at[1]) + 1] if at else b""
+    if wrong and wrong in b"\n\r\t":
+        return " Inside a text a line break is written as \\n and a tab as \\t."
+    if wrong == b"'" or "object keys must be strings" in message:
+        return " Names and texts stand in double quotation marks."
+    return ""
 
 
 def _other_encoding(body: bytes) -> str:

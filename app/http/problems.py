@@ -59,6 +59,8 @@ def problem_response(error: Exception) -> Response:
         row = Row(error.status_code, phrase.lower().replace(" ", "_").replace("-", "_"), phrase)
         detail = _HTTP_DETAILS.get(error.status_code, phrase + ".")
         headers.update(error.headers or {})
+        if allowed := headers.get("Allow"):
+            detail = f"{detail.removesuffix('.')}: {allowed}."
     else:
         row, detail = describe(error)
     problem = Problem(f"urn:sluice:problem:{row.code}", row.title, row.status, detail, detail, row.code)

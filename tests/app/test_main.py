@@ -34,7 +34,7 @@ def test_help_names_every_setting_its_variable_and_default() -> None:
     ("arguments", "environ", "sentence"),
     [
         (["--port", "high"], {}, "Error: --port (SLUICE_PORT): input should be a valid integer"),
-        (["--max-texts", "5000"], {}, "Error: max_texts (5000) is more than max_queue_texts (4096)"),
+        (["--max-texts", "5000"], {}, "Error: --max-texts (5000) is more than --max-queue-texts (4096)"),
         ([], {"SLUICE_MAX_CHARS": "0"}, "Error: --max-chars (SLUICE_MAX_CHARS): input should be greater than"),
         ([], {"SLUICE_TYPO": "0"}, "Error: SLUICE_TYPO is not a setting"),
         (["--host", "192.0.2.1", "--port", "0"], {}, "Error: Cannot listen on 192.0.2.1 port 0: "),

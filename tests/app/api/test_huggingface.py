@@ -7,6 +7,9 @@ from tests.app.conftest import POISON, FakeClassifier, serve
 
 pytestmark = pytest.mark.anyio
 
+KNOWN = "It may have `top_k`, `return_all_scores`, `truncation`, `max_length` and `function_to_apply`."
+"""What is said of a parameter that is not known."""
+
 PATHS = pytest.mark.parametrize("path", ["/", "/invocations"])
 
 
@@ -87,9 +90,16 @@ async def test_a_function_goes_with_the_other_parameters(classifier: FakeClassif
         (
             {"inputs": "a", "parameters": {"function_to_apply": "my private text"}},
             422,
-            "Not one of the values that it may have - at `$.parameters.function_to_apply`.",
+            (
+                "Not one of the values that it may have - at `$.parameters.function_to_apply`. "
+                "They are `none`, `sigmoid` and `softmax`."
+            ),
         ),
-        ({"inputs": "a", "parameters": {"my private text": 1}}, 422, "There is an unknown field - at `$.parameters`."),
+        (
+            {"inputs": "a", "parameters": {"my private text": 1}},
+            422,
+            f"There is an unknown field - at `$.parameters`. {KNOWN}",
+        ),
         (
             {"inputs": "a", "my private text": 1},
             422,
@@ -182,12 +192,18 @@ async def test_a_text_that_must_not_be_cut_is_whole_or_refused(classifier: FakeC
 @pytest.mark.parametrize(
     ("parameters", "detail"),
     [
-        ({"padding": True}, "Object contains unknown field `padding` - at `$.parameters`."),
-        ({"candidate_labels": ["a"]}, "Object contains unknown field `candidate_labels` - at `$.parameters`."),
-        ({"truncate": True}, "Object contains unknown field `truncate` - at `$.parameters`."),
+        ({"padding": True}, f"Object contains unknown field `padding` - at `$.parameters`. {KNOWN}"),
+        ({"candidate_labels": ["a"]}, f"Object contains unknown field `candidate_labels` - at `$.parameters`. {KNOWN}"),
+        ({"truncate": True}, f"Object contains unknown field `truncate` - at `$.parameters`. {KNOWN}"),
         ({"max_length": 0}, "Expected `int` >= 1 - at `$.parameters.max_length`."),
         ({"max_length": "8"}, "Expected `int | null`, got `str` - at `$.parameters.max_length`."),
-        ({"truncation": "only_second"}, "Not one of the values that it may have - at `$.parameters.truncation`."),
+        (
+            {"truncation": "only_second"},
+            (
+                "Not one of the values that it may have - at `$.parameters.truncation`. "
+                "They are `true`, `false`, `do_not_truncate`, `longest_first` and `only_first`."
+            ),
+        ),
         ({"return_all_scores": 1}, "Expected `bool | null`, got `int` - at `$.parameters.return_all_scores`."),
     ],
 )

@@ -60,7 +60,7 @@ async def test_model_whose_texts_do_not_fit_a_batch_is_not_served(classifier: Fa
     app = make_app(make_settings(max_batch_tokens=15), {"sentiment": classifier})
     async with running(app):
         await until(lambda: service_of(app).registry.failure is not None)
-    assert "max_batch_tokens is 15" in str(service_of(app).registry.failure)
+    assert "--max-batch-tokens is 15" in str(service_of(app).registry.failure)
 
 
 async def test_health_does_not_queue_behind_the_device(classifier: FakeClassifier) -> None:

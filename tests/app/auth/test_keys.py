@@ -62,6 +62,13 @@ def test_what_cannot_be_read_or_is_given_twice_is_refused(tmp_path: Path) -> Non
     assert [key.name for key in read_keys(f"a sha256:{'1' * 64}; b sha256:{'2' * 64}", path)] == ["a", "b", "search"]
 
 
+@pytest.mark.parametrize("name", ["two words", "", "a/b", "x" * 65])
+def test_a_name_that_cannot_be_is_told_before_anything_is_printed(name: str) -> None:
+    done = CliRunner().invoke(cli, ["key", name])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert f"{name!r} cannot name a key; use up to 64 letters" in done.stderr
+
+
 def test_the_command_prints_a_secret_once_and_the_line_to_store() -> None:
     done = CliRunner().invoke(cli, ["key", "search", "--role", "predict", "--role", "admin", "--rate", "50"])
     assert done.exit_code == 0

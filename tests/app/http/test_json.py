@@ -2,7 +2,9 @@ import gzip
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Literal
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +15,8 @@ from app.http.content_coding import zstd
 from app.http.json import Parser
 
 parse = Parser(PredictRequest).parse
+
+ESCAPED = "Inside a text a line break is written as \\n and a tab as \\t."
 
 
 @pytest.mark.parametrize(("compress", "coding"), [(gzip.compress, "gzip"), (zstd.compress, "zstd")])
@@ -27,6 +31,22 @@ def test_compressed_body_without_its_header_is_named(compress: Callable[[bytes],
         (b"", "The body is empty."),
         (b" \n", "The body is empty."),
         (b'{"inputs": "a', "The JSON ends too early (byte 13)."),
+        (
+            b'{"inputs": "one\ntwo"}',
+            f"JSON is malformed: invalid character (byte 15). {ESCAPED}",
+        ),
+        (
+            b'{"inputs": "a", "model": "\t"}',
+            f"JSON is malformed: invalid character (byte 26). {ESCAPED}",
+        ),
+        (
+            b"{'inputs': 'a'}",
+            "JSON is malformed: object keys must be strings (byte 1). Names and texts stand in double quotation marks.",
+        ),
+        (
+            b"{\"inputs\": 'a'}",
+            "JSON is malformed: invalid character (byte 11). Names and texts stand in double quotation marks.",
+        ),
         (b'{"inputs": [NaN]}', "JSON is malformed: invalid character (byte 12)."),
         (b'{"inputs": "a"} x', "JSON is malformed: trailing characters (byte 17)."),
         (b'{"inputs": "a\xff"}', "The body is not valid UTF-8 (byte 13)."),
@@ -56,7 +76,10 @@ def test_what_is_not_json_is_located(body: bytes, detail: str) -> None:
         ('{"top_k": 2.0, "inputs": 3}', "Expected `str | array`, got `int` - at `$.inputs`."),
         ('{"inputs": "a", "top_k": "2"}', "Expected `int | null`, got `str` - at `$.top_k`."),
         ('{"inputs": "a", "top_k": true}', "Expected `int | null`, got `bool` - at `$.top_k`."),
-        ('{"inputs": "a", "parameters": {}}', "Object contains unknown field `parameters`."),
+        (
+            '{"inputs": "a", "parameters": {}}',
+            "Object contains unknown field `parameters`. It may have `inputs`, `model` and `top_k`.",
+        ),
         (
             '{"inputs": "a", "my private text": 1}',
             "The request has an unknown field; it may have `inputs`, `model`, `top_k` and `labels`.",
@@ -113,3 +136,32 @@ def test_any_bytes_are_read_or_refused(body: bytes) -> None:
 def test_deep_nesting_is_harmless() -> None:
     with pytest.raises(InvalidRequest):
         parse(b'{"inputs": ' + b"[" * 1_000_000)
+
+
+class Inner(msgspec.Struct, forbid_unknown_fields=True):
+    mode: Literal["fast", "exact"] | None = None
+
+
+class Outer(msgspec.Struct, forbid_unknown_fields=True):
+    parts: list[Inner]
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ('{"parts": [], "part": 1}', "Object contains unknown field `part`. It may have `parts`."),
+        ('{"parts": [], "my part": 1}', "The request has an unknown field; it may have `parts`."),
+        (
+            '{"parts": [{}, {"speed": 1}]}',
+            "Object contains unknown field `speed` - at `$.parts[1]`. It may have `mode`.",
+        ),
+        (
+            '{"parts": [{"mode": "slow"}]}',
+            "Not one of the values that it may have - at `$.parts[0].mode`. They are `exact` and `fast`.",
+        ),
+    ],
+)
+def test_what_may_stand_there_is_named(body: str, detail: str) -> None:
+    with pytest.raises(InvalidRequest) as error:
+        Parser(Outer).parse(body.encode())
+    assert str(error.value) == detail

@@ -25,7 +25,9 @@ def test_http_exceptions_keep_their_headers_but_not_their_detail() -> None:
     response = problem_response(HTTPException(405, "user text", {"Allow": "POST"}))
     assert response.headers["allow"] == "POST"
     assert b"user text" not in bytes(response.body)
-    assert json.loads(bytes(response.body))["error_type"] == "method_not_allowed"
+    problem = json.loads(bytes(response.body))
+    assert problem["error_type"] == "method_not_allowed"
+    assert problem["detail"].endswith("The Allow header lists those that it takes: POST.")
 
 
 def test_unforeseen_errors_say_nothing_of_their_cause() -> None:
