@@ -32,6 +32,10 @@ FOLLOWED = "The other processes of the server (`--workers`) follow within about 
 
 DEFAULT_STAYS = "The default model can be exchanged, but not removed."
 
+NOT_ALLOWED = "The path is neither below --models-folder nor named by --model, --canary or --shadow at the start."
+
+NO_CANDIDATE = "The model has no candidate; PUT …/candidate adds one."
+
 T = TypeVar("T")
 
 
@@ -141,9 +145,9 @@ def admin_routes(registry: Registry, deployer: Deployer, settings: ModelSettings
     unknown = UnknownModel()
     untold = ServiceError("The other processes of this server cannot be told: No space left on device.", 5)
     invalid = InvalidRequest("Object missing required field `path`.")
-    outside = PathRefused("The path is neither below the setting `models_folder` nor named at the start.")
+    outside = PathRefused(NOT_ALLOWED)
     refused = CheckpointRefused("Nothing has changed: model.safetensors: is not the file that was saved.")
-    alone = Conflict("The model has no candidate; PUT …/candidate adds one.")
+    alone = Conflict(NO_CANDIDATE)
     serving = [invalid, outside, refused, untold]
     one = "/models/{name}"
     routes: list[tuple[str, str, Callable[..., Any], str, Sequence[Exception], dict[str, Any]]] = [
@@ -191,7 +195,7 @@ class Sources:
                 return Source(str(found))
         except (OSError, ValueError, RuntimeError):  # no path at all, or links in a circle
             pass
-        raise PathRefused("The path is neither below the setting `models_folder` nor named at the start.")
+        raise PathRefused(NOT_ALLOWED)
 
 
 def _below(path: Path, root: Path) -> bool:
@@ -207,7 +211,7 @@ def _known(plan: Plan | None) -> Plan:
 
 def _candidate(plan: Plan) -> Candidate:
     if plan.candidate is None:
-        raise Conflict("The model has no candidate; PUT …/candidate adds one.")
+        raise Conflict(NO_CANDIDATE)
     return plan.candidate
 
 

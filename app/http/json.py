@@ -174,9 +174,12 @@ def _syntax(message: str, body: bytes) -> str:
 
 
 def _remedy(message: str, body: bytes) -> str:
-    """Returns a sentence on two mistakes of bodies that were written by hand, and nothing for others."""
-    at = _BYTE.search(message)
-    wrong = body[int(at[1]) : int(at[1]) + 1] if at else b""
+    """Returns a sentence on three mistakes that are easily made, and nothing for others."""
+    found = _BYTE.search(message)
+    at = int(found[1]) if found else len(body)
+    wrong = body[at : at + 1]
+    if "trailing characters" in message and body[at - 1 : at] == b"{":  # counted from 1, in this message alone
+        return " One object is read here; POST /predict/stream reads one on each line."
     if wrong and wrong in b"\n\r\t":
         return " Inside a text a line break is written as \\n and a tab as \\t."
     if wrong == b"'" or "object keys must be strings" in message:

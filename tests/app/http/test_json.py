@@ -47,6 +47,14 @@ def test_compressed_body_without_its_header_is_named(compress: Callable[[bytes],
             b"{\"inputs\": 'a'}",
             "JSON is malformed: invalid character (byte 11). Names and texts stand in double quotation marks.",
         ),
+        (
+            b'{"inputs": "a"}\n{"inputs": "b"}\n',
+            (
+                "JSON is malformed: trailing characters (byte 17). "
+                "One object is read here; POST /predict/stream reads one on each line."
+            ),
+        ),
+        (b'{"inputs": "a"}\n]', "JSON is malformed: trailing characters (byte 17)."),
         (b'{"inputs": [NaN]}', "JSON is malformed: invalid character (byte 12)."),
         (b'{"inputs": "a"} x', "JSON is malformed: trailing characters (byte 17)."),
         (b'{"inputs": "a\xff"}', "The body is not valid UTF-8 (byte 13)."),
