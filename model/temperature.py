@@ -46,7 +46,7 @@ class Temperature:
         if self.chinese is None or self.chinese_V is None or not rows:
             return np.full((1, 1), self.other)
         share_N = share_of_tokens(self.chinese_V, rows)
-        return 1 / ((1 - share_N) / self.other + share_N / self.chinese)[:, None]
+        return 1 / (1 / self.other + share_N * (1 / self.chinese - 1 / self.other))[:, None]
 
     def divide(self, logits_NC: Logits, rows: Sequence[npt.NDArray[np.int32]]) -> Logits:
         """Logits over the temperature of their texts, in the same number format."""

@@ -43,8 +43,11 @@ def share_of_tokens(marks_V: Marks, rows: Sequence[npt.NDArray[np.int32]]) -> np
     >>> share_of_tokens(np.array([False, True]), rows).tolist()
     [0.5, 0.0, 0.75]
     """
-    marks_T = marks_V[np.concatenate(rows)]
+    if len(rows) == 1:  # a text that comes alone should not pay for the steps that many share
+        (ids_T,) = rows
+        return np.array([np.count_nonzero(marks_V.take(ids_T)) / max(len(ids_T), 1)])
     lengths_N = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
-    ends_N = np.cumsum(lengths_N)
-    until_T = np.concatenate([[0], np.cumsum(marks_T)])
+    ends_N = lengths_N.cumsum()
+    until_T = np.zeros(int(ends_N[-1]) + 1, dtype=np.int32)
+    marks_V.take(np.concatenate(rows)).cumsum(out=until_T[1:])
     return (until_T[ends_N] - until_T[ends_N - lengths_N]) / np.maximum(lengths_N, 1)  # type: ignore[no-any-return]

@@ -16,7 +16,7 @@ NUM_BINS = 15
 TEMPERATURE_RANGE = (0.05, 20.0)
 NUM_HALVINGS = 60
 
-ENOUGH_OF_A_LANGUAGE = 400
+ENOUGH_OF_A_LANGUAGE = 800
 """From so many texts of each of two languages on, each has a temperature of its own. With fewer the two raise the loss
 of other texts too often: see docs/design/0025-calibration-by-language.md."""
 

@@ -101,7 +101,11 @@ def test_finds_the_temperature_of_each_language(task: Task) -> None:
 
 @pytest.mark.parametrize(
     ("num_chinese", "num_other", "both"),
-    [(ENOUGH_OF_A_LANGUAGE, ENOUGH_OF_A_LANGUAGE, True), (ENOUGH_OF_A_LANGUAGE - 1, 2000, False), (2000, 399, False)],
+    [
+        (ENOUGH_OF_A_LANGUAGE, ENOUGH_OF_A_LANGUAGE, True),
+        (ENOUGH_OF_A_LANGUAGE - 1, 2000, False),
+        (2000, ENOUGH_OF_A_LANGUAGE - 1, False),
+    ],
 )
 def test_a_language_with_few_texts_has_the_temperature_of_all(num_chinese: int, num_other: int, both: bool) -> None:
     chinese_N = np.repeat([1.0, 0.0], [num_chinese, num_other])
@@ -113,9 +117,9 @@ def test_a_language_with_few_texts_has_the_temperature_of_all(num_chinese: int, 
 
 
 def test_a_language_without_a_mistake_has_the_temperature_of_all() -> None:
-    chinese_N = np.repeat([1.0, 0.0], 500)
+    chinese_N = np.repeat([1.0, 0.0], 1000)
     logits_NC, truth_NC = drawn_by_share("single_label", chinese_N)
-    truth_NC[:500] = one_hot(logits_NC[:500].argmax(axis=1), 3)
+    truth_NC[:1000] = one_hot(logits_NC[:1000].argmax(axis=1), 3)
     assert fit_by_language(logits_NC, truth_NC, chinese_N, task="single_label")[1] is None
 
 
