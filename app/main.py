@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import VERSION
 from app.api.admin import admin_routes
-from app.api.endpoint import classify_routes
+from app.api.endpoint import ClassifyEndpoint, classify_routes
 from app.api.huggingface import HuggingFaceForm
 from app.api.info import ASSETS_PATH, api_routes
 from app.api.oip import InferForm, v2_router
@@ -72,6 +72,7 @@ def create_app(service: Service) -> FastAPI:
         exception_handlers=EXCEPTION_HANDLERS,
     )
     app.state.service = service
+    app.state.bounded = [route.path for route in (*direct, *inferring) if isinstance(route.endpoint, ClassifyEndpoint)]
     app.router.routes.extend([*direct, *inferring])
     for router in _routers(service):
         app.include_router(router)

@@ -6,6 +6,7 @@ is used, and pyproject.toml pins uvicorn's minor version.
 
 import asyncio
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 import httptools
@@ -13,17 +14,21 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.core.errors import AppError, HeadersTooLarge, InvalidRequest, RequestTooSlow
 from app.http.request_log import cut_short
+from app.process.concurrency import MAX_BODY_BYTES, Refusal
 from app.process.connections import Connections, Phase, raw_response
 from app.process.half_closed import PROBE_AFTER_S, Begun, has_left
 from app.process.listening import plain_address
 from app.process.upgrade import HTTP_2_PREFACE, ONLY_HTTP_1, head_without_offer, offers
 
 UVICORN = {
-    "Server": ("server_state", "servers", "should_exit", "on_tick", "shutdown", "handle_exit"),
+    "Server": (
+        *("server_state", "servers", "should_exit", "on_tick", "shutdown", "handle_exit"),
+        *("config", "lifespan"),
+    ),
     "ServerState": ("connections",),
     "HttpToolsProtocol": (
-        *("scope", "cycle", "server_state", "parser", "url", "headers", "client", "pipeline"),
-        *("send_400_response", "on_headers_complete", "on_message_complete", "_unset_keepalive_if_required"),
+        *("scope", "cycle", "server_state", "parser", "url", "headers", "client", "pipeline", "expect_100_continue"),
+        *("send_400_response", "on_headers_complete", "on_body", "on_message_complete", "_unset_keepalive_if_required"),
     ),
     "RequestResponseCycle": (
         "scope",
@@ -61,11 +66,15 @@ class Connection(HttpToolsProtocol):
         self._write_paused = False
         self._half_closed = False
         self._progress: _Progress | None = None
+        self._refusal: Refusal | None = None
+        self._has_refused = False
         self._useless_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Takes the connection if there is room for one more."""
         self._transport = transport
+        if self.server_state.queue is not None:
+            self.server_state.queue.shed(monotonic())
         if self.server_state.full:
             self.server_state.refuse(transport)
         else:
@@ -82,7 +91,9 @@ class Connection(HttpToolsProtocol):
         except httptools.HttpParserError:
             self.send_400_response(ONLY_HTTP_1 if data.startswith(HTTP_2_PREFACE) else "")
         cycle = self.cycle
-        if cycle is None or cycle.more_body or cycle.scope is not self.scope:
+        if self._has_refused:
+            self._has_refused, self._progress = False, None
+        elif cycle is None or cycle.more_body or cycle.scope is not self.scope:
             self._bound(len(data))
 
     def eof_received(self) -> bool:  # type: ignore[override]
@@ -105,14 +116,48 @@ class Connection(HttpToolsProtocol):
             self._transport.abort()
 
     def on_headers_complete(self) -> None:
-        """Begins a request, unless it offers an upgrade: then `_decline` does."""
-        if not offers(self.parser):
+        """Begins a request, unless it offers an upgrade (then `_decline` does) or is one too many."""
+        if not offers(self.parser) and not self._is_one_too_many():
             super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Passes a part of the body on, or drops it."""
+        if self._refusal is None:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Ends a request; the parser takes one that offers an upgrade for complete before its body has come."""
-        if not offers(self.parser):
+        if self._refusal is not None:
+            self._send_refusal(self._refusal)
+        elif not offers(self.parser):
             super().on_message_complete()
+
+    def _is_one_too_many(self) -> bool:
+        """Gives the request a place, where its route has a bound, or notes its refusal.
+
+        One behind another of the same connection, or with a body that is large or that the client has yet to be asked
+        for, goes the usual way.
+        """
+        limit = self.server_state.requests
+        refusal = limit.refusal_for(self.url)
+        busy = self.cycle is not None and not self.cycle.response_complete
+        if refusal is None or busy or self.parser.get_method() != b"POST":
+            return False
+        if limit.admits(monotonic()) or self.expect_100_continue or not _is_small(self.headers):
+            limit.enter(self.scope)
+            return False
+        self._refusal = refusal
+        return True
+
+    def _send_refusal(self, refusal: Refusal) -> None:
+        self._refusal = None
+        self.server_state.requests.count(refusal, monotonic())
+        stays = self.parser.should_keep_alive()
+        self._transport.write(refusal.kept if stays else refusal.closing)
+        if not stays:
+            self._transport.close()
+        self.scope = None  # as on a connection on which nothing was asked yet
+        self._has_refused = True
 
     def _decline(self, data: bytes, offer: httptools.HttpParserUpgrade) -> None:
         """Reads on as if no upgrade had been offered.
@@ -219,6 +264,12 @@ class Connection(HttpToolsProtocol):
     def _refuse(self, error: AppError, status: int | None = None) -> None:
         self._transport.write(raw_response(error, status))
         self._transport.close()
+
+
+def _is_small(headers: list[tuple[bytes, bytes]]) -> bool:
+    return any(
+        name == b"content-length" and value.isdigit() and int(value) <= MAX_BODY_BYTES for name, value in headers
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,21 +5,24 @@ connection: a request that is answered in time pays nothing for it.
 """
 
 import asyncio
-import http
+import logging
 import resource
 import time
 from enum import Enum
 from typing import Any
 
-from starlette.responses import Response
 from uvicorn.server import ServerState
 
 from app.config.machine import DESCRIPTOR_RESERVE
 from app.config.sections import ConnectionLimits
 from app.config.settings import SettingsError
 from app.core.errors import AppError, Overloaded
-from app.http.problems import problem_response
+from app.http.problems import problem_response, response_bytes
+from app.process.accept_queue import AcceptQueue
+from app.process.concurrency import ConcurrencyLimit
 from app.telemetry.metrics import Metrics
+
+logger = logging.getLogger(__name__)
 
 MAX_REFUSED = 128
 """Connections beyond the limit that get an answer; more at a time are cut without a word."""
@@ -53,13 +56,21 @@ class Connections(ServerState):
         limits: of number and time.
         max_body_bytes: bytes of a refused body that are read and dropped.
         metrics: counts connections that are open, and those that were cut.
+        requests: bounds those that are under way.
+
+    Attributes:
+        queue: connections that are not accepted yet, if they are watched.
     """
 
     # uvicorn declares its own protocols, and gets `app.process.connection.Connection` alone.
     connections: set[Any]
 
-    def __init__(self, limits: ConnectionLimits, max_body_bytes: int, metrics: Metrics) -> None:
+    def __init__(
+        self, limits: ConnectionLimits, max_body_bytes: int, metrics: Metrics, requests: ConcurrencyLimit
+    ) -> None:
         super().__init__()
+        self.requests = requests
+        self.queue: AcceptQueue | None = None
         self.max_dropped_bytes = max_body_bytes
         self.timeouts_s = {
             Phase.SILENT: limits.headers_timeout_s,
@@ -99,6 +110,8 @@ class Connections(ServerState):
 
     async def sweep(self) -> None:
         """Cuts the connections that have been in one phase for too long."""
+        if refused := self.requests.take_refused():
+            logger.warning("requests refused: too many at once", extra={"refused": refused})
         for transport in self._refused:
             transport.abort()
         self._refused.clear()
@@ -115,11 +128,7 @@ class _Ignoring(asyncio.Protocol):
 
 def raw_response(error: AppError, status: int | None = None) -> bytes:
     """Bytes of the answer to a request that no application has seen; the connection closes after it."""
-    response: Response = problem_response(error)
-    status = status or response.status_code
-    headers = b"".join(b"%s: %s\r\n" % header for header in response.raw_headers if header[0] != b"connection")
-    line = f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}\r\n".encode()
-    return line + headers + b"connection: close\r\n\r\n" + bytes(response.body)
+    return response_bytes(problem_response(error), close=True, status=status)
 
 
 def raise_descriptor_limit(max_connections: int) -> None:

@@ -15,6 +15,8 @@ from fastapi import FastAPI
 
 from app.config.settings import SettingsError
 from app.core.memory import return_large
+from app.process.accept_queue import AcceptQueue
+from app.process.concurrency import ConcurrencyLimit
 from app.process.connection import Connection
 from app.process.connections import Connections
 from app.process.listening import BACKLOG
@@ -43,14 +45,19 @@ class Server(uvicorn.Server):
     Args:
         app: what `create_app` made.
         service: behind it.
+        sock: that it listens on, whose queue is watched.
         parent: id of the process that replaces this one when it leaves, if there is one: it then also leaves when it
             is broken, or when that process is gone.
     """
 
-    def __init__(self, app: FastAPI, service: Service, *, parent: int | None = None) -> None:
+    def __init__(
+        self, app: FastAPI, service: Service, sock: socket.socket | None = None, *, parent: int | None = None
+    ) -> None:
         limits = service.settings.connections
+        requests = ConcurrencyLimit(limits.max_concurrent_requests)
+        requests.watch(app.state.bounded, service.metrics.requests.refused)
         config = uvicorn.Config(
-            app,
+            requests.holding(app),
             loop="uvloop",
             http=Connection,
             ws="none",
@@ -65,7 +72,10 @@ class Server(uvicorn.Server):
         )
         super().__init__(config)
         max_body_bytes = service.settings.requests.max_body_bytes
-        self.server_state = self._connections = Connections(limits, max_body_bytes, service.metrics)
+        self.server_state = self._connections = Connections(limits, max_body_bytes, service.metrics, requests)
+        if sock is not None:
+            queue = AcceptQueue(sock, requests, share=service.settings.compute.workers, protocol=self._connection)
+            self._connections.queue = queue
         self._registry = service.registry
         self._deployer = service.deployer
         self._metrics = service.metrics
@@ -73,6 +83,10 @@ class Server(uvicorn.Server):
         self._leave_at = float("inf")
         self._parent = parent
         self._reload = False
+
+    def _connection(self) -> Connection:
+        """A protocol for one connection, as uvicorn makes it for those that it accepts."""
+        return Connection(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Drains at the first signal, without the delay at Ctrl-C; a second one ends the process at once."""
@@ -121,7 +135,7 @@ def run(app: FastAPI, service: Service, sock: socket.socket, *, parent: int | No
         Exception: raised by a model that could not be loaded.
     """
     return_large()
-    server = Server(app, service, parent=parent)
+    server = Server(app, service, sock, parent=parent)
     signal.signal(signal.SIGHUP, server.handle_reload)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     server.run(sockets=[sock])

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from app.core.classifier import Classifier
 from app.core.job import READ, RESPOND, Job
 from app.core.shared import SharedFolder
-from app.telemetry.counters import SeriesTable, Snapshot, Totals
+from app.telemetry.counters import Counter, SeriesTable, Snapshot, Totals
 from app.telemetry.drift import AnswerMetrics
 from app.telemetry.explain import ExplainMetrics
 from app.telemetry.families import FAMILIES
@@ -44,6 +44,10 @@ class RequestMetrics:
         self._stages.labels(model, READ).observe(job.admitted_at - started)
         if job.answered:
             self._stages.labels(model, RESPOND).observe(ended - job.finished_at)
+
+    def refused(self, route: str) -> Counter:
+        """Returns the counter of requests for a route that were refused before they were read."""
+        return self._requests.labels("POST", route, "503")
 
     def expect(self, route: str) -> None:
         """Begins the series of a route to which texts are posted."""

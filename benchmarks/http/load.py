@@ -22,7 +22,7 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +30,7 @@ import click
 import uvloop
 from rich.console import Console
 
+from benchmarks.lib.cores import halves, on_cores
 from benchmarks.lib.load_generator import OK, Tally, chunks, connect, percentile, render
 from benchmarks.lib.open_loop import DRAIN_S, OpenLoop
 from benchmarks.lib.packed import SHIPPED
@@ -204,24 +205,6 @@ async def measure_tokens(port: int, encoder: TextEncoder, most: int, rounds: int
     shown = ", ".join(f"{size:,}: {seconds * 1e9:,.0f}" for size, seconds in zip(requests, costs, strict=True))
     console.print(f"nanoseconds per token by tokens a text: {shown}", highlight=False)
     console.print(f"  growth over the least before: {growth(costs):.0%}", highlight=False)
-
-
-def halves(cores: set[int]) -> tuple[set[int], set[int]]:
-    """Cores for the server and for the generator; the same one where there is no other."""
-    ordered = sorted(cores)
-    middle = (len(ordered) + 1) // 2
-    return set(ordered[:middle]), set(ordered[middle:] or ordered)
-
-
-@contextlib.contextmanager
-def on_cores(cores: set[int]) -> Iterator[None]:
-    """This process, and those that it starts meanwhile, run on these cores only."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, cores)
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 @click.command(help=__doc__)

@@ -20,7 +20,7 @@ Seen = Callable[[bytes, int, bytes], None]
 """Told of each answer: the request, the status and the body."""
 
 
-def render(texts: Sequence[str], path: str = "/predict", **fields: object) -> bytes:
+def render(texts: Sequence[str], path: str = "/predict", *, close: bool = False, **fields: object) -> bytes:
     r"""A whole request, ready to be sent.
 
     >>> render(["é"]).partition(b"\r\n\r\n")[2]
@@ -28,6 +28,7 @@ def render(texts: Sequence[str], path: str = "/predict", **fields: object) -> by
     """
     body = json.dumps({"inputs": list(texts), **fields}).encode()
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    head += "Connection: close\r\n" * close
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
@@ -60,12 +61,14 @@ class Tally:
         seconds: that the counting lasted.
         statuses: answers by status, `LOST` for broken connections.
         latencies: seconds of each answer with 200, from when the request was due.
+        refusals: the same of each other answer.
         sent: requests that left, answered or not.
     """
 
     seconds: float = 0.0
     statuses: Counter[int] = field(default_factory=Counter)
     latencies: list[float] = field(default_factory=list)
+    refusals: list[float] = field(default_factory=list)
     sent: int = 0
 
     @property
@@ -80,8 +83,7 @@ class Tally:
     def add(self, status: int, latency: float) -> None:
         """Adds one answer with its status and latency."""
         self.statuses[status] += 1
-        if status == OK:
-            self.latencies.append(latency)
+        (self.latencies if status == OK else self.refusals).append(latency)
 
 
 class Connection(asyncio.Protocol):

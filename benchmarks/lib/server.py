@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 
@@ -46,7 +47,12 @@ def free_port() -> int:
 
 @contextmanager
 def running(
-    command: Command, *, ready_path: str = "/", environ: Mapping[str, str] | None = None, strict: bool = False
+    command: Command,
+    *,
+    ready_path: str = "/",
+    environ: Mapping[str, str] | None = None,
+    strict: bool = False,
+    folder: Path | None = None,
 ) -> Iterator[Running]:
     """Starts `command`, yields once `ready_path` answers 200, and ends it and all that it started.
 
@@ -55,13 +61,14 @@ def running(
         ready_path: where it tells that it is ready.
         environ: variables over our own.
         strict: whether it must leave with code 0 after SIGTERM.
+        folder: to run it in; None for this one.
 
     Raises:
         RuntimeError: it did not become ready, or left otherwise than it must.
     """
     port = free_port()
     variables = os.environ | dict(environ or {})
-    process = subprocess.Popen(list(command(port)), env=variables, start_new_session=True)
+    process = subprocess.Popen(list(command(port)), env=variables, cwd=folder, start_new_session=True)
     try:
         found = Running(port, process.pid)
         _wait_until_ready(process, found.url + ready_path)
@@ -88,13 +95,13 @@ def sluice(*options: str) -> Command:
 
 
 @contextmanager
-def running_server(*options: str) -> Iterator[Running]:
-    """Sluice with `options`, ready; ended with SIGTERM.
+def running_server(*options: str, checkout: Path | None = None) -> Iterator[Running]:
+    """Sluice with `options`, ready; ended with SIGTERM. `checkout` holds another version of the code than this one.
 
     Raises:
         RuntimeError: it did not become ready, or did not leave with code 0.
     """
-    with running(sluice(*options), ready_path="/health/ready", strict=True) as found:
+    with running(sluice(*options), ready_path="/health/ready", strict=True, folder=checkout) as found:
         yield found
 
 

@@ -3,6 +3,7 @@
 import ast
 import asyncio
 import inspect
+import time
 import tomllib
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +14,7 @@ import uvicorn
 
 import app.process.connection
 from app.config.sections import ConnectionLimits
+from app.process.concurrency import BURST_S, ConcurrencyLimit
 from app.process.connection import UVICORN, Connection
 from app.process.connections import Connections, Phase
 from app.process.server import Server
@@ -41,6 +43,8 @@ class Transport(asyncio.Transport):
     def close(self) -> None:
         self.closed = True
 
+    def pause_reading(self) -> None: ...
+
 
 async def _never(_scope: Any, _receive: Any, _send: Any) -> None:
     await asyncio.sleep(60)
@@ -48,7 +52,10 @@ async def _never(_scope: Any, _receive: Any, _send: Any) -> None:
 
 @pytest.fixture
 def state() -> Connections:
-    return Connections(ConnectionLimits(headers_timeout_s=5, transfer_timeout_s=7), 1024, Metrics())
+    metrics = Metrics()
+    requests = ConcurrencyLimit(1)
+    requests.watch(["/predict"], metrics.requests.refused)
+    return Connections(ConnectionLimits(headers_timeout_s=5, transfer_timeout_s=7), 1024, metrics, requests)
 
 
 def opened(state: Connections, transport: Transport) -> Connection:
@@ -130,3 +137,98 @@ async def test_headers_that_do_not_come_in_time_are_refused(state: Connections) 
     connection.check(now=105.1)
     assert transport.closed
     assert transport.written.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+
+
+BODY = b'{"inputs":"a"}'
+REQUEST = b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n%s\r\n" + BODY
+
+
+def request(headers: bytes = b"") -> bytes:
+    return REQUEST % (len(BODY), headers)
+
+
+def flooded(state: Connections) -> None:
+    """As many requests as may be are under way, for longer than a burst."""
+    state.requests.under_way = 1
+    state.requests._last_below = time.monotonic() - 2 * BURST_S
+
+
+@pytest.mark.anyio
+async def test_a_request_too_many_is_refused_and_the_connection_stays(state: Connections) -> None:
+    transport = Transport()
+    connection = opened(state, transport)
+    flooded(state)
+    connection.data_received(request())
+    assert transport.written.startswith(b"HTTP/1.1 503 ")
+    assert b"connection: close" not in transport.written
+    assert (transport.closed, connection._current()[0]) == (False, Phase.SILENT)
+    state.requests.under_way = 0
+    transport.written = b""
+    connection.data_received(request())
+    assert (transport.written, state.requests.under_way) == (b"", 1)
+    assert connection._current()[0] is Phase.ANSWERING
+
+
+@pytest.mark.anyio
+async def test_a_refused_request_may_come_in_pieces_and_pipelined(state: Connections) -> None:
+    transport = Transport()
+    connection = opened(state, transport)
+    flooded(state)
+    for byte in request():
+        assert transport.written == b""
+        connection.data_received(bytes([byte]))
+    connection.data_received(request() * 3)
+    assert transport.written.count(b"HTTP/1.1 503 ") == 4
+
+
+@pytest.mark.anyio
+async def test_refusals_without_end_are_no_headers_without_end(state: Connections) -> None:
+    transport = Transport()
+    connection = opened(state, transport)
+    flooded(state)
+    for _ in range(2000):
+        connection.data_received(request(b"X-Padding: %s\r\n" % (b"a" * 100)))
+    assert transport.written.count(b"HTTP/1.1 503 ") == 2000
+    assert not transport.closed
+
+
+@pytest.mark.anyio
+async def test_a_refused_client_that_closes_is_closed(state: Connections) -> None:
+    transport = Transport()
+    connection = opened(state, transport)
+    flooded(state)
+    connection.data_received(request(b"Connection: close\r\n"))
+    assert b"connection: close" in transport.written
+    assert transport.closed
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "admitted",
+    [
+        b"GET /predict HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"POST /explain HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
+        request(b"Expect: 100-continue\r\n"),
+        b"POST /predict HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: 40000\r\n\r\n",
+        b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",
+    ],
+    ids=["another method", "another route", "it waits to be asked", "no length", "large", "no number"],
+)
+async def test_what_cannot_be_refused_unread_goes_the_usual_way(state: Connections, admitted: bytes) -> None:
+    transport = Transport()
+    connection = opened(state, transport)
+    flooded(state)
+    connection.data_received(admitted)
+    assert b"HTTP/1.1 503 " not in transport.written
+
+
+@pytest.mark.anyio
+async def test_a_request_behind_another_of_its_connection_keeps_its_turn(state: Connections) -> None:
+    transport = Transport()
+    connection = opened(state, transport)
+    connection.data_received(request())
+    flooded(state)
+    connection.data_received(request())
+    assert transport.written == b""
+    assert len(connection.pipeline) == 1

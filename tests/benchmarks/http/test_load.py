@@ -32,13 +32,3 @@ def test_long_texts_are_sent_with_many_others(encoder: TextEncoder) -> None:
 )
 def test_sizes_grow_by_steps_and_end_where_they_must(least: int, most: int, step: int, expected: list[int]) -> None:
     assert load.powers(least, most, step) == expected
-
-
-@pytest.mark.parametrize(
-    ("cores", "theirs", "ours"),
-    [({3}, {3}, {3}), ({0, 1}, {0}, {1}), ({4, 2, 9}, {2, 4}, {9})],
-)
-def test_server_and_generator_do_not_share_cores_if_there_are_two(
-    cores: set[int], theirs: set[int], ours: set[int]
-) -> None:
-    assert load.halves(cores) == (theirs, ours)

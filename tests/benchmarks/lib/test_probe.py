@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.faults.overload import Probe, recovery_s
+from benchmarks.lib.probe import Probe, recovery_s
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,122 @@
+"""Bound of the requests under way in one process; more are refused before they are parsed.
+
+With single texts the event loop is the limit, not the queue of the model: requests that nobody has read wait in
+sockets, and what they cost before a queue refuses them is nearly what an answer costs. A refusal here costs a tenth.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.core.errors import Overloaded
+from app.http.problems import error_response, response_bytes
+from app.telemetry.counters import Counter
+
+BURST_S = 0.1
+"""Time for which more requests than the bound may be under way: many that come at once are served, a flood is not."""
+
+CALM_S = 1.0
+"""Time without a refusal after which a burst is served again."""
+
+RETRY_AFTER_S = 1
+
+MAX_BODY_BYTES = 32_768
+"""Most bytes of a body that is read and dropped, so that the connection stays open. What is larger goes to the queue of
+the model, which counts texts and tokens."""
+
+_PLACE = "sluice.place"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer to requests of one route, and the counter of those that got it.
+
+    Attributes:
+        kept, closing: bytes of the answer, after which the connection stays open or closes.
+    """
+
+    kept: bytes
+    closing: bytes
+    counter: Counter
+
+
+class ConcurrencyLimit:
+    """Counts the requests for classification under way, and says which come too many.
+
+    A burst of more than the bound is served if it is over within `BURST_S`; then as many are refused as keep the bound,
+    until none had to be for `CALM_S`. Source of two bounds, by whether a queue stands: Maurer 2015, "Fail at Scale",
+    ACM Queue 13 (8).
+
+    Args:
+        bound: most requests under way for longer than a burst.
+
+    Attributes:
+        under_way: requests being answered.
+        waiting: connections that nobody has accepted yet, each taken for a request.
+    """
+
+    def __init__(self, bound: int) -> None:
+        self.under_way = 0
+        self.waiting = 0
+        self._bound = bound
+        self._refusals: dict[bytes, Refusal] = {}
+        self._last_below = 0.0
+        self._last_refusal = -CALM_S
+        self._refused = 0
+
+    def watch(self, routes: Iterable[str], counter_of: Callable[[str], Counter]) -> None:
+        """Bounds these routes; `counter_of` counts the refusals of each."""
+        for route in routes:
+            # By the last segment: it is the same behind a prefix, and under any model's name.
+            answer = error_response(route, Overloaded("The server is busy; try again later.", RETRY_AFTER_S))
+            self._refusals.setdefault(
+                route.rpartition("/")[2].encode(),
+                Refusal(response_bytes(answer, close=False), response_bytes(answer, close=True), counter_of(route)),
+            )
+
+    def refusal_for(self, url: bytes) -> Refusal | None:
+        """The answer to a POST request for `url` if it were refused; None if its route has no bound."""
+        return self._refusals.get(url.partition(b"?")[0].rpartition(b"/")[2])
+
+    def admits(self, now: float) -> bool:
+        """Tells if a request that has been read is taken at `now`, in seconds of a steady clock."""
+        return self._excess(self.under_way, now) < 0
+
+    def excess(self, now: float) -> int:
+        """By how many the requests at `now`, accepted or not, exceed the bound; not above 0 where there is room."""
+        return self._excess(self.under_way + self.waiting, now)
+
+    def _excess(self, requests: int, now: float) -> int:
+        calm = now - self._last_refusal > CALM_S
+        if calm and self.under_way + self.waiting < self._bound:
+            self._last_below = now
+        return -1 if calm and now - self._last_below <= BURST_S else requests - self._bound
+
+    def count(self, refusal: Refusal, now: float) -> None:
+        """Counts a request that was refused at `now`."""
+        refusal.counter.inc()
+        self._last_refusal = now
+        self._refused += 1
+
+    def enter(self, scope: Scope) -> None:
+        """Gives the request with this scope a place; `holding` takes it back."""
+        scope[_PLACE] = True
+        self.under_way += 1
+
+    def holding(self, app: ASGIApp) -> ASGIApp:
+        """Wraps an application so that a request gives its place back when it ends."""
+
+        async def held(scope: Scope, receive: Receive, send: Send) -> None:
+            try:
+                await app(scope, receive, send)
+            finally:
+                if scope.pop(_PLACE, False):
+                    self.under_way -= 1
+
+        return held
+
+    def take_refused(self) -> int:
+        """Number of requests refused since the last call."""
+        refused, self._refused = self._refused, 0
+        return refused
