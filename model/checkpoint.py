@@ -109,7 +109,7 @@ def replace_metrics(directory: Path, metrics: Mapping[str, Any]) -> str:
     Raises:
         CheckpointError: the folder is not whole.
     """
-    return _replace(directory, METRICS, as_json(metrics))
+    return _replace(directory, {METRICS: as_json(metrics)})
 
 
 def replace_card(directory: Path, card: str) -> str:
@@ -118,12 +118,23 @@ def replace_card(directory: Path, card: str) -> str:
     Raises:
         CheckpointError: the folder is not whole.
     """
-    return _replace(directory, CARD, card.encode())
+    return _replace(directory, {CARD: card.encode()})
 
 
-def _replace(directory: Path, name: str, content: bytes) -> str:
+def replace_config(directory: Path, config: CheckpointConfig, card: str) -> str:
+    """Writes another `config.json`, of the same network, and the card about it; returns the new version.
+
+    The other files stay byte for byte.
+
+    Raises:
+        CheckpointError: the folder is not whole.
+    """
+    return _replace(directory, {CONFIG: as_json(config.model_dump(mode="json")), CARD: card.encode()})
+
+
+def _replace(directory: Path, replaced: Mapping[str, bytes]) -> str:
     contents = read_folder(directory, FILES)
-    return write_folder(directory, {kept: contents[kept] for kept in FILES} | {name: content})
+    return write_folder(directory, {name: replaced.get(name, contents[name]) for name in FILES})
 
 
 def _contents(checkpoint: Checkpoint) -> dict[str, bytes]:

@@ -14,7 +14,7 @@ import torch
 
 from model.batch import LENGTH_STEP, Ids, lengths_of, map_batches, pad
 from model.checkpoint import Checkpoint, load_checkpoint
-from model.config import Task
+from model.config import PrecisionThreshold, Task
 from model.device import fastest_dtype, resolve_device
 from model.engine import cpu, cuda
 from model.engine.cpu import Engine
@@ -43,6 +43,7 @@ class Classifier:
         version: first 12 hex digits of the checkpoint's digest.
         max_tokens: longer texts are cut, and marked as truncated.
         thresholds: of a multi-label model, the probability from which each label is given; None is 1/2 for all.
+        precision_thresholds: from which probability an answer can be trusted so far; empty if not measured.
         metrics: contents of `metrics.json` in the checkpoint.
         reference: profile of the answers to held-out texts; None if the checkpoint has none.
         device, dtype: where and in which number format it computes.
@@ -60,6 +61,7 @@ class Classifier:
         self.version = checkpoint.version
         self.max_tokens = config.max_tokens
         self.thresholds: tuple[float, ...] | None = config.thresholds
+        self.precision_thresholds: tuple[PrecisionThreshold, ...] = config.precision_thresholds
         self.metrics: Mapping[str, Any] = checkpoint.metrics
         self.reference: Reference | None = checkpoint.reference
         self._device = resolve_device(device)

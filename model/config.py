@@ -82,6 +82,22 @@ class Architecture(EncoderShape):
     ngram_order: Annotated[int, Field(ge=1, le=5)] = 2
 
 
+class PrecisionThreshold(Frozen):
+    """The probability from which answers are right in a share of cases, as held-out texts show.
+
+    An answer is the most probable label; of a multi-label model it is right if the text has that label.
+
+    Attributes:
+        precision: the share of right answers among those from the threshold up.
+        threshold: the probability; None if no threshold reaches the precision.
+        coverage: share of the held-out texts whose answers reach the threshold; 0 without one.
+    """
+
+    precision: Annotated[float, Field(gt=0, lt=1)]
+    threshold: Annotated[float, Field(ge=0, le=1)] | None
+    coverage: Annotated[float, Field(ge=0, le=1)]
+
+
 class CheckpointConfig(Frozen):
     """Contents of `config.json` in a checkpoint.
 
@@ -94,6 +110,7 @@ class CheckpointConfig(Frozen):
             Source: Guo et al. 2017, "On Calibration of Modern Neural Networks", eq. 9.
         chinese_temperature: the same of a text of Chinese tokens alone; see `model.temperature`. None is `temperature`.
         thresholds: for multi-label, the probability from which each label is given; None is 1/2 for all.
+        precision_thresholds: from which probability an answer can be trusted so far, rising; none if not measured.
         architecture: the network.
     """
 
@@ -104,6 +121,7 @@ class CheckpointConfig(Frozen):
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     chinese_temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     thresholds: tuple[Annotated[float, Field(ge=0, le=1)], ...] | None = None
+    precision_thresholds: tuple[PrecisionThreshold, ...] = ()
     architecture: Architecture
 
     @field_validator("labels")
@@ -114,6 +132,14 @@ class CheckpointConfig(Frozen):
         if not labels:
             raise ValueError("no labels")
         return labels
+
+    @field_validator("precision_thresholds")
+    @classmethod
+    def _rising(cls, thresholds: tuple[PrecisionThreshold, ...]) -> tuple[PrecisionThreshold, ...]:
+        precisions = [each.precision for each in thresholds]
+        if precisions != sorted(set(precisions)):
+            raise ValueError("precisions do not rise")
+        return thresholds
 
     @model_validator(mode="after")
     def _a_threshold_each(self) -> "CheckpointConfig":

@@ -10,6 +10,7 @@ from training.cli.evaluate import evaluate
 from training.cli.group import Commands
 from training.cli.label import label
 from training.cli.mix import mix
+from training.cli.precision import precision
 from training.cli.pretrain import pretrain
 from training.cli.reference import reference
 from training.cli.sentences import sentences
@@ -30,7 +31,7 @@ def main() -> None:
 
 
 COMMANDS = (
-    *(train, evaluate, checklist, reference, distill, pretrain, teach, label),
+    *(train, evaluate, checklist, reference, precision, distill, pretrain, teach, label),
     *(mix, contrast, sentences, compare, tune, recipes, settings),
 )
 

@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from app.api.openapi import error_responses
 from app.api.pages import home_page, page, wants_page
-from app.api.schemas import Health, Limits, ModelCard, ModelList, Refused, VersionCard
+from app.api.schemas import Health, Limits, ModelCard, ModelList, Precision, Refused, VersionCard
 from app.config.sections import RequestLimits
 from app.core.errors import NotReady, UnknownModel
 from app.deployment.registry import Deployment, Registry, ServedModel
@@ -118,6 +118,7 @@ def _card(deployment: Deployment, settings: RequestLimits) -> ModelCard:
         last_failure=None if refusal is None else Refused(at=_utc(refusal.at), detail=refusal.detail),
         task=classifier.task,
         labels=list(classifier.labels),
+        precisions=[Precision.model_validate(found.model_dump()) for found in classifier.precision_thresholds],
         limits=Limits(max_tokens=classifier.max_tokens, **settings.model_dump()),
         device=classifier.device,
         dtype=classifier.dtype,

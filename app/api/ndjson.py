@@ -8,7 +8,7 @@ import msgspec
 
 from app.api.rendering import failed, prediction
 from app.api.schemas import AtLeastOne, TextError
-from app.api.selection import Labels, Selection, select
+from app.api.selection import Labels, MinPrecision, Selection, Wanted, select
 from app.core.classifier import Classifier
 from app.core.errors import AppError, BodyTooLarge
 from app.core.job import Outcome
@@ -30,6 +30,7 @@ class StreamLine(msgspec.Struct, forbid_unknown_fields=True):
         AtLeastOne | None, msgspec.Meta(description="Only so many of the best labels; what the query says if absent.")
     ] = None
     labels: Labels = None
+    min_precision: MinPrecision = None
 
 
 class Asked(NamedTuple):
@@ -43,7 +44,7 @@ class LinePrediction(msgspec.Struct, frozen=True):
     """The answer to one line: an entry of `POST /predict` with the line's number."""
 
     line: Annotated[int, msgspec.Meta(ge=1, description="Number of the line in the request, from 1.")]
-    label: str
+    label: Annotated[str | None, msgspec.Meta(description="Null if it does not reach `min_precision`.")]
     score: Annotated[float, msgspec.Meta(ge=0, le=1)]
     scores: list[LabelScore]
     tokens: Annotated[int, msgspec.Meta(ge=0)]
@@ -106,22 +107,24 @@ def is_blank(line: bytes | None) -> bool:
     return line is not None and line.strip() in (b"", codecs.BOM_UTF8)
 
 
-def read_line(line: bytes | None, classifier: Classifier, default: Selection) -> Asked | AppError:
+def read_line(line: bytes | None, classifier: Classifier, default: Wanted) -> Asked | AppError:
     """Reads a line that the cutter gave, or returns the error that answers it.
 
     Args:
         line: one that the cutter gave.
-        classifier: whose labels the line may name.
-        default: what holds where the line says nothing else.
+        classifier: that answers it.
+        default: holds where the line says nothing else.
     """
     if line is None:
         return BodyTooLarge(f"The line is longer than {MAX_LINE_BYTES} bytes.")
     try:
         read = _parse(line)
-        top_k = read.top_k or default.top_k
-        if read.labels is not None:
-            return Asked(read.inputs, select(classifier, top_k, read.labels))
-        return Asked(read.inputs, default._replace(top_k=top_k))
+        wanted = Wanted(
+            read.top_k or default.top_k,
+            default.labels if read.labels is None else read.labels,
+            read.min_precision or default.min_precision,
+        )
+        return Asked(read.inputs, select(classifier, wanted))
     except AppError as error:
         return with_example(error)
 

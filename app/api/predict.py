@@ -10,7 +10,7 @@ from app.api.endpoint import JSON, Call, Classified, Form, Rendered, texts_of
 from app.api.openapi import CLASSIFICATION, EXAMPLES, Operation, described
 from app.api.rendering import failed, prediction
 from app.api.schemas import FailedPrediction, Prediction, PredictRequest, PredictResponse
-from app.api.selection import select
+from app.api.selection import Wanted, select
 from app.config.sections import RequestLimits
 from app.core.errors import InvalidRequest, UnknownModel
 from app.core.job import Answer
@@ -23,31 +23,25 @@ parse_predict = Parser(PredictRequest, {"inputs": "A good film."}).parse
 _encode = msgspec.json.Encoder().encode
 
 
-class PredictOptions(msgspec.Struct, frozen=True):
-    """A `PredictRequest` without its texts and its model."""
-
-    top_k: int | None
-    labels: list[str] | None
-
-
-class PredictForm(Form[PredictOptions]):
+class PredictForm(Form[Wanted]):
     """The form of `POST /predict`."""
 
     paths = (PATH,)
 
-    def parse(self, scope: Scope, body: bytes) -> Call[PredictOptions]:
+    def parse(self, scope: Scope, body: bytes) -> Call[Wanted]:
         """Reads a `PredictRequest` from JSON."""
         request = parse_predict(body)
-        return Call(texts_of(request.inputs), PredictOptions(request.top_k, request.labels), request.model)
+        wanted = Wanted(request.top_k, request.labels, request.min_precision)
+        return Call(texts_of(request.inputs), wanted, request.model)
 
-    def check(self, model: ServedModel, options: PredictOptions) -> None:
-        """Refuses labels that the model does not have."""
-        select(model.classifier, options.top_k, options.labels)
+    def check(self, model: ServedModel, options: Wanted) -> None:
+        """Refuses labels that the model does not have, and a precision that it does not reach."""
+        select(model.classifier, options)
 
-    def render(self, classified: Classified, options: PredictOptions) -> Rendered:
+    def render(self, classified: Classified, options: Wanted) -> Rendered:
         """Writes a `PredictResponse` as JSON."""
         model = classified.model
-        labels, selection = model.classifier.labels, select(model.classifier, options.top_k, options.labels)
+        labels, selection = model.classifier.labels, select(model.classifier, options)
         entries = [
             prediction(labels, outcome, selection) if isinstance(outcome, Answer) else failed(outcome)
             for outcome in classified.outcomes

@@ -17,7 +17,8 @@ def prediction(labels: Sequence[str], answer: Answer, selection: Selection) -> P
     """Returns the answer to one text: labels by falling score, equal ones in the checkpoint's order."""
     scored = sorted(selection.scored(answer.probabilities.tolist(), labels), key=itemgetter(0), reverse=True)
     scores = [LabelScore(label, round(score, DECIMALS)) for score, label in scored[: selection.top_k]]
-    return Prediction(scores[0].label, scores[0].score, scores, answer.encoded.num_tokens, answer.encoded.truncated)
+    label = scores[0].label if scored[0][0] >= selection.threshold else None
+    return Prediction(label, scores[0].score, scores, answer.encoded.num_tokens, answer.encoded.truncated)
 
 
 def failed(error: Exception) -> FailedPrediction:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.selection import Labels
+from app.api.selection import Labels, MinPrecision
 from model.explain.explanation import LabelScore
 
 Texts = Annotated[str | list[str], msgspec.Meta(description="One text, or a list of separate texts, never a pair.")]
@@ -34,13 +34,16 @@ class PredictRequest(msgspec.Struct, forbid_unknown_fields=True):
         AtLeastOne | None, msgspec.Meta(description="Only so many of the best labels in `scores`; all if absent.")
     ] = None
     labels: Labels = None
+    min_precision: MinPrecision = None
 
 
 class Prediction(msgspec.Struct, frozen=True):
     """Answer for one text."""
 
-    label: Annotated[str, msgspec.Meta(description="The most probable label.")]
-    score: Annotated[float, msgspec.Meta(ge=0, le=1, description="Its calibrated probability.")]
+    label: Annotated[
+        str | None, msgspec.Meta(description="The most probable label; null if it does not reach `min_precision`.")
+    ]
+    score: Annotated[float, msgspec.Meta(ge=0, le=1, description="Calibrated probability of the most probable label.")]
     scores: Annotated[
         list[LabelScore],
         msgspec.Meta(
@@ -121,6 +124,17 @@ class Refused(Schema):
     detail: str
 
 
+class Precision(Schema):
+    """A value of `min_precision` that the model was measured for."""
+
+    precision: float
+    """Share of right answers, at least, among those that are given."""
+    threshold: float | None
+    """Probability from which they are given; null if the model cannot reach it."""
+    coverage: float
+    """Share of held-out texts that get an answer."""
+
+
 class ModelCard(Schema):
     """A loaded model; what is not in `versions` is of its primary version."""
 
@@ -132,6 +146,8 @@ class ModelCard(Schema):
     task: str
     """`single_label` or `multi_label`."""
     labels: list[str]
+    precisions: list[Precision]
+    """Values of `min_precision`, rising; none if the checkpoint has no thresholds."""
     limits: Limits
     device: str
     dtype: str

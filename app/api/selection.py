@@ -25,6 +25,23 @@ Labels = Annotated[
 ]
 
 
+MinPrecision = Annotated[
+    Annotated[float, msgspec.Meta(gt=0, le=1)] | None,
+    msgspec.Meta(
+        description="Share of cases in which the labels given are to be right: a text of whose label the model is less "
+        "sure gets null instead. One of `precisions` in `GET /models`; of others the next higher one counts."
+    ),
+]
+
+
+class Wanted(NamedTuple):
+    """The part of the scores that a request, or a line of it, asks for; see the fields of `PredictRequest`."""
+
+    top_k: int | None = None
+    labels: Sequence[str] | None = None
+    min_precision: float | None = None
+
+
 class Selection(NamedTuple):
     """The part of a row of scores that an answer shows.
 
@@ -32,11 +49,13 @@ class Selection(NamedTuple):
         top_k: only so many of the best labels; None for all.
         places: of the labels to choose among in a row of probabilities, rising; None for all.
         shares: whether the scores of these labels are to sum to 1.
+        threshold: least probability of a label that is given.
     """
 
     top_k: int | None = None
     places: Sequence[int] | None = None
     shares: bool = False
+    threshold: float = 0.0
 
     def scored(self, row: Sequence[float], labels: Sequence[str]) -> Iterable[tuple[float, str]]:
         """Pairs the score of each label to choose among, 0 to 1, with its name.
@@ -56,15 +75,30 @@ class Selection(NamedTuple):
         return zip(chosen, [labels[place] for place in self.places], strict=True)
 
 
-def select(classifier: Classifier, top_k: int | None, named: Sequence[str] | None) -> Selection:
-    """Returns the selection of a request that may have named labels.
+def select(classifier: Classifier, wanted: Wanted) -> Selection:
+    """Returns the selection that a request asks for, of this classifier.
 
     Raises:
-        InvalidRequest: they are not labels of the model, or one comes twice, or they are too few. The error tells a
-            wrong one by its place, since it is the client's text.
+        InvalidRequest: `labels` are not labels of the model, or one comes twice, or they are too few; the model does
+            not reach `min_precision`, or not among some of its labels. The error tells a wrong label by its place,
+            since it is the client's text.
     """
-    if named is None:
+    top_k, named, min_precision = wanted
+    if named is None and min_precision is None:
         return Selection(top_k)
+    places = None if named is None else _places(classifier, named)
+    shares = places is not None and classifier.task == "single_label"
+    if min_precision is None:
+        return Selection(top_k, places, shares)
+    if places is not None:
+        raise InvalidRequest(
+            "`min_precision` cannot stand beside `labels`: it was measured for answers among all labels."
+        )
+    return Selection(top_k, threshold=_threshold(classifier, min_precision))
+
+
+def _places(classifier: Classifier, named: Sequence[str]) -> Sequence[int] | None:
+    """Places of the labels that a request names, rising; None if they are all labels."""
     known = {label: place for place, label in enumerate(classifier.labels)}
     places: set[int] = set()
     for index, label in enumerate(named):
@@ -74,15 +108,27 @@ def select(classifier: Classifier, top_k: int | None, named: Sequence[str] | Non
         if place in places:
             raise InvalidRequest(f"`labels[{index}]` names `{label}` again. {_listed(classifier)}")
         places.add(place)
-    shares = classifier.task == "single_label"
     if not places:
         raise InvalidRequest(f"`labels` is empty; leave it out for all labels. {_listed(classifier)}")
-    if shares and len(places) == 1:
+    if classifier.task == "single_label" and len(places) == 1:
         only = f"`labels` names `{named[0]}` alone, which would get every text; name at least two."
         raise InvalidRequest(f"{only} {_listed(classifier)}")
-    if len(places) == len(known):
-        return Selection(top_k)
-    return Selection(top_k, sorted(places), shares)
+    return None if len(places) == len(known) else sorted(places)
+
+
+def _threshold(classifier: Classifier, min_precision: float) -> float:
+    """The probability from which labels are right in at least this share of cases."""
+    measured = classifier.precision_thresholds
+    if not measured:
+        raise InvalidRequest(
+            "The model was not measured for `min_precision`; `python -m training precision CHECKPOINT FILE` does it."
+        )
+    for found in measured:
+        if found.precision >= min_precision and found.threshold is not None:
+            return found.threshold
+    reached = [f"{found.precision:g}" for found in measured if found.threshold is not None]
+    most = f"it may be at most {reached[-1]}" if reached else "no value of it is reached"
+    raise InvalidRequest(f"The model does not reach this `min_precision`: {most}; see `precisions` in GET /models.")
 
 
 def _listed(classifier: Classifier) -> str:

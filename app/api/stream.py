@@ -12,7 +12,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -32,7 +31,7 @@ from app.api.ndjson import (
     read_line,
 )
 from app.api.openapi import CLASSIFICATION, EXAMPLES, DocumentedRoute, Operation, described
-from app.api.selection import Selection, select
+from app.api.selection import Selection, Wanted, select
 from app.config.sections import RequestLimits
 from app.core.errors import (
     AppError,
@@ -69,8 +68,10 @@ STALL_S = 60.0
 """Time in which a client takes no answer, or sends nothing, after which its connection is cut."""
 
 
+BAD_MIN_PRECISION = "`min_precision` in the query must be a number above 0 and at most 1."
 BAD_TOP_K = "`top_k` in the query must be a whole number from 1 up."
 
+_NUMBER = re.compile(r"[0-9]{1,20}(\.[0-9]{0,20})?([eE][+-]?[0-9]{1,3})?|\.[0-9]{1,20}")
 _encode_lines = msgspec.json.Encoder().encode_lines
 
 
@@ -98,7 +99,9 @@ def _operation() -> Operation:
     top_k = described("integer", about, minimum=1, maximum=999_999_999)
     labels = described("array", "Labels to choose among, each by a parameter of its own, unless a line says else.")
     labels["schema"] |= {"items": {"type": "string"}, "minItems": 1, "uniqueItems": True}
-    query = {"model": model, "top_k": top_k, "labels": labels}
+    about = "Share of cases in which labels are to be right, else they are null; unless a line says else."
+    min_precision = described("number", about, exclusiveMinimum=0, maximum=1)
+    query = {"model": model, "top_k": top_k, "labels": labels, "min_precision": min_precision}
     return Operation(
         id="predict_stream",
         tag=CLASSIFICATION,
@@ -136,12 +139,12 @@ class Stream:
             AppError: it gets no answer at all; says why.
         """
         receive = inflated(scope, receive)
-        name, top_k, labels = query_of(scope)
+        name, wanted = query_of(scope)
         model = self._registry.get(name)
-        selection = select(model.classifier, top_k, labels)
+        select(model.classifier, wanted)  # what no line can be answered with is refused at once
         record = RequestRecord.of(scope)
         record.model, record.texts, record.tokens = model.name, 0, 0
-        flow = _Flow(self, model, record, selection, timeout_s(scope, self.limits.deadline_ms))
+        flow = _Flow(self, model, record, wanted, timeout_s(scope, self.limits.deadline_ms))
         headers = [(b"content-type", NDJSON.encode()), version_header(model)]
         # All lines are answered by one version, which stays until the last one even if it is replaced meanwhile.
         with model.batcher.held():
@@ -156,7 +159,7 @@ class _Flow:
     stream: Stream
     model: ServedModel
     record: RequestRecord
-    selection: Selection
+    wanted: Wanted
     deadline_s: float
     under_way: asyncio.Queue[Group | None] = field(default_factory=lambda: asyncio.Queue(GROUPS))
 
@@ -199,7 +202,7 @@ class _Flow:
             await next_part(receive)
 
     def _read_line(self, line: bytes | None) -> Asked | AppError:
-        return read_line(line, self.model.classifier, self.selection)
+        return read_line(line, self.model.classifier, self.wanted)
 
     async def _submit(self, lines: list[tuple[int, Asked | AppError]]) -> Classified | AppError:
         texts = [line.text for _, line in lines if isinstance(line, Asked)]
@@ -220,10 +223,10 @@ class _Flow:
             outcomes, labels = iter(await self._outcomes(group)), self.model.classifier.labels
             entries = []  # a list, since msgspec's encode_lines never frees what an iterator yields
             for number, line in group.lines:
-                if isinstance(line, Asked):
-                    entries.append(answer_line(number, next(outcomes), labels, line.selection))
-                else:
-                    entries.append(answer_line(number, line, labels, self.selection))
+                outcome, selection = (
+                    (next(outcomes), line.selection) if isinstance(line, Asked) else (line, Selection())
+                )
+                entries.append(answer_line(number, outcome, labels, selection))
             body = _encode_lines(entries)
             async with asyncio.timeout(self.stream.stall_s):
                 await send({"type": "http.response.body", "body": body, "more_body": True})
@@ -247,23 +250,25 @@ class _Flow:
                 group.classified.job.fail(ClientGone())
 
 
-class Query(NamedTuple):
-    """Model and selection that the query of a stream names for all lines."""
-
-    model: str | None
-    top_k: int | None
-    labels: list[str] | None
-
-
-def query_of(scope: Scope) -> Query:
-    """Returns `model`, `top_k` and every one of `labels` of the query.
+def query_of(scope: Scope) -> tuple[str | None, Wanted]:
+    """Returns the model that a query names, and the part of the scores that it asks for.
 
     Raises:
-        InvalidRequest: `top_k` is no number.
+        InvalidRequest: `top_k` or `min_precision` is not a number in its bounds.
     """
     pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     values, labels = dict(pairs), [value for name, value in pairs if name == "labels"]
     top_k = values.get("top_k")
     if top_k is not None and not re.fullmatch(r"0*[1-9][0-9]{0,8}", top_k):
         raise InvalidRequest(BAD_TOP_K)
-    return Query(values.get("model"), None if top_k is None else int(top_k), labels or None)
+    wanted = Wanted(None if top_k is None else int(top_k), labels or None, _share(values.get("min_precision")))
+    return values.get("model"), wanted
+
+
+def _share(value: str | None) -> float | None:
+    if value is None:
+        return None
+    share = float(value) if _NUMBER.fullmatch(value) else 0.0
+    if not 0 < share <= 1:
+        raise InvalidRequest(BAD_MIN_PRECISION)
+    return share

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from model.config import PrecisionThreshold
 from model.profile import Profile, Reference
 from model.text import Encoded
 
@@ -34,6 +35,10 @@ class Classifier(Protocol):
     @property
     def max_tokens(self) -> int:
         """Longest text in tokens; longer ones are cut, and say so."""
+
+    @property
+    def precision_thresholds(self) -> Sequence[PrecisionThreshold]:
+        """Probabilities from which answers are right in a share of cases, by rising share; empty if not measured."""
 
     @property
     def metrics(self) -> Mapping[str, Any]:

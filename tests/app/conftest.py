@@ -20,6 +20,7 @@ from app.config.settings import OPTIONS, Settings
 from app.core.classifier import Classifier
 from app.main import create_app
 from app.process.service import Service, build_service
+from model.config import PrecisionThreshold
 from model.profile import BOUNDS, Profile, Reference
 from model.text import Encoded
 
@@ -45,6 +46,7 @@ class FakeClassifier:
     max_tokens = 16
     metrics: Mapping[str, Any] = {"test": {"accuracy": 0.875}}
     reference: Reference | None = None
+    precision_thresholds: Sequence[PrecisionThreshold] = ()
     device = "cpu"
     dtype = "float32"
     pads = True

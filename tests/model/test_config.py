@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from model.config import Architecture
+from model.config import Architecture, CheckpointConfig, PrecisionThreshold
 
 
 def _architecture(**changes: Any) -> Architecture:
@@ -38,3 +38,14 @@ def test_widths(changes: dict[str, Any], state_size: int, pooled_size: int) -> N
 def test_nonsense_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match=next(iter(changes))):
         _architecture(**changes)
+
+
+def test_thresholds_of_precision_are_optional_and_rise() -> None:
+    old = {"labels": ["no", "yes"], "max_tokens": 8, "architecture": _architecture().model_dump()}
+    assert CheckpointConfig.model_validate(old).precision_thresholds == ()
+    thresholds = [PrecisionThreshold(precision=p, threshold=None, coverage=0) for p in (0.9, 0.95)]
+    measured = CheckpointConfig.model_validate(old | {"precision_thresholds": thresholds})
+    assert measured.precision_thresholds == tuple(thresholds)
+    for wrong in (thresholds[::-1], thresholds[:1] * 2):
+        with pytest.raises(ValidationError, match="precisions do not rise"):
+            CheckpointConfig.model_validate(old | {"precision_thresholds": wrong})

@@ -27,6 +27,7 @@ from training.config.request import Request
 from training.data.choices import allowed_labels, among
 from training.data.corpus import Corpus
 from training.evaluation.evaluate import Evaluation, Result, evaluate, logits_of, truth_for
+from training.evaluation.precision import find_thresholds, with_section
 from training.evaluation.reference import reference_of, source
 from training.evaluation.sanity import result_warnings
 from training.fit.trainer import Trainer
@@ -66,6 +67,9 @@ def publish(finished: Finished, output: Path, *, scratch: Path, device: str) -> 
     corpus = finished.corpus
     raw = bare_checkpoint(finished.request.config, corpus, finished.tokenizer, finished.network)
     calibrated = calibrate(raw, reload(raw, scratch, device), corpus)
+    thresholds = find_thresholds(reload(calibrated, scratch, device), corpus.calibration)
+    config = calibrated.config.model_copy(update={"precision_thresholds": thresholds})
+    calibrated = dataclasses.replace(calibrated, config=config)
     classifier = reload(calibrated, scratch, device)
     results = {role: evaluate(classifier, dataset) for role, dataset in corpus.held_out.items()}
     evaluations = {role: result.evaluation for role, result in results.items()}
@@ -78,9 +82,8 @@ def publish(finished: Finished, output: Path, *, scratch: Path, device: str) -> 
         [source(corpus.files["validation"])],
     )
     record = make_record(finished, evaluations, calibration, training_accuracy, reference, name=output.name)
-    save_checkpoint(
-        output, dataclasses.replace(calibrated, metrics=record.model_dump(mode="json"), card=write_card(record))
-    )
+    card = with_section(write_card(record), thresholds, len(corpus.calibration))
+    save_checkpoint(output, dataclasses.replace(calibrated, metrics=record.model_dump(mode="json"), card=card))
     return record
 
 

@@ -18,7 +18,8 @@ from tables.labels import LabelRules
 from training.data.choices import allowed_labels, among
 from training.data.dataset import Dataset, truth_of
 from training.errors import DataError
-from training.metrics.decisions import Decisions, decide
+from training.metrics.abstention import Kept, kept_by
+from training.metrics.decisions import Decisions, Floats, decide
 from training.metrics.scores import Scores, Uncalibrated, losses, score, score_uncalibrated
 
 BATCH_TOKENS = 8192
@@ -33,12 +34,14 @@ class Evaluation(Frozen):
         uncalibrated: some of them without the temperature and the thresholds.
         truncated: texts that were cut to the checkpoint's `max_tokens`.
         tokens: read in all, after the cut.
+        kept: answers among all labels that reach the checkpoint's thresholds of precision, if it has any.
     """
 
     scores: Scores
     truncated: int
     tokens: int
     uncalibrated: Uncalibrated | None = None
+    kept: tuple[Kept, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +84,10 @@ def evaluate(classifier: Classifier, dataset: Dataset, *, seed: int = 0) -> Resu
     """
     truth_NC = truth_for(dataset, classifier)
     encoded = classifier.encode(dataset.texts)
-    logits_NC = among(logits_of(classifier, encoded), allowed_labels(dataset, classifier.labels))
-    probabilities_NC = classifier.probabilities(classifier.calibrate(logits_NC, [text.ids for text in encoded]))
+    all_logits_NC, rows = logits_of(classifier, encoded), [text.ids for text in encoded]
+    logits_NC = among(all_logits_NC, allowed_labels(dataset, classifier.labels))
+    probabilities_NC = classifier.probabilities(classifier.calibrate(logits_NC, rows))
+    sure_N, right_N = best_answers(classifier.probabilities(classifier.calibrate(all_logits_NC, rows)), truth_NC)
     task, thresholds = classifier.task, classifier.thresholds
     scores = score(probabilities_NC, truth_NC, classifier.labels, task=task, thresholds=thresholds, seed=seed)
     evaluation = Evaluation(
@@ -90,8 +95,16 @@ def evaluate(classifier: Classifier, dataset: Dataset, *, seed: int = 0) -> Resu
         truncated=sum(text.truncated for text in encoded),
         tokens=sum(text.num_tokens for text in encoded),
         uncalibrated=score_uncalibrated(probabilities(logits_NC.astype(np.float64), task=task), truth_NC, task=task),
+        kept=tuple(kept_by(found, sure_N, right_N) for found in classifier.precision_thresholds),
     )
     return Result(evaluation, probabilities_NC, truth_NC)
+
+
+def best_answers(probabilities_NC: Floats, truth_NC: Decisions) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Probability of each text's most probable label, 0 to 1 [N], and whether the text has that label."""
+    best_N = probabilities_NC.argmax(axis=1)
+    rows_N = np.arange(len(best_N))
+    return probabilities_NC[rows_N, best_N], truth_NC[rows_N, best_N]
 
 
 def logits_of(classifier: Classifier, encoded: Sequence[Encoded]) -> npt.NDArray[np.float32]:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from training.evaluation.evaluate import Evaluation, Mistake
 from training.evaluation.neighbours import Neighbour
+from training.metrics.abstention import Kept
 from training.metrics.scores import Scores
 
 SHORT_TEXT = 160
@@ -47,6 +48,7 @@ def summary(evaluation: Evaluation) -> list[tuple[str, str]]:
         ("macro-F1", f"{scores.macro_f1:.4f} {_interval(scores.macro_f1_interval)}"),
         *_calibration(evaluation),
         *_abstention(scores),
+        *((f"min. {kept.asked:.0%}", _kept(kept)) for kept in evaluation.kept),
         ("majority", f"{scores.majority:.4f}"),
         ("truncated", f"{evaluation.truncated:,}"),
     ]
@@ -81,6 +83,12 @@ def _abstention(scores: Scores) -> list[tuple[str, str]]:
         ("cover at 5%", f"{found.coverage_at_5:.4f}"),
         ("acc. at 90%", f"{found.accuracy_at_90:.4f}"),
     ]
+
+
+def _kept(kept: Kept) -> str:
+    if kept.precision is None:
+        return "no answer"
+    return f"{kept.precision:.4f} right of {kept.coverage:.4f} answered"
 
 
 def print_mistakes(console: Console, mistakes: Sequence[Mistake]) -> None:

@@ -112,6 +112,7 @@ async def test_model_card(classifier: FakeClassifier) -> None:
         "last_failure": None,
         "task": "single_label",
         "labels": ["negative", "positive"],
+        "precisions": [],
         "limits": {
             "max_tokens": 16,
             "max_chars": 2_000_000,

@@ -5,6 +5,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from model.config import PrecisionThreshold
 from tests.app.conftest import POISON, FakeClassifier, app_of, serve, until
 
 pytestmark = pytest.mark.anyio
@@ -136,6 +137,49 @@ async def test_labels_are_chosen_after_the_cache_and_the_metrics() -> None:
     assert sum(map(len, classifier.batches)) == 3
     assert 'sluice_cache_hits_total{model="sentiment"} 6.0' in metrics
     assert 'sluice_predictions_total{label="positive",model="sentiment",version="0123456789ab"} 9.0' in metrics
+
+
+def at_three_quarters(task: str = "single_label") -> FakeClassifier:
+    """A classifier whose answers of a probability of 3/4 are right in 95% of cases."""
+    classifier = FakeClassifier(task=task)
+    classifier.precision_thresholds = (
+        PrecisionThreshold(precision=0.9, threshold=0.75, coverage=0.5),
+        PrecisionThreshold(precision=0.99, threshold=None, coverage=0),
+    )
+    return classifier
+
+
+@pytest.mark.parametrize("task", ["single_label", "multi_label"])
+async def test_a_text_below_the_threshold_gets_no_label_but_its_scores(task: str) -> None:
+    classifier = at_three_quarters(task)
+    words = ["", *map(str, range(40))]  # an empty text has exactly 0.75
+    async with serve(classifier, cache_texts=100) as client:
+        whole = await predictions(client, inputs=words)
+        sure = await predictions(client, inputs=words, min_precision=0.9, top_k=1)
+        again = await predictions(client, inputs=words, min_precision=0.9)
+    assert again == [entry | {"label": entry["label"] if entry["score"] >= 0.75 else None} for entry in whole]
+    assert {entry["label"] for entry in again} == {"negative", "positive", None}
+    assert again[0]["label"] == "negative"
+    assert sure == [entry | {"scores": entry["scores"][:1]} for entry in again]
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ({"min_precision": 0.95}, "it may be at most 0.9"),
+        ({"min_precision": 0.9, "labels": ["negative"]}, "`labels` names `negative` alone"),
+        ({"min_precision": 0}, "Expected `float` > 0.0 - at `$.min_precision`."),
+        ({"min_precision": 1.5}, "Expected `float` <= 1.0 - at `$.min_precision`."),
+        ({"min_precision": "0.9"}, "Expected `float | null`, got `str` - at `$.min_precision`."),
+    ],
+)
+async def test_a_precision_that_cannot_be_had_is_422(body: dict[str, Any], detail: str) -> None:
+    classifier = at_three_quarters()
+    async with serve(classifier) as client:
+        response = await client.post("/predict", json={"inputs": "a"} | body)
+    assert (response.status_code, response.json()["error_type"]) == (422, "invalid_request")
+    assert detail in response.json()["detail"]
+    assert classifier.batches == []
 
 
 async def test_named_model(classifier: FakeClassifier) -> None:

@@ -13,6 +13,7 @@ import app.api.stream
 from app.api.ndjson import MAX_LINE_BYTES
 from app.api.stream import GROUP_LINES, GROUPS, Stream
 from app.http.request_log import RequestLog
+from model.config import PrecisionThreshold
 from tests.app.conftest import POISON, FakeClassifier, app_of, serve, service_of, until
 
 pytestmark = pytest.mark.anyio
@@ -166,6 +167,19 @@ async def test_labels_of_query_and_line() -> None:
     assert b"private" not in response.content
 
 
+async def test_precision_of_query_and_line(classifier: FakeClassifier) -> None:
+    classifier.precision_thresholds = (PrecisionThreshold(precision=0.9, threshold=1.0, coverage=0),)
+    body = b'{"inputs":"a"}\n{"inputs":"a","min_precision":0.95}\n{"inputs":"a","labels":["negative","positive"]}'
+    async with serve(classifier) as client:
+        response = await client.post("/predict/stream?min_precision=0.9", content=body)
+        plain = await client.post("/predict/stream", content=b'{"inputs":"a"}\n{"inputs":"a","min_precision":9e-1}')
+    first, second, third = entries(response.content)
+    label, none = entries(plain.content)
+    assert first == third | {"line": 1} == none | {"line": 1} == label | {"label": None}
+    assert label["label"] is not None
+    assert second["error"]["detail"].startswith("The model does not reach this `min_precision`: it may be at most 0.9;")
+
+
 @pytest.mark.parametrize(
     ("query", "headers", "status"),
     [
@@ -175,6 +189,10 @@ async def test_labels_of_query_and_line() -> None:
         ("?top_k=", {}, 422),
         ("?labels=positive&labels=negative", {}, 200),
         ("?labels=", {}, 422),
+        ("?min_precision=0.9", {}, 422),  # no thresholds
+        ("?min_precision=", {}, 422),
+        ("?min_precision=0", {}, 422),
+        ("?min_precision=nan", {}, 422),
         ("?labels=positive", {}, 422),
         ("?labels=positive,negative", {}, 422),
         ("", {"Content-Encoding": "br"}, 415),

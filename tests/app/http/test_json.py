@@ -90,11 +90,11 @@ def test_what_is_not_json_is_located(body: bytes, detail: str) -> None:
         ),
         (
             '{"inputs": "a", "my private text": 1}',
-            "The request has an unknown field; it may have `inputs`, `model`, `top_k` and `labels`.",
+            "The request has an unknown field; it may have `inputs`, `model`, `top_k`, `labels` and `min_precision`.",
         ),
         (
             '{"inputs": "a", "x`\\n`y": 1}',
-            "The request has an unknown field; it may have `inputs`, `model`, `top_k` and `labels`.",
+            "The request has an unknown field; it may have `inputs`, `model`, `top_k`, `labels` and `min_precision`.",
         ),
     ],
 )

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,14 +14,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
+import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from app.config.settings import SettingsError
 from app.process.listening import listen
 from app.process.server import Server, run
 from model.checkpoint import save_checkpoint
+from model.classifier import Classifier
 from tests.app.conftest import FakeClassifier, make_app, make_settings, service_of, until
 from tests.conftest import make_checkpoint
+from training.__main__ import main as training
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -106,6 +111,34 @@ def test_labels_of_requests_and_lines(tmp_path: Path) -> None:
     assert (
         refused.json()["detail"] == "`labels[0]` is not a label of the model. It has `negative`, `neutral`, `positive`."
     )
+
+
+def test_abstains_below_the_threshold_that_a_command_wrote(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    checkpoint = shutil.copytree(tiny_checkpoint, tmp_path / "tiny")
+    classifier = Classifier.load(checkpoint, device="cpu")
+    texts = [f"{first} {second}" for first in "abcdefgh" for second in ["good", "bad", "film", "plot", "star"]]
+    rows = classifier.predict(texts)
+    sure = rows.max(axis=1) > np.median(rows.max(axis=1))
+    right = [classifier.labels[row.argmax() if kept else row.argmin()] for row, kept in zip(rows, sure, strict=True)]
+    lines = [f"{text},{label}\n" for text, label in zip(texts * 10, right * 10, strict=True)]
+    (tmp_path / "held_out.csv").write_text("text,label\n" + "".join(lines))
+    with process(tmp_path / "log", "--model", str(checkpoint), "--watch-s", "0.2") as (_, url):
+        wait_ready(url)
+        body = {"inputs": texts, "min_precision": 0.9}
+        assert "was not measured" in httpx2.post(f"{url}/predict", json=body).json()["detail"]
+        written = CliRunner().invoke(training, ["precision", str(checkpoint), str(tmp_path / "held_out.csv")])
+        assert written.exit_code == 0, written.output
+        wait_until(lambda: httpx2.post(f"{url}/predict", json=body).status_code == 200)
+        answers = httpx2.post(f"{url}/predict", json=body).json()["predictions"]
+        (card,) = httpx2.get(f"{url}/models").json()["models"]
+    assert [found["precision"] for found in card["precisions"]] == [0.9, 0.95, 0.99]
+    least = card["precisions"][0]
+    assert sure.mean() <= least["coverage"] < 0.6
+    assert {answer["label"] is None for answer in answers} == {False, True}
+    for answer in answers:
+        best = answer["scores"][0]
+        assert answer["score"] == best["score"]
+        assert answer["label"] == (best["label"] if best["score"] >= least["threshold"] else None)
 
 
 def test_second_signal_leaves_at_once(tiny_checkpoint: Path, tmp_path: Path) -> None:

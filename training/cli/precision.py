@@ -1,0 +1,40 @@
+"""`python -m training precision`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from training.cli.options import DEVICE, FILE, LABEL_COLUMN, TEXT_COLUMN, THREADS
+
+
+@click.command()
+@click.argument("checkpoint", type=FILE)
+@click.argument("file", type=FILE)
+@TEXT_COLUMN
+@LABEL_COLUMN
+@DEVICE
+@THREADS
+def precision(checkpoint: Path, file: Path, **options: Any) -> None:
+    """Writes into CHECKPOINT from which probability its answers are right in 90, 95 and 99% of cases.
+
+    A request may then set `min_precision`, and texts of which the model is less sure get no label. `train` and
+    `distill` do this with validation texts that had no part in choosing the weights.
+
+    FILE has labelled texts like those to come, a thousand at least: 99% needs several hundred answers almost all of
+    which are right. A threshold is written only if it holds for further texts with a chance of 95%; otherwise the
+    share is noted as not reached.
+
+    Only config.json, the card and SHA256SUMS are written again. The version changes, for it is the digest of the
+    whole folder; scores do not.
+
+    \b
+    python -m training precision runs/reviews validation.csv
+    """
+    from training.evaluation.precision import add_thresholds, shown
+
+    found, version = add_thresholds(checkpoint, file, **options)
+    click.echo(f"{checkpoint}: the version is now {version}")
+    click.echo("right in  probability  answered")
+    for each in found:
+        click.echo(f"{each.precision:>8.0%}  {shown(each.threshold):>11}  {each.coverage:>8.1%}")

@@ -1,0 +1,90 @@
+"""Thresholds of a checkpoint from which its answers are right in 90, 95 and 99% of cases.
+
+A request may ask to abstain below them (`min_precision`). They are found on held-out labelled texts, are stored in the
+checkpoint's configuration, and stand in its card.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from model.checkpoint import load_checkpoint, replace_config
+from model.classifier import Classifier
+from model.config import PrecisionThreshold
+from training.data.dataset import Dataset, read_dataset
+from training.evaluation.evaluate import best_answers, rules_for, truth_for
+from training.metrics.abstention import ERROR_RATE, precision_threshold
+
+PRECISIONS = (0.90, 0.95, 0.99)
+
+TITLE = "## Abstaining\n"
+NEXT_TITLE = "## Data\n"
+"""Section of a card before which the one on abstaining stands."""
+
+
+def find_thresholds(classifier: Classifier, dataset: Dataset) -> tuple[PrecisionThreshold, ...]:
+    """Finds the threshold of each of `PRECISIONS`, for answers among all labels of the classifier.
+
+    A text of a set that lacks a label is judged like any other: if it gets that label it counts as a mistake, for
+    nothing shows that it is none.
+    """
+    confidence_N, right_N = best_answers(classifier.predict(dataset.texts), truth_for(dataset, classifier))
+    found = []
+    for precision in PRECISIONS:
+        threshold, coverage = precision_threshold(confidence_N, right_N, precision) or (None, 0.0)
+        found.append(PrecisionThreshold(precision=precision, threshold=threshold, coverage=coverage))
+    return tuple(found)
+
+
+def add_thresholds(
+    directory: Path, file: Path, *, text_column: str, label_column: str, device: str
+) -> tuple[tuple[PrecisionThreshold, ...], str]:
+    """Writes the thresholds found on a labelled file into a checkpoint and its card, in place of older ones.
+
+    Only `config.json`, the card and their digests change, and with them the version. Use texts that are like those to
+    come but were neither trained on nor used to choose the weights.
+
+    Returns:
+        The thresholds and the new version.
+
+    Raises:
+        CheckpointError: the folder cannot be used.
+        TableError, DataError: the file cannot be read, or has a label that is unknown to the checkpoint.
+    """
+    checkpoint = load_checkpoint(directory)
+    classifier = Classifier(checkpoint, device=device)
+    dataset = read_dataset(file, text_column=text_column, label_column=label_column, rules=rules_for(classifier))
+    found = find_thresholds(classifier, dataset)
+    config = checkpoint.config.model_copy(update={"precision_thresholds": found})
+    card = with_section(checkpoint.card, found, len(dataset))
+    return found, replace_config(directory, config, card)
+
+
+def with_section(card: str, thresholds: Sequence[PrecisionThreshold], num_texts: int) -> str:
+    """Puts a table of the thresholds, found on so many texts, into a card in place of an older one."""
+    before, title, older = card.partition(TITLE)
+    if title:
+        _, heading, after = older.partition("\n## ")
+        after = heading.lstrip("\n") + after
+    else:
+        before, title, after = card.partition(NEXT_TITLE)
+        after = title + after
+    return f"{before.rstrip()}\n\n{_section(thresholds, num_texts)}\n{after}".rstrip() + "\n"
+
+
+def _section(thresholds: Sequence[PrecisionThreshold], num_texts: int) -> str:
+    about = (
+        "`min_precision` of a request is the share of cases in which answers are to be right: a text whose most "
+        "probable label has less than the probability for it gets no label."
+    )
+    promise = (
+        f"Found on {num_texts:,} held-out texts so that each line holds for further texts of the same kind with a "
+        f"chance of {1 - ERROR_RATE:.0%}; for other texts it says nothing."
+    )
+    rows = [f"| {found.precision:.0%} | {shown(found.threshold)} | {found.coverage:.1%} |\n" for found in thresholds]
+    head = "| right in at least | from a probability of | texts answered |\n| --- | --- | --- |\n"
+    return f"{TITLE}\n{about}\n\n{head}{''.join(rows)}\n{promise}\n"
+
+
+def shown(threshold: float | None) -> str:
+    """A threshold with four decimals, or that there is none."""
+    return "not reached" if threshold is None else f"{threshold:.4f}"
