@@ -111,7 +111,8 @@ def test_lines_of_a_stream_are_told_too(address: str) -> None:
         (b'{"inputs": ["a", 3]}', "Expected `str`, got `int` - at `$.inputs[1]`."),
         (
             b'{"inputs": "a", "text": "b"}',
-            "Object contains unknown field `text`. It may have `inputs`, `model`, `top_k`, `labels` and `min_precision`.",
+            "Object contains unknown field `text`. It may have `inputs`, `model`, `top_k`, `labels` and "
+            "`min_precision`.",
         ),
         (b'{"inputs": "a"', "The JSON ends too early (byte 14)."),
         (b'{"inputs": "a"}}', "JSON is malformed: trailing characters (byte 16)."),

@@ -86,7 +86,8 @@ def test_what_is_not_json_is_located(body: bytes, detail: str) -> None:
         ('{"inputs": "a", "top_k": true}', "Expected `int | null`, got `bool` - at `$.top_k`."),
         (
             '{"inputs": "a", "parameters": {}}',
-            "Object contains unknown field `parameters`. It may have `inputs`, `model`, `top_k`, `labels` and `min_precision`.",
+            "Object contains unknown field `parameters`. It may have `inputs`, `model`, `top_k`, `labels` and "
+            "`min_precision`.",
         ),
         (
             '{"inputs": "a", "my private text": 1}',
