@@ -48,6 +48,9 @@ OTHER: dict[str, tuple[bytes, dict[str, str]]] = {
 }
 
 
+FIELDS = "`inputs`, `model`, `top_k`, `labels` and `min_precision`"
+
+
 @pytest.mark.parametrize("path", ROUTES)
 @pytest.mark.parametrize("name", OTHER)
 def test_the_line_to_copy_is_there(address: str, path: str, name: str) -> None:
@@ -111,8 +114,7 @@ def test_lines_of_a_stream_are_told_too(address: str) -> None:
         (b'{"inputs": ["a", 3]}', "Expected `str`, got `int` - at `$.inputs[1]`."),
         (
             b'{"inputs": "a", "text": "b"}',
-            "Object contains unknown field `text`. It may have `inputs`, `model`, `top_k`, `labels` and "
-            "`min_precision`.",
+            f"Object contains unknown field `text`. It may have {FIELDS}.",
         ),
         (b'{"inputs": "a"', "The JSON ends too early (byte 14)."),
         (b'{"inputs": "a"}}', "JSON is malformed: trailing characters (byte 16)."),

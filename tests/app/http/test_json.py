@@ -14,6 +14,8 @@ from app.core.errors import AppError, InvalidJson, InvalidRequest
 from app.http.content_coding import zstd
 from app.http.json import Parser
 
+FIELDS = "`inputs`, `model`, `top_k`, `labels` and `min_precision`"
+
 parse = Parser(PredictRequest).parse
 
 ESCAPED = "Inside a text a line break is written as \\n and a tab as \\t."
@@ -86,16 +88,15 @@ def test_what_is_not_json_is_located(body: bytes, detail: str) -> None:
         ('{"inputs": "a", "top_k": true}', "Expected `int | null`, got `bool` - at `$.top_k`."),
         (
             '{"inputs": "a", "parameters": {}}',
-            "Object contains unknown field `parameters`. It may have `inputs`, `model`, `top_k`, `labels` and "
-            "`min_precision`.",
+            f"Object contains unknown field `parameters`. It may have {FIELDS}.",
         ),
         (
             '{"inputs": "a", "my private text": 1}',
-            "The request has an unknown field; it may have `inputs`, `model`, `top_k`, `labels` and `min_precision`.",
+            f"The request has an unknown field; it may have {FIELDS}.",
         ),
         (
             '{"inputs": "a", "x`\\n`y": 1}',
-            "The request has an unknown field; it may have `inputs`, `model`, `top_k`, `labels` and `min_precision`.",
+            f"The request has an unknown field; it may have {FIELDS}.",
         ),
     ],
 )
