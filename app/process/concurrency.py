@@ -13,7 +13,7 @@ from app.core.errors import Overloaded
 from app.http.problems import error_response, response_bytes
 from app.telemetry.counters import Counter
 
-BURST_S = 0.1
+BURST_S = 0.15
 """Time for which more requests than the bound may be under way: many that come at once are served, a flood is not."""
 
 CALM_S = 1.0
