@@ -76,7 +76,7 @@ def _spaced(text: str, _: Random) -> str:
 
 
 ENGLISH: Mapping[Surface, float] = {chatty: 0.1, lengthen: 0.06, shouted: 0.03, full_width: 0.005}
-CHINESE: Mapping[Surface, float] = {chatty: 0.12, traditional: 0.1, _spaced: 0.04, _half_width: 0.03, full_width: 0.02}
+CHINESE: Mapping[Surface, float] = {chatty: 0.1, traditional: 0.15, _spaced: 0.04, _half_width: 0.03, full_width: 0.02}
 """Share of the texts that each surface takes; a text takes one at most."""
 
 
