@@ -8,6 +8,7 @@ refused without becoming a connection of the event loop, at half the cost.
 import asyncio
 import re
 import socket
+import sys
 from collections.abc import Callable
 
 from app.process.concurrency import MAX_BODY_BYTES, ConcurrencyLimit, Refusal
@@ -23,10 +24,12 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d{1,9})\r\n", re.IGNORECASE)
 
 
 class AcceptQueue:
-    """The queue of one listening socket. One of a Unix socket tells no length and counts as empty.
+    """The queue of one listening socket.
+
+    Of a Unix socket, or elsewhere than on Linux, nobody tells its length: it counts as empty.
 
     Args:
-        listening: the socket, which does not block.
+        listening: the socket, which is made not to block.
         limit: of the requests under way.
         share: processes that accept from the socket.
         protocol: makes one for a connection that is not refused.
@@ -40,16 +43,17 @@ class AcceptQueue:
         share: int,
         protocol: Callable[[], asyncio.BaseProtocol],
     ) -> None:
+        listening.setblocking(False)  # another process may be faster than `accept`
         self._listening = listening
         self._limit = limit
         self._share = share
         self._protocol = protocol
-        self._tells = listening.family != socket.AF_UNIX
+        self._tells = sys.platform == "linux" and listening.family != socket.AF_UNIX
         self._handing_over: set[asyncio.Task[object]] = set()
 
     def length(self) -> int:
-        """This process's share of the connections that wait."""
-        if not self._tells:
+        """This process's share of the connections that wait; none once the server has closed the socket to leave."""
+        if not self._tells or self._listening.fileno() < 0:
             return 0
         info = self._listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _QUEUED.stop)
         return int.from_bytes(info[_QUEUED], "little") // self._share

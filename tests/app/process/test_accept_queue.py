@@ -131,6 +131,15 @@ async def test_a_client_that_has_left_harms_nobody(listening: socket.socket) -> 
     assert queue.length() == 0
 
 
+@pytest.mark.anyio
+async def test_a_server_that_leaves_has_no_queue(listening: socket.socket) -> None:
+    queue = AcceptQueue(listening, full(), share=1, protocol=lambda: HandedOver([]))
+    with client(listening, REQUEST):
+        listening.close()
+        queue.shed(time.monotonic())
+    assert queue.length() == 0
+
+
 def test_a_unix_socket_tells_no_length(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listening, socket.socket(socket.AF_UNIX) as sock:
         listening.bind(str(tmp_path / "s"))
