@@ -30,13 +30,15 @@ def children(pid: int) -> set[int]:
         for task in Path(f"/proc/{pid}/task").iterdir():
             found += (task / "children").read_text().split()
         return {int(child) for child in found if Path(f"/proc/{child}/comm").read_text().strip() == NAME}
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return set()
 
 
 def runs(pid: int) -> bool:
-    path = Path(f"/proc/{pid}/stat")
-    return path.exists() and path.read_text().rpartition(")")[2].split()[0] != "Z"
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def test_it_explains_the_version_that_is_served_and_says_if_it_cannot(tmp_path: Path) -> None:

@@ -19,8 +19,14 @@ from tests.app.process.test_server import ROOT, process, wait_ready, wait_until
 
 def pids(server: subprocess.Popen[bytes]) -> set[int]:
     children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
-    commands = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
-    return {pid for pid, command in commands.items() if b"spawn_main" in command}
+    return {int(pid) for pid in children if b"spawn_main" in _command(pid)}
+
+
+def _command(pid: str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):  # it has just ended
+        return b""
 
 
 def _predict(url: str) -> int:
@@ -91,8 +97,10 @@ def test_workers_leave_when_their_parent_is_gone(tiny_checkpoint: Path, tmp_path
 
 
 def _runs(pid: int) -> bool:
-    path = Path(f"/proc/{pid}/stat")
-    return path.exists() and path.read_text().rpartition(")")[2].split()[0] != "Z"
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def test_workers_leave_when_their_parent_went_before_they_had_begun(tiny_checkpoint: Path, tmp_path: Path) -> None:
