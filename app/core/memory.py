@@ -12,7 +12,7 @@ LARGE_BYTES = 128 * 1024
 
 YOUNG_OBJECTS = 10_000
 """New objects after which the collector looks for cycles among them. At Python's own 700 it looks several times a
-request, finds nothing, and takes a tenth of the server's time."""
+request, and finds nothing."""
 
 
 def return_large() -> None:

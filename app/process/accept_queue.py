@@ -2,7 +2,7 @@
 
 The event loop accepts one connection a turn. Where each request brings its own connection, requests wait in this queue
 and not in the server: its length counts as requests under way, and those that come too many are taken from it and
-refused without becoming a connection of the event loop, at half the cost.
+refused without becoming a connection of the event loop, which would cost more.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from app.process.concurrency import MAX_BODY_BYTES, ConcurrencyLimit, Refusal
 
 PER_TURN = 64
-"""Connections refused in one turn of the event loop, about two milliseconds."""
+"""Connections refused in one turn of the event loop, some milliseconds."""
 
 _QUEUED = slice(24, 28)
 """Place of the length in `tcp_info`. Source: `tcpi_unacked` in linux/tcp.h; of a listening socket tcp(7) and

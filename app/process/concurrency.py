@@ -1,7 +1,8 @@
-"""Bound of the requests under way in one process; more are refused before they are parsed.
+"""Bound of the requests under way in one process; more are refused before their body is read.
 
 With single texts the event loop is the limit, not the queue of the model: requests that nobody has read wait in
-sockets, and what they cost before a queue refuses them is nearly what an answer costs. A refusal here costs a tenth.
+sockets, and what they cost before a queue refuses them is nearly what an answer costs.
+A refusal here costs a small part of that.
 """
 
 from collections.abc import Callable, Iterable

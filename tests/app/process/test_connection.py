@@ -211,9 +211,8 @@ async def test_a_refused_client_that_closes_is_closed(state: Connections) -> Non
         request(b"Expect: 100-continue\r\n"),
         b"POST /predict HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
         b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: 40000\r\n\r\n",
-        b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",
     ],
-    ids=["another method", "another route", "it waits to be asked", "no length", "large", "no number"],
+    ids=["another method", "another route", "it waits to be asked", "no length", "large"],
 )
 async def test_what_cannot_be_refused_unread_goes_the_usual_way(state: Connections, admitted: bytes) -> None:
     transport = Transport()
@@ -221,6 +220,7 @@ async def test_what_cannot_be_refused_unread_goes_the_usual_way(state: Connectio
     flooded(state)
     connection.data_received(admitted)
     assert b"HTTP/1.1 503 " not in transport.written
+    assert connection.cycle is not None  # the application has it
 
 
 @pytest.mark.anyio
