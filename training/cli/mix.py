@@ -18,22 +18,35 @@ from training.cli.options import FILE, LABEL_COLUMN, TEXT_COLUMN
     metavar="OURS=THEIRS",
     help="The label to write for one of the files' labels. Repeatable; rows with other labels are then left out.",
 )
+@click.option(
+    "--sentiment-labels",
+    is_flag=True,
+    help="Map the labels of public sets of sentiment and emotion to negative, neutral and positive.",
+)
 @TEXT_COLUMN
 @LABEL_COLUMN
-def mix(files: tuple[Path, ...], output: Path, label_map: tuple[str, ...], **options: Any) -> None:
+def mix(
+    files: tuple[Path, ...], output: Path, label_map: tuple[str, ...], sentiment_labels: bool, **options: Any
+) -> None:
     """Makes one training file out of several: each text once, and none that a test file holds.
 
-    The column source says where each text came from, as FOLDER/FILE.
+    The column source says where each text came from, as FOLDER/FILE. What --sentiment-labels calls positive, neutral
+    and negative stands in training/data/sentiment_sets.toml.
 
     \b
     python -m training mix a/train.csv b/train.csv --without a/test.csv --without b/test.csv --output mixed.parquet
     python -m training mix sst5/train.parquet cr/train.parquet --label-map "negative=very negative" \\
         --label-map "positive=very positive" --label-map neutral=none --output mixed.parquet
+    python -m training mix sst5/train.parquet go_emotions/train.parquet --sentiment-labels --output mixed.parquet
     """
     from training.data.mix import mix_files
+    from training.data.sentiment_sets import SENTIMENT
+    from training.errors import UsageError
     from training.fit.imitation import parse_label_map
 
-    mapping = parse_label_map(label_map)
+    if sentiment_labels and label_map:
+        raise UsageError("--sentiment-labels and --label-map: give one of them")
+    mapping = SENTIMENT.labels if sentiment_labels else parse_label_map(label_map)
     reports = mix_files(files, output, mapping=mapping, **options)
     for report in reports:
         dropped = f"held out {report.held_out:,}, repeated {report.repeated:,}, contradicted {report.contradicted:,}"

@@ -67,7 +67,7 @@ def mix_files(
     for dataset in whole:
         for warning in dataset.warnings:
             LOGGER.warning(f"warning: {dataset.path}: {warning}")
-    parts = [_single_label(dataset, mapping) for dataset in whole]
+    parts = [map_labels(dataset, mapping) for dataset in whole]
     held_out = {normalised(text) for path in without for text in read_unlabeled(path, text_column=text_column)}
     labels = _labels_by_text(parts)
     seen: set[str] = set()
@@ -88,6 +88,23 @@ def mix_files(
     return reports
 
 
+def map_labels(dataset: Dataset, mapping: Mapping[str, Sequence[str]]) -> Dataset:
+    """Keeps the rows whose labels all map to one name, under that name; an empty mapping keeps all as they are.
+
+    Raises:
+        UsageError: the file is multi-label, and there is no mapping.
+    """
+    if not mapping:
+        if dataset.task != "single_label":
+            raise UsageError(f"{dataset.path}: has lists of labels; --label-map says which label each of them becomes")
+        return dataset
+    ours = {name: label for label, names in mapping.items() for name in (label, *names)}
+    mapped = [{ours.get(name) for name in names} for names in dataset.labels]
+    kept = [row for row, found in enumerate(mapped) if len(found) == 1 and None not in found]
+    labels = [tuple(name for name in mapped[row] if name) for row in kept]
+    return replace(dataset.take(kept), task="single_label", labels=labels)
+
+
 FATES = ("kept", "held_out", "repeated", "contradicted", "unmapped")
 
 
@@ -105,19 +122,6 @@ def _labels_by_text(parts: Iterable[Dataset]) -> dict[str, set[str]]:
         for text, names in zip(part.texts, part.labels, strict=True):
             labels.setdefault(normalised(text), set()).update(names)
     return labels
-
-
-def _single_label(dataset: Dataset, mapping: Mapping[str, Sequence[str]]) -> Dataset:
-    """The rows whose labels all map to one name, under that name."""
-    if not mapping:
-        if dataset.task != "single_label":
-            raise UsageError(f"{dataset.path}: has lists of labels; --label-map says which label each of them becomes")
-        return dataset
-    ours = {name: label for label, names in mapping.items() for name in (label, *names)}
-    mapped = [{ours.get(name) for name in names} for names in dataset.labels]
-    kept = [row for row, found in enumerate(mapped) if len(found) == 1 and None not in found]
-    labels = [tuple(name for name in mapped[row] if name) for row in kept]
-    return replace(dataset.take(kept), task="single_label", labels=labels)
 
 
 def _source(path: Path) -> str:

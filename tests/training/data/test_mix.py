@@ -66,3 +66,16 @@ def test_the_command_reports_each_file(tmp_path: Path) -> None:
     missing = CliRunner().invoke(main, ["mix", str(tmp_path / "none.csv"), "--output", str(output)])
     assert missing.exit_code == 2
     assert "none.csv" in missing.output
+
+
+def test_the_command_knows_the_sentiment_of_emotions(tmp_path: Path) -> None:
+    moods = _csv(tmp_path / "a" / "train.csv", ("yes", "joy"), ("oh", "surprise"), ("no", "disgust"), ("it is", "none"))
+    output = tmp_path / "mix.parquet"
+    arguments = ["mix", str(moods), "--sentiment-labels", "--output", str(output)]
+    run = CliRunner().invoke(main, arguments)
+    assert run.exit_code == 0, run.output
+    rows = [(row["text"], row["label"]) for row in pq.read_table(output).to_pylist()]
+    assert rows == [("yes", "positive"), ("no", "negative"), ("it is", "neutral")]
+    both = CliRunner().invoke(main, [*arguments, "--label-map", "positive=joy"])
+    assert both.exit_code == 2
+    assert "give one of them" in both.output
