@@ -10,7 +10,7 @@ FILE = Path(__file__).with_suffix(".toml")
 
 
 class SentimentSet(Frozen):
-    """One public set.
+    """Language and licence of one public set.
 
     Attributes:
         language: of its texts.
@@ -24,7 +24,7 @@ class SentimentSet(Frozen):
 
 
 class SentimentSets(Frozen):
-    """All sets that are known here.
+    """Sentiment of labels, and the sets that have them.
 
     Attributes:
         labels: from `negative`, `neutral` and `positive` to the sets' other names for them, as `map_labels` takes it.
