@@ -76,21 +76,23 @@ export function showStrongest(table, text, pieces) {
 }
 
 /** How far the pieces add up: baseline, value and what is left unexplained. */
-export function sumOf(attribution) {
+export function sumOf({ label, attribution }) {
   const { baseline, value, gap } = attribution;
-  return t("sum", { base: signed(baseline), value: signed(value), gap: percent(gap, 2) });
+  return t("sum", { label, base: signed(baseline), value: signed(value), gap: percent(gap, 2) });
 }
 
-/** The sentences, each with its label. */
-export function showSentences(list, sentences) {
+/** The sentences, each with its label in the colour that `colours` has for it. */
+export function showSentences(list, sentences, colours) {
   list.replaceChildren(
     ...sentences.map((sentence) =>
       el(
         "li",
         {},
         el("span", { class: "sentence" }, sentence.text.trim()),
-        el("span", { class: "tag" }, `${sentence.label} ${percent(sentence.score)}`),
+        el("span", { class: "tag swatch", vars: { "--hue": colours.get(sentence.label) } }, words(sentence)),
       ),
     ),
   );
 }
+
+const words = ({ label, score }) => `${label} ${percent(score)}`;

@@ -2,6 +2,7 @@
 
 import { ask, sleep, within } from "./api.js";
 import { apart, showReading, showSentences, showStrongest, sumOf } from "./attribution.js";
+import { colourSides, coloursOf } from "./colours.js";
 import { el } from "./dom.js";
 import { quantitiesOf, showHeat, showLine } from "./gates.js";
 import { t } from "./i18n.js";
@@ -15,6 +16,8 @@ const LIMIT_S = 20;
 const OFF = new Set([403, 404, 405, 501]);
 /** Beyond so many words their values would hide the text. */
 const FEW_WORDS = 80;
+
+const labelsOf = ({ scores }) => scores.map((score) => score.label);
 
 /** Of a pane. */
 export class Explained {
@@ -77,7 +80,7 @@ export class Explained {
 
   /** Explains the text for which `prediction` is the answer, after a moment without typing. */
   async ask(text, prediction, signal, after_ms = AFTER_MS) {
-    this.labels = prediction.scores.map((score) => score.label);
+    this.labels = labelsOf(prediction);
     if (!this.labels.includes(this.label)) this.label = "";
     const onWait = (seconds) => this.say("waiting", { n: seconds });
     try {
@@ -124,21 +127,24 @@ export class Explained {
     this.part("explained-parts").classList.remove("stale");
     this.options();
     if (!found) return;
-    this.showAttribution(found.text, found.entry.attribution);
+    this.showAttribution(found.text, found.entry);
     const { sentences, gates } = found.entry;
     this.part("sentences-box").hidden = !(sentences?.length > 1);
-    if (sentences) showSentences(this.part("sentences"), sentences);
+    if (sentences) showSentences(this.part("sentences"), sentences, coloursOf(labelsOf(found.entry)));
     this.part("gates-box").hidden = !gates?.length;
     if (gates?.length) this.showGates(found.entry.attribution.tokens, gates);
   }
 
-  showAttribution(text, attribution) {
+  showAttribution(text, entry) {
+    const { label, attribution } = entry;
+    colourSides(this.part("explained-parts"), label, labelsOf(entry));
+    for (const side of ["for", "against"]) this.part(`speaks-${side}`).textContent = t(`speaks_${side}`, { label });
     const kind = [...this.pieces].find((radio) => radio.checked).value;
     const pieces = apart(attribution[kind]);
     const values = this.part("values").checked && pieces.length <= FEW_WORDS;
     showReading(this.part("reading"), text, pieces, values);
     showStrongest(this.part("strongest"), text, pieces);
-    this.part("sum").textContent = sumOf(attribution);
+    this.part("sum").textContent = sumOf(entry);
   }
 
   showGates(tokens, gates) {

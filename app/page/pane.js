@@ -1,7 +1,8 @@
 /** One text and what the server says of it, as it is typed. */
 
 import { ApiError, ask } from "./api.js";
-import { byId, el } from "./dom.js";
+import { coloursOf } from "./colours.js";
+import { byId, el, setVars } from "./dom.js";
 import { EXAMPLES } from "./examples.js";
 import { Explained } from "./explained.js";
 import { percent, t, translate, whole } from "./i18n.js";
@@ -107,6 +108,7 @@ export class Pane {
     }
     this.say("");
     this.part("label").textContent = answer.label;
+    setVars(this.part("label"), { "--hue": coloursOf(answer.scores.map((one) => one.label)).get(answer.label) });
     this.part("score").textContent = percent(answer.score);
     this.part("bars").replaceChildren(...this.bars(answer.scores));
     const notes = [t("readTokens", { n: whole(answer.tokens) })];
@@ -117,7 +119,8 @@ export class Pane {
 
   bars(scores) {
     const shown = this.allLabels ? scores : scores.slice(0, MANY_LABELS);
-    const bars = shown.map(({ label, score }) => bar(label, score, percent(score, 2)));
+    const colours = coloursOf(scores.map((one) => one.label));
+    const bars = shown.map(({ label, score }) => bar(label, score, percent(score, 2), colours.get(label)));
     if (shown.length < scores.length) {
       const onclick = () => {
         this.allLabels = true;
@@ -140,12 +143,15 @@ export class Pane {
   }
 }
 
-/** One label with its share as a bar. */
-export function bar(label, share, value) {
+/** A name behind a spot of its colour. */
+export const tag = (words, colour) => el("span", { class: "swatch", vars: { "--hue": colour } }, words);
+
+/** One label with its share as a bar of its colour. */
+export function bar(label, share, value, colour) {
   return el(
     "li",
-    { vars: { "--share": share } },
-    el("span", { class: "name" }, label),
+    { vars: { "--share": share, "--hue": colour } },
+    el("span", { class: "name swatch" }, label),
     el("span", { class: "track" }),
     el("span", { class: "number" }, value),
   );

@@ -1,15 +1,17 @@
 /** What came of a file: the share of each label, the rows page by page, the file with its scores. */
 
+import { coloursOf } from "./colours.js";
 import { csvLine } from "./csv.js";
 import { byId, el } from "./dom.js";
 import { fill } from "./explained.js";
 import { percent, t, whole } from "./i18n.js";
-import { bar } from "./pane.js";
+import { bar, tag } from "./pane.js";
 
 const COLUMNS = [["row", "number"], ["text", null], ["label", null], ["score", "number"]];
 const PAGE_ROWS = 50;
 const FAILED = -1;
 const NOT_YET = -2;
+const FAILED_COLOUR = "var(--bad)";
 /** Characters of a text that are shown: two lines, and a browser needs seconds to break a line of a million. */
 const SHOWN_CHARS = 400;
 /** Lines of one part of the download: the page stays awake between parts. */
@@ -21,6 +23,7 @@ export class Results {
   constructor(table) {
     this.table = table;
     this.labels = [];
+    this.colours = new Map();
     this.best = new Int32Array(table.rows.length).fill(NOT_YET);
     this.scores = new Array(table.rows.length);
     this.errors = new Map();
@@ -44,6 +47,7 @@ export class Results {
     }
     if (!this.labels.length) {
       this.labels = entry.scores.map((one) => one.label).sort();
+      this.colours = coloursOf(this.labels);
       this.counts = this.labels.map(() => 0);
     }
     const scores = new Float32Array(this.labels.length);
@@ -56,9 +60,8 @@ export class Results {
 
   /** Shows everything as it is now. */
   render() {
-    const share = (count) => (this.done ? count / this.done : 0);
-    const bars = this.labels.map((label, at) => this.bar(label, this.counts[at], share(this.counts[at])));
-    if (this.errors.size) bars.push(this.bar(t("failed"), this.errors.size, share(this.errors.size)));
+    const bars = this.labels.map((label, at) => this.bar(label, this.counts[at], this.colours.get(label)));
+    if (this.errors.size) bars.push(this.bar(t("failed"), this.errors.size, FAILED_COLOUR));
     byId("file-shares").replaceChildren(...bars);
     const choices = [["all", t("everything")], ...this.labels.map((label, at) => [String(at), label])];
     if (this.errors.size) choices.push([String(FAILED), t("failed")]);
@@ -66,8 +69,9 @@ export class Results {
     this.renderRows();
   }
 
-  bar(label, count, share) {
-    return bar(label, share, `${whole(count)} · ${percent(share)}`);
+  bar(label, count, colour) {
+    const share = this.done ? count / this.done : 0;
+    return bar(label, share, `${whole(count)} · ${percent(share)}`, colour);
   }
 
   /** Turns the pages, by 1 or -1. */
@@ -108,13 +112,14 @@ export class Results {
   row(number) {
     const best = this.best[number];
     const label = best >= 0 ? this.labels[best] : best === FAILED ? t("failed") : "";
+    const colour = best === FAILED ? FAILED_COLOUR : this.colours.get(label);
     const score = best >= 0 ? percent(this.scores[number][best]) : "";
     return el(
       "tr",
       {},
       el("td", { class: "number" }, whole(number + 1)),
       el("td", { class: "text" }, el("div", { class: "clamp" }, this.textOf(number).slice(0, SHOWN_CHARS))),
-      el("td", { title: this.errors.get(number) }, label),
+      el("td", { title: this.errors.get(number) }, label && tag(label, colour)),
       el("td", { class: "number" }, score),
     );
   }

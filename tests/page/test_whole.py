@@ -30,11 +30,12 @@ def test_model_card_and_health(visit: Visit) -> None:
     page = visit.open("/#model", wait="#card dl")
     card = page.locator("#card")
     expect(card.locator("h2")).to_have_text("sentiment")
-    expect(card).to_contain_text("negative, positive")
-    accuracy = load_checkpoint(SHIPPED).metrics["evaluations"]["sst2"]["scores"]["accuracy"]
-    expect(card.locator("tbody tr", has_text="sst2")).to_contain_text(f"{accuracy:.1%}")
+    shipped = load_checkpoint(SHIPPED)
+    expect(card).to_contain_text(", ".join(shipped.config.labels))
+    accuracy = shipped.metrics["evaluations"]["validation"]["scores"]["accuracy"]
+    expect(card.locator("tbody tr", has_text="validation")).to_contain_text(f"{accuracy:.1%}")
     card.locator("summary").click()
-    expect(card.locator("pre")).to_contain_text('"recipe": "sentiment"')
+    expect(card.locator("pre")).to_contain_text(f'"created": "{shipped.metrics["created"]}"')
     expect(page.locator("#health-card")).to_contain_text("tinyrunning")
     visit.shoot("model")
     visit.check_access()
