@@ -9,6 +9,7 @@ from training.cli.distill import distill
 from training.cli.evaluate import evaluate
 from training.cli.group import Commands
 from training.cli.label import label
+from training.cli.leaks import leaks
 from training.cli.mix import mix
 from training.cli.precision import precision
 from training.cli.pretrain import pretrain
@@ -32,7 +33,7 @@ def main() -> None:
 
 COMMANDS = (
     *(train, evaluate, checklist, reference, precision, distill, pretrain, teach, label),
-    *(mix, contrast, sentences, compare, tune, recipes, settings),
+    *(mix, contrast, sentences, leaks, compare, tune, recipes, settings),
 )
 
 for command in COMMANDS:

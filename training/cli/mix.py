@@ -11,7 +11,12 @@ from training.cli.options import FILE, LABEL_COLUMN, TEXT_COLUMN
 @click.command()
 @click.argument("files", type=FILE, nargs=-1, required=True)
 @click.option("--output", type=FILE, required=True, help="The Parquet file to write.")
-@click.option("--without", type=FILE, multiple=True, help="A file none of whose texts is to be taken. Repeatable.")
+@click.option(
+    "--without",
+    type=FILE,
+    multiple=True,
+    help="A file of which nothing is to be taken, by the rule of leaks. Repeatable.",
+)
 @click.option(
     "--label-map",
     multiple=True,
@@ -28,7 +33,7 @@ from training.cli.options import FILE, LABEL_COLUMN, TEXT_COLUMN
 def mix(
     files: tuple[Path, ...], output: Path, label_map: tuple[str, ...], sentiment_labels: bool, **options: Any
 ) -> None:
-    """Makes one training file out of several: each text once, and none that a test file holds.
+    """Makes one training file out of several: each text once, and none that leaks a test text.
 
     The column source says where each text came from, as FOLDER/FILE. What --sentiment-labels calls positive, neutral
     and negative stands in training/data/sentiment_sets.toml.

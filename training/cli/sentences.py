@@ -11,7 +11,12 @@ from training.cli.options import FILE, TEXT_COLUMN
 @click.command()
 @click.argument("files", type=FILE, nargs=-1, required=True)
 @click.option("--output", type=FILE, required=True, help="The Parquet file to write.")
-@click.option("--without", type=FILE, multiple=True, help="A file of texts of which no sentence is taken. Repeatable.")
+@click.option(
+    "--without",
+    type=FILE,
+    multiple=True,
+    help="A file of which nothing is to be taken, by the rule of leaks. Repeatable.",
+)
 @click.option(
     "--min-words", type=click.IntRange(min=1), default=4, show_default=True, help="Fewest words; marks count."
 )

@@ -13,7 +13,7 @@ from tables.parquet import write_parquet
 from tables.reader import LOGGER
 from training.data.dataset import Dataset, read_dataset
 from training.data.duplicates import normalised
-from training.data.unlabeled import read_unlabeled
+from training.data.leaks import HeldOut, source_name
 from training.errors import UsageError
 
 
@@ -24,7 +24,7 @@ class MixReport:
     Attributes:
         path: the file.
         kept: texts taken.
-        held_out: texts that one of the files to keep out holds.
+        held_out: texts that leak one of the files to keep out, by the rule of `training.data.leaks`.
         repeated: texts that were taken before, from this file or an earlier one.
         contradicted: texts that occur with another label too; none of them is taken.
         unmapped: rows whose labels the mapping has no name for, or several names.
@@ -54,7 +54,7 @@ def mix_files(
     Args:
         files: labelled files.
         output: is replaced.
-        without: files none of whose texts is to be taken; only their text column is read.
+        without: files of which nothing is to leak; only their text column is read.
         mapping: from labels of `output` to the files' names for them; if it is empty the files' names stay. A row is
             left out if one of its labels has no counterpart, or if its labels have different ones.
         text_column, label_column: names of columns in all files.
@@ -68,20 +68,20 @@ def mix_files(
         for warning in dataset.warnings:
             LOGGER.warning(f"warning: {dataset.path}: {warning}")
     parts = [map_labels(dataset, mapping) for dataset in whole]
-    held_out = {normalised(text) for path in without for text in read_unlabeled(path, text_column=text_column)}
+    held_out = HeldOut.read(without, text_column=text_column)
     labels = _labels_by_text(parts)
     seen: set[str] = set()
     columns: dict[str, list[str]] = {text_column: [], label_column: [], "source": []}
     reports = []
     for part, dataset in zip(parts, whole, strict=True):
         fate = Counter(unmapped=len(dataset) - len(part))
-        for text, (label,) in zip(part.texts, part.labels, strict=True):
+        for text, (label,), leaks in zip(part.texts, part.labels, held_out.leaking(part.texts), strict=True):
             key = normalised(text)
-            reason = _reason_against(key, held_out, seen, labels)
+            reason = "held_out" if leaks else _reason_against(key, seen, labels)
             fate[reason] += 1
             if reason == "kept":
                 seen.add(key)
-                for column, value in zip(columns.values(), (text, label, _source(part.path)), strict=True):
+                for column, value in zip(columns.values(), (text, label, source_name(part.path)), strict=True):
                     column.append(value)
         reports.append(MixReport(part.path, **{name: fate[name] for name in FATES}))
     write_parquet(output, columns)
@@ -108,9 +108,7 @@ def map_labels(dataset: Dataset, mapping: Mapping[str, Sequence[str]]) -> Datase
 FATES = ("kept", "held_out", "repeated", "contradicted", "unmapped")
 
 
-def _reason_against(key: str, held_out: set[str], seen: set[str], labels: dict[str, set[str]]) -> str:
-    if key in held_out:
-        return "held_out"
+def _reason_against(key: str, seen: set[str], labels: dict[str, set[str]]) -> str:
     if len(labels[key]) > 1:
         return "contradicted"
     return "repeated" if key in seen else "kept"
@@ -122,8 +120,3 @@ def _labels_by_text(parts: Iterable[Dataset]) -> dict[str, set[str]]:
         for text, names in zip(part.texts, part.labels, strict=True):
             labels.setdefault(normalised(text), set()).update(names)
     return labels
-
-
-def _source(path: Path) -> str:
-    """The source of a text: the file's folder and name, as public sets are told apart by their folders."""
-    return f"{path.resolve().parent.name}/{path.name}"

@@ -4,22 +4,20 @@ A student has to read more words than a small labelled set holds. Reviews withou
 learned from sentences is inaccurate and slow on a whole review.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
 
-from model.explain.sentences import split_sentences
 from tables.parquet import write_parquet
 from training.data.duplicates import normalised
+from training.data.fingerprints import cut
+from training.data.leaks import HeldOut
 from training.data.unlabeled import read_unlabeled
 from training.data.variants import split_units
 from training.errors import UsageError
-
-MARKUP_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
-"""A line break in pages copied from the web, as in IMDB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,7 @@ class SentenceCounts:
 
     Attributes:
         texts: read.
-        fitting: distinct sentences of the wanted length that occur in no held-out text.
+        fitting: distinct sentences of the wanted length that leak no held-out text.
         written: sentences written; fewer than `fitting` where a limit is given.
     """
 
@@ -55,7 +53,7 @@ def write_sentences(
     Args:
         files: only the text column is read.
         output: is replaced.
-        without: files of texts of which no sentence is taken.
+        without: files of which nothing is to leak, by the rule of `training.data.leaks`.
         min_words, max_words: a sentence has as many words, Chinese characters and marks; others are left out.
         limit: how many to draw; None for all, in the order of the files.
         seed: of the draw, whose order is that of the files too.
@@ -65,12 +63,10 @@ def write_sentences(
         TableError: a file is unusable.
         UsageError: no sentence is left.
     """
-    held_out = [text for path in without for text in read_unlabeled(path, text_column=text_column)]
-    # Also single sentences of held-out texts: sets repeat themselves, with labels and without.
-    seen = {normalised(text) for text in held_out}
-    seen |= {normalised(text) for text in sentences(held_out, min_words=min_words, max_words=max_words)}
+    held_out = HeldOut.read(without, text_column=text_column)
     texts = [text for path in files for text in read_unlabeled(path, text_column=text_column)]
-    found = list(_distinct(sentences(texts, min_words=min_words, max_words=max_words), seen))
+    fitting = list(_distinct(sentences(texts, min_words=min_words, max_words=max_words)))
+    found = list(compress(fitting, ~held_out.leaking(fitting)))
     if not found:
         raise UsageError(
             f"no sentence of {min_words} to {max_words} words in {', '.join(map(str, files))}; "
@@ -92,14 +88,13 @@ def sentences(texts: Iterable[str], *, min_words: int, max_words: int) -> Iterat
     ['A fine film.', '演员很好。']
     """
     for text in texts:
-        plain = MARKUP_BREAK.sub("\n", text)
-        for start, end in split_sentences(plain):
-            sentence = plain[start:end].strip()
+        for sentence in cut(text):
             if min_words <= len(split_units(sentence)) <= max_words:
                 yield sentence
 
 
-def _distinct(found: Iterable[str], seen: set[str]) -> Iterator[str]:
+def _distinct(found: Iterable[str]) -> Iterator[str]:
+    seen: set[str] = set()
     for sentence in found:
         key = normalised(sentence)
         if key not in seen:

@@ -35,9 +35,9 @@ def test_marks_and_chinese_characters_count_and_markup_ends_a_line() -> None:
 
 
 def test_each_sentence_once_and_none_that_is_held_out(tmp_path: Path) -> None:
-    first = _write(tmp_path / "a.csv", "I liked it. Quite a film! Short.", "I LIKED IT! A fine cast.")
+    first = _write(tmp_path / "a.csv", "I liked it. Quite a film! Short.", "I LIKED IT! A very fine cast.")
     second = _write(tmp_path / "b.csv", "Quite a film. The end of it.")
-    test = _write(tmp_path / "test.csv", "He says: a fine cast.", "So dull. A fine cast!")
+    test = _write(tmp_path / "test.csv", "He says: a very fine cast.", "So dull. A very fine cast!")
     assert _cut([first, second], tmp_path / "out.parquet", without=(test,)) == SentenceCounts(
         texts=3, fitting=3, written=3
     )
