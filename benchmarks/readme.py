@@ -1,8 +1,12 @@
-"""Makes the picture and the figures that the README shows.
+"""Makes what the documents show of the shipped checkpoint: answers, figures, drawings and the picture of the page.
 
+    python -m benchmarks.readme write [--check]             answers and figures in documents and OpenAPI examples
     python -m benchmarks.readme picture                     docs/figures/page.png, from the real page in Chromium
-    python -m benchmarks.readme measure DATA [--transformer FOLDER --labels 0,1]
-    python -m benchmarks.readme write                       puts the figures into README.md and README.zh.md
+    python -m benchmarks.readme measure DATA [--transformer FOLDER --labels 0,1] [--only]
+
+`write` starts the server and asks it everything that a document shows below a `curl` and the OpenAPI examples ask,
+fills the blocks of both READMEs and of docs/lstm.md in both languages, and draws the gates anew. Run it after every
+change of the checkpoint, and read the diff: the sentences around an answer are yours.
 
 `measure` trains TF-IDF with logistic regression and fastText on SST-2's phrases (DATA/sst2), and asks them, the shipped
 checkpoint and a transformer about its 1,821 test sentences, in turns, on one core. It writes
@@ -24,17 +28,35 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
+import httpx
 import numpy as np
+from matplotlib.figure import Figure
 
 from benchmarks.lib.packed import SHIPPED
 from benchmarks.lib.server import running_server
+from benchmarks.shown import lstm
+from benchmarks.shown.answers import Ask, renewed_document, renewed_examples, renewed_explanations
+from benchmarks.shown.readme import FIGURES, blocks
+from benchmarks.shown.text import alike, filled
+from examples.figures import draw_gates, draw_parameters, save
+from model.checkpoint import load_checkpoint
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "docs" / "figures" / "page.png"
-FIGURES = ROOT / "benchmarks" / "results" / "readme.json"
-DOCUMENTS = (ROOT / "README.md", ROOT / "README.zh.md")
+DOCUMENTS = {
+    "README.md": "en",
+    "README.zh.md": "zh",
+    "docs/using.md": "en",
+    "docs/lstm.md": "en",
+    "docs/lstm.zh.md": "zh",
+}
+"""Documents that show something of the shipped checkpoint, with their language."""
+
+EXAMPLES = {"app/api/examples.json": renewed_examples, "app/explain/examples.json": renewed_explanations}
+DRAWN = {"gates": draw_gates, "parameters": draw_parameters}
+"""Figures that depend on the shipped checkpoint."""
+
 SHOWN_TEXT = "The plot is thin. But the acting is wonderful, and I would not miss it."
-SHOWN_SETS = ("sst2", "imdb", "fdu_mtl_reviews", "chnsenticorp", "online_shopping_10_cats", "douban_book_review")
 ROUNDS = 3
 MAX_PICTURE_BYTES = 150_000
 EXPLAINED = '[data-part="reading"]:not(:empty)'
@@ -73,16 +95,22 @@ def picture() -> None:
 @click.argument("data", type=click.Path(path_type=Path, exists=True))
 @click.option("--transformer", type=click.Path(path_type=Path), help="A fine-tuned sequence classifier's folder.")
 @click.option("--labels", default="0,1", show_default=True, help="Its columns for negative and positive.")
-def measure(data: Path, transformer: Path | None, labels: str) -> None:
-    """Measures accuracy, size and speed of each way to classify SST-2's test sentences."""
+@click.option("--only", is_flag=True, help="Measure the shipped checkpoint alone; the other figures stay.")
+def measure(data: Path, transformer: Path | None, labels: str, only: bool) -> None:
+    """Measures accuracy, size and speed of each way to classify SST-2's test sentences.
+
+    The figures of one table must come from one kind of machine: --only refuses another one.
+    """
     os.environ["OMP_NUM_THREADS"] = "1"
     texts, truth = _read(data / "sst2" / "test.parquet")
     with TemporaryDirectory() as scratch:
-        ways: dict[str, tuple[Answer, int]] = {"sluice": _sluice(), "tfidf": _tfidf(data)}
-        if (found := _fasttext(data, Path(scratch))) is not None:
-            ways["fasttext"] = found
-        if transformer is not None:
-            ways["transformer"] = _transformer(transformer, [int(label) for label in labels.split(",")])
+        ways: dict[str, tuple[Answer, int]] = {"sluice": _sluice()}
+        if not only:
+            ways["tfidf"] = _tfidf(data)
+            if (found := _fasttext(data, Path(scratch))) is not None:
+                ways["fasttext"] = found
+            if transformer is not None:
+                ways["transformer"] = _transformer(transformer, [int(label) for label in labels.split(",")])
         figures = _in_turns(ways, texts, truth)
     record = {
         "command": "python -m benchmarks.readme measure DATA" + (" --transformer FOLDER" if transformer else ""),
@@ -90,63 +118,59 @@ def measure(data: Path, transformer: Path | None, labels: str) -> None:
         "machine": f"one core of {_processor()}, Python {platform.python_version()}",
         "sst2": figures,
     }
+    if only:
+        before = json.loads(FIGURES.read_text("utf-8"))
+        if before["machine"] != record["machine"]:
+            raise click.ClickException(f"the other figures are of {before['machine']}, not {record['machine']}")
+        record |= {"command": before["command"], "sst2": before["sst2"] | figures}
     FIGURES.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     click.echo(json.dumps(record, indent=1))
 
 
 @main.command()
-@click.option("--check", is_flag=True, help="Change nothing; fail if a document is not up to date.")
+@click.option("--check", is_flag=True, help="Change nothing; fail if something is not up to date.")
 def write(check: bool) -> None:
-    """Puts the figures between the markers of both documents."""
-    for document in DOCUMENTS:
-        before = document.read_text("utf-8")
-        after = filled(before, blocks())
-        if check and before != after:
-            raise click.ClickException(f"{document.name} is not up to date: python -m benchmarks.readme write")
-        document.write_text(after, encoding="utf-8")
+    """Renews answers and figures of the shipped checkpoint wherever they are shown."""
+    with running_server() as server, httpx.Client(base_url=server.url, timeout=120) as client:
+        found = renewed(lambda path, body: _post(client, path, body))
+    stale = [name for name, text in found.items() if text != (ROOT / name).read_text("utf-8")]
+    if check:
+        if stale:
+            raise click.ClickException(f"not up to date: {', '.join(stale)}: python -m benchmarks.readme write")
+        return
+    for name in stale:
+        (ROOT / name).write_text(found[name], encoding="utf-8")
+        click.echo(name)
+    for name, draw in DRAWN.items():
+        _draw(draw, ROOT / "docs" / "figures" / f"{name}.svg")
 
 
-def blocks() -> dict[str, str]:
-    """Text of each block of figures, by the name in its markers."""
-    record = json.loads(FIGURES.read_text("utf-8"))
-    found = json.loads((SHIPPED / "metrics.json").read_text("utf-8"))["evaluations"]
-    accuracy = " | ".join(f"{100 * found[name]['scores']['accuracy']:.1f}" for name in SHOWN_SETS)
-    names = " | ".join(SHOWN_SETS)
-    return {
-        "accuracy": f"| {names} |\n|{' --- |' * len(SHOWN_SETS)}\n| {accuracy} |",
-        "ways": _ways_table(record["sst2"], "| | accuracy, SST-2 | texts/s on one core | size |"),
-        "ways-zh": _ways_table(record["sst2"], "| | SST-2 准确率 | 单核每秒文本数 | 大小 |"),
-        "measured": f"Measured on {record['date']}, {record['machine']}:\n`{record['command']}`.",
-        "measured-zh": f"测于 {record['date']}，{record['machine']}：\n`{record['command']}`。",
-    }
+def renewed(ask: Ask) -> dict[str, str]:
+    """The documents and examples as they should be, by name; `ask` reaches a server with the shipped checkpoint."""
+    checkpoint = load_checkpoint(SHIPPED)
+    found = {}
+    for name, language in DOCUMENTS.items():
+        document = renewed_document((ROOT / name).read_text("utf-8"), ask)
+        document = filled(document, blocks(checkpoint, language))
+        found[name] = filled(document, lstm.blocks(checkpoint, language), lstm.TOLERANCE)
+    for name, renew in EXAMPLES.items():
+        found[name] = renew((ROOT / name).read_text("utf-8"), ask)
+    return found
 
 
-def filled(document: str, found: Mapping[str, str]) -> str:
-    """The document with each block `<!-- NAME -->…<!-- /NAME -->` filled anew.
-
-    >>> filled("<!-- a -->old<!-- /a -->", {"a": "new"}).splitlines()
-    ['<!-- a -->', 'new', '<!-- /a -->']
-    """
-    for name, text in found.items():
-        head, begin, rest = document.partition(f"<!-- {name} -->")
-        _, end, tail = rest.partition(f"<!-- /{name} -->")
-        if begin and end:
-            document = f"{head}{begin}\n{text}\n{end}{tail}"
-    return document
+def _draw(draw: Callable[[], Figure], path: Path) -> None:
+    """Saves a figure unless what is there differs by a hundredth of a point at most."""
+    with TemporaryDirectory() as scratch:
+        fresh = Path(scratch) / path.name
+        save(draw(), fresh)
+        if not (path.is_file() and alike(fresh.read_text("utf-8"), path.read_text("utf-8"), 0.01)):
+            shutil.copy(fresh, path)
+            click.echo(path.relative_to(ROOT))
 
 
-def _ways_table(figures: Mapping[str, Mapping[str, float]], heading: str) -> str:
-    titles = {
-        "sluice": "**Sluice**, the shipped checkpoint",
-        "transformer": "MPNet-base, fine-tuned (`transformers`)",
-        "tfidf": "TF-IDF and logistic regression",
-        "fasttext": "fastText, 2-grams",
-    }
-    rows = [
-        f"| {titles[name]} | {100 * row['accuracy']:.1f} | {row['texts_per_s']:,.0f} | {row['bytes'] / 1e6:,.0f} MB |"
-        for name, row in figures.items()
-    ]
-    return "\n".join([heading, "| --- | ---: | ---: | ---: |", *rows])
+def _post(client: httpx.Client, path: str, body: str) -> tuple[int, str]:
+    answer = client.post(path, content=body.encode())
+    return answer.status_code, answer.text
 
 
 def _in_turns(ways: Mapping[str, tuple[Answer, int]], texts: Sequence[str], truth: Any) -> dict[str, dict[str, float]]:

@@ -138,7 +138,8 @@ export class Explained {
   showAttribution(text, entry) {
     const { label, attribution } = entry;
     colourSides(this.part("explained-parts"), label, labelsOf(entry));
-    for (const side of ["for", "against"]) this.part(`speaks-${side}`).textContent = t(`speaks_${side}`, { label });
+    this.part("speaks-for").textContent = t("speaksFor", { label });
+    this.part("speaks-against").textContent = t("speaksAgainst", { label });
     const kind = [...this.pieces].find((radio) => radio.checked).value;
     const pieces = apart(attribution[kind]);
     const values = this.part("values").checked && pieces.length <= FEW_WORDS;
