@@ -24,6 +24,7 @@ from training.artifacts.card import write_card
 from training.artifacts.record import Calibration, Effort, Record, StartRecord, TeacherRecord
 from training.config.config import TrainConfig
 from training.config.request import Request
+from training.config.start import Start
 from training.data.choices import allowed_labels, among
 from training.data.corpus import Corpus
 from training.evaluation.evaluate import Evaluation, Result, evaluate, logits_of, truth_for
@@ -31,7 +32,6 @@ from training.evaluation.precision import find_thresholds, with_section
 from training.evaluation.reference import reference_of, source
 from training.evaluation.sanity import result_warnings
 from training.fit.trainer import Trainer
-from training.language_model.folder import Pretrained
 from training.metrics.calibration import calibration_error, fit_by_language, fit_thresholds
 from training.metrics.decisions import confidence
 from training.provenance import origin
@@ -50,7 +50,7 @@ class Finished:
     Attributes:
         trainer: holds the best weights of the network.
         network: what is published: that network, and the n-grams beside it.
-        start: the pre-trained layers that it began with.
+        start: the layers that it began with.
     """
 
     request: Request
@@ -59,7 +59,7 @@ class Finished:
     trainer: Trainer
     network: RecurrentClassifier
     teachers: tuple[TeacherRecord, ...] = ()
-    start: Pretrained | None = None
+    start: Start | None = None
 
 
 def publish(finished: Finished, output: Path, *, scratch: Path, device: str) -> Record:
@@ -227,11 +227,13 @@ def measure_effort(trainer: Trainer) -> Effort:
     return Effort(epochs=history[-1]["epoch"], best_epoch=best["epoch"], **trainer.effort())
 
 
-def _start_record(start: Pretrained | None) -> StartRecord | None:
+def _start_record(start: Start | None) -> StartRecord | None:
     if start is None:
         return None
-    record = start.record
-    perplexity = record.perplexity.after
     return StartRecord(
-        name=start.name, version=start.version, perplexity=perplexity, command=record.command, data=record.data
+        name=start.name,
+        version=start.version,
+        perplexity=start.perplexity,
+        command=start.command,
+        data=dict(start.data),
     )

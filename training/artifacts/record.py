@@ -71,18 +71,18 @@ class TeacherRecord(Frozen):
 
 
 class StartRecord(Frozen):
-    """The pre-trained layers that a run started from.
+    """The layers that a run started from.
 
     Attributes:
         name, version: of their folder.
-        perplexity: on its validation texts, both directions together.
+        perplexity: of a language model on its validation texts, both directions together; None of a checkpoint.
         command: made them.
         data: the files that they learned from.
     """
 
     name: str
     version: str
-    perplexity: float
+    perplexity: float | None
     command: str
     data: dict[str, DataFile]
 
@@ -99,7 +99,7 @@ class Record(Frozen):
         code, libraries: versions.
         warnings: what a person should know before trusting a score.
         teachers: whose logits it was trained towards; none if towards labels.
-        start: where embedding and recurrent layers began; None is at random.
+        start: the layers that it began with; None is at random.
         reference: what the answers to the validation texts look like; a server compares its traffic with it.
     """
 

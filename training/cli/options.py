@@ -139,7 +139,8 @@ def setting_options(command: Any) -> Any:
 START = click.option(
     "--start",
     type=FILE,
-    help="A folder that pretrain wrote: embedding, LSTM and tokenizer begin there, and are of its shape.",
+    help="A folder that pretrain wrote, or a checkpoint to train further: the layers and the tokenizer begin there, "
+    "and are of its shape.",
 )
 
 

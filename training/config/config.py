@@ -65,7 +65,7 @@ class TrainConfig(Frozen):
         weights: number format in which the weights are stored.
         semi: further terms of the loss, some of them of texts without labels; `distill` has none.
         distill: what and how a student learns from teachers; `train` has none.
-        start: a folder that `pretrain` wrote, where embedding and recurrent layers begin; None is at random.
+        start: a folder that `pretrain` wrote, or a checkpoint, whose layers it begins with; None is at random.
     """
 
     name: str = ""

@@ -12,9 +12,9 @@ from pydantic import BaseModel
 from model.config import Frozen
 from model.folder import DIGESTS
 from training.config.config import TrainConfig, build_config, flatten, nest, parse_settings, read_recipe, read_toml
+from training.config.start import load_start
 from training.data.corpus import shown_path
 from training.errors import UsageError
-from training.language_model.folder import load_pretrained
 
 PROGRAM = ("python", "-m", "training")
 
@@ -192,7 +192,7 @@ class CallOptions(Call):
 def configure(layers: Sequence[dict[str, Any]], options: Sequence[dict[str, Any]]) -> TrainConfig:
     """The configuration of `layers` (recipe and file) and of `options` over them.
 
-    Where the run starts from pre-trained layers, their shape and tokenizer replace what `layers` say, and `options`
+    Where the run starts from layers that are there, their shape and tokenizer replace what `layers` say, and `options`
     must not contradict them.
 
     Raises:
@@ -202,7 +202,7 @@ def configure(layers: Sequence[dict[str, Any]], options: Sequence[dict[str, Any]
     start = build_config(*layers, *options).start
     if start is None:
         return build_config(*layers, *options)
-    given = load_pretrained(Path(start)).settings()
+    given = load_start(Path(start)).settings
     config = build_config(*layers, given, *options)
     wanted, found = flatten(build_config(given)), flatten(config)
     keys = [f"{section}.{key}" for section, values in given.items() for key in values]

@@ -14,13 +14,13 @@ from training.artifacts.publish import Finished, publish
 from training.artifacts.record import Record, TeacherRecord
 from training.config.config import TrainConfig
 from training.config.request import Request
+from training.config.start import Start, load_start
 from training.data.choices import allowed_labels
 from training.data.corpus import Corpus
 from training.data.dataset import Dataset, encode_labels
 from training.data.tokenizer import train_tokenizer
 from training.fit.objective import Loss, MakeObjective, Supervised
 from training.fit.trainer import Examples, Place, Trainer
-from training.language_model.folder import Pretrained, load_pretrained
 from training.metrics.scores import measure
 from training.runs.blend import with_ngrams
 from training.runs.session import Session
@@ -35,14 +35,14 @@ class ClassifierRun:
         request: every setting.
         corpus: the texts by role.
         tokenizer: that of `start`, or learned from the texts.
-        start: pre-trained layers; None starts at random.
+        start: layers that it begins with; None starts at random.
     """
 
     session: Session
     request: Request
     corpus: Corpus
     tokenizer: Tokenizer
-    start: Pretrained | None
+    start: Start | None
 
     @classmethod
     def begin(cls, session: Session, request: Request, corpus: Corpus, texts: Sequence[str]) -> Self:
@@ -56,7 +56,7 @@ class ClassifierRun:
         if config.start is None:
             start, tokenizer = None, session.tokenizer(digests, lambda: train_tokenizer(config.tokenizer, texts))
         else:
-            start = load_pretrained(Path(config.start))
+            start = load_start(Path(config.start))
             digests["start"] = start.version
             tokenizer = session.tokenizer(digests, lambda: start.tokenizer)
         session.begin(request, tokenizer, digests)
@@ -88,7 +88,7 @@ class ClassifierRun:
 
 
 def new_network(
-    config: TrainConfig, corpus: Corpus, tokenizer: Tokenizer, start: Pretrained | None = None
+    config: TrainConfig, corpus: Corpus, tokenizer: Tokenizer, start: Start | None = None
 ) -> RecurrentClassifier:
     """A network at its first step; the same weights for the same seed, those of `start` where it has them."""
     torch.manual_seed(config.seed)
@@ -96,7 +96,7 @@ def new_network(
         config.architecture.sized(tokenizer.get_vocab_size()), len(corpus.labels), config.dropouts
     )
     if start is not None:
-        start.fill(network)
+        start.fill(network, corpus.labels)
     return network
 
 

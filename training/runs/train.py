@@ -10,13 +10,13 @@ from model.text import TextEncoder
 from training.artifacts.record import Record
 from training.config.config import TrainConfig
 from training.config.request import Request
+from training.config.start import Start
 from training.data.corpus import Corpus, read_corpus
 from training.data.unlabeled import with_unlabeled
 from training.errors import UsageError
 from training.fit.objective import MakeObjective, Supervised
 from training.fit.semi_supervised import SemiSupervised, UnlabeledBatches
 from training.fit.trainer import Place, Trainer
-from training.language_model.folder import Pretrained
 from training.runs.classifier import ClassifierRun, encode_examples, new_encoder, new_network, new_trainer
 from training.runs.session import Session
 
@@ -68,7 +68,7 @@ def build_trainer(
     corpus: Corpus,
     tokenizer: Tokenizer,
     *,
-    start: Pretrained | None = None,
+    start: Start | None = None,
     **place: Unpack[Place],
 ) -> Trainer:
     """A trainer at its first step; the same weights for the same seed, those of `start` where it has them."""
