@@ -28,10 +28,29 @@ from training.cli.options import FILE, LABEL_COLUMN, TEXT_COLUMN
     is_flag=True,
     help="Map the labels of public sets of sentiment and emotion to negative, neutral and positive.",
 )
+@click.option("--unlabeled", is_flag=True, help="Read and write no labels: texts for a teacher to label.")
+@click.option(
+    "--source-column",
+    help="Column that names each text's data set, as an earlier mix wrote it.  [default: a file is a set]",
+)
+@click.option(
+    "--drop-emoticons",
+    is_flag=True,
+    help="Take emoticons such as [泪] out of posts that were labelled by them; posts of fewer than 4 letters go.",
+)
+@click.option("--limit", type=click.IntRange(min=1), help="Draw so many texts of each data set.  [default: all]")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the draw.")
 @TEXT_COLUMN
 @LABEL_COLUMN
 def mix(
-    files: tuple[Path, ...], output: Path, label_map: tuple[str, ...], sentiment_labels: bool, **options: Any
+    files: tuple[Path, ...],
+    output: Path,
+    without: tuple[Path, ...],
+    label_map: tuple[str, ...],
+    sentiment_labels: bool,
+    unlabeled: bool,
+    label_column: str,
+    **options: Any,
 ) -> None:
     """Makes one training file out of several: each text once, and none that leaks a test text.
 
@@ -43,17 +62,21 @@ def mix(
     python -m training mix sst5/train.parquet cr/train.parquet --label-map "negative=very negative" \\
         --label-map "positive=very positive" --label-map neutral=none --output mixed.parquet
     python -m training mix sst5/train.parquet go_emotions/train.parquet --sentiment-labels --output mixed.parquet
+    python -m training mix tweets.csv sentences.parquet --unlabeled --without test.csv --output texts.parquet
     """
-    from training.data.mix import mix_files
+    from training.data.mix import MixOptions, mix_files
     from training.data.sentiment_sets import SENTIMENT
     from training.errors import UsageError
     from training.fit.imitation import parse_label_map
 
     if sentiment_labels and label_map:
         raise UsageError("--sentiment-labels and --label-map: give one of them")
+    if unlabeled and (sentiment_labels or label_map or options["source_column"]):
+        raise UsageError("--unlabeled reads texts only; leave out the options on labels and --source-column")
     mapping = SENTIMENT.labels if sentiment_labels else parse_label_map(label_map)
-    reports = mix_files(files, output, mapping=mapping, **options)
-    for report in reports:
+    chosen = MixOptions(mapping=mapping, label_column=None if unlabeled else label_column, **options)
+    for report in mix_files(files, output, without=without, options=chosen):
         dropped = f"held out {report.held_out:,}, repeated {report.repeated:,}, contradicted {report.contradicted:,}"
-        dropped += f", unmapped {report.unmapped:,}" if mapping else ""
+        dropped += f", unmapped {report.unmapped:,}" if mapping or chosen.drop_emoticons else ""
+        dropped += f", beyond the limit {report.beyond_limit:,}" if chosen.limit else ""
         click.echo(f"{report.path}: kept {report.kept:,}, {dropped}")

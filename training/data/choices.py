@@ -30,15 +30,20 @@ def with_choices(dataset: Dataset, source_column: str | None = None) -> Dataset:
     Raises:
         MissingColumnError: the file has no such column.
     """
-    sources = _sources(dataset, source_column)
+    found = sources(dataset, source_column)
     labels: dict[object, dict[str, None]] = {}
-    for source, names in zip(sources, dataset.labels, strict=True):
+    for source, names in zip(found, dataset.labels, strict=True):
         labels.setdefault(source, {}).update(dict.fromkeys(names))
-    choices: dict[object, Names] = {source: tuple(found) if len(found) > 1 else () for source, found in labels.items()}
-    return replace(dataset, choices=[choices[source] for source in sources])
+    choices: dict[object, Names] = {source: tuple(names) if len(names) > 1 else () for source, names in labels.items()}
+    return replace(dataset, choices=[choices[source] for source in found])
 
 
-def _sources(dataset: Dataset, source_column: str | None) -> list[object]:
+def sources(dataset: Dataset, source_column: str | None) -> list[object]:
+    """The value of a column for each text; None for all if no column is named.
+
+    Raises:
+        MissingColumnError: the file has no such column.
+    """
     if source_column is None:
         return [None] * len(dataset)
     (column,) = read_columns(dataset.path, [source_column])

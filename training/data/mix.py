@@ -4,17 +4,28 @@ Public sets repeat themselves and each other. A text of a test split must not be
 model, whichever set it came from. They also have different names for the same label, which can be mapped to one.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
+from tables.errors import MissingColumnError
 from tables.parquet import write_parquet
 from tables.reader import LOGGER
+from training.data.choices import sources
 from training.data.dataset import Dataset, read_dataset
 from training.data.duplicates import normalised
+from training.data.emoticons import without_emoticons
 from training.data.leaks import HeldOut, source_name
+from training.data.unlabeled import read_unlabeled
 from training.errors import UsageError
+
+SOURCE = "source"
+"""Column of the output that names a text's data set."""
+
+FATES = ("kept", "held_out", "repeated", "contradicted", "unmapped", "beyond_limit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +38,8 @@ class MixReport:
         held_out: texts that leak one of the files to keep out, by the rule of `training.data.leaks`.
         repeated: texts that were taken before, from this file or an earlier one.
         contradicted: texts that occur with another label too; none of them is taken.
-        unmapped: rows whose labels the mapping has no name for, or several names.
+        unmapped: rows whose labels the mapping has no name for, or several names; posts without their emoticons empty.
+        beyond_limit: texts of a source that were not drawn.
     """
 
     path: Path
@@ -36,56 +48,137 @@ class MixReport:
     repeated: int
     contradicted: int
     unmapped: int
+    beyond_limit: int
 
 
-def mix_files(
-    files: Sequence[Path],
-    output: Path,
-    *,
-    without: Sequence[Path],
-    mapping: Mapping[str, Sequence[str]],
-    text_column: str,
-    label_column: str,
-) -> list[MixReport]:
+@dataclass(frozen=True, slots=True)
+class MixOptions:
+    """Options of a mixture.
+
+    Attributes:
+        text_column: name of the column of texts, in all files and in the output.
+        label_column: that of the labels; None reads and writes none.
+        source_column: a column of the files that names each text's data set; a file that lacks it, and every file if
+            this is None, is a set of its own, named as FOLDER/FILE.
+        mapping: from labels of the output to the files' names for them; if it is empty the files' names stay. A row is
+            left out if one of its labels has no counterpart, or if its labels have different ones.
+        drop_emoticons: see `training.data.emoticons`.
+        limit: texts to draw of each source at most; None takes all.
+        seed: of the draw, whose order is that of the files.
+    """
+
+    text_column: str = "text"
+    label_column: str | None = "label"
+    source_column: str | None = None
+    mapping: Mapping[str, Sequence[str]] | None = None
+    drop_emoticons: bool = False
+    limit: int | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Texts of one file, with a label and a source each; the label is empty where none is read."""
+
+    path: Path
+    texts: list[str]
+    labels: list[str]
+    sources: list[str]
+    unmapped: int
+
+
+def mix_files(files: Sequence[Path], output: Path, *, without: Sequence[Path], options: MixOptions) -> list[MixReport]:
     """Writes the Parquet file `output` with the columns text, label and source, in the order of `files`.
 
     Texts are compared without case, punctuation and white space.
 
     Args:
-        files: labelled files.
+        files: of any format, labelled or not.
         output: is replaced.
         without: files of which nothing is to leak; only their text column is read.
-        mapping: from labels of `output` to the files' names for them; if it is empty the files' names stay. A row is
-            left out if one of its labels has no counterpart, or if its labels have different ones.
-        text_column, label_column: names of columns in all files.
+        options: see there.
 
     Raises:
         TableError: a file is unusable.
         UsageError: a file is multi-label, and there is no mapping.
     """
-    whole = [read_dataset(path, text_column=text_column, label_column=label_column) for path in files]
-    for dataset in whole:
-        for warning in dataset.warnings:
-            LOGGER.warning(f"warning: {dataset.path}: {warning}")
-    parts = [map_labels(dataset, mapping) for dataset in whole]
-    held_out = HeldOut.read(without, text_column=text_column)
+    parts = [_read(path, options) for path in files]
+    held_out = HeldOut.read(without, text_column=options.text_column)
     labels = _labels_by_text(parts)
     seen: set[str] = set()
-    columns: dict[str, list[str]] = {text_column: [], label_column: [], "source": []}
-    reports = []
-    for part, dataset in zip(parts, whole, strict=True):
-        fate = Counter(unmapped=len(dataset) - len(part))
-        for text, (label,), leaks in zip(part.texts, part.labels, held_out.leaking(part.texts), strict=True):
-            key = normalised(text)
+    kept: list[tuple[int, int]] = []
+    fates = [Counter(unmapped=part.unmapped) for part in parts]
+    for place, part in enumerate(parts):
+        for row, leaks in enumerate(held_out.leaking(part.texts).tolist()):
+            key = normalised(part.texts[row])
             reason = "held_out" if leaks else _reason_against(key, seen, labels)
-            fate[reason] += 1
             if reason == "kept":
                 seen.add(key)
-                for column, value in zip(columns.values(), (text, label, source_name(part.path)), strict=True):
-                    column.append(value)
-        reports.append(MixReport(part.path, **{name: fate[name] for name in FATES}))
-    write_parquet(output, columns)
-    return reports
+                kept.append((place, row))
+            else:
+                fates[place][reason] += 1
+    drawn = _draw(kept, [parts[place].sources[row] for place, row in kept], options)
+    for place, _ in drawn:
+        fates[place]["kept"] += 1
+    for place, _ in kept:
+        fates[place]["beyond_limit"] += 1
+    columns = {options.text_column: [parts[place].texts[row] for place, row in drawn]}
+    if options.label_column is not None:
+        columns[options.label_column] = [parts[place].labels[row] for place, row in drawn]
+    write_parquet(output, columns | {SOURCE: [parts[place].sources[row] for place, row in drawn]})
+    for fate in fates:
+        fate["beyond_limit"] -= fate["kept"]
+    return [
+        MixReport(part.path, **{name: fate[name] for name in FATES}) for part, fate in zip(parts, fates, strict=True)
+    ]
+
+
+def _read(path: Path, options: MixOptions) -> _Part:
+    if options.label_column is None:
+        texts = read_unlabeled(path, text_column=options.text_column)
+        part = _Part(path, texts, [""] * len(texts), [source_name(path)] * len(texts), 0)
+    else:
+        whole = read_dataset(path, text_column=options.text_column, label_column=options.label_column)
+        for warning in whole.warnings:
+            LOGGER.warning(f"warning: {path}: {warning}")
+        found = map_labels(whole, options.mapping or {})
+        labels = [label for (label,) in found.labels]
+        part = _Part(path, found.texts, labels, _sources(found, options.source_column), len(whole) - len(found))
+    return _without_emoticons(part) if options.drop_emoticons else part
+
+
+def _sources(dataset: Dataset, column: str | None) -> list[str]:
+    own = [source_name(dataset.path)] * len(dataset)
+    if column is None:
+        return own
+    try:
+        return [str(source) for source in sources(dataset, column)]
+    except MissingColumnError:
+        return own
+
+
+def _without_emoticons(part: _Part) -> _Part:
+    texts = [without_emoticons(text) for text in part.texts]
+    rows = [row for row, text in enumerate(texts) if text]
+    return _Part(
+        part.path,
+        [texts[row] for row in rows],
+        [part.labels[row] for row in rows],
+        [part.sources[row] for row in rows],
+        part.unmapped + len(texts) - len(rows),
+    )
+
+
+def _draw(kept: list[tuple[int, int]], names: Sequence[str], options: MixOptions) -> list[tuple[int, int]]:
+    """At most `limit` of the places kept of each source, in their order."""
+    if options.limit is None:
+        return kept
+    by_source: dict[str, list[int]] = defaultdict(list)
+    for place, name in enumerate(names):
+        by_source[name].append(place)
+    rng = np.random.default_rng(options.seed)
+    chosen = [rng.permutation(places)[: options.limit] for places in by_source.values()]
+    return [kept[place] for place in sorted(place for places in chosen for place in places.tolist())]
 
 
 def map_labels(dataset: Dataset, mapping: Mapping[str, Sequence[str]]) -> Dataset:
@@ -105,18 +198,15 @@ def map_labels(dataset: Dataset, mapping: Mapping[str, Sequence[str]]) -> Datase
     return replace(dataset.take(kept), task="single_label", labels=labels)
 
 
-FATES = ("kept", "held_out", "repeated", "contradicted", "unmapped")
-
-
 def _reason_against(key: str, seen: set[str], labels: dict[str, set[str]]) -> str:
     if len(labels[key]) > 1:
         return "contradicted"
     return "repeated" if key in seen else "kept"
 
 
-def _labels_by_text(parts: Iterable[Dataset]) -> dict[str, set[str]]:
+def _labels_by_text(parts: Iterable[_Part]) -> dict[str, set[str]]:
     labels: dict[str, set[str]] = {}
     for part in parts:
-        for text, names in zip(part.texts, part.labels, strict=True):
-            labels.setdefault(normalised(text), set()).update(names)
+        for text, label in zip(part.texts, part.labels, strict=True):
+            labels.setdefault(normalised(text), set()).add(label)
     return labels

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from training.__main__ import main
-from training.data.mix import mix_files
+from training.data.mix import MixOptions, mix_files
 from training.errors import UsageError
 
 
@@ -21,9 +21,7 @@ def test_each_text_once_and_none_of_the_test(tmp_path: Path) -> None:
     first = _csv(tmp_path / "a" / "train.csv", ("Good!", "pos"), ("good", "pos"), ("Bad", "neg"), ("So so", "neg"))
     second = _csv(tmp_path / "b" / "train.csv", ("GOOD", "pos"), ("fine", "pos"), ("so, so", "pos"), ("seen", "neg"))
     test = _csv(tmp_path / "b" / "test.csv", ("Seen.", "neg"))
-    reports = mix_files(
-        [first, second], tmp_path / "mix.parquet", without=[test], mapping={}, text_column="text", label_column="label"
-    )
+    reports = mix_files([first, second], tmp_path / "mix.parquet", without=[test], options=MixOptions())
     assert pq.read_table(tmp_path / "mix.parquet").to_pylist() == [
         {"text": "Good!", "label": "pos", "source": "a/train.csv"},
         {"text": "Bad", "label": "neg", "source": "a/train.csv"},
@@ -37,7 +35,7 @@ def test_lists_of_labels_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "many.jsonl"
     path.write_text('{"text": "a", "label": ["x", "y"]}\n')
     with pytest.raises(UsageError, match=r"many\.jsonl"):
-        mix_files([path], tmp_path / "mix.parquet", without=[], mapping={}, text_column="text", label_column="label")
+        mix_files([path], tmp_path / "mix.parquet", without=[], options=MixOptions())
 
 
 def test_labels_get_common_names_and_rows_without_one_are_left_out(tmp_path: Path) -> None:
@@ -49,7 +47,7 @@ def test_labels_get_common_names_and_rows_without_one_are_left_out(tmp_path: Pat
     )
     mapping = {"neg": ("very neg", "anger"), "pos": ("joy", "love"), "neutral": ("none",)}
     output = tmp_path / "mix.parquet"
-    reports = mix_files([grades, moods], output, without=[], mapping=mapping, text_column="text", label_column="label")
+    reports = mix_files([grades, moods], output, without=[], options=MixOptions(mapping=mapping))
     rows = [(row["text"], row["label"]) for row in pq.read_table(output).to_pylist()]
     assert rows == [("awful", "neg"), ("bad", "neg"), ("so so", "neutral"), ("yes", "pos"), ("no", "neg")]
     assert [report.unmapped for report in reports] == [0, 3]
@@ -79,3 +77,34 @@ def test_the_command_knows_the_sentiment_of_emotions(tmp_path: Path) -> None:
     both = CliRunner().invoke(main, [*arguments, "--label-map", "positive=joy"])
     assert both.exit_code == 2
     assert "give one of them" in both.output
+
+
+def test_sources_of_an_earlier_mix_stay_and_each_gives_as_many_texts_as_the_limit(tmp_path: Path) -> None:
+    many = _csv(tmp_path / "a" / "train.csv", *((f"text {n}", "pos") for n in range(20)))
+    few = _csv(tmp_path / "b" / "train.csv", ("one", "neg"), ("two", "neg"))
+    once, output = tmp_path / "once.parquet", tmp_path / "c" / "twice.parquet"
+    mix_files([many, few], once, without=[], options=MixOptions())
+    options = MixOptions(source_column="source", limit=5, seed=3)
+    (mixed, plain) = mix_files(
+        [once, _csv(tmp_path / "d" / "x.csv", ("three", "neg"))], output, without=[], options=options
+    )
+    assert (mixed.kept, mixed.beyond_limit, plain.kept, plain.beyond_limit) == (7, 15, 1, 0)
+    rows = pq.read_table(output).to_pylist()
+    assert [row["source"] for row in rows] == ["a/train.csv"] * 5 + ["b/train.csv"] * 2 + ["d/x.csv"]
+    drawn = [row["text"] for row in rows[:5]]
+    assert drawn == sorted(drawn, key=lambda text: int(text.split()[1])) != [f"text {n}" for n in range(5)]
+    mix_files([once], tmp_path / "again.parquet", without=[], options=options)
+    assert pq.read_table(tmp_path / "again.parquet").to_pylist() == rows[:7]
+
+
+def test_the_command_mixes_texts_without_labels_and_takes_emoticons_out(tmp_path: Path) -> None:
+    posts = _csv(tmp_path / "a" / "train.csv", ("又下雨了[泪]", "x"), ("好[泪]", "y"), ("又下雨了[嘻嘻]", "z"))
+    output = tmp_path / "mix.parquet"
+    arguments = ["mix", str(posts), "--unlabeled", "--output", str(output)]
+    run = CliRunner().invoke(main, [*arguments, "--drop-emoticons", "--limit", "9"])
+    assert run.exit_code == 0, run.output
+    assert "kept 1, held out 0, repeated 1, contradicted 0, unmapped 1, beyond the limit 0" in run.output
+    assert pq.read_table(output).to_pylist() == [{"text": "又下雨了", "source": "a/train.csv"}]
+    wrong = CliRunner().invoke(main, [*arguments, "--sentiment-labels"])
+    assert wrong.exit_code == 2
+    assert "--unlabeled reads texts only" in wrong.output
