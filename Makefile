@@ -25,10 +25,13 @@ TRAIN ?=
 VALIDATION ?=
 TEST ?=
 #? RECIPE           recipe of `train` (default: sst2)
-#? SLUICE_DATA      folder in which `train` finds a recipe's files (default: data)
+#? SLUICE_DATA      folder in which `train` and `model` find a recipe's files (default: data)
 RECIPE ?= sst2
 #? OUTPUT           folder in which `train` writes the checkpoint
 OUTPUT ?= runs/$(RECIPE)
+#? ENGLISH_ENCODER  folder of the encoder that `model` makes the English teacher of; CHINESE_ENCODER for the Chinese one
+#? BUILD            folder in which `model` keeps its stages (default: runs/sentiment); MODEL is the checkpoint (default: checkpoints/sentiment)
+#? LIMIT            texts of each file that `model` reads, for a trial of the whole chain
 #? BENCH            benchmarks of `bench`, by file name without .py (default: all)
 BENCH ?= $(subst /,.,$(patsubst benchmarks/%.py,%,$(wildcard benchmarks/guard.py benchmarks/engine/[a-z]*.py benchmarks/http/[a-z]*.py benchmarks/faults/[a-z]*.py benchmarks/training/[a-z]*.py)))
 #? JOBS             processes of `test` (default: one for each processor)
@@ -46,7 +49,7 @@ training := $(VENV)/.training
 dev := $(VENV)/.dev
 audit := build/audit/.done
 
-.PHONY: help setup engine serve test clients train bench guard soak structure fmt lint types check coverage container-test audit sbom hooks lock clean
+.PHONY: help setup engine serve test clients train model bench guard soak structure fmt lint types check coverage container-test audit sbom hooks lock clean
 
 help: ## this list
 	@echo 'Targets:'
@@ -70,6 +73,9 @@ clients: build/clients/.stamp ## fetch what tests need and the locks lack: huggi
 train: $(training) ## a checkpoint by RECIPE, from TRAIN=FILE or from the recipe's own files below SLUICE_DATA
 	@exec $(python) -m training train --recipe $(RECIPE) $(if $(TRAIN),--train $(TRAIN)) $(if $(VALIDATION),--validation $(VALIDATION)) \
 		$(if $(TEST),--test $(TEST)) --output $(OUTPUT) $(ARGS)
+
+model: $(training) engine ## the default checkpoint from the public sets below SLUICE_DATA; stages, hours: training/config/recipes/sentiment.mk
+	@$(MAKE) --no-print-directory -f training/config/recipes/sentiment.mk python=$(python) model
 
 bench: $(dev) ## the measurements in benchmarks/; BENCH=NAME for one
 	@for name in $(BENCH); do echo "== $$name"; $(python) -m benchmarks.$$name $(ARGS); done

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import tomllib
 from importlib.metadata import distribution
@@ -11,6 +12,10 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from training.__main__ import main
+from training.config.config import build_config, read_recipe
+from training.data.sentiment_sets import SENTIMENT
 
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -158,6 +163,53 @@ def test_train_runs_the_recipe_or_the_files_that_it_is_given(tmp_path: Path) -> 
     assert "training train --recipe sst2 --output runs/sst2" in dry_run()
     given = dry_run("TRAIN=a.csv", "TEST=b.csv", "RECIPE=r", "OUTPUT=out")
     assert "training train --recipe r --train a.csv --test b.csv --output out" in given
+
+
+RECIPE = ROOT / "training" / "config" / "recipes" / "sentiment.mk"
+SET = re.compile(r"\b([a-z0-9_]+)/(?:train|unlabeled)\w*")
+
+
+def _stages(folder: Path) -> list[list[str]]:
+    """The arguments of each command of `training` that `make model` runs, with empty files for the public sets."""
+    splits = ("train", "train_phrases", "train_sentences", "unlabeled", "validation", "test")
+    for name in set(SET.findall(RECIPE.read_text("utf-8"))):
+        (folder / "data" / name).mkdir(parents=True)
+        for split in splits:
+            (folder / "data" / name / f"{split}.parquet").touch()
+    data = (f"SLUICE_DATA={folder / 'data'}", f"BUILD={folder / 'build'}", f"MODEL={folder / 'model'}")
+    done = make("-n", "-f", str(RECIPE), *data, f"ENGLISH_ENCODER={folder}", f"CHINESE_ENCODER={folder}", "model")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.replace("\\\n", " ").splitlines()
+    calls = [part for line in lines for part in re.split(r" && | > | \|\| ", line) if " -m training " in part]
+    return [shlex.split(call.partition(" -m training ")[2]) for call in calls]
+
+
+def test_every_stage_of_the_default_checkpoint_is_a_call_that_its_command_takes(tmp_path: Path) -> None:
+    stages = _stages(tmp_path)
+    for name, *arguments in stages:
+        main.commands[name].make_context(name, arguments)
+    names = [name for name, *_ in stages]
+    assert names[-4:] == ["distill", "train", "checklist", "leaks"]
+    assert (names.count("teach"), names.count("label")) == (2, 5)
+    for name, *arguments in stages:
+        if (
+            name in ("mix", "sentences")
+            and "--limit" not in arguments
+            and str(tmp_path / "data") in " ".join(arguments)
+        ):
+            assert "--without" in arguments, arguments
+    shards = [arguments[arguments.index("--shard") + 1] for name, *arguments in stages if "--shard" in arguments]
+    assert shards == ["1/4", "2/4", "3/4", "4/4"]
+
+
+def test_the_default_checkpoint_learns_from_sets_whose_licences_it_names_and_allow_it() -> None:
+    teaching = set(SET.findall(RECIPE.read_text("utf-8").partition("# --- the stages")[0]))
+    licence = build_config(read_recipe("sentiment")).data.licence
+    allowed, barred = licence.split("No set whose licence bars")
+    assert len(teaching) > 30
+    assert {name for name in teaching if not re.search(rf"\b{name}\b", allowed)} == set()
+    assert {name for name in teaching if re.search(rf"\b{name}\b", barred)} == set()
+    assert not {name for name in teaching & set(SENTIMENT.sets) if not SENTIMENT.sets[name].teaches}
 
 
 def test_ci_runs_what_a_contributor_runs() -> None:

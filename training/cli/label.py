@@ -8,11 +8,34 @@ import click
 from training.cli.options import DEVICE, FILE, TEXT_COLUMN, THREADS
 
 
+class Shard(click.ParamType[tuple[int, int]]):
+    """A part of a whole, as K/N."""
+
+    name = "K/N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """Reads the two numbers."""
+        try:
+            part, parts = map(int, value.split("/"))
+        except ValueError:
+            part, parts = 0, 0
+        if not 1 <= part <= parts:
+            self.fail(f"'{value}' is not K/N with K from 1 to N, for example 2/4", param, ctx)
+        return part, parts
+
+
 @click.command()
 @click.argument("files", type=FILE, nargs=-1, required=True)
 @click.option("--teacher", type=FILE, required=True, help="A folder that teach or transformers wrote, or a checkpoint.")
 @click.option("--output", type=FILE, required=True, help="The Parquet file to write.")
 @click.option("--cache", type=FILE, required=True, help="Folder that keeps the logits as they come; distill reads it.")
+@click.option(
+    "--shard",
+    type=Shard(),
+    default="1/1",
+    show_default=True,
+    help="Label every N-th text only, from the K-th on; N calls, on one machine or several, label all.",
+)
 @click.option("--max-tokens", type=click.IntRange(min=3), default=128, show_default=True, help="Cut longer texts.")
 @TEXT_COLUMN
 @DEVICE
@@ -21,7 +44,7 @@ def label(files: tuple[Path, ...], teacher: Path, output: Path, max_tokens: int,
     """Asks a teacher for its logits of texts.
 
     The output has the column text and one column for each label of the teacher. A text that the cache knows is not
-    labelled again; an interrupted run goes on where it was.
+    labelled again; an interrupted run goes on where it was. `distill --teacher` takes several such files.
 
     \b
     python -m training label sentences.parquet --teacher teacher --cache logits --output labels.parquet

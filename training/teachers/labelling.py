@@ -197,9 +197,17 @@ def write_labels(
     *,
     cache: Path,
     text_column: str,
+    shard: tuple[int, int] = (1, 1),
     report: Report = lambda _: None,
 ) -> int:
     """Writes the Parquet file `output`: the texts of `files`, each once, and the teacher's logit of each label.
+
+    Args:
+        teacher, files, output: see above.
+        cache: folder of logits.
+        text_column: of the files and the output.
+        shard: K and N to take every N-th of these texts, from the K-th on.
+        report: called as by `label`.
 
     Returns:
         The number of texts.
@@ -214,6 +222,7 @@ def write_labels(
             f"teacher {teacher.name} has a label '{text_column}', which is the text column's name; rename that column"
         )
     texts = list(dict.fromkeys(text for path in files for text in read_unlabeled(path, text_column=text_column)))
+    texts = texts[shard[0] - 1 :: shard[1]]
     logits_NK = cached_logits(teacher, texts, cache=cache, report=report)
     if logits_NK is None:
         return 0

