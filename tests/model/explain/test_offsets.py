@@ -99,5 +99,8 @@ def test_a_long_text_ends_where_reading_ended() -> None:
 
 
 def test_the_shipped_tokenizer_aligns() -> None:
-    aligned = Aligner(load_checkpoint(SHIPPED).tokenizer, max_tokens=200).align("Gripping — never lets go. 不错")
-    assert aligned.spans[-3:] == [(24, 25), (26, 27), (27, 28)]
+    text = "Gripping — never lets go. 不错"
+    aligned = Aligner(load_checkpoint(SHIPPED).tokenizer, max_tokens=200).align(text)
+    pieces = [text[start:end] for start, end in aligned.spans]
+    assert "".join(pieces) == text.replace(" ", "")
+    assert pieces[-2:] in (["不", "错"], [".", "不错"])  # Chinese characters or words
