@@ -6,15 +6,15 @@
 #
 # stage                                  time on two cores of a Xeon at 2.5 GHz without a matrix unit
 # texts, mixes, contrast, leaks          20 minutes together, one core
-# english-teacher                        100 minutes in bfloat16; EPOCHS_ENGLISH=1 halves it
-# chinese-teacher                        100 minutes in bfloat16
+# english-teacher                        100 minutes in bfloat16; 3.5 times in float32: rather on a GPU (minutes)
+# chinese-teacher                        100 minutes in bfloat16; the same
 # english-labels, 4 shards               30 minutes each in bfloat16, 110 in float32
 # chinese-labels                         25 minutes in bfloat16, 80 in float32
-# student                                270 minutes, one core, so two calls
-# tuned                                  20 minutes, one core
+# student                                210 minutes, one core, so two calls
+# tuned                                  35 minutes, one core (reckoned from the rate of the student)
 # bfloat16: the processor has avx512_bf16 or AMX (lscpu); training takes it by itself. The rates of teachers are those of
-# single measured runs (20 sentences/s of MPNet in training and 2,060 tokens/s in labelling, 27 and 7,040 of e5, a core);
-# the teachers of the shipped checkpoint were trained on one H200 in 4 minutes.
+# single measured runs (20 sentences/s of MPNet in training and 2,060 tokens/s in labelling, 27 and 7,040 of e5, a core).
+# The teachers' and students' stages have been run one by one on all data, the whole chain with few texts (LIMIT) and a tiny encoder only.
 #
 # SLUICE_DATA holds the public sets as SET/SPLIT.parquet, columns text and label. Which sets may teach what ships, and the
 # licence of each, say training/data/sentiment_sets.toml and `licence` in sentiment.toml; a test holds this file to them.
