@@ -14,7 +14,8 @@
 # tuned                                  35 minutes, one core (reckoned from the rate of the student)
 # bfloat16: the processor has avx512_bf16 or AMX (lscpu); training takes it by itself. The rates of teachers are those of
 # single measured runs (20 sentences/s of MPNet in training and 2,060 tokens/s in labelling, 27 and 7,040 of e5, a core).
-# The teachers' and students' stages have been run one by one on all data, the whole chain with few texts (LIMIT) and a tiny encoder only.
+# Run so far: this chain with few texts (LIMIT) and a tiny encoder, from end to end; teachers, labels and student on all
+# data by the same commands before this file was written, the teachers on a GPU. The last stage has not seen all data yet.
 #
 # SLUICE_DATA holds the public sets as SET/SPLIT.parquet, columns text and label. Which sets may teach what ships, and the
 # licence of each, say training/data/sentiment_sets.toml and `licence` in sentiment.toml; a test holds this file to them.
