@@ -14,9 +14,10 @@ from pydantic import Field
 from torch import Tensor
 
 from model.config import Frozen, Task
-from training.data.choices import NEVER, Allowed
+from training.data.choices import Allowed
 from training.data.variants import AugmentConfig
 from training.errors import UsageError
+from training.fit.objective import lower_others
 
 
 class DistillConfig(Frozen):
@@ -65,6 +66,7 @@ class ImitationLoss:
         allowed_NC: labels among which a text that has a label is judged.
         config: which loss.
         task: softmax or a sigmoid for each label.
+        other_labels: weight of the labels among which it is not judged; see `training.fit.objective.lower_others`.
     """
 
     teacher_NC: npt.NDArray[np.float32]
@@ -73,6 +75,7 @@ class ImitationLoss:
     allowed_NC: Allowed
     config: DistillConfig
     task: Task
+    other_labels: float = 0.0
 
     def __call__(self, logits_BC: Tensor, rows_B: npt.NDArray[np.int64]) -> Tensor:
         """The mean loss of the batch, a scalar."""
@@ -83,7 +86,8 @@ class ImitationLoss:
         soft_B = self._imitation(logits_BC, tensor(self.teacher_NC))
         if not self.share_N[rows_B].any():
             return soft_B.mean()
-        hard_B = cross_entropy(logits_BC.masked_fill(~tensor(self.allowed_NC), NEVER), tensor(self.truth_NC), self.task)
+        judged_BC = lower_others(logits_BC, tensor(self.allowed_NC), self.other_labels)
+        hard_B = cross_entropy(judged_BC, tensor(self.truth_NC), self.task)
         return torch.lerp(soft_B, hard_B, tensor(self.share_N)).mean()
 
     def _imitation(self, logits_BC: Tensor, teacher_BC: Tensor) -> Tensor:

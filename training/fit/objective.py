@@ -3,6 +3,7 @@
 Shape suffixes: N examples, C labels, B batch.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -99,16 +100,26 @@ class Among:
     Attributes:
         loss: of all labels.
         allowed_NC: the labels of each training text.
+        other_labels: weight of the others; see `lower_others`.
     """
 
     loss: Loss
     allowed_NC: Allowed
+    other_labels: float = 0.0
 
     def __call__(self, logits_BC: Tensor, rows: Rows) -> Tensor:
         """The mean loss of the batch."""
-        return self.loss(
-            logits_BC.masked_fill(~torch.from_numpy(self.allowed_NC[rows]).to(logits_BC.device), NEVER), rows
-        )
+        allowed_BC = torch.from_numpy(self.allowed_NC[rows]).to(logits_BC.device)
+        return self.loss(lower_others(logits_BC, allowed_BC, self.other_labels), rows)
+
+
+def lower_others(logits_BC: Tensor, allowed_BC: Tensor, weight: float) -> Tensor:
+    """The logits, those of labels that are not allowed so lowered that a softmax multiplies their odds by `weight`.
+
+    At 0 a text teaches nothing of the labels that its set lacks. At 1 it teaches that none of them fits; in between it
+    teaches so where the network is surer of them than of the text's own label.
+    """
+    return torch.where(allowed_BC, logits_BC, logits_BC + math.log(weight) if weight else NEVER)
 
 
 def balanced_weights(targets: npt.NDArray[Any], num_labels: int) -> npt.NDArray[np.float64]:

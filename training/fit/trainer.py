@@ -21,7 +21,7 @@ from training.fit.layer_rates import layer_rates
 from training.fit.objective import Among, CrossEntropy, Loss, MakeObjective, Rows, Supervised, balanced_weights
 from training.fit.optimizer import average_into
 from training.fit.parallel import ALONE, Processes
-from training.fit.steps import Count, Steps, StepsConfig, copies
+from training.fit.steps import Count, Share, Steps, StepsConfig, copies
 
 AVERAGE_EVERY = 8
 """Steps between updates of the average, with the decay raised to this power: averaging the whole embedding at every
@@ -40,6 +40,8 @@ class LoopConfig(StepsConfig):
         patience: stop after this many readings without a better one.
         label_smoothing: share of the target spread over all labels (Szegedy et al. 2016, section 7).
         class_weights: `balanced` weights each label by N / (C * count).
+        other_labels: weight, in the loss of a text of `data.source_column`, of the labels that its set lacks: at 0 a
+            set of two labels says nothing of a third, at 1 it says that the third never fits.
         layer_decay: the rate of each layer as a share of that of the layer above; 1 is one rate for all. For networks
             that begin pre-trained (`start`); see `training.fit.layer_rates`.
     """
@@ -49,6 +51,7 @@ class LoopConfig(StepsConfig):
     patience: Count = 8
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     class_weights: Literal["none", "balanced"] = "none"
+    other_labels: Share = 0.0
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
 
 
@@ -184,4 +187,4 @@ class Trainer(Steps):
 def _cross_entropy(train: Examples, num_labels: int, config: LoopConfig, device: torch.device) -> Loss:
     weights_C = balanced_weights(train.targets, num_labels) if config.class_weights == "balanced" else None
     loss = CrossEntropy(train.targets, weights_C=weights_C, label_smoothing=config.label_smoothing, device=device)
-    return loss if train.allowed is None or train.allowed.all() else Among(loss, train.allowed)
+    return loss if train.allowed is None or train.allowed.all() else Among(loss, train.allowed, config.other_labels)

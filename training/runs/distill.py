@@ -53,7 +53,7 @@ def distill(request: Request, session: Session) -> Record | None:
     transfer = build_transfer_set(corpus, *further_texts(corpus, teachers, config.distill.augment), seed=config.seed)
     session.console.print(transfer.describe(), markup=False)
     run = ClassifierRun.begin(session, request, corpus, transfer.given)
-    loss = ask_teachers(teachers, transfer, corpus, config.distill, session)
+    loss = ask_teachers(teachers, transfer, corpus, config, session)
     if loss is None:
         return None
     trainer = build_student(run, transfer, loss)
@@ -106,7 +106,7 @@ def ask_teachers(
     teachers: Sequence[Teacher],
     transfer: TransferSet,
     corpus: Corpus,
-    config: DistillConfig,
+    config: TrainConfig,
     session: Session,
 ) -> ImitationLoss | None:
     """The loss of the student, with the answers that it is to give; None if Ctrl-C or SIGTERM came first.
@@ -116,8 +116,9 @@ def ask_teachers(
     Raises:
         UsageError: no text is left to ask about, no teacher knows one, or a label of the teachers does not fit.
     """
+    settings = config.distill
     truth_NC, allowed_NC, labelled_N = known_labels(transfer.texts, corpus)
-    rows = np.flatnonzero(~labelled_N) if config.hard_share == 1 else np.arange(len(transfer.texts))
+    rows = np.flatnonzero(~labelled_N) if settings.hard_share == 1 else np.arange(len(transfer.texts))
     if not len(rows):
         raise UsageError(
             "distill.hard_share=1 leaves the teacher the texts without labels, and there are none; give --unlabeled"
@@ -127,8 +128,8 @@ def ask_teachers(
             teachers,
             [transfer.texts[row] for row in rows],
             corpus.labels,
-            parse_label_map(config.label_map),
-            cache=Path(config.cache or session.run.path / "logits"),
+            parse_label_map(settings.label_map),
+            cache=Path(settings.cache or session.run.path / "logits"),
             report=LabellingLines(session.console),
             should_stop=lambda: bool(stop),
         )
@@ -142,8 +143,8 @@ def ask_teachers(
         )
     teacher_NC, share_N = np.zeros_like(truth_NC), labelled_N.astype(np.float32)
     teacher_NC[rows] = found.logits_NC
-    share_N[rows[found.known_N]] *= config.hard_share
-    return ImitationLoss(teacher_NC, truth_NC, share_N, allowed_NC, config, corpus.task)
+    share_N[rows[found.known_N]] *= settings.hard_share
+    return ImitationLoss(teacher_NC, truth_NC, share_N, allowed_NC, settings, corpus.task, config.loop.other_labels)
 
 
 def build_student(run: ClassifierRun, transfer: TransferSet, loss: ImitationLoss) -> Trainer:

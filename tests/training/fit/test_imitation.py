@@ -62,6 +62,10 @@ def test_a_label_is_one_of_those_that_its_set_has() -> None:
     loss = ImitationLoss(TEACHER, TRUTH, share, allowed, DistillConfig(hard_share=1), "single_label")
     expected = float(F.cross_entropy(STUDENT[:1, 1:], torch.tensor([1])))
     assert float(loss(STUDENT[[0]], ROWS[[0]])) == pytest.approx(expected)
+    config = DistillConfig(hard_share=1)
+    all_labels = ImitationLoss(TEACHER, TRUTH, share, allowed, config, "single_label", other_labels=1.0)
+    expected = float(F.cross_entropy(STUDENT[:1], torch.tensor([2])))
+    assert float(all_labels(STUDENT[[0]], ROWS[[0]])) == pytest.approx(expected)
 
 
 def test_multi_label_cross_entropy_is_the_mean_over_the_labels() -> None:

@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
-from training.fit.objective import Among, CrossEntropy, balanced_weights
+from training.fit.objective import Among, CrossEntropy, balanced_weights, lower_others
 
 CPU = torch.device("cpu")
 LOGITS = torch.tensor([[0.0, math.log(3)], [0.0, 0.0]])
@@ -49,3 +50,20 @@ def test_a_text_is_judged_among_the_labels_of_its_set() -> None:
     assert float(only.detach()) == 0
     assert logits.grad is not None
     assert logits.grad[0, 0] == 0
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.2, 1.0])
+def test_a_label_that_the_set_lacks_counts_by_its_weight(weight: float) -> None:
+    logits, allowed = torch.tensor([[0.4, 1.3, -0.2]]), torch.tensor([[True, False, True]])
+    odds = torch.exp(logits[0]) * torch.tensor([1, weight, 1])
+    found = torch.softmax(lower_others(logits, allowed, weight), dim=1)[0]
+    assert found.tolist() == pytest.approx((odds / odds.sum()).tolist())
+
+
+def test_the_weight_reaches_the_loss_of_labelled_texts() -> None:
+    logits, allowed = torch.tensor([[0.4, 1.3, -0.2]]), np.array([[True, False, True]])
+    plain = CrossEntropy(np.array([2]), device=CPU)
+    losses = [float(Among(plain, allowed, weight)(logits, np.array([0]))) for weight in (0.0, 0.2, 1.0)]
+    assert losses == sorted(losses)
+    assert losses[0] == pytest.approx(float(F.cross_entropy(logits[:, [0, 2]], torch.tensor([1]))))
+    assert losses[2] == pytest.approx(float(plain(logits, np.array([0]))))
