@@ -179,7 +179,7 @@ class ConnectionLimits(Section):
     """Most connections of each worker; more are refused with 503. The limit of open files must allow for them."""
 
     max_concurrent_requests: Count = 128
-    """Most requests for classification that each worker has under way for longer than 150 ms; more are
+    """Most requests for classification that each worker has under way for longer than 100 ms; more are
     refused with 503 before they are read. Raise it for patient clients: each waits as long as all of them take."""
 
     keep_alive_s: Count = 75

@@ -14,8 +14,15 @@ from app.core.errors import Overloaded
 from app.http.problems import error_response, response_bytes
 from app.telemetry.counters import Counter
 
-BURST_S = 0.15
+BURST_S = 0.1
 """Time for which more requests than the bound may be under way: many that come at once are served, a flood is not."""
+
+HOLD_S = 1.0
+"""Time from a refusal for which only a part of the bound may be under way."""
+
+HELD_PART = 4
+"""Of the bound, one part in so many is enough to keep the model busy. With fewer under way a turn of the event loop is
+short, and refusals, new connections and readiness, which wait for turns, are answered in time."""
 
 CALM_S = 1.0
 """Time without a refusal after which a burst is served again."""
@@ -45,9 +52,10 @@ class Refusal:
 class ConcurrencyLimit:
     """Counts the requests for classification under way, and says which come too many.
 
-    A burst of more than the bound is served if it is over within `BURST_S`; then as many are refused as keep the bound,
-    until none had to be for `CALM_S`. Source of two bounds, by whether a queue stands: Maurer 2015, "Fail at Scale",
-    ACM Queue 13 (8).
+    A burst of more than the bound is served if it is over within `BURST_S`. Then as many are refused as keep a part of
+    the bound for `HOLD_S`, and after that the bound, until none had to be for `CALM_S`. So clients that together stay
+    below the bound are served again however often they ask. Source of two bounds, by whether a queue stands: Maurer
+    2015, "Fail at Scale", ACM Queue 13 (8).
 
     Args:
         bound: most requests under way for longer than a burst.
@@ -61,6 +69,8 @@ class ConcurrencyLimit:
         self.under_way = 0
         self.waiting = 0
         self._bound = bound
+        self._held_bound = max(1, bound // HELD_PART)
+        self._held_until = 0.0
         self._refusals: dict[bytes, Refusal] = {}
         self._last_below = 0.0
         self._last_refusal = -CALM_S
@@ -82,21 +92,27 @@ class ConcurrencyLimit:
 
     def admits(self, now: float) -> bool:
         """Tells if a request that has been read is taken at `now`, in seconds of a steady clock."""
-        return self._excess(self.under_way, now) < 0
+        held = now < self._held_until
+        return self._excess(self.under_way, self._held_bound if held else self._bound, now) < 0
 
     def excess(self, now: float) -> int:
-        """By how many the requests at `now`, accepted or not, exceed the bound; not above 0 where there is room."""
-        return self._excess(self.under_way + self.waiting, now)
+        """By how many the requests at `now`, accepted or not, exceed the bound; not above 0 where there is room.
 
-    def _excess(self, requests: int, now: float) -> int:
+        The whole bound: the event loop accepts too few at a time to have so many of these under way.
+        """
+        return self._excess(self.under_way + self.waiting, self._bound, now)
+
+    def _excess(self, requests: int, bound: int, now: float) -> int:
         calm = now - self._last_refusal > CALM_S
         if calm and self.under_way + self.waiting < self._bound:
             self._last_below = now
-        return -1 if calm and now - self._last_below <= BURST_S else requests - self._bound
+        return -1 if calm and now - self._last_below <= BURST_S else requests - bound
 
     def count(self, refusal: Refusal, now: float) -> None:
         """Counts a request that was refused at `now`."""
         refusal.counter.inc()
+        if now >= self._held_until:
+            self._held_until = now + HOLD_S
         self._last_refusal = now
         self._refused += 1
 

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from app.process.concurrency import BURST_S, CALM_S, ConcurrencyLimit
+from app.process.concurrency import BURST_S, CALM_S, HELD_PART, HOLD_S, ConcurrencyLimit
 from app.telemetry.metrics import Metrics
 
 ROUTES = ("/predict", "/", "/v2/models/{name}/infer")
@@ -45,6 +45,23 @@ def test_after_a_refusal_the_bound_holds_until_it_is_calm(limit: ConcurrencyLimi
     assert limit.admits(100.1 + CALM_S)
     fill(limit, 3)
     assert limit.admits(100.1 + CALM_S + BURST_S / 2)
+
+
+def test_a_flood_is_held_at_a_part_of_the_bound_for_a_while() -> None:
+    limit = ConcurrencyLimit(8 * HELD_PART)
+    limit.watch(ROUTES, Metrics().requests.refused)
+    refusal = limit.refusal_for(b"/predict")
+    assert refusal is not None
+    fill(limit, 8)
+    limit.count(refusal, 100.0)
+    assert not limit.admits(100.1)
+    limit.count(refusal, 100.0 + HOLD_S / 2)  # does not prolong it
+    # Clients that are fewer than the bound and ask again at once are served from here on.
+    assert limit.admits(100.0 + HOLD_S)
+    fill(limit, 8 * HELD_PART - 9)
+    assert limit.admits(100.0 + HOLD_S)
+    fill(limit, 1)
+    assert not limit.admits(100.0 + HOLD_S)
 
 
 def test_connections_that_wait_are_shed_and_what_was_read_is_served(limit: ConcurrencyLimit) -> None:
