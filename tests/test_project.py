@@ -189,7 +189,7 @@ def test_every_stage_of_the_default_checkpoint_is_a_call_that_its_command_takes(
     for name, *arguments in stages:
         main.commands[name].make_context(name, arguments)
     names = [name for name, *_ in stages]
-    assert names[-4:] == ["distill", "train", "checklist", "leaks"]
+    assert names[-4:] == ["distill", "train", "leaks"]
     assert (names.count("teach"), names.count("label")) == (2, 5)
     for name, *arguments in stages:
         if (
