@@ -68,6 +68,7 @@ class Connection(HttpToolsProtocol):
         self._progress: _Progress | None = None
         self._refusal: Refusal | None = None
         self._has_refused = False
+        self._last_refused: object = None
         self._useless_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -156,8 +157,8 @@ class Connection(HttpToolsProtocol):
         self._transport.write(refusal.kept if stays else refusal.closing)
         if not stays:
             self._transport.close()
-        self.scope = None  # as on a connection on which nothing was asked yet
-        self._has_refused = True
+        self._has_refused, self._last_refused = True, self.scope
+        self.scope = None  # no request is under way
 
     def _decline(self, data: bytes, offer: httptools.HttpParserUpgrade) -> None:
         """Reads on as if no upgrade had been offered.
@@ -214,7 +215,7 @@ class Connection(HttpToolsProtocol):
         if self._transport.is_closing():
             return Phase.CLOSING, None
         if self.scope is None:
-            return Phase.SILENT, None
+            return (Phase.SILENT, None) if self._last_refused is None else (Phase.IDLE, self._last_refused)
         if cycle is None or cycle.scope is not self.scope:
             return Phase.HEADERS, self.scope
         if cycle.response_complete:

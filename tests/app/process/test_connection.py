@@ -161,7 +161,7 @@ async def test_a_request_too_many_is_refused_and_the_connection_stays(state: Con
     connection.data_received(request())
     assert transport.written.startswith(b"HTTP/1.1 503 ")
     assert b"connection: close" not in transport.written
-    assert (transport.closed, connection._current()[0]) == (False, Phase.SILENT)
+    assert (transport.closed, connection._current()[0]) == (False, Phase.IDLE)
     state.requests.under_way = 0
     transport.written = b""
     connection.data_received(request())
@@ -179,6 +179,23 @@ async def test_a_refused_request_may_come_in_pieces_and_pipelined(state: Connect
         connection.data_received(bytes([byte]))
     connection.data_received(request() * 3)
     assert transport.written.count(b"HTTP/1.1 503 ") == 4
+
+
+@pytest.mark.anyio
+async def test_a_client_that_is_refused_again_and_again_keeps_its_connection(state: Connections) -> None:
+    """Each refusal begins an idle time of its own, wherever the sweeps fall."""
+    transport = Transport()
+    connection = opened(state, transport)
+    flooded(state)
+    for now in range(0, 600, 60):
+        connection.data_received(request())
+        connection.check(float(now))
+    assert (transport.written.count(b"HTTP/1.1 503 "), transport.closed) == (10, False)
+    keep_alive_s = state.timeouts_s[Phase.IDLE]
+    connection.check(540.0 + keep_alive_s - 1)
+    assert not transport.closed
+    connection.check(540.0 + keep_alive_s + 1)
+    assert transport.closed
 
 
 @pytest.mark.anyio
