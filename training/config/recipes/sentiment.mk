@@ -4,8 +4,8 @@
 # break call it again. Labelling goes on where it was by its cache, and a student by its saved state; a teacher's stage
 # starts anew. A stage that reads a student's state stops after STAGE_S seconds: call it again, too.
 #
-# stage                                  time on two cores of a Xeon at 2.5 GHz without a matrix unit
-# texts, mixes, contrast, leaks          20 minutes together, one core
+# stage                                  time on 2 shared cores of an AMD EPYC with avx512_bf16, November 2026
+# texts, mixes, contrast, leaks          12 minutes together, one core
 # english-teacher                        100 minutes in bfloat16; 3.5 times in float32: rather on a GPU (minutes)
 # chinese-teacher                        100 minutes in bfloat16; the same
 # english-labels, 4 shards               30 minutes each in bfloat16, 110 in float32
@@ -14,8 +14,9 @@
 # tuned                                  12 minutes on 355,000 texts, one core, 4 of them the n-grams
 # bfloat16: the processor has avx512_bf16 or AMX (lscpu); training takes it by itself. The rates of teachers are those of
 # single measured runs (20 sentences/s of MPNet in training and 2,060 tokens/s in labelling, 27 and 7,040 of e5, a core).
-# Run so far: this chain with few texts (LIMIT) and a tiny encoder, from end to end; teachers, labels and student on all
-# data by the same commands before this file was written, the teachers on a GPU. The last stage has not seen all data yet.
+# Run so far: this chain with few texts (LIMIT) and a tiny encoder, from end to end; texts, mixes, contrast and leaks on all
+# data. Teachers and labels, on a GPU, and an earlier student with its last stage ran by the same commands on other texts
+# of the same sets, before this file was written: the times of the last two stages are theirs.
 #
 # SLUICE_DATA holds the public sets as SET/SPLIT.parquet, columns text and label. Which sets may teach what ships, and the
 # licence of each, say training/data/sentiment_sets.toml and `licence` in sentiment.toml; a test holds this file to them.
