@@ -9,6 +9,7 @@ import numpy as np
 from training.data.fingerprints import CHARACTERS, WORDS, Marks, batches
 from training.data.leaks import HeldOut, Index, source_name
 from training.data.unlabeled import read_unlabeled
+from training.evaluation.card_section import put_section
 
 TITLE = "## Leaks\n"
 
@@ -120,13 +121,7 @@ def table(files: Sequence[FileLeaks]) -> str:
 
 def with_section(card: str, training: Sequence[TrainingLeaks], files: Sequence[FileLeaks]) -> str:
     """Puts the table into a card, before its sections on robustness and limits or at its end; an older one goes."""
-    before, title, older = card.partition(TITLE)
-    if title:
-        _, heading, after = older.partition("\n## ")
-        card = before + heading.lstrip("\n") + after
-    found = [place for place in (card.find(f"\n## {name}\n") for name in ("Robustness", "Limits")) if place >= 0]
-    place = min(found, default=len(card))
-    return f"{card[:place].rstrip()}\n\n{_section(training, files)}\n{card[place:].lstrip()}".rstrip() + "\n"
+    return put_section(card, _section(training, files), before=["## Robustness", "## Limits"])
 
 
 def _section(training: Sequence[TrainingLeaks], files: Sequence[FileLeaks]) -> str:

@@ -11,14 +11,13 @@ from model.checkpoint import load_checkpoint, replace_config
 from model.classifier import Classifier
 from model.config import PrecisionThreshold
 from training.data.dataset import Dataset, read_dataset
+from training.evaluation.card_section import put_section
 from training.evaluation.evaluate import best_answers, rules_for, truth_for
 from training.metrics.abstention import ERROR_RATE, precision_threshold
 
 PRECISIONS = (0.90, 0.95, 0.99)
 
 TITLE = "## Abstaining\n"
-NEXT_TITLE = "## Data\n"
-"""Section of a card before which the one on abstaining stands."""
 
 
 def find_thresholds(classifier: Classifier, dataset: Dataset) -> tuple[PrecisionThreshold, ...]:
@@ -61,14 +60,7 @@ def add_thresholds(
 
 def with_section(card: str, thresholds: Sequence[PrecisionThreshold], num_texts: int) -> str:
     """Puts a table of the thresholds, found on so many texts, into a card in place of an older one."""
-    before, title, older = card.partition(TITLE)
-    if title:
-        _, heading, after = older.partition("\n## ")
-        after = heading.lstrip("\n") + after
-    else:
-        before, title, after = card.partition(NEXT_TITLE)
-        after = title + after
-    return f"{before.rstrip()}\n\n{_section(thresholds, num_texts)}\n{after}".rstrip() + "\n"
+    return put_section(card, _section(thresholds, num_texts), before=["## Data"])
 
 
 def _section(thresholds: Sequence[PrecisionThreshold], num_texts: int) -> str:

@@ -17,6 +17,7 @@ from benchmarks.training.sentiment.sets import (
     ece_bar,
 )
 from training.data.sentiment_sets import SENTIMENT
+from training.evaluation.card_section import put_section
 from training.evaluation.checklist.check import NEGATION, Capability
 from training.metrics.intervals import Interval, wilson_interval
 
@@ -78,12 +79,9 @@ def card_section(figures: SentimentFigures) -> str:
 
 def with_section(card: str, section: str) -> str:
     """Puts the section into a card, before its data or at its end; an older one, and the table of test sets, go."""
-    head, title, rest = card.partition(CARD_TITLE)
-    card = head + "".join(rest.partition("\n## ")[1:]).lstrip("\n") if title else card
     head, title, rest = card.partition(OLD_TABLE)
     card = head + rest.partition("\n\n")[2] if title else card
-    head, title, rest = card.partition("## Data\n")
-    return f"{head.rstrip()}\n\n{section}\n\n{title}{rest}".rstrip() + "\n"
+    return put_section(card, section, before=["## Data"])
 
 
 def _origin(figures: SentimentFigures) -> str:

@@ -14,6 +14,7 @@ from scipy.stats import binomtest
 
 from model.config import Frozen
 from training.errors import UsageError
+from training.evaluation.card_section import put_section
 from training.evaluation.checklist.cases import Case
 from training.evaluation.checklist.chinese import chinese_cases
 from training.evaluation.checklist.english import english_cases
@@ -170,10 +171,8 @@ def table(capabilities: Sequence[Capability]) -> str:
 
 def section(card: str, figures: str) -> str:
     """Puts the table into a card, before its section on limits or at its end; an older table goes."""
-    before, heading, after = card.partition("## Limits\n")
-    before = before.partition("## Robustness\n")[0].rstrip()
     title = "## Robustness\n\nHow often it fails where a person does not, on templates that it was not trained on"
-    return f"{before}\n\n{title}\n(`python -m training checklist`).\n\n{figures}\n\n{heading}{after}".rstrip() + "\n"
+    return put_section(card, f"{title}\n(`python -m training checklist`).\n\n{figures}", before=["## Limits"])
 
 
 def report(capabilities: Sequence[Capability], labels: Sequence[str]) -> str:
