@@ -14,8 +14,15 @@ FREE_PADDING = 2048
 """Padded tokens up to which a batch is worth filling whatever the padding: a launch costs about as much."""
 
 PACKED_TOKENS = {"cpu": 8_192, "cuda": 262_144}
-"""Tokens of a packed batch, by kind of device: more only hold up the others (8,192 take about 16 ms on a core). Two
-dozen texts fill a core; a GPU wants thousands."""
+"""Tokens of a packed batch at most, by kind of device: more only hold up the others. 8,192 take about 16 ms on a core,
+where two dozen texts give the full rate; 262,144 take 0.4 ms of an H200, which wants thousands of texts."""
+
+GPU_TEXTS, GPU_TOKENS = 4096, 262_144
+"""Default bounds of a packed batch on a GPU. An H200 computed 0.15 million sentences a second in batches of 32, 2.5
+in batches of 1,024 and 4.0 in batches of 16,384 (`docs/design/0020-gpu.md`)."""
+
+GPU_PADDED_TEXTS, GPU_PADDED_TOKENS = 1024, 65_536
+"""The same for cuDNN, ten times as fast in batches of 1,024 as of 64; its memory grows with the padded tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +133,13 @@ class Padded(BatchPolicy):
 
 
 def policy_for(classifier: Classifier, limits: BatchLimits) -> BatchPolicy:
-    """Policy that suits how a classifier computes."""
-    if classifier.pads:
-        return Padded(limits.max_batch_texts, limits.max_batch_tokens)
-    most = PACKED_TOKENS[classifier.device.partition(":")[0]]
-    return Packed(limits.max_batch_texts, min(limits.max_batch_tokens, most))
+    """Policy that suits how a classifier computes; a GPU has larger bounds of its own where none are set."""
+    kind = classifier.device.partition(":")[0]
+    texts, tokens = limits.max_batch_texts, limits.max_batch_tokens
+    if kind == "cuda":
+        gpu_texts, gpu_tokens = (GPU_PADDED_TEXTS, GPU_PADDED_TOKENS) if classifier.pads else (GPU_TEXTS, GPU_TOKENS)
+        if "max_batch_texts" not in limits.model_fields_set:
+            texts = min(gpu_texts, limits.max_queue_texts)
+        if "max_batch_tokens" not in limits.model_fields_set:
+            tokens = min(gpu_tokens, limits.max_queue_tokens)
+    return Padded(texts, tokens) if classifier.pads else Packed(texts, min(tokens, PACKED_TOKENS[kind]))

@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Callable, Iterator
-from itertools import product
 
 import torch
 
@@ -11,17 +10,12 @@ from benchmarks.gpu.report import Report
 from benchmarks.gpu.texts import TextSet, num_tokens
 from benchmarks.gpu.ways import Answer, Device
 from model.batch import Ids
-from model.engine import cuda
 from model.engine.cuda import GATES, TILES, CudaEngine, Tile
 from model.network import RecurrentClassifier
 
-SWEEP = tuple(
-    Tile(*numbers)
-    for numbers in (
-        *((16, 4, 3), (16, 8, 2), (16, 8, 3)),
-        *((32, 8, 2), (32, 8, 3), (64, 8, 2)),
-    )
-)
+SWEEP = (*TILES, Tile(16, 4, 3), Tile(32, 8, 3), Tile(64, 16, 2))
+"""Tiles in use, two that came near them, and one that was never tried."""
+
 PACKED_ROWS = (64, 1024, 16_384)
 
 
@@ -57,12 +51,9 @@ def sweep(report: Report, device: Device, network: RecurrentClassifier, texts: T
         chosen = engine.tile(count)
         if chosen in found:
             report.add(texts=count, tile=f"chosen: {_name(chosen)}", us=found[chosen] * 1e6, best_us=best[0][1] * 1e6)
-    count = device.counts[-1]
-    for places, warps in product((32, 64), (1, 4)) if device.is_gpu else [(32, 2)]:
-        cuda.NGRAM_PLACES, cuda.NGRAM_WARPS = places, warps
-        seconds = device_seconds(whole, texts.take(count), device) - device_seconds(engine, texts.take(count), device)
-        report.add(texts=count, tile=f"n-grams {places} places {warps} warps", us=seconds * 1e6)
-    cuda.NGRAM_PLACES, cuda.NGRAM_WARPS = 32, 2
+    rows = texts.take(device.counts[-1])
+    seconds = device_seconds(whole, rows, device) - device_seconds(engine, rows, device)
+    report.add(texts=len(rows), tile="n-grams", us=seconds * 1e6)
 
 
 def device_seconds(engine: CudaEngine, rows: list[Ids], device: Device, tile: Tile | None = None) -> float:

@@ -80,7 +80,7 @@ def http(report: Report, device: Device, checkpoint: Path, data: Path, seconds: 
     workers = max(1, len(os.sched_getaffinity(0)) // 2)
     options = (
         *(f"--device={device.where.type}", f"--workers={workers}", "--no-explain", f"--model=sentiment={checkpoint}"),
-        *("--max-queue-texts=65536", "--max-batch-texts=4096", "--max-batch-tokens=262144"),
+        "--max-queue-texts=65536",
     )
     with running_server(*options) as server:
         for size, connections in ((64, 16), (1, 64)):

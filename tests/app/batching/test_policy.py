@@ -2,7 +2,18 @@ import random
 
 import pytest
 
-from app.batching.policy import FREE_PADDING, PACKED_TOKENS, BatchPolicy, Packed, Padded, policy_for
+from app.batching.policy import (
+    FREE_PADDING,
+    GPU_PADDED_TEXTS,
+    GPU_PADDED_TOKENS,
+    GPU_TEXTS,
+    GPU_TOKENS,
+    PACKED_TOKENS,
+    BatchPolicy,
+    Packed,
+    Padded,
+    policy_for,
+)
 from app.config.sections import BatchLimits
 from tests.app.conftest import FakeClassifier
 
@@ -56,4 +67,23 @@ def test_the_policy_follows_how_the_classifier_computes() -> None:
     classifier.pads = False
     assert policy_for(classifier, limits) == Packed(5, PACKED_TOKENS["cpu"])
     classifier.device = "cuda:1"
-    assert policy_for(classifier, limits) == Packed(5, limits.max_batch_tokens)
+    assert policy_for(classifier, limits) == Packed(5, GPU_TOKENS)
+
+
+@pytest.mark.parametrize(
+    ("pads", "limits", "policy"),
+    [
+        (False, BatchLimits(), Packed(GPU_TEXTS, GPU_TOKENS)),
+        (True, BatchLimits(), Padded(GPU_PADDED_TEXTS, GPU_PADDED_TOKENS)),
+        (False, BatchLimits(max_batch_texts=64, max_batch_tokens=16_384), Packed(64, 16_384)),
+        (False, BatchLimits(max_batch_tokens=10**6), Packed(GPU_TEXTS, PACKED_TOKENS["cuda"])),
+        (False, BatchLimits(max_queue_texts=100, max_queue_tokens=20_000), Packed(100, 20_000)),
+    ],
+    ids=str,
+)
+def test_a_gpu_has_larger_batches_unless_the_settings_bound_them(
+    pads: bool, limits: BatchLimits, policy: BatchPolicy
+) -> None:
+    classifier = FakeClassifier()
+    classifier.device, classifier.pads = "cuda:0", pads
+    assert policy_for(classifier, limits) == policy
