@@ -139,7 +139,7 @@ class Job:
     tokenizer: Tokenizer
     device: torch.device
 
-    def trainer(self, **loop: int) -> Trainer:
+    def trainer(self, **loop: float | None) -> Trainer:
         """A fresh trainer with parts of the recipe's loop replaced."""
         config = self.config.model_copy(update={"loop": self.config.loop.model_copy(update={"patience": 1000, **loop})})
         return build_trainer(config, self.corpus, self.tokenizer, device=self.device)

@@ -11,8 +11,7 @@ class RowAdamW:
     """AdamW; a parameter with a sparse gradient has only the rows in that gradient updated.
 
     A dense Adam step over an embedding of 30,000 x 300 costs more than the LSTM at small batches. Rows that a batch
-    does not
-    touch keep their moments, as in `torch.optim.SparseAdam`; bias correction counts the steps of the run.
+    does not touch keep their moments, as in `torch.optim.SparseAdam`; bias correction counts the steps of the run.
 
     Source: Kingma & Ba 2015, algorithm 1; Loshchilov & Hutter 2019, algorithm 2 (decoupled decay, on dense matrices
     only).
@@ -47,18 +46,27 @@ class RowAdamW:
     def step(self, learning_rate: float) -> None:
         """Updates every parameter that has a gradient, then drops the gradients."""
         self.step_count += 1
-        for parameter, mean, square, factor in zip(
-            self.parameters, self.means, self.squares, self.factors, strict=True
-        ):
+        dense: dict[float, list[int]] = {}
+        for i, (parameter, factor) in enumerate(zip(self.parameters, self.factors, strict=True)):
             if parameter.grad is None:
                 continue
-            rate = factor * learning_rate
             if parameter.grad.is_sparse:
-                self._step_rows(parameter, parameter.grad, mean, square, rate)
+                self._step_rows(parameter, parameter.grad, self.means[i], self.squares[i], factor * learning_rate)
+                parameter.grad = None
             else:
-                if parameter.ndim > 1:
-                    parameter.mul_(1 - rate * self.weight_decay)
-                parameter.add_(self._update(parameter.grad, mean, square), alpha=-rate)
+                dense.setdefault(factor, []).append(i)
+        for factor, places in dense.items():
+            self._step_dense(places, factor * learning_rate)
+
+    def _step_dense(self, places: list[int], rate: float) -> None:
+        parameters: list[Tensor] = [self.parameters[i] for i in places]
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        matrices = [parameter for parameter in parameters if parameter.ndim > 1]
+        if matrices:
+            torch._foreach_mul_(matrices, 1 - rate * self.weight_decay)
+        updates = self._updates(gradients, [self.means[i] for i in places], [self.squares[i] for i in places])
+        torch._foreach_add_(parameters, updates, alpha=-rate)
+        for parameter in parameters:
             parameter.grad = None
 
     def _step_rows(
@@ -75,19 +83,26 @@ class RowAdamW:
             mean.index_select(0, rows),
             square.index_select(0, rows),
         )
-        update = self._update(gradient.values(), mean_rows, square_rows)
+        update = self._updates([gradient.values()], [mean_rows], [square_rows])[0]
         mean.index_copy_(0, rows, mean_rows)
         square.index_copy_(0, rows, square_rows)
         parameter.index_add_(0, rows, update, alpha=-learning_rate)
 
-    def _update(self, gradient: Tensor, mean: Tensor, square: Tensor) -> Tensor:
-        """Moves the moments and returns m̂ / (√v̂ + ε)."""
+    def _updates(self, gradients: list[Tensor], means: list[Tensor], squares: list[Tensor]) -> tuple[Tensor, ...]:
+        """Moves the moments and returns m̂ / (√v̂ + ε) of each parameter.
+
+        Operations on lists: a GPU starts one kernel for all parameters, where starting takes longer than computing.
+        """
         beta1, beta2 = self.betas
-        mean.lerp_(gradient, 1 - beta1)
-        square.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
-        mean_scale = 1 / (1 - beta1**self.step_count)
-        square_scale = 1 / math.sqrt(1 - beta2**self.step_count)
-        return (mean * mean_scale).div_((square.sqrt() * square_scale).add_(self.epsilon))
+        torch._foreach_lerp_(means, gradients, 1 - beta1)
+        torch._foreach_mul_(squares, beta2)
+        torch._foreach_addcmul_(squares, gradients, gradients, value=1 - beta2)
+        updates: tuple[Tensor, ...] = torch._foreach_mul(means, 1 / (1 - beta1**self.step_count))
+        roots = torch._foreach_sqrt(squares)
+        torch._foreach_mul_(roots, 1 / math.sqrt(1 - beta2**self.step_count))
+        torch._foreach_add_(roots, self.epsilon)
+        torch._foreach_div_(updates, roots)
+        return updates
 
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
         """Named moments, to be saved and filled again."""
@@ -97,10 +112,13 @@ class RowAdamW:
 
 
 @torch.no_grad()
-def clip_gradients(parameters: Iterable[nn.Parameter], max_norm: float) -> float:
-    """Scales all gradients so that their joint L2 norm is at most `max_norm`; returns the norm before.
+def clip_gradients(parameters: Iterable[nn.Parameter], max_norm: float) -> Tensor:
+    """Scales all gradients so that their joint L2 norm is at most `max_norm`; does not wait for the device.
 
     Source: Pascanu et al. 2013, algorithm 1.
+
+    Returns:
+        The norm before, a scalar.
     """
     gradients = []
     for parameter in parameters:
@@ -110,10 +128,8 @@ def clip_gradients(parameters: Iterable[nn.Parameter], max_norm: float) -> float
                 gradients.append(parameter.grad.values())
             else:
                 gradients.append(parameter.grad)
-    norm = float(torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients])))
-    if norm > max_norm:
-        for gradient in gradients:
-            gradient.mul_(max_norm / norm)
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    torch._foreach_mul_(gradients, (max_norm / norm.double()).clamp(max=1.0).to(norm.dtype))
     return norm
 
 
@@ -137,5 +153,4 @@ def average_into(average: nn.Module, network: nn.Module, decay: float) -> None:
 
     Source: Polyak & Juditsky 1992, in the exponential form of Tarvainen & Valpola 2017.
     """
-    for a, w in zip(average.parameters(), network.parameters(), strict=True):
-        a.lerp_(w, 1 - decay)
+    torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - decay)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -32,6 +33,7 @@ class Position:
     tokens: int = 0
     loss_sum: float = 0.0
     loss_steps: int = 0
+    batch_scale: float = 1.0
     history: list[dict[str, float]] = field(default_factory=list)
 
 
@@ -51,9 +53,14 @@ def write_state(
     if not processes.is_first:
         return
     directory.mkdir(parents=True, exist_ok=True)
-    metadata = {"position": json.dumps(vars(position)), "optimizer_steps": str(optimizer_steps)}
+    metadata = {"position": json.dumps(_numbers(position)), "optimizer_steps": str(optimizer_steps)}
     with replacing(directory / STATE) as partial:
         save_file(saved, partial, metadata=metadata)
+
+
+def _numbers(position: Position) -> dict[str, Any]:
+    """The position as it is written: without a scale of 1, which states had none of before there were others."""
+    return {name: value for name, value in vars(position).items() if name != "batch_scale" or value != 1}
 
 
 def read_state(

@@ -136,7 +136,7 @@ class Steps(ABC):
         loss = self._loss(rows)
         loss.backward()
         self.processes.sum_gradients(self._parameters)
-        norm, rate = clip_gradients(self._parameters, self._schedule.clip_norm), self._learning_rate()
+        norm, rate = float(clip_gradients(self._parameters, self._schedule.clip_norm)), self._learning_rate()
         value, position = float(loss.detach()), self._position
         if not math.isfinite(norm):
             epoch = position.epoch + position.batch / self._steps_per_epoch

@@ -4,8 +4,10 @@ Shape suffixes: N examples, C labels, T time steps, B batch.
 """
 
 import copy
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 import numpy as np
@@ -30,6 +32,10 @@ step costs as much as the step."""
 SMALLEST_BATCH = 8
 """Rows below which a batch is not made smaller for the sake of more steps."""
 
+LARGEST_SCALE = 4.0
+"""Times as large as on a CPU that the batches of a GPU are at most: it takes longer to start the operations of a step
+than to compute them. At 8 SST-2 is learned a little less well (`docs/design/0020-gpu.md`)."""
+
 
 class LoopConfig(StepsConfig):
     """Settings of the training loop.
@@ -44,6 +50,8 @@ class LoopConfig(StepsConfig):
             set of two labels says nothing of a third, at 1 it says that the third never fits.
         layer_decay: the rate of each layer as a share of that of the layer above; 1 is one rate for all. For networks
             that begin pre-trained (`start`); see `training.fit.layer_rates`.
+        batch_scale: batches are so many times as large, and what depends on their size follows (`scaled`). None is 1 on
+            a CPU, and on a GPU as much as leaves an epoch `min_steps`, up to `LARGEST_SCALE`.
     """
 
     min_steps: Count = 150
@@ -53,6 +61,31 @@ class LoopConfig(StepsConfig):
     class_weights: Literal["none", "balanced"] = "none"
     other_labels: Share = 0.0
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    batch_scale: Annotated[float, Field(ge=1)] | None = None
+
+    def scaled(self, scale: float) -> "LoopConfig":
+        """The settings with batches `scale` times as large, and as many passes.
+
+        The learning rate grows by the root of the scale; the average forgets as much in an epoch as before.
+
+        Source: Malladi et al. 2022, "On the SDEs and Scaling Rules for Adaptive Gradient Algorithms", section 4 (Adam);
+        Busbridge et al. 2023, "How to Scale Your EMA", definition 1.2.
+
+        >>> large = LoopConfig(batch_rows=64, learning_rate=1e-3).scaled(4)
+        >>> large.batch_rows, large.learning_rate
+        (256, 0.002)
+        """
+        if scale == 1:
+            return self
+        return self.model_copy(
+            update={
+                "batch_tokens": round(self.batch_tokens * scale),
+                "batch_rows": round(self.batch_rows * scale),
+                "min_steps": max(1, round(self.min_steps / scale)),
+                "learning_rate": self.learning_rate * math.sqrt(scale),
+                "average_decay": self.average_decay**scale,
+            }
+        )
 
 
 @dataclass(frozen=True)
@@ -123,15 +156,36 @@ class Trainer(Steps):
         super().__init__(
             network, train.lengths, config, seed=seed, device=device, processes=processes, dtype=dtype, factors=factors
         )
-        self._max_rows = min(config.batch_rows, max(SMALLEST_BATCH, len(train.ids) // config.min_steps))
-        self.network, self.config = network, config
+        self.network, self._asked = network, config
         self.train, self.validation = train, validation
         self._measure = measure
+        self._scale_batches(1.0)
+        if config.batch_scale is not None or objective is Supervised:
+            self._scale_batches(config.batch_scale or self._automatic_scale())
         self._average = copy.deepcopy(self.network)
         self._best = copies(self.network.weights())
         loss = loss or _cross_entropy(train, network.head.out_features, config, device)
         self._objective = objective(processes.whole(loss), self._dtype)
         torch.manual_seed(processes.seed(seed))
+
+    @property
+    def batch_scale(self) -> float:
+        """Times that the batches are as large as the settings say."""
+        return self._position.batch_scale
+
+    def load_state(self, directory: Path) -> None:
+        """Takes up what `save_state` wrote, with the batches that it began with, on whatever device; see `Steps`."""
+        super().load_state(directory)
+        self._scale_batches(self._position.batch_scale)
+
+    def _automatic_scale(self) -> float:
+        return automatic_scale(self._device.type, steps=self._steps_per_epoch, min_steps=self.config.min_steps)
+
+    def _scale_batches(self, scale: float) -> None:
+        self._position.batch_scale = scale
+        self.config = config = self._schedule = self._asked.scaled(scale)
+        self._max_rows = min(config.batch_rows, max(SMALLEST_BATCH, len(self.train.ids) // config.min_steps))
+        self.__dict__.pop("_steps_per_epoch", None)  # of other batches
 
     def logits(
         self, examples: Examples, network: RecurrentClassifier | None = None, processes: Processes = ALONE
@@ -182,6 +236,17 @@ class Trainer(Steps):
 
     def _tensors(self) -> dict[str, Mapping[str, Tensor]]:
         return {"network": self.network.weights(), "average": self._average.weights(), "best": self._best}
+
+
+def automatic_scale(device_type: str, *, steps: int, min_steps: int) -> float:
+    """Times as large as the settings say that batches should be on this kind of device.
+
+    >>> [automatic_scale("cuda", steps=steps, min_steps=150) for steps in (150, 300, 9000)]
+    [1.0, 2.0, 4.0]
+    >>> automatic_scale("cpu", steps=9000, min_steps=150)
+    1.0
+    """
+    return min(LARGEST_SCALE, max(1.0, steps / min_steps)) if device_type == "cuda" else 1.0
 
 
 def _cross_entropy(train: Examples, num_labels: int, config: LoopConfig, device: torch.device) -> Loss:

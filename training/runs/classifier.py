@@ -74,6 +74,8 @@ class ClassifierRun:
             f"{self.tokenizer.get_vocab_size():,} tokens, {num_parameters:,} parameters, "
             f"up to {trainer.total_steps:,} steps"
         )
+        if trainer.batch_scale > 1:
+            summary += f" of batches {trainer.batch_scale:.3g} times as large as the settings say, for this device"
         return self.session.fit(trainer, metric=self.request.config.metric, summary=summary)
 
     def publish(self, trainer: Trainer, teachers: tuple[TeacherRecord, ...] = ()) -> Record:

@@ -1,16 +1,22 @@
 """The loop learns, picks by validation, and resumes exactly."""
 
+import json
 import math
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 
 from model.config import Architecture
 from model.encoder import Dropouts
 from model.network import RecurrentClassifier
 from training.errors import DivergedError
+from training.fit.objective import MakeObjective, Supervised
+from training.fit.semi_supervised import SemiConfig, SemiSupervised
+from training.fit.state import STATE
 from training.fit.steps import Progress
 from training.fit.trainer import Examples, LoopConfig, Trainer
 
@@ -37,14 +43,18 @@ def _accuracy(logits: np.ndarray, targets: np.ndarray) -> float:
 
 
 def _trainer(
-    config: LoopConfig = CONFIG, seed: int = 0, examples: int = 320, dtype: torch.dtype = torch.float32
+    config: LoopConfig = CONFIG,
+    seed: int = 0,
+    examples: int = 320,
+    dtype: torch.dtype = torch.float32,
+    objective: MakeObjective = Supervised,
 ) -> Trainer:
     torch.manual_seed(7)
     shape = Architecture(vocab_size=20, embedding_dim=8, hidden_size=8)
     network = RecurrentClassifier(shape, 2, Dropouts(embedding=0.1, word=0.05, recurrent=0.1, pooled=0.1))
     return Trainer(
         network, _examples(examples, 1), _examples(100, 2), config,
-        measure=_accuracy, seed=seed, device=CPU, dtype=dtype,
+        measure=_accuracy, seed=seed, device=CPU, dtype=dtype, objective=objective,
     )  # fmt: skip
 
 
@@ -141,6 +151,52 @@ def test_twenty_seeded_steps_reproduce_the_stored_curve() -> None:
     config = CONFIG.model_copy(update={"learning_rate": 3e-2, "warmup": 0.0})
     _trainer(config).run(lambda p: losses.append(p.loss), lambda: len(losses) == 20)
     assert losses[3::4] == pytest.approx([0.6857, 0.7354, 0.5942, 0.4741, 0.4058], abs=2e-3)
+
+
+def test_a_scale_makes_batches_larger_and_the_rest_follows() -> None:
+    given, scaled = _trainer(CONFIG), _trainer(CONFIG.model_copy(update={"batch_scale": 4.0}))
+    assert (given.batch_scale, scaled.batch_scale) == (1, 4)
+    assert given.config == CONFIG
+    assert (given.total_steps, scaled.total_steps) == (60, 15)
+    assert scaled.config.learning_rate == 2 * CONFIG.learning_rate
+    assert scaled.config.average_decay == CONFIG.average_decay**4
+    scaled.run()
+    assert max(reading["learning_rate"] for reading in scaled.history) > CONFIG.learning_rate
+
+
+def test_a_resumed_run_keeps_the_batches_that_it_began_with(tmp_path: Path) -> None:
+    """Those of a GPU, for example, where a CPU goes on."""
+    straight: list[float] = []
+    whole = _trainer(CONFIG.model_copy(update={"batch_scale": 4.0}))
+    whole.run(lambda progress: straight.append(progress.loss))
+    first = _trainer(CONFIG.model_copy(update={"batch_scale": 4.0}))
+    first.run(should_stop=lambda: first._position.step == 7)
+    first.save_state(tmp_path)
+    second, losses = _trainer(CONFIG), straight[:7]
+    assert second.total_steps == 60
+    second.load_state(tmp_path)
+    second.run(lambda progress: losses.append(progress.loss))
+    assert (second.batch_scale, second.total_steps) == (4, 15)
+    assert losses == straight
+
+
+def test_a_gpu_scales_batches_of_labelled_texts_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.fit.trainer.automatic_scale", lambda *_, **__: 2.0)
+    assert _trainer().batch_scale == 2
+    assert _trainer(CONFIG.model_copy(update={"batch_scale": 3.0})).batch_scale == 3
+    objective = partial(SemiSupervised, config=SemiConfig(), task="single_label", unlabeled=None)
+    assert _trainer(objective=objective).batch_scale == 1
+
+
+def test_the_state_of_batches_as_the_settings_say_is_what_it_was(tmp_path: Path) -> None:
+    for name, scale in (("given", None), ("scaled", 2.0)):
+        _trainer(CONFIG.model_copy(update={"batch_scale": scale})).save_state(tmp_path / name)
+    positions = []
+    for name in ("given", "scaled"):
+        with safe_open(tmp_path / name / STATE, framework="pt") as file:
+            positions.append(json.loads(file.metadata()["position"]))
+    assert "batch_scale" not in positions[0]
+    assert positions[1]["batch_scale"] == 2
 
 
 @pytest.mark.parametrize(("rows", "steps"), [(100, 13), (1_000, 125), (10_000, 152)])
