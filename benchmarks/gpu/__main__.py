@@ -87,7 +87,7 @@ def build_sections(report: Report, data: Path, name: str, seconds: float) -> dic
         "sweep": lambda r: speed.sweep(r, device, network, sets[0]),
         "texts": lambda r: whole.end_to_end(r, device, checkpoint, sets, pool),
         "http": lambda r: whole.http(r, device, SHIPPED, data, 4.0 if gpu else 1.0),
-        "training": lambda r: training(r, device, data, 60.0),
+        "training": lambda r: training(r, device, data, 52.0),
     }
 
 

@@ -14,6 +14,7 @@ import os
 import statistics
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import click
@@ -25,12 +26,14 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from model.config import Architecture
+from model.text import TextEncoder
 from training.config.config import TrainConfig, build_config, read_recipe
 from training.config.request import below
 from training.data.corpus import Corpus, read_corpus
 from training.data.tokenizer import train_tokenizer
 from training.fit.trainer import Examples, Trainer
-from training.runs.train import build_trainer
+from training.runs.classifier import encode_examples, new_encoder, new_network, new_trainer
+from training.runs.train import choose_objective
 
 PLAIN_ROWS = 64
 PLAIN_RATE = 1e-3
@@ -142,7 +145,20 @@ class Job:
     def trainer(self, **loop: float | None) -> Trainer:
         """A fresh trainer with parts of the recipe's loop replaced."""
         config = self.config.model_copy(update={"loop": self.config.loop.model_copy(update={"patience": 1000, **loop})})
-        return build_trainer(config, self.corpus, self.tokenizer, device=self.device)
+        network = new_network(config, self.corpus, self.tokenizer, None)
+        objective = choose_objective(config, self.corpus, self.encoder)
+        return new_trainer(
+            network, self._examples, self.corpus, config, self.encoder, objective=objective, device=self.device
+        )
+
+    @cached_property
+    def encoder(self) -> TextEncoder:
+        """The encoder of the recipe's tokenizer."""
+        return new_encoder(self.config, self.tokenizer)
+
+    @cached_property
+    def _examples(self) -> Examples:
+        return encode_examples(self.corpus.train, self.corpus, self.encoder)
 
     def plain(self) -> PlainLoop:
         """A fresh plain loop."""
