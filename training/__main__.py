@@ -19,6 +19,7 @@ from training.cli.settings import recipes, settings
 from training.cli.teach import teach
 from training.cli.train import train
 from training.cli.tune import tune
+from training.cli.vectors import vectors
 
 PROGRAM = "python -m training"
 
@@ -32,7 +33,7 @@ def main() -> None:
 
 
 COMMANDS = (
-    *(train, evaluate, checklist, reference, precision, distill, pretrain, teach, label),
+    *(train, evaluate, checklist, reference, precision, distill, pretrain, teach, label, vectors),
     *(mix, contrast, sentences, leaks, compare, tune, recipes, settings),
 )
 

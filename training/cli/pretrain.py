@@ -14,6 +14,15 @@ from training.cli.runs import carry_out
 @click.option(
     "--vocabulary", type=FILE, multiple=True, help="Texts that only take part in making the tokenizer. Repeatable."
 )
+@click.option(
+    "--tokenizer", type=FILE, help="A tokenizer.json, or a folder that has one, to use. Without it one is made of TEXT."
+)
+@click.option(
+    "--vectors",
+    type=FILE,
+    multiple=True,
+    help="Sentence vectors of texts in TEXT, which the command vectors wrote; they are imitated. Repeatable.",
+)
 @click.option("--text-column", help="Column of the texts, in every file.  [default: text]")
 @click.option(
     "--set",
@@ -29,8 +38,9 @@ def pretrain(**options: Any) -> None:
 
     TEXT are files as train takes them, of which only the column of the texts is read. A forward and a backward model
     learn at once, over the layers that the classifier will use. A bidirectional network can have one layer here: in
-    further ones each direction would see the token that it is to predict. Leave the texts that you will test on out,
-    with --without.
+    further ones each direction would see the token that it is to predict. With --vectors the layers learn at the same
+    time to imitate an encoder's sentence vectors of the texts that have one. Leave the texts that you will test on
+    out, with --without.
 
     Ctrl-C (or SIGTERM) stops after the current step and leaves a state in OUTPUT.run; the command to go on is printed.
 
@@ -44,8 +54,10 @@ def pretrain(**options: Any) -> None:
 
     record, call = carry_out(run_pretraining, PretrainOptions, PretrainRequest, options)
     perplexity = record.perplexity
+    cosines = "".join(f"; cosine to {each.encoder} {each.cosine:.3f}" for each in record.imitated)
     make_console().print(
-        f"validation perplexity {perplexity.before:,.1f} before, {perplexity.after:,.2f} after; wrote {call.output}",
+        f"validation perplexity {perplexity.before:,.1f} before, {perplexity.after:,.2f} after{cosines}; "
+        f"wrote {call.output}",
         markup=False,
         highlight=False,
     )

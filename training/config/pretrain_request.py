@@ -1,11 +1,14 @@
 """Requests for a pre-training: the options of pretrain as one configuration."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from training.config.config import build, flatten, nest, parse_settings
 from training.config.request import AnyRequest, Call, Option, each_file
+from training.data.tokenizer import read_tokenizer, settings_of
+from training.errors import UsageError
 from training.language_model.config import PretrainConfig
 
 
@@ -17,7 +20,7 @@ class PretrainRequest(AnyRequest):
     def published_settings(self) -> dict[str, object]:
         """Every setting by dotted key, files without their folders."""
         settings = flatten(self.config)
-        for key in ("texts", "without", "vocabulary"):
+        for key in ("texts", "without", "vocabulary", "fixed_tokenizer", "vectors.files"):
             settings[key] = each_file(settings[key], lambda file: Path(file).name)
         return settings
 
@@ -30,6 +33,8 @@ class PretrainOptions(Call):
     texts: Annotated[tuple[Path, ...], Option("", "texts")] = ()
     without: Annotated[tuple[Path, ...], Option("--without", "without")] = ()
     vocabulary: Annotated[tuple[Path, ...], Option("--vocabulary", "vocabulary")] = ()
+    tokenizer: Annotated[Path | None, Option("--tokenizer", "fixed_tokenizer")] = None
+    vectors: Annotated[tuple[Path, ...], Option("--vectors", "vectors.files")] = ()
     text_column: Annotated[str | None, Option("--text-column", "text_column")] = None
     settings: Annotated[tuple[str, ...], Option("--set")] = ()
     seed: Annotated[int | None, Option("--seed", "seed")] = None
@@ -41,5 +46,22 @@ class PretrainOptions(Call):
 
     def request(self) -> PretrainRequest:
         """The request of this call; see `Call.request`."""
-        config = build(PretrainConfig, parse_settings(self.settings), nest(self.shorthands()))
+        options = [parse_settings(self.settings), nest(self.shorthands())]
+        config = build(PretrainConfig, *options)
+        if config.fixed_tokenizer is not None:
+            config = _with_tokenizer(Path(config.fixed_tokenizer), options)
         return PretrainRequest(config=config, command=self.repeated())
+
+
+def _with_tokenizer(path: Path, options: Sequence[dict[str, Any]]) -> PretrainConfig:
+    """The configuration of `options`, with what the tokenizer at `path` shows of itself.
+
+    Raises:
+        UsageError: an option contradicts it, or it cannot be read.
+    """
+    shown = settings_of(read_tokenizer(path))
+    config = build(PretrainConfig, {"tokenizer": shown}, *options)
+    for key, value in shown.items():
+        if (found := getattr(config.tokenizer, key)) != value:
+            raise UsageError(f"tokenizer.{key}={found}, but the tokenizer {path} has {value}; leave the setting out")
+    return config

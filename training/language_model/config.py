@@ -80,6 +80,22 @@ class LanguageLoop(StepsConfig):
     temporal: Annotated[float, Field(ge=0)] = 1.0
 
 
+class VectorsConfig(Frozen):
+    """Sentence vectors that are imitated beside the language model, from the same pass.
+
+    Attributes:
+        files: that `vectors` wrote; those of one encoder share a linear map.
+        weight: of the loss against them: 1 - cosine, and the differences between texts.
+        pairwise: weight within it of the mean squared difference between the cosines of all pairs of a batch.
+        language: weight of the language model beside them; 0 learns from the vectors alone.
+    """
+
+    files: tuple[str, ...] = ()
+    weight: Positive = 10.0
+    pairwise: Annotated[float, Field(ge=0)] = 1.0
+    language: Annotated[float, Field(ge=0)] = 1.0
+
+
 class PretrainConfig(Frozen):
     """The settings of a whole pre-training.
 
@@ -87,6 +103,8 @@ class PretrainConfig(Frozen):
         texts: files to learn from.
         without: files none of whose texts is learned from.
         vocabulary: files whose texts only take part in making the tokenizer.
+        fixed_tokenizer: a `tokenizer.json`, or a folder that has one, to use in place of making one; the settings of
+            the tokenizer that can be told from it follow from it.
         text_column: of all files.
         seed: of the first weights, the order of the batches, dropout and drawn tokens.
         validation_fraction: share of the texts that measure the perplexity, chosen by their digests.
@@ -98,6 +116,7 @@ class PretrainConfig(Frozen):
     texts: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     vocabulary: tuple[str, ...] = ()
+    fixed_tokenizer: str | None = None
     text_column: str = "text"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.02
@@ -106,3 +125,4 @@ class PretrainConfig(Frozen):
     architecture: EncoderShape = EncoderShape()
     dropouts: LanguageDropouts = LanguageDropouts()
     loop: LanguageLoop = LanguageLoop()
+    vectors: VectorsConfig = VectorsConfig()

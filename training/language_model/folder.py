@@ -77,6 +77,21 @@ class Perplexity(Frozen):
     tokens: int
 
 
+class Imitated(Frozen):
+    """An encoder whose sentence vectors were imitated.
+
+    Attributes:
+        encoder: its name.
+        texts: learned from that have a vector of it.
+        cosine_before, cosine: mean over the validation texts of the cosine between the vectors, both centred.
+    """
+
+    encoder: str
+    texts: int
+    cosine_before: float
+    cosine: float
+
+
 class PretrainRecord(Frozen):
     """The content of the folder's `metrics.json`.
 
@@ -88,7 +103,8 @@ class PretrainRecord(Frozen):
         tokens: in the texts learned from.
         tokens_read: in all epochs together.
         seconds: in the loop, validation included, over all resumptions.
-        history: the readings of the validation perplexity.
+        history: the readings of the validation perplexity; with vectors, of the validation loss.
+        imitated: of each encoder; none without vectors.
         config: every setting, by dotted key.
     """
 
@@ -111,6 +127,7 @@ class PretrainRecord(Frozen):
     config: dict[str, Any]
     code: dict[str, str | None]
     libraries: dict[str, str]
+    imitated: tuple[Imitated, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

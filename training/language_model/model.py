@@ -10,13 +10,14 @@ Shape suffixes: T time steps, B batch, E embedding, H hidden units of one direct
 drawn tokens.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from model.config import Architecture
-from model.encoder import locked_dropout, reverse, reverse_order
+from model.encoder import POOLS, locked_dropout, reverse, reverse_order
 from model.network import RecurrentClassifier
 from training.language_model.config import LanguageDropouts, LanguageLoop
 from training.language_model.softmax import drawing_chances, full_cross_entropy, sampled_cross_entropy
@@ -30,11 +31,13 @@ class Reading:
         outputs_NE: what is set against the vectors of the tokens.
         targets_N: the tokens that came next.
         penalty: activation regularisation, weighted; a scalar.
+        states_TBH: of the top layer, in the direction's own order, before dropout.
     """
 
     outputs_NE: Tensor
     targets_N: Tensor
     penalty: Tensor
+    states_TBH: Tensor
 
 
 class LanguageModel(nn.Module):
@@ -69,12 +72,28 @@ class LanguageModel(nn.Module):
         self.register_buffer("chances_V", drawing_chances(counts_V), persistent=False)
 
     def forward(self, ids_TB: Tensor, lengths_B: Tensor) -> Tensor:
-        """The loss to learn from: the mean cross-entropy of both directions, and the regularisation."""
-        readings = self.read(ids_TB, lengths_B)
+        """The loss to learn from, a scalar; see `loss`."""
+        return self.loss(self.read(ids_TB, lengths_B))
+
+    def loss(self, readings: Sequence[Reading], *, weight: float = 1.0) -> Tensor:
+        """The mean cross-entropy of both directions times `weight`, and the regularisation."""
+        penalty = torch.stack([reading.penalty for reading in readings]).mean()
+        if not weight:
+            return penalty
         outputs_NE = torch.cat([reading.outputs_NE for reading in readings])
         targets_N = torch.cat([reading.targets_N for reading in readings])
-        penalty = torch.stack([reading.penalty for reading in readings]).mean()
-        return self._cross_entropy(outputs_NE, targets_N).mean() + penalty
+        return weight * self._cross_entropy(outputs_NE, targets_N).mean() + penalty
+
+    def pooled(self, readings: Sequence[Reading], lengths_B: Tensor) -> Tensor:
+        """Maximum, mean and last of the states of each direction [B, P], side by side as a classifier has them."""
+        inside_TB1 = _inside(lengths_B, len(readings[0].states_TBH)).unsqueeze(2)
+        pools = POOLS["max_mean_last"]
+        return torch.cat([pool(each.states_TBH, inside_TB1, lengths_B) for pool in pools for each in readings], dim=1)
+
+    @property
+    def pooled_size(self) -> int:
+        """Width P of the pooled states."""
+        return self.classifier.architecture.model_copy(update={"pooling": "max_mean_last"}).pooled_size
 
     def read(self, ids_TB: Tensor, lengths_B: Tensor) -> list[Reading]:
         """The outputs of each direction, forward first; of a text of n tokens each predicts n - 1."""
@@ -99,12 +118,12 @@ class LanguageModel(nn.Module):
             recurrent = self.classifier.encoder.recurrent(layer, direction)
             states_TBH = recurrent(states_TBH, weight_drop=self.dropouts.recurrent)
         dropped_TBH = locked_dropout(states_TBH, self.dropouts.output, self.training)
-        has_next_TB = torch.arange(1, len(ids_TB), device=ids_TB.device).unsqueeze(1) < lengths_B
+        has_next_TB = _inside(lengths_B - 1, len(ids_TB) - 1)
         outputs_NH = dropped_TBH[:-1][has_next_TB]
         change_NH = (states_TBH[1:] - states_TBH[:-1])[has_next_TB]
         penalty = self.loop.activation * outputs_NH.float().square().mean()
         penalty = penalty + self.loop.temporal * change_NH.float().square().mean()
-        return Reading(self.projections[direction](outputs_NH), ids_TB[1:][has_next_TB], penalty)
+        return Reading(self.projections[direction](outputs_NH), ids_TB[1:][has_next_TB], penalty, states_TBH)
 
     def _cross_entropy(self, outputs_NE: Tensor, targets_N: Tensor) -> Tensor:
         embedding_VE = self.classifier.embedding
@@ -120,3 +139,8 @@ class LanguageModel(nn.Module):
         """The weights under the names that they have in a classifier, and those of the softmax; not the head."""
         of_classifier = {n: w for n, w in self.classifier.weights().items() if not n.startswith("head.")}
         return of_classifier | {n: w for n, w in self.state_dict().items() if not n.startswith("classifier.")}
+
+
+def _inside(lengths_B: Tensor, num_steps: int) -> Tensor:
+    """True [T, B] at the steps of each text."""
+    return torch.arange(num_steps, device=lengths_B.device).unsqueeze(1) < lengths_B

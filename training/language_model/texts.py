@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from model.batch import Ids
+from model.batch import Ids, lengths_of
 from model.text import TextEncoder
 from training.data.corpus import DataFile
 from training.data.duplicates import distinct, normalised
@@ -99,18 +100,31 @@ def _share(text: str) -> float:
     return int.from_bytes(digest[:6], "big") / 2**48
 
 
-def windows(texts: Sequence[str], tokenizer: Tokenizer, max_tokens: int) -> list[Ids]:
-    """The texts as token ids, in windows of at most `max_tokens`; one that has nothing to predict is left out."""
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Texts as token ids, in windows.
+
+    Attributes:
+        ids: of each window, at least two tokens.
+        texts: of each window the place of the text that it is the whole of; -1 for a part of a text.
+    """
+
+    ids: list[Ids]
+    texts: npt.NDArray[np.int64]
+
+    def first(self, max_tokens: int) -> "Windows":
+        """The first windows that together have at most `max_tokens` tokens; at least one."""
+        count = max(1, int(np.searchsorted(np.cumsum(lengths_of(self.ids)), max_tokens, side="right")))
+        return Windows(self.ids[:count], self.texts[:count])
+
+
+def windows(texts: Sequence[str], tokenizer: Tokenizer, max_tokens: int) -> Windows:
+    """The texts in windows of at most `max_tokens`; one that has nothing to predict is left out."""
     encoder = TextEncoder(tokenizer, max_tokens=NO_CUT)
-    return [
-        window
-        for text in encoder.encode(texts)
+    found = [
+        (window, place if len(text.ids) <= max_tokens else -1)
+        for place, text in enumerate(encoder.encode(texts))
         for start in range(0, len(text.ids), max_tokens)
         if len(window := text.ids[start : start + max_tokens]) > 1
     ]
-
-
-def first_tokens(rows: Sequence[Ids], max_tokens: int) -> list[Ids]:
-    """The first windows that together have at most `max_tokens` tokens; at least one."""
-    total = np.cumsum([len(row) for row in rows])
-    return list(rows[: max(1, int(np.searchsorted(total, max_tokens, side="right")))])
+    return Windows([ids for ids, _ in found], np.array([place for _, place in found], dtype=np.int64))

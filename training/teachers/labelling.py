@@ -234,8 +234,8 @@ def write_labels(
 class LabellingLines:
     """Prints a line for each tenth of the texts."""
 
-    def __init__(self, console: Console) -> None:
-        self._console, self._told = console, ("", -1)
+    def __init__(self, console: Console, *, verb: str = "labelled") -> None:
+        self._console, self._verb, self._told = console, verb, ("", -1)
 
     def __call__(self, labelled: Labelled) -> None:
         """Shows the progress of labelling."""
@@ -243,7 +243,7 @@ class LabellingLines:
         if reached != self._told:
             self._told = reached
             self._console.print(
-                f"{labelled.teacher}: labelled {labelled.done:,} of {labelled.total:,} texts, "
+                f"{labelled.teacher}: {self._verb} {labelled.done:,} of {labelled.total:,} texts, "
                 f"{labelled.texts_per_s:,.0f} texts/s",
                 markup=False,
                 highlight=False,

@@ -5,6 +5,7 @@ The folder is the encoder's, as `transformers` writes it, and two files more: `h
 Shape suffixes: B batch, T time steps, D encoder width times layers read, C labels.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -64,8 +65,7 @@ class PooledClassifier(nn.Module):
         layers = self.head.layers
         output = self.encoder(input_ids=ids_BT, attention_mask=mask_BT, output_hidden_states=bool(layers))
         states = [output.hidden_states[layer] for layer in layers] if layers else [output.last_hidden_state]
-        weights_BT1 = mask_BT.unsqueeze(2).float()
-        pooled_BD = torch.cat([(state * weights_BT1).sum(1) for state in states], 1) / weights_BT1.sum(1)
+        pooled_BD = mean_over_tokens(states, mask_BT)
         with torch.autocast(ids_BT.device.type, enabled=False):  # in bfloat16 a logit of 4 would be in steps of 1/64
             logits_BC: Tensor = self.classifier(self.dropout(pooled_BD))
         return logits_BC
@@ -76,6 +76,12 @@ class PooledClassifier(nn.Module):
         tokenizer.save_pretrained(folder)
         save_file({name: tensor.cpu() for name, tensor in self.classifier.state_dict().items()}, folder / HEAD_WEIGHTS)
         (folder / HEAD).write_text(self.head.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def mean_over_tokens(states: Sequence[Tensor], mask_BT: Tensor) -> Tensor:
+    """The means of hidden states [B, T, D] over each text's tokens, side by side, float32."""
+    weights_BT1 = mask_BT.unsqueeze(2).float()
+    return torch.cat([(state_BTD * weights_BT1).sum(1) for state_BTD in states], 1) / weights_BT1.sum(1)
 
 
 def is_pooled(folder: Path) -> bool:

@@ -72,8 +72,7 @@ class HuggingFaceTeacher:
         self._forward, self._tokenizer, self.labels, self._prefix = _load_classifier(folder, device)
         self._max_tokens, self._device = max_tokens, device
         self.name = folder.name
-        files = sorted(path for path in folder.iterdir() if path.suffix in (".safetensors", ".bin", ".json"))
-        self.digest = digest_of([str(max_tokens).encode(), *(path.read_bytes() for path in files)])
+        self.digest = folder_digest(folder, str(max_tokens))
 
     def logits(self, texts: Sequence[str]) -> Floats:
         """Computes logits [N, K]."""
@@ -171,6 +170,12 @@ def student_logits(logits_NK: Floats, columns: Sequence[Sequence[int]]) -> Float
     [[0.0, 1.609]]
     """
     return np.stack([np.logaddexp.reduce(logits_NK[:, group], axis=1) for group in columns], axis=1)
+
+
+def folder_digest(folder: Path, *settings: str) -> str:
+    """SHA-256 of a folder of `transformers` and of the settings by which it is read."""
+    files = sorted(path for path in folder.iterdir() if path.suffix in (".safetensors", ".bin", ".json"))
+    return digest_of([*(setting.encode() for setting in settings), *(path.read_bytes() for path in files)])
 
 
 def digest_of(parts: Iterable[bytes]) -> str:

@@ -10,7 +10,7 @@ from tables.errors import TableError
 from training.data.tokenizer import TokenizerConfig, train_tokenizer
 from training.errors import UsageError
 from training.language_model.config import PretrainConfig
-from training.language_model.texts import first_tokens, read_texts, set_apart, windows
+from training.language_model.texts import Windows, read_texts, set_apart, windows
 from training.provenance import file_digest
 
 TEXTS = [f"text {i}" for i in range(500)]
@@ -69,12 +69,20 @@ def test_nothing_to_read(tmp_path: Path) -> None:
 def test_long_texts_are_parted_and_single_tokens_left_out() -> None:
     tokenizer = train_tokenizer(TokenizerConfig(vocab_size=513), [])
     cut = windows(["abcdefg", "a", "", "abcd"], tokenizer, 3)
-    assert [len(window) for window in cut] == [3, 3, 3]
-    whole = windows(["abcdefg"], tokenizer, 100)[0]
-    np.testing.assert_array_equal(np.concatenate(cut[:2]), whole[:6])
-    assert len(windows(["ab " * 5000], tokenizer, 10**6)[0]) == 10_000
+    assert [len(window) for window in cut.ids] == [3, 3, 3]
+    whole = windows(["abcdefg"], tokenizer, 100).ids[0]
+    np.testing.assert_array_equal(np.concatenate(cut.ids[:2]), whole[:6])
+    assert len(windows(["ab " * 5000], tokenizer, 10**6).ids[0]) == 10_000
+
+
+def test_a_window_knows_the_text_that_it_is_the_whole_of() -> None:
+    tokenizer = train_tokenizer(TokenizerConfig(vocab_size=513), [])
+    cut = windows(["a", "abcdefg", "ab", "abc"], tokenizer, 3)
+    assert [len(window) for window in cut.ids] == [3, 3, 2, 3]
+    assert cut.texts.tolist() == [-1, -1, 2, 3]
+    assert cut.first(8).texts.tolist() == [-1, -1, 2]
 
 
 def test_so_many_tokens_measure() -> None:
-    rows = [np.zeros(n, dtype=np.int32) for n in (4, 4, 4)]
-    assert [len(first_tokens(rows, n)) for n in (1, 4, 7, 8, 100)] == [1, 1, 1, 2, 3]
+    rows = Windows([np.zeros(n, dtype=np.int32) for n in (4, 4, 4)], np.arange(3))
+    assert [len(rows.first(n).ids) for n in (1, 4, 7, 8, 100)] == [1, 1, 1, 2, 3]

@@ -5,6 +5,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from click.testing import Result
@@ -15,9 +16,12 @@ from model.checkpoint import load_checkpoint
 from model.errors import CheckpointDamaged, CheckpointError, CheckpointIncompatible, CheckpointMissing
 from model.network import RecurrentClassifier
 from tests.training.cli.commands import call, metrics_of
-from tests.training.conftest import TINY
+from tests.training.conftest import TINY, WORDS
 from training.artifacts.run_folder import RunFolder
 from training.config.request import CallOptions
+from training.config.start import load_start
+from training.data.sentence_vectors import VectorSource, write_vector_file
+from training.data.unlabeled import read_unlabeled
 from training.language_model.folder import load_pretrained
 from training.provenance import file_digest
 from training.runs.session import Session
@@ -253,6 +257,9 @@ def test_wrong_calls_are_told_in_a_sentence(pretrained: tuple[Path, Result], rev
         ((*pretrain, reviews / "train.csv", "--set", "architecture.num_layers=2"), "sees the other's states"),
         ((*pretrain, reviews / "train.csv", "--set", "architecture.conv_width=3"), "architecture.conv_width: unknown"),
         ((*pretrain, reviews / "train.csv", "--output", pretrained[0]), "--overwrite replaces it"),
+        ((*pretrain, reviews / "train.csv", "--vectors", reviews / "train.csv"), "no file of vectors"),
+        ((*pretrain, reviews / "train.csv", "--tokenizer", tmp_path / "none.json"), "none.json: cannot be read"),
+        ((*pretrain, reviews / "train.csv", "--tokenizer", reviews / "train.csv"), "is not a tokenizer"),
     ):
         result = call(*arguments)
         assert (result.exit_code, message in result.output) == (2, True), result.output
@@ -273,9 +280,119 @@ def test_layers_of_one_direction_may_be_stacked(reviews: Path, tmp_path: Path) -
     assert torch.equal(network.encoder.recurrent(1, 0).weight_hh, loaded.weights["layers.1.0.weight_hh"])
 
 
+@pytest.fixture(scope="module")
+def vectors(reviews: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Files of two encoders: one knows some texts of `train.csv`, the other all, by their telling word."""
+    folder = tmp_path_factory.mktemp("vectors")
+    texts = read_unlabeled(reviews / "train.csv", text_column="text")
+    signs = np.array([[1.0 if "good" in draw else -1.0] for draw in map(_mood, texts)])
+    for name, rows, width in (("some", texts[:50], 2), ("all", texts, 3)):
+        matrix = np.hstack([signs[: len(rows)], np.full((len(rows), width - 1), 0.3)]).astype(np.float16)
+        write_vector_file(folder / f"{name}.parquet", rows, matrix, VectorSource(name, name), text_column="text")
+    return [folder / "some.parquet", folder / "all.parquet"]
+
+
+def _mood(text: str) -> str:
+    return next(mood for mood, words in WORDS.items() if set(words) & set(text.split()))
+
+
+def imitate(reviews: Path, vectors: list[Path], output: Path, *more: object, stop_after: int | None = None) -> Result:
+    options = [option for path in vectors for option in ("--vectors", path)]
+    call_options = (*options, "--output", output, *SMALL, "--set", "loop.epochs=4", *more)
+    return call("pretrain", reviews / "train.csv", *call_options, stop_after=stop_after)
+
+
+@pytest.fixture(scope="module")
+def imitating(reviews: Path, vectors: list[Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+    """A finished folder that imitated `vectors`, and what its making printed."""
+    output = tmp_path_factory.mktemp("imitating") / "encoder"
+    return output, imitate(reviews, vectors, output)
+
+
+def test_vectors_are_imitated_and_the_words_are_learned(imitating: tuple[Path, Result], reviews: Path) -> None:
+    output, result = imitating
+    assert result.exit_code == 0, result.output
+    metrics = metrics_of(output)
+    some, everything = metrics["imitated"]
+    assert (some["encoder"], everything["encoder"]) == ("some", "all")
+    assert everything["texts"] == metrics["texts"]
+    assert 30 < some["texts"] <= 50
+    assert everything["cosine"] > 0.9 > everything["cosine_before"]
+    assert metrics["perplexity"]["after"] < 0.95 * metrics["perplexity"]["before"]
+    assert metrics["data"]["vectors 2"]["file"] == "all.parquet"
+    assert metrics["config"]["vectors.files"] == ["some.parquet", "all.parquet"]
+    assert "--vectors some.parquet --vectors all.parquet" in metrics["command"]
+    assert str(reviews) not in (output / "metrics.json").read_text(encoding="utf-8")
+    assert "vectors of some: 2 numbers of" in result.output
+    assert "validation loss" in result.output
+    assert f"cosine to all {everything['cosine']:.3f}" in result.output.replace("\n", " ")
+
+
+def test_what_an_encoder_is_imitated_by_does_not_stay(
+    imitating: tuple[Path, Result], pretrained: tuple[Path, Result]
+) -> None:
+    assert load_pretrained(imitating[0]).weights.keys() == load_pretrained(pretrained[0]).weights.keys()
+    start = load_start(imitating[0])
+    assert list(start.data) == ["texts 1", "vectors 1", "vectors 2"]
+
+
+def test_imitation_interrupted_and_resumed_equals_uninterrupted(
+    imitating: tuple[Path, Result], reviews: Path, vectors: list[Path], tmp_path: Path
+) -> None:
+    output = tmp_path / "encoder"
+    assert imitate(reviews, vectors, output, stop_after=23).exit_code == 130
+    other = imitate(reviews, vectors[:1], output, "--resume")
+    assert (other.exit_code, "vectors.files (was" in other.output.replace("\n", " ")) == (2, True)
+    resumed = call("pretrain", "--output", output, "--resume")
+    assert resumed.exit_code == 0, resumed.output
+    expected, actual = load_pretrained(imitating[0]), load_pretrained(output)
+    assert all(torch.equal(actual.weights[name], tensor) for name, tensor in expected.weights.items())
+    assert actual.record.imitated == expected.record.imitated
+
+
+def test_a_run_does_not_go_on_with_other_vectors(reviews: Path, vectors: list[Path], tmp_path: Path) -> None:
+    path = Path(shutil.copy(vectors[1], tmp_path / "v.parquet"))
+    assert imitate(reviews, [path], tmp_path / "m", stop_after=1).exit_code == 130
+    shutil.copy(vectors[0], path)
+    result = call("pretrain", "--output", tmp_path / "m", "--resume")
+    assert (result.exit_code, "changed since this run began" in result.output.replace("\n", " ")) == (2, True)
+
+
+def test_vectors_alone_leave_the_words_alone(reviews: Path, vectors: list[Path], tmp_path: Path) -> None:
+    result = imitate(reviews, vectors, tmp_path / "m", "--set", "vectors.language=0")
+    assert result.exit_code == 0, result.output
+    metrics = metrics_of(tmp_path / "m")
+    assert metrics["perplexity"]["after"] > 0.99 * metrics["perplexity"]["before"]
+    assert metrics["imitated"][1]["cosine"] > 0.9
+
+
+@pytest.mark.parametrize("name", ["", "tokenizer.json"])
+def test_a_tokenizer_may_be_given(pretrained: tuple[Path, Result], reviews: Path, tmp_path: Path, name: str) -> None:
+    output, given = tmp_path / "m", pretrained[0] / name
+    few = [option for option in SMALL if option != "tokenizer.vocab_size=600"]
+    call_options = [reviews / "test.csv", "--tokenizer", given, "--output", output, "--set", "loop.epochs=1", *few[1:]]
+    result = call("pretrain", *call_options)
+    assert result.exit_code == 0, result.output
+    assert (output / "tokenizer.json").read_bytes() == (pretrained[0] / "tokenizer.json").read_bytes()
+    loaded = load_pretrained(output)
+    assert (
+        loaded.config.tokenizer.vocab_size
+        == loaded.config.vocab_size
+        == load_pretrained(pretrained[0]).config.vocab_size
+    )
+    assert metrics_of(output)["config"]["fixed_tokenizer"] == given.name
+    for setting, message in (
+        ("tokenizer.lowercase=false", "tokenizer.lowercase=False, but the tokenizer"),
+        ("tokenizer.vocab_size=700", "leave the setting out"),
+    ):
+        refused = call("pretrain", *call_options, "--overwrite", "--set", setting)
+        assert (refused.exit_code, message in refused.output.replace("\n", " ")) == (2, True), refused.output
+
+
 def test_help_and_settings() -> None:
     assert "language models" in call("pretrain", "--help").output
     listed = call("settings", "--pretrain").output
     assert "loop.softmax_samples = 1024" in listed
     assert "dropouts.output = " in listed
+    assert "vectors.weight = 10.0" in listed
     assert "loop.layer_decay = 1.0" in call("settings").output
