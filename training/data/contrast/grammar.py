@@ -24,6 +24,13 @@ MAX_DEPTH = 2
 """Clauses inside clauses; deeper ones are puzzles, not reviews."""
 
 
+def _alternatives(written: Sequence[str] | Mapping[str, int]) -> Sequence[str]:
+    """Lists the alternatives of a symbol, each as often as its weight if they are written with weights."""
+    if isinstance(written, Mapping):
+        return [alternative for alternative, weight in written.items() for _ in range(weight)]
+    return written
+
+
 @dataclass(frozen=True)
 class Grammar:
     """The rules of a language, and how its sentences are finished.
@@ -43,6 +50,8 @@ class Grammar:
     def load(cls, language: str, *, capital: bool) -> "Grammar":
         """Loads the grammar of a language: all files of its folder beside this file, each symbol in one of them.
 
+        A symbol is a list of alternatives, or a table of alternatives and their weights (whole numbers).
+
         Raises:
             ValueError: a symbol stands in two files.
         """
@@ -51,7 +60,7 @@ class Grammar:
             found = tomllib.loads(file.read_text(encoding="utf-8"))
             if twice := rules.keys() & found.keys():
                 raise ValueError(f"{file.name} repeats symbols of another file: {', '.join(sorted(twice))}")
-            rules |= found
+            rules |= {symbol: _alternatives(written) for symbol, written in found.items()}
         return cls(rules, capital=capital)
 
     def sentence(self, sign: Sign, rng: Random) -> str:
@@ -60,7 +69,7 @@ class Grammar:
         if not self.capital:
             return text
         text = re.sub(r"\bi\b", "I", text)
-        text = re.sub(r"\b([Aa]) (?=[aeio](?!ne\b))", r"\1n ", text)
+        text = re.sub(r"\b([Aa]) (?=[aeio](?!ne\b)|u(?!s|ni(?!m)))", r"\1n ", text)
         return re.sub(r"(^|[.!?] )([a-z])", lambda found: found[1] + found[2].upper(), text)
 
     def alternatives(self, symbol: str, sign: str) -> list[str]:

@@ -64,6 +64,20 @@ def test_no_sentence_follows_a_template_of_the_suite_nor_is_one_of_its_cases(lan
         assert not [p.pattern for p in patterns if p.fullmatch(text)], text
 
 
+def test_no_sentence_has_the_frame_of_a_longer_template_whatever_fills_it(language: str, texts: list[str]) -> None:
+    named = SUITES[language].labelled
+    templates = [t for name in named if name != "polarity" for patterns in named[name].values() for t in patterns]
+    fixed = {
+        template: len(re.findall(r"[\w']+" if language == "en" else r"\w", re.sub(r"{\w+}", "", template)))
+        for template in templates
+    }
+    longer = [template for template in templates if fixed[template] >= 5]
+    assert len(longer) > 40
+    frames = [re.escape(re.sub(r"{\w+}", "\0", template)).replace("\0", ".{1,24}") for template in longer]
+    any_frame = re.compile("|".join(frames), re.IGNORECASE | re.DOTALL)
+    assert [text for text in texts if any_frame.fullmatch(text)] == []
+
+
 def test_no_sentence_has_the_frame_of_a_neutral_fact_of_the_suite(language: str, texts: list[str]) -> None:
     templates = STATEMENTS[language].templates
     frames = [re.escape(re.sub(r"{\w+}", "\0", template)).replace("\0", ".{1,24}") for template in templates]
@@ -101,6 +115,13 @@ def test_every_rule_can_be_used_and_every_symbol_is_reached(language: str) -> No
                 left += [(name, _signs_after(mark, sign)) for name, mark in SYMBOL.findall(alternative)]
     named = {symbol for symbol, _ in reached} | {symbol + sign for symbol, sign in reached}
     assert set(grammar.rules) - named == set()
+
+
+def test_the_shares_of_the_kinds_are_percent_and_none_fills_the_file(language: str) -> None:
+    kinds = GRAMMARS[language].rules["TEXT"]
+    assert len(kinds) == 100
+    assert max(kinds.count(kind) for kind in set(kinds)) <= 15
+    assert len(set(kinds)) > 20
 
 
 def test_there_are_as_many_of_each_label(language: str) -> None:

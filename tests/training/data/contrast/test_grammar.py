@@ -20,7 +20,18 @@ def test_a_symbol_stands_in_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
         Grammar.load("some", capital=True)
 
 
+def test_a_table_gives_the_weights_of_alternatives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grammar, "FOLDER", tmp_path)
+    (tmp_path / "some").mkdir()
+    (tmp_path / "some" / "text.toml").write_text('[TEXT]\n"often {A=}" = 3\n"seldom" = 1\n', encoding="utf-8")
+    (tmp_path / "some" / "words.toml").write_text('"A+" = ["good"]\n"A-" = ["bad"]\n', encoding="utf-8")
+    found = Grammar.load("some", capital=False)
+    assert found.alternatives("TEXT", "+") == ["often {A=}"] * 3 + ["seldom"]
+    assert {found.sentence("-", Random(seed)) for seed in range(20)} == {"often bad", "seldom"}
+
+
 def test_english_sentences_begin_with_a_capital_and_have_the_right_article() -> None:
-    rules = {"FACT": ("a old man and i saw a one. a cat, a ape.",)}
-    assert Grammar(rules).sentence("", Random(0)) == "An old man and I saw a one. A cat, an ape."
+    rules = {"FACT": ("a old man and i saw a one. a cat, a ape. a ugly, unimpressed user of a unit and a umbrella",)}
+    written = "An old man and I saw a one. A cat, an ape. An ugly, unimpressed user of a unit and an umbrella"
+    assert Grammar(rules).sentence("", Random(0)) == written
     assert Grammar(rules, capital=False).sentence("", Random(0)) == rules["FACT"][0]
