@@ -1,6 +1,6 @@
 """The settings of a pre-training, as one frozen value."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -8,6 +8,8 @@ from model.config import Architecture, Cell, Frozen
 from model.encoder import Dropouts, Rate
 from training.data.tokenizer import TokenizerConfig
 from training.fit.steps import Count, Positive, Share, StepsConfig
+
+WeightFormat = Literal["float32", "float16", "int8"]
 
 
 class EncoderShape(Frozen):
@@ -106,6 +108,7 @@ class PretrainConfig(Frozen):
         fixed_tokenizer: a `tokenizer.json`, or a folder that has one, to use in place of making one; the settings of
             the tokenizer that can be told from it follow from it.
         text_column: of all files.
+        weights: number format in which the weights are stored; `int8` is float16 with an embedding of 8 bits.
         seed: of the first weights, the order of the batches, dropout and drawn tokens.
         validation_fraction: share of the texts that measure the perplexity, chosen by their digests.
         validation_tokens: of these texts so many tokens are read at most, for every reading costs a full softmax each.
@@ -118,6 +121,7 @@ class PretrainConfig(Frozen):
     vocabulary: tuple[str, ...] = ()
     fixed_tokenizer: str | None = None
     text_column: str = "text"
+    weights: WeightFormat = "float32"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.02
     validation_tokens: Annotated[int, Field(ge=2)] = 50_000

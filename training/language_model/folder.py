@@ -37,8 +37,9 @@ from model.folder import DIGESTS, as_json, parse_json, read_folder, version_of, 
 from model.network import RecurrentClassifier
 from training.data.corpus import DataFile
 from training.data.tokenizer import TokenizerConfig
-from training.language_model.config import EncoderShape, LanguageDropouts, LanguageLoop
+from training.language_model.config import EncoderShape, LanguageDropouts, LanguageLoop, WeightFormat
 from training.language_model.model import LanguageModel
+from training.language_model.storage import packed, unpacked
 
 FILES = (CONFIG, WEIGHTS, TOKENIZER, METRICS)
 KIND: Final = "language_model"
@@ -165,14 +166,19 @@ class Pretrained:
 
 
 def save_pretrained(
-    directory: Path, config: PretrainedConfig, model: LanguageModel, tokenizer: Tokenizer, record: PretrainRecord
+    directory: Path,
+    config: PretrainedConfig,
+    model: LanguageModel,
+    tokenizer: Tokenizer,
+    record: PretrainRecord,
+    weights: WeightFormat = "float32",
 ) -> str:
     """Writes the folder whole or not at all, and returns its version.
 
     Raises:
         CheckpointError: something else stands at `directory`; it is left as it is.
     """
-    contents = model_contents(config, model.stored(), tokenizer)
+    contents = model_contents(config, packed(model.stored(), weights), tokenizer)
     return write_folder(directory, {**contents, METRICS: as_json(record.model_dump(mode="json"))})
 
 
@@ -191,7 +197,7 @@ def load_pretrained(directory: Path) -> Pretrained:
     config = parse_config(path, contents[CONFIG], PretrainedConfig)
     tokenizer = parse_tokenizer(directory / TOKENIZER, contents[TOKENIZER])
     check_tokenizer(directory / TOKENIZER, tokenizer, config.vocab_size)
-    weights = parse_weights(directory / WEIGHTS, contents[WEIGHTS])
+    weights = unpacked(parse_weights(directory / WEIGHTS, contents[WEIGHTS]))
     check_weights(directory / WEIGHTS, weights, _wanted(config))
     try:
         record = PretrainRecord.model_validate_json(contents[METRICS])

@@ -56,7 +56,7 @@ def pretrain(request: PretrainRequest, session: Session) -> PretrainRecord | Non
     folder = PretrainedConfig(
         vocab_size=tokenizer.get_vocab_size(), tokenizer=config.tokenizer, architecture=config.architecture
     )
-    save_pretrained(session.output, folder, trainer.model, tokenizer, record)
+    save_pretrained(session.output, folder, trainer.model, tokenizer, record, config.weights)
     session.run.remove()
     return record
 

@@ -366,6 +366,21 @@ def test_vectors_alone_leave_the_words_alone(reviews: Path, vectors: list[Path],
     assert metrics["imitated"][1]["cosine"] > 0.9
 
 
+def test_a_small_folder_holds_nearly_the_same_weights(
+    pretrained: tuple[Path, Result], reviews: Path, tmp_path: Path
+) -> None:
+    files = [reviews / "train.csv", reviews / "lists.jsonl", "--without", reviews / "test.csv"]
+    result = call("pretrain", *files, "--output", tmp_path / "m", *SMALL, "--set", "weights=int8")
+    assert result.exit_code == 0, result.output
+    exact, rounded = load_pretrained(pretrained[0]).weights, load_pretrained(tmp_path / "m").weights
+    assert exact.keys() == rounded.keys()
+    for name, weight in exact.items():
+        assert rounded[name].dtype == torch.float32
+        torch.testing.assert_close(rounded[name], weight, atol=0.01, rtol=0.01)
+    size, full = ((folder / "model.safetensors").stat().st_size for folder in (tmp_path / "m", pretrained[0]))
+    assert size < 0.5 * full
+
+
 @pytest.mark.parametrize("name", ["", "tokenizer.json"])
 def test_a_tokenizer_may_be_given(pretrained: tuple[Path, Result], reviews: Path, tmp_path: Path, name: str) -> None:
     output, given = tmp_path / "m", pretrained[0] / name

@@ -1,0 +1,38 @@
+import pytest
+import torch
+
+from training.language_model.storage import packed, unpacked
+
+WEIGHTS = {
+    "embedding": torch.tensor([[1.0, -0.5, 0.003], [0.0, 0.0, 0.0], [1e-3, 2e-3, -1e-3]]),
+    "layers.0.0.bias": torch.tensor([0.1, -2.0]),
+}
+
+
+def test_full_precision_is_kept_to_the_bit() -> None:
+    back = unpacked(packed(WEIGHTS, "float32"))
+    assert all(torch.equal(back[name], weight) for name, weight in WEIGHTS.items())
+
+
+@pytest.mark.parametrize("kind", ["float16", "int8"])
+def test_less_precision_is_near(kind: str) -> None:
+    stored = packed(WEIGHTS, kind)  # type: ignore[arg-type]
+    back = unpacked(stored)
+    assert back.keys() == WEIGHTS.keys()
+    assert stored["layers.0.0.bias"].dtype == torch.float16
+    torch.testing.assert_close(back["layers.0.0.bias"], WEIGHTS["layers.0.0.bias"], rtol=1e-3, atol=0)
+    largest = WEIGHTS["embedding"].abs().amax(1, keepdim=True)
+    assert bool(((back["embedding"] - WEIGHTS["embedding"]).abs() <= largest / 254 + 1e-7).all())
+
+
+def test_an_8_bit_row_has_a_scale_of_its_own() -> None:
+    stored = packed(WEIGHTS, "int8")
+    assert stored["embedding"].dtype == torch.int8
+    assert stored["embedding"].abs().amax(1).tolist() == [127, 0, 127]
+    torch.testing.assert_close(stored["embedding.scales"], torch.tensor([1 / 127, 0, 2e-3 / 127]), rtol=1e-6, atol=0)
+
+
+def test_scales_of_nothing_stay_to_be_refused() -> None:
+    stored = packed(WEIGHTS, "int8")
+    assert "embedding.scales" in unpacked({**stored, "embedding.scales": torch.ones(5)})
+    assert "embedding.scales" in unpacked({"embedding.scales": torch.ones(5)})
