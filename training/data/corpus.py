@@ -166,7 +166,7 @@ def _warnings(train: Dataset, held_out: dict[str, Dataset], labels: Names) -> li
 def _read(name: str, config: DataConfig, rules: LabelRules) -> Dataset:
     path = Path(name)
     if config.source and not path.exists():
-        cause = f"does not exist; get it from {config.source}, or say where it is with --data-root or SLUICE_DATA"
+        cause = f"does not exist; say where it is with --data-root or SLUICE_DATA, or get it from {config.source}"
         raise DataError(path, cause)
     return read_dataset(path, text_column=config.text_column, label_column=config.label_column, rules=rules)
 

@@ -72,7 +72,7 @@ def test_one_label_and_lists_of_labels_do_not_mix(tmp_path: Path) -> None:
 
 
 def test_a_missing_public_file_says_where_to_get_it(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"get it from example.org, or say where it is with --data-root"):
+    with pytest.raises(DataError, match=r"say where it is with --data-root or SLUICE_DATA, or get it from example.org"):
         read(tmp_path, train=str(tmp_path / "none.parquet"), source="example.org")
     with pytest.raises(UsageError, match="give --train FILE"):
         read(tmp_path)
