@@ -11,8 +11,9 @@ pytorch     Sluice's own network in float32, used where there is no engine.
 onnx        ONNX Runtime in float32, if it is installed (`pip install onnx onnxruntime`).
 onnx int8   the same with its dynamic quantisation.
 minilm      another model, for scale: a MiniLM-L6 sequence classifier in `transformers`, float32.
+against     another checkpoint, by `--against FOLDER`; what a change of the model costs.
 
-Each must give the labels that Sluice's float32 network gives (but MiniLM, which is another model).
+Each must give the labels that Sluice's float32 network gives, but the last two, which are other models.
 """
 
 import statistics
@@ -147,7 +148,7 @@ def of_minilm(folder: Path, max_tokens: int) -> Answer:
 
 
 def contenders(
-    checkpoint: Path, scratch: Path, minilm: Path | None, minilm_tokens: int, console: Console
+    checkpoint: Path, scratch: Path, minilm: Path | None, minilm_tokens: int, against: Path | None, console: Console
 ) -> dict[str, Answer]:
     """Each way to answer, by name; `sluice` is the one that the ratios are of."""
     fast, exact = (Classifier.load(checkpoint, device="cpu", dtype=dtype) for dtype in ("auto", "float32"))
@@ -169,6 +170,9 @@ def contenders(
         console.print(f"onnx: left out, {error}")
     if minilm is not None:
         found["minilm"] = of_minilm(minilm, minilm_tokens)
+    if against is not None:
+        other = Classifier.load(against, device="cpu", dtype="auto")
+        found["against"] = in_batches(other, other.raw_logits)
     return found
 
 
@@ -197,6 +201,7 @@ def measure(found: dict[str, Answer], texts: Sequence[str], rounds: int, console
 @click.option("--checkpoint", type=click.Path(path_type=Path), default=SHIPPED)
 @click.option("--minilm", type=click.Path(path_type=Path), help="A folder that transformers loads.")
 @click.option("--minilm-tokens", default=256, show_default=True)
+@click.option("--against", type=click.Path(path_type=Path), help="Another checkpoint.")
 @click.option("--texts", "num_texts", default=1000, show_default=True, help="Of each file, taken evenly.")
 @click.option("--rounds", default=5, show_default=True)
 @click.pass_context
@@ -206,6 +211,7 @@ def main(
     checkpoint: Path,
     minilm: Path | None,
     minilm_tokens: int,
+    against: Path | None,
     num_texts: int,
     rounds: int,
 ) -> None:
@@ -217,7 +223,7 @@ def main(
     console = Console(width=200)
     console.print(f"{describe_machine()}, one thread, PyTorch {torch.__version__}", highlight=False)
     with tempfile.TemporaryDirectory() as folder:
-        found = contenders(checkpoint, Path(folder), minilm, minilm_tokens, console)
+        found = contenders(checkpoint, Path(folder), minilm, minilm_tokens, against, console)
         for file in files:
             texts: list[Any] = read_dataset(file, text_column="text", label_column="label").texts
             texts = texts[:: max(1, len(texts) // num_texts)][:num_texts]
