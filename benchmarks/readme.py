@@ -56,7 +56,7 @@ EXAMPLES = {"app/api/examples.json": renewed_examples, "app/explain/examples.jso
 DRAWN = {"gates": draw_gates, "parameters": draw_parameters}
 """Figures that depend on the shipped checkpoint."""
 
-SHOWN_TEXT = "The plot is thin. But the acting is wonderful, and I would not miss it."
+SHOWN_TEXT = "The plot is thin. The film runs for two hours. But the acting is wonderful, and I would not miss it."
 ROUNDS = 3
 MAX_PICTURE_BYTES = 150_000
 EXPLAINED = '[data-part="reading"]:not(:empty)'
@@ -77,7 +77,7 @@ def picture() -> None:
 
     with running_server() as server, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1080, "height": 640}, locale="en-GB", color_scheme="light")
+        page = browser.new_page(viewport={"width": 1080, "height": 810}, locale="en-GB", color_scheme="light")
         page.goto(server.url)
         page.wait_for_selector('[data-part="label"]:not(:empty)')
         page.fill("textarea", SHOWN_TEXT)

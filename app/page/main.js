@@ -185,5 +185,5 @@ for (const type of ["dragover", "drop"]) window.addEventListener(type, (event) =
 
 speak();
 showView();
-panes[0].write(EXAMPLES[language.get() === "zh" ? 3 : 1].text);
+panes[0].write(EXAMPLES.find(({ lang }) => lang === language.get()).text);
 watchHealth();

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from benchmarks.shown.text import alike
@@ -37,17 +38,33 @@ def renewed_document(document: str, ask: Ask) -> str:
 
     def answer(shown: re.Match[str]) -> str:
         _, found = ask(shown["path"], shown["body"])
-        kept = alike(shown["answer"], f"{found}\n", TOLERANCE)
-        return shown[0] if kept else shown[0].removesuffix(shown["answer"]) + f"{found}\n"
+        laid_out = one_a_line(found)
+        kept = alike(shown["answer"], laid_out, TOLERANCE)
+        return shown[0] if kept else shown[0].removesuffix(shown["answer"]) + laid_out
 
     return CURL.sub(answer, document)
+
+
+def one_a_line(answer: str) -> str:
+    """The answer to several texts with one prediction a line, so that it can be read; another one as it came.
+
+    >>> one_a_line('{"predictions":[{"label":"a"},{"label":"b"}]}').splitlines()
+    ['{"predictions":[', '{"label":"a"},', '{"label":"b"}', ']}']
+    """
+    found = json.loads(answer)
+    predictions = found.pop("predictions", ()) if isinstance(found, dict) else ()
+    if len(predictions) < 2:
+        return f"{answer}\n"
+    compact = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
+    head = compact(found | {"predictions": []}).removesuffix("]}")
+    return f"{head}\n" + ",\n".join(map(compact, predictions)) + "\n]}\n"
 
 
 def renewed_examples(text: str, ask: Ask) -> str:
     """app/api/examples.json with what the server answers to the requests in it.
 
-    An example that is refused stays as it is: a checkpoint may have no threshold for `min_precision`. The one in which
-    a text fails has no request; its other text is the last of the request of several.
+    An example that is refused keeps its answer: a checkpoint may have no threshold for `min_precision`. The one in
+    which a text fails has no request; its other text is the last of the request of several.
     """
     examples = json.loads(text)
     for form, path in PATHS.items():
@@ -57,7 +74,8 @@ def renewed_examples(text: str, ask: Ask) -> str:
     several = examples["predict"]["several"]["request"]
     _, found = ask("/predict", json.dumps(several, ensure_ascii=False))
     partial = examples["predict"]["partial"]["answer"]
-    partial["version"] = json.loads(found)["version"]
+    for answer in (partial, examples["predict"]["abstaining"]["answer"]):
+        answer["version"] = json.loads(found)["version"]
     partial["predictions"][0] = json.loads(found)["predictions"][-1]
     return _kept(text, examples, TOLERANCE)
 
