@@ -10,8 +10,8 @@
 # chinese-teacher                        100 minutes in bfloat16; the same
 # english-labels, 4 shards               30 minutes each in bfloat16, 110 in float32
 # chinese-labels                         25 minutes in bfloat16, 80 in float32
-# student                                110 minutes beside other work, one core
-# tuned                                  12 minutes on 355,000 texts, one core, 4 of them the n-grams
+# student                                100 minutes, one core; 10 on an H200, most of them before the first step
+# tuned                                  15 minutes, one core, 4 of them the n-grams
 # bfloat16: the processor has avx512_bf16 or AMX (lscpu); training takes it by itself. The rates of teachers are those of
 # single measured runs (20 sentences/s of MPNet in training and 2,060 tokens/s in labelling, 27 and 7,040 of e5, a core).
 # Run so far: this chain with few texts (LIMIT) and a tiny encoder, from end to end; texts, mixes, contrast and leaks on all
@@ -119,7 +119,7 @@ $(BUILD)/reviews.parquet: $(call data,$(reviews)) | $(BUILD)/validation
 	$(call write,mix $^ $(limit) $(without))
 
 $(BUILD)/contrast.parquet: | $(BUILD)/validation
-	$(call write,contrast --language en --language zh --count $(or $(LIMIT),20000) --neutral $(or $(LIMIT),10000))
+	$(call write,contrast --language en --language zh --count $(or $(LIMIT),30000) --neutral $(or $(LIMIT),25000))
 
 $(BUILD)/english-sentences.parquet: $(call data,$(english_cut)) | $(BUILD)/validation
 	$(call write,sentences $^ --min-words 3 --max-words 40 $(limit) $(without))
