@@ -10,7 +10,6 @@
 | `SHA256SUMS` | a digest of each; `sha256sum -c SHA256SUMS` checks it too |
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,7 +147,7 @@ def model_contents(config: BaseModel, weights: Mapping[str, Tensor], tokenizer: 
     return {
         CONFIG: as_json(config.model_dump(mode="json")),
         WEIGHTS: save_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}),
-        TOKENIZER: as_json(json.loads(tokenizer.to_str())),
+        TOKENIZER: tokenizer.to_str().encode(),
     }
 
 

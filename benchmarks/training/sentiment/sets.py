@@ -60,8 +60,13 @@ def read_set(data: Path, name: str, split: str) -> Dataset:
     return map_labels(dataset, SENTIMENT.labels)
 
 
+ONE_TREEBANK = {"sst2", "sst5"}
+
+
 def sets_taught(names_or_files: Sequence[str]) -> frozenset[str]:
     """Names of the sets that a checkpoint has learned from.
+
+    SST-2 and SST-5 are one treebank: `mix` keeps each text once, under one of both names.
 
     Args:
         names_or_files: names of sets, and files with a column `source`, which `mix` writes as FOLDER/FILE.
@@ -76,4 +81,4 @@ def sets_taught(names_or_files: Sequence[str]) -> frozenset[str]:
             names |= {str(source).partition("/")[0] for source in column.values}
         else:
             names.add(given)
-    return frozenset(names)
+    return frozenset(names | ONE_TREEBANK if names & ONE_TREEBANK else names)
