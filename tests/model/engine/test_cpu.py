@@ -122,7 +122,10 @@ def test_the_shipped_checkpoint_moves_no_probability_by_two_hundredths() -> None
     assert (fast.dtype, exact.dtype) == ("int8", "float32")
     ours, reference = fast.predict(texts), exact.predict(texts)
     assert np.abs(ours - reference).max() <= 0.02
-    assert (ours.argmax(1) != reference.argmax(1)).mean() < 0.002  # some of these sentences are near a half
+    changed = ours.argmax(1) != reference.argmax(1)
+    second, first = np.sort(reference[changed], axis=1)[:, -2:].T
+    assert (first - second).max(initial=0) <= 0.02  # only where two labels are as likely
+    assert changed.mean() < 0.004  # some of these sentences are: with three labels twice as many as with two
 
 
 def test_packed_weights_are_the_weights_in_their_places() -> None:
