@@ -5,23 +5,7 @@ from typing import Any
 
 import click
 
-from training.cli.options import DEVICE, FILE, TEXT_COLUMN, THREADS
-
-
-class Shard(click.ParamType[tuple[int, int]]):
-    """A part of a whole, as K/N."""
-
-    name = "K/N"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
-        """Reads the two numbers."""
-        try:
-            part, parts = map(int, value.split("/"))
-        except ValueError:
-            part, parts = 0, 0
-        if not 1 <= part <= parts:
-            self.fail(f"'{value}' is not K/N with K from 1 to N, for example 2/4", param, ctx)
-        return part, parts
+from training.cli.options import DEVICE, FILE, SHARD, TEXT_COLUMN, THREADS
 
 
 @click.command()
@@ -29,13 +13,7 @@ class Shard(click.ParamType[tuple[int, int]]):
 @click.option("--teacher", type=FILE, required=True, help="A folder that teach or transformers wrote, or a checkpoint.")
 @click.option("--output", type=FILE, required=True, help="The Parquet file to write.")
 @click.option("--cache", type=FILE, required=True, help="Folder that keeps the logits as they come; distill reads it.")
-@click.option(
-    "--shard",
-    type=Shard(),
-    default="1/1",
-    show_default=True,
-    help="Label every N-th text only, from the K-th on; N calls, on one machine or several, label all.",
-)
+@SHARD
 @click.option("--max-tokens", type=click.IntRange(min=3), default=128, show_default=True, help="Cut longer texts.")
 @TEXT_COLUMN
 @DEVICE

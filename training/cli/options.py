@@ -9,6 +9,23 @@ import click
 
 FILE = click.Path(path_type=Path)
 
+
+class Shard(click.ParamType[tuple[int, int]]):
+    """A part of a whole, as K/N."""
+
+    name = "K/N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """Reads the two numbers."""
+        try:
+            part, parts = map(int, value.split("/"))
+        except ValueError:
+            part, parts = 0, 0
+        if not 1 <= part <= parts:
+            self.fail(f"'{value}' is not K/N with K from 1 to N, for example 2/4", param, ctx)
+        return part, parts
+
+
 DEVICE = click.option(
     "--device", default="auto", show_default=True, help="auto (CUDA if there is one), cpu, cuda or cuda:N."
 )
@@ -27,6 +44,13 @@ DATA_ROOT = click.option(
     show_envvar=True,
     help="Folder of the data: where the files that a recipe or TOML file names are looked for, and from which "
     "the paths that are recorded begin.",
+)
+SHARD = click.option(
+    "--shard",
+    type=Shard(),
+    default="1/1",
+    show_default=True,
+    help="Take every N-th text only, from the K-th on; N calls, on one machine or several, take all.",
 )
 
 

@@ -5,8 +5,7 @@ from typing import Any
 
 import click
 
-from training.cli.label import Shard
-from training.cli.options import DEVICE, FILE, TEXT_COLUMN, THREADS
+from training.cli.options import DEVICE, FILE, SHARD, TEXT_COLUMN, THREADS
 
 
 @click.command()
@@ -15,13 +14,7 @@ from training.cli.options import DEVICE, FILE, TEXT_COLUMN, THREADS
 @click.option("--output", type=FILE, required=True, help="The Parquet file to write.")
 @click.option("--prefix", default="", help="Put before each text, with a space; e5 wants 'query:'.")
 @click.option("--max-tokens", type=click.IntRange(min=3), default=128, show_default=True, help="Cut longer texts.")
-@click.option(
-    "--shard",
-    type=Shard(),
-    default="1/1",
-    show_default=True,
-    help="Read every N-th text only, from the K-th on; N calls, on one machine or several, read all.",
-)
+@SHARD
 @TEXT_COLUMN
 @DEVICE
 @THREADS

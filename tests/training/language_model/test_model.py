@@ -1,6 +1,7 @@
 """No direction sees what it predicts, and a small grammar is learned."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -137,22 +138,28 @@ def test_a_deterministic_grammar_is_learned(samples: int) -> None:
     assert perplexity(learning.model, learning.validation, CPU)[0] == learning.best == min(readings)
 
 
-@pytest.mark.parametrize("stop_at", [1, 30])
-def test_stopped_and_resumed_is_as_if_never_stopped(tmp_path: Path, stop_at: int) -> None:
-    loop = PLAIN.model_copy(update={"softmax_samples": 4, "epochs": 2, "activation": 2.0, "temporal": 1.0})
-    dropouts = LanguageDropouts(word=0.1, token=0.1, embedding=0.1, recurrent=0.2, output=0.2)
-    whole, first, second = (trainer(loop, dropouts) for _ in range(3))
+def assert_resumes(make: Callable[[], LanguageTrainer], folder: Path, stop_at: int) -> None:
+    """A training that is stopped after `stop_at` steps and resumed from its state ends as one that never stopped."""
+    whole, first, second = make(), make(), make()
     straight: list[float] = []
     whole.run(lambda progress: straight.append(progress.loss))
     torch.manual_seed(3)
     halves: list[float] = []
     assert not first.run(lambda progress: halves.append(progress.loss), lambda: len(halves) == stop_at)
-    first.save_state(tmp_path)
-    second.load_state(tmp_path)
+    first.save_state(folder)
+    second.load_state(folder)
     assert second.run(lambda progress: halves.append(progress.loss))
     assert halves == straight
+    assert whole.cosines() == second.cosines()
     for name, weight in whole.model.state_dict().items():
         assert torch.equal(weight, second.model.state_dict()[name]), name
+
+
+@pytest.mark.parametrize("stop_at", [1, 30])
+def test_stopped_and_resumed_is_as_if_never_stopped(tmp_path: Path, stop_at: int) -> None:
+    loop = PLAIN.model_copy(update={"softmax_samples": 4, "epochs": 2, "activation": 2.0, "temporal": 1.0})
+    dropouts = LanguageDropouts(word=0.1, token=0.1, embedding=0.1, recurrent=0.2, output=0.2)
+    assert_resumes(lambda: trainer(loop, dropouts), tmp_path, stop_at)
 
 
 def test_a_loss_that_is_no_number_stops_the_run() -> None:

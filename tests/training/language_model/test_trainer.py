@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from model.batch import Ids, pad
-from tests.training.language_model.test_model import CPU, NONE, PLAIN, build, grammar, trainer
+from tests.training.language_model.test_model import CPU, NONE, PLAIN, assert_resumes, build, grammar, trainer
 from training.fit.objective import Rows, mixed_precision
 from training.language_model.config import LanguageDropouts, VectorsConfig
 from training.language_model.targets import Targets
@@ -114,16 +114,4 @@ def test_pooled_states_are_those_of_a_classifier() -> None:
 @pytest.mark.parametrize("stop_at", [1, 30])
 def test_stopped_and_resumed_is_as_if_never_stopped(tmp_path: Path, stop_at: int) -> None:
     dropouts = LanguageDropouts(word=0.1, embedding=0.1, recurrent=0.2, output=0.2)
-    whole, first, second = (imitating(epochs=2, every=3, dropouts=dropouts) for _ in range(3))
-    straight: list[float] = []
-    whole.run(lambda progress: straight.append(progress.loss))
-    torch.manual_seed(3)
-    halves: list[float] = []
-    assert not first.run(lambda progress: halves.append(progress.loss), lambda: len(halves) == stop_at)
-    first.save_state(tmp_path)
-    second.load_state(tmp_path)
-    assert second.run(lambda progress: halves.append(progress.loss))
-    assert halves == straight
-    assert whole.cosines() == second.cosines()
-    for name, weight in whole.model.state_dict().items():
-        assert torch.equal(weight, second.model.state_dict()[name]), name
+    assert_resumes(lambda: imitating(epochs=2, every=3, dropouts=dropouts), tmp_path, stop_at)

@@ -10,8 +10,9 @@
 # chinese-teacher                        100 minutes in bfloat16; the same
 # english-labels, 4 shards               30 minutes each in bfloat16, 110 in float32
 # chinese-labels                         25 minutes in bfloat16, 80 in float32
-# student                                100 minutes, one core; 10 on an H200, most of them before the first step
-# tuned                                  15 minutes, one core, 4 of them the n-grams
+# student                                100 minutes, one core, reckoned from an epoch of 27; on an H200 some 10, reckoned
+#                                        from 2.85 epochs of one beside three to nine others
+# tuned                                  11 minutes of training and 9 of n-grams and figures, one core each of two runs
 # bfloat16: the processor has avx512_bf16 or AMX (lscpu); training takes it by itself. The rates of teachers are those of
 # single measured runs (20 sentences/s of MPNet in training and 2,060 tokens/s in labelling, 27 and 7,040 of e5, a core).
 # Run so far: this chain with few texts (LIMIT) and a tiny encoder, from end to end; texts, mixes, contrast and leaks on all
