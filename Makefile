@@ -60,7 +60,8 @@ help: ## this list
 setup: $(dev) engine ## the environment with everything: serving, training, tests and checks
 
 engine: $(core) ## the library that computes on a CPU, if there is a C++ compiler; `serve` and `setup` make it too
-	@test model/engine/libengine.so -nt model/engine/engine.cpp || $(python) -m model.engine.build
+	@test -f model/engine/libengine.so -a -z "$$(find model/engine/native -newer model/engine/libengine.so)" \
+		|| $(python) -m model.engine.build
 
 serve: $(core) engine ## the server with the shipped checkpoint, on port 8000
 	@exec $(python) -m app serve $(ARGS)

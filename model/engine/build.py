@@ -1,38 +1,55 @@
 """Builds the engine's C++ library: `python -m model.engine.build`.
 
-Without a compiler PyTorch computes instead, several times slower.
+Each source below `native/` is compiled by itself, because some are for an instruction set of their
+own, and all are linked into one library. Without a compiler PyTorch computes instead, several times
+slower.
 """
 
 import os
-import platform
 import shutil
 import subprocess
 import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from model.files import replacing
 
 LIBRARY = Path(__file__).with_name("libengine.so")
-"""Library that `model.engine.cpu` loads. Any x86-64 can build it: the processor is checked when it is loaded."""
+"""Library that `model.engine.cpu` loads. Any machine can build it: the processor is checked when it is loaded."""
 
-SOURCE = Path(__file__).with_name("engine.cpp")
-FLAGS = ("-O3", "-std=c++17", "-fPIC", "-shared")
+SOURCES = Path(__file__).with_name("native")
+FLAGS = ("-O3", "-std=c++17", "-fPIC")
 
 
 def build(library: Path = LIBRARY) -> str:
     """Compiles the library where possible; returns a sentence on the outcome."""
-    if platform.machine().lower() not in ("x86_64", "amd64"):
-        return f"engine: not for {platform.machine()}; PyTorch computes"
     compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
     if compiler is None:
         return "engine: no C++ compiler found; PyTorch computes, several times slower"
     try:
-        with replacing(library) as partial:
-            command = [compiler, *FLAGS, str(SOURCE), "-o", str(partial)]
-            subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - a compiler on our file
+        with replacing(library) as partial, tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor() as pool:
+            sources = sorted(SOURCES.glob("*.cpp"))
+            objects = list(pool.map(lambda source: compile_source(compiler, source, Path(folder)), sources))
+            _run(compiler, "-shared", *map(str, objects), "-o", str(partial))
     except subprocess.CalledProcessError as error:
         return f"engine: {compiler} failed; PyTorch computes, several times slower\n{error.stderr.strip()}"
     return f"engine: built {library.name} with {compiler}"
+
+
+def compile_source(compiler: str, source: Path, folder: Path) -> Path:
+    """Compiles one source into an object file in the folder.
+
+    Raises:
+        subprocess.CalledProcessError: the compiler refused it; `stderr` says why.
+    """
+    target = folder / f"{source.stem}.o"
+    _run(compiler, *FLAGS, "-c", str(source), "-o", str(target))
+    return target
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - a compiler on our files
 
 
 if __name__ == "__main__":

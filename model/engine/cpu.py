@@ -1,4 +1,4 @@
-"""The network on a CPU without PyTorch: token ids in, logits out, through a small library of our own (`engine.cpp`).
+"""The network on a CPU without PyTorch: token ids in, logits out, through a small library of our own (`native/`).
 
 It answers for the common network, one layer of LSTM, where the library has been built (`python -m
 model.engine.build`) and the processor has AVX-512 with VNNI; everywhere else the network itself
@@ -33,7 +33,7 @@ LANES = 16
 GATES = 4
 H_SCALE = 127
 H_ZERO = 128
-"""See `engine.cpp`."""
+"""See `native/engine.cpp`."""
 
 GATE_UNITS = -np.log2(np.e) * np.array([1.0, 1.0, 2.0, 1.0])
 """The library takes gates as powers of two, that of the cell's input twice, all with the other sign."""
@@ -46,7 +46,7 @@ TOKENS_AT_ONCE = 1024
 """Rows of the table that are computed together: bounds the memory that making it takes."""
 
 MIN_ROWS = 24
-"""Rows that a thread gets at least: a block of `engine.cpp`."""
+"""Rows that a thread gets at least: a block of `native/engine.cpp`."""
 
 POOLS = {"max": (0,), "mean": (1,), "last": (2,), "max_mean_last": (0, 1, 2)}
 """Which of the three states that the library gives, as `model.encoder.POOLS` orders them."""
@@ -61,7 +61,7 @@ def library() -> ctypes.CDLL | None:
         return None
     try:
         found = ctypes.CDLL(str(LIBRARY))
-        # One built from another version of engine.cpp would misread what it is given.
+        # One built from another version of native/engine.cpp would misread what it is given.
         fits = found.sluice_size_of_model() == ctypes.sizeof(_Model)
     except (OSError, AttributeError):
         return None
@@ -125,13 +125,13 @@ class Engine:
 
 
 class _Layer(ctypes.Structure):
-    """The structure `Direction` of `engine.cpp`."""
+    """The structure `Direction` of `native/engine.cpp`."""
 
     _fields_ = [(name, ctypes.c_void_p) for name in ("table", "weights", "offsets", "scales")]
 
 
 class _Model(ctypes.Structure):
-    """The structure `Model` of `engine.cpp`."""
+    """The structure `Model` of `native/engine.cpp`."""
 
     _fields_ = [
         *((name, ctypes.c_int32) for name in ("directions", "hidden", "labels", "num_pools", "ngram_order")),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from model.engine.build import build
+from model.engine.build import SOURCES, build
 
 
 def test_without_a_compiler_or_with_one_that_fails_there_is_no_library(
@@ -35,6 +35,13 @@ def test_a_library_takes_the_place_of_the_old_one(monkeypatch: pytest.MonkeyPatc
     assert sorted(path.name for path in tmp_path.iterdir()) == ["g++", "libengine.so"]
 
 
-def test_another_processor_needs_no_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("platform.machine", lambda: "aarch64")
-    assert build(tmp_path / "libengine.so") == "engine: not for aarch64; PyTorch computes"
+def test_every_source_is_compiled_and_linked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    compiler, calls = tmp_path / "g++", tmp_path / "calls"
+    compiler.write_text(f'#!/bin/sh\necho "$@" >> {calls}\nwhile [ "$1" != -o ]; do shift; done\necho made > "$2"\n')
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CXX", str(compiler))
+    build(tmp_path / "libengine.so")
+    *compiled, linked = calls.read_text().splitlines()
+    names = {source.stem for source in SOURCES.glob("*.cpp")}
+    assert {Path(word).stem for call in compiled for word in call.split() if word.endswith(".cpp")} == names
+    assert {Path(word).stem for word in linked.split() if word.endswith(".o")} == names

@@ -7,6 +7,8 @@
 //
 // Equations: Hochreiter & Schmidhuber 1997 with the forget gate of Gers et al. 2000, as in model/cell.py.
 
+#if defined(__x86_64__)
+
 #include <immintrin.h>
 
 #include <algorithm>
@@ -289,3 +291,12 @@ void sluice_logits(const Model *model, const int32_t *ids, const int64_t *starts
     }
 }
 }
+
+#else  // another processor: PyTorch computes
+
+extern "C" {
+int sluice_supported() { return 0; }
+int sluice_size_of_model() { return 0; }
+}
+
+#endif
