@@ -21,7 +21,8 @@ from benchmarks.lib.ratios import Check, Spread
 from benchmarks.lib.server import running_bare, running_server
 from benchmarks.lib.texts import sentences
 from model.checkpoint import load_checkpoint
-from model.classifier import INT8, Classifier, set_num_threads
+from model.classifier import Classifier, set_num_threads
+from model.computation import INT8
 from model.engine.cpu import unfit
 
 NUM_TEXTS = 512

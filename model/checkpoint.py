@@ -13,21 +13,24 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import torch
+import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
-from safetensors.torch import save as save_tensors
+from safetensors.numpy import load as load_arrays
+from safetensors.numpy import save as save_arrays
 from tokenizers import Tokenizer
-from torch import Tensor
 
 from model.config import FORMAT_VERSION, CheckpointConfig
 from model.errors import CheckpointDamaged, CheckpointIncompatible
 from model.folder import DIGESTS, as_json, parse_json, read_folder, version_of, write_folder
-from model.network import RecurrentClassifier
+from model.parameters import Shape, weight_shapes
 from model.profile import Reference, reference_in
+
+if TYPE_CHECKING:
+    from model.network import RecurrentClassifier
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -37,6 +40,9 @@ CARD = "README.md"
 FILES = (CONFIG, WEIGHTS, TOKENIZER, METRICS, CARD)
 
 Config = TypeVar("Config", bound=BaseModel)
+
+Weights = Mapping[str, npt.NDArray[Any]]
+"""Arrays by the names that files give them."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,7 @@ class Checkpoint:
     """
 
     config: CheckpointConfig
-    weights: Mapping[str, Tensor]
+    weights: Weights
     tokenizer: Tokenizer
     metrics: Mapping[str, Any]
     card: str
@@ -64,10 +70,14 @@ class Checkpoint:
         """Profile of its answers to held-out texts, if `metrics` holds one."""
         return reference_in(self.metrics)
 
-    def build_network(self) -> RecurrentClassifier:
+    def build_network(self) -> "RecurrentClassifier":
         """Builds the network with these weights, in float32 and evaluation mode."""
+        import torch  # here, so that a server whose engine computes does without
+
+        from model.network import RecurrentClassifier
+
         network = RecurrentClassifier(self.config.architecture, len(self.config.labels))
-        network.load_weights({name: tensor.float() for name, tensor in self.weights.items()})
+        network.load_weights({name: torch.tensor(weight).float() for name, weight in self.weights.items()})
         return network.eval()
 
 
@@ -95,9 +105,7 @@ def load_checkpoint(directory: Path) -> Checkpoint:
     metrics = parse_json(directory / METRICS, contents[METRICS])
     check_reference(directory / METRICS, metrics, config.labels)
     check_tokenizer(directory / TOKENIZER, tokenizer, config.architecture.vocab_size)
-    with torch.device("meta"):
-        wanted = RecurrentClassifier(config.architecture, len(config.labels)).weights()
-    check_weights(directory / WEIGHTS, weights, wanted)
+    check_weights(directory / WEIGHTS, weights, weight_shapes(config.architecture, len(config.labels)))
     card = contents[CARD].decode("utf-8", "replace")
     return Checkpoint(config, weights, tokenizer, metrics, card, version_of(contents[DIGESTS]))
 
@@ -142,11 +150,11 @@ def _contents(checkpoint: Checkpoint) -> dict[str, bytes]:
     return {**model, METRICS: metrics, CARD: card}
 
 
-def model_contents(config: BaseModel, weights: Mapping[str, Tensor], tokenizer: Tokenizer) -> dict[str, bytes]:
+def model_contents(config: BaseModel, weights: Weights, tokenizer: Tokenizer) -> dict[str, bytes]:
     """The files of a model itself, by name: `CONFIG`, `WEIGHTS` and `TOKENIZER`."""
     return {
         CONFIG: as_json(config.model_dump(mode="json")),
-        WEIGHTS: save_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}),
+        WEIGHTS: save_arrays({name: np.ascontiguousarray(weight) for name, weight in weights.items()}),
         TOKENIZER: tokenizer.to_str().encode(),
     }
 
@@ -183,15 +191,15 @@ def parse_tokenizer(path: Path, content: bytes) -> Tokenizer:
         raise CheckpointDamaged(path, f"is not a tokenizer: {error}") from None
 
 
-def parse_weights(path: Path, content: bytes) -> dict[str, Tensor]:
-    """Parses the tensors that were read from `path`.
+def parse_weights(path: Path, content: bytes) -> dict[str, npt.NDArray[Any]]:
+    """Parses the arrays that were read from `path`.
 
     Raises:
         CheckpointDamaged: it is not a safetensors file.
     """
     try:
-        return load_tensors(content)
-    except SafetensorError as error:
+        return load_arrays(content)
+    except (SafetensorError, KeyError) as error:  # the latter for a number format that NumPy does not have
         raise CheckpointDamaged(path, f"is not a safetensors file: {error}") from None
 
 
@@ -220,7 +228,7 @@ def check_tokenizer(path: Path, tokenizer: Tokenizer, vocab_size: int) -> None:
         raise CheckpointIncompatible(path, cause)
 
 
-def check_weights(path: Path, weights: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+def check_weights(path: Path, weights: Weights, wanted: Mapping[str, Shape]) -> None:
     """Refuses weights with other names or shapes than `wanted`, or with values that are not finite.
 
     Raises:
@@ -230,11 +238,11 @@ def check_weights(path: Path, weights: Mapping[str, Tensor], wanted: Mapping[str
         raise CheckpointIncompatible(path, f"lacks {missing[0]}, which {CONFIG} asks for")
     if surplus := sorted(weights.keys() - wanted.keys()):
         raise CheckpointIncompatible(path, f"has {surplus[0]}, which {CONFIG} does not ask for")
-    for name, tensor in weights.items():
-        if tensor.shape != wanted[name].shape:
-            cause = f"{name} has shape {list(tensor.shape)}, but {CONFIG} asks for {list(wanted[name].shape)}"
+    for name, weight in weights.items():
+        if weight.shape != wanted[name]:
+            cause = f"{name} has shape {list(weight.shape)}, but {CONFIG} asks for {list(wanted[name])}"
             raise CheckpointIncompatible(path, cause)
-        if not tensor.is_floating_point() or not bool(torch.isfinite(tensor).all()):
+        if weight.dtype.kind != "f" or not bool(np.isfinite(weight).all()):
             raise CheckpointDamaged(path, f"{name} has values that are not finite numbers")
 
 

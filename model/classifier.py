@@ -3,33 +3,24 @@
 A server or a script needs this object alone; its callers see NumPy arrays and no tensors.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from model.batch import LENGTH_STEP, Ids, lengths_of, map_batches, pad
+from model.availability import gpu_possible, require_torch
+from model.batch import Ids, lengths_of, map_batches
 from model.checkpoint import Checkpoint, load_checkpoint
-from model.config import PrecisionThreshold, Task
-from model.device import fastest_dtype, resolve_device
-from model.engine import cpu, cuda
-from model.engine.cpu import Engine
-from model.engine.cuda import CudaEngine
+from model.computation import DTYPES, INT8, Computation, on_cpu_engine
+from model.config import Architecture, PrecisionThreshold, Task
+from model.engine import cpu
 from model.errors import ConfigError
-from model.network import RecurrentClassifier
 from model.probabilities import probabilities
 from model.profile import Profile, Profiler, Reference
 from model.temperature import Temperature
 from model.text import Encoded, TextEncoder
-
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-
-INT8 = "int8"
-"""By `model.engine.cpu`: recurrent products of 8-bit integers."""
 
 Probabilities = npt.NDArray[np.float32]
 
@@ -53,8 +44,8 @@ class Classifier:
     def __init__(
         self, checkpoint: Checkpoint, *, device: str = "auto", dtype: str = "float32", threads: int | None = None
     ) -> None:
-        if dtype not in ("auto", INT8, *DTYPES):
-            raise ConfigError(f"dtype {dtype!r} is not one of auto, {', '.join(DTYPES)}, {INT8}")
+        if dtype not in DTYPES:
+            raise ConfigError(f"dtype {dtype!r} is not one of {', '.join(DTYPES)}")
         config = checkpoint.config
         self.labels: tuple[str, ...] = config.labels
         self.task: Task = config.task
@@ -64,22 +55,14 @@ class Classifier:
         self.precision_thresholds: tuple[PrecisionThreshold, ...] = config.precision_thresholds
         self.metrics: Mapping[str, Any] = checkpoint.metrics
         self.reference: Reference | None = checkpoint.reference
-        self._device = resolve_device(device)
-        self.device = str(self._device)
         self._temperature = Temperature.of_checkpoint(config, checkpoint.tokenizer)
         self._encoder = TextEncoder(checkpoint.tokenizer, max_tokens=config.max_tokens)
         self._profiler = Profiler(
             checkpoint.tokenizer, task=config.task, num_labels=len(config.labels), thresholds=config.thresholds
         )
-        network = checkpoint.build_network().requires_grad_(False)
-        self.dtype = _resolve_dtype(network, self._device, dtype)
-        self._engine = engine = _build_engine(network, self._device, self.dtype, threads)
-        self.pads = engine is None
-        self._compute: Callable[[Sequence[Ids]], Probabilities]
-        if engine is not None:
-            self._compute = engine.logits
-        else:
-            self._compute = partial(_padded_logits, network.to(self._device, DTYPES[self.dtype]), self._device)
+        self._computation = _choose_computation(checkpoint, device, dtype, threads)
+        self.device, self.dtype = self._computation.device, self._computation.dtype
+        self.pads = self._computation.pads
 
     @classmethod
     def load(
@@ -110,7 +93,7 @@ class Classifier:
 
     def raw_logits(self, batch: Sequence[Encoded]) -> Probabilities:
         """Logits [len(batch), len(labels)] of one batch, before the temperature. One thread at a time."""
-        return self._compute([text.ids for text in batch])
+        return self._computation.logits([text.ids for text in batch])
 
     def calibrate(self, logits_BC: Probabilities, rows: Sequence[Ids]) -> Probabilities:
         """Raw logits over the temperature of their texts, whose token ids are `rows`. Safe on several threads."""
@@ -146,8 +129,7 @@ class Classifier:
 
     def warm_up(self) -> None:
         """Runs a batch of each length up to the limit, doubling, so that no request pays for a first use."""
-        if isinstance(self._engine, CudaEngine):
-            self._engine.warm_up()
+        self._computation.warm_up()
         length = 1
         while True:
             length = min(length, self.max_tokens)
@@ -158,46 +140,46 @@ class Classifier:
             length *= 2
 
 
-def _resolve_dtype(network: RecurrentClassifier, device: torch.device, dtype: str) -> str:
-    """The number format that `dtype` means for this network on this device.
+def needs_torch(architecture: Architecture, *, device: str = "auto", dtype: str = "auto") -> str | None:
+    """Reason why PyTorch has to be asked, as a clause; None where `model.engine.cpu` answers without it.
+
+    Args:
+        architecture: of the network.
+        device, dtype: as `Classifier.load` takes them.
+    """
+    if device not in ("auto", "cpu"):
+        return f"the device is to be {device}"
+    if device == "auto" and gpu_possible():
+        return "there may be a GPU"
+    if dtype not in ("auto", INT8):
+        return f"the number format is to be {dtype}"
+    reason = cpu.unfit(architecture)
+    return None if reason is None else f"the engine for CPUs cannot: {reason}"
+
+
+def _choose_computation(checkpoint: Checkpoint, device: str, dtype: str, threads: int | None) -> Computation:
+    """The engine for CPUs where that is all there is to ask, else whatever PyTorch finds.
 
     Raises:
-        ConfigError: it is int8, which is not available here.
+        ConfigError: the device or the number format is not available, or PyTorch is not installed.
     """
-    reason = "it is for the CPU" if device.type != "cpu" else cpu.unfit(network.architecture)
-    if dtype == INT8 and reason is not None:
-        raise ConfigError(f"dtype int8 is not available here: {reason}")
-    if dtype != "auto":
-        return dtype
-    if device.type == "cpu":
-        return INT8 if reason is None else "float32"
-    return "bfloat16" if fastest_dtype(device) == torch.bfloat16 else "float32"
+    reason = needs_torch(checkpoint.config.architecture, device=device, dtype=dtype)
+    if reason is None:
+        return on_cpu_engine(checkpoint, threads)
+    require_torch(reason)
+    from model.pytorch import computation  # here, since a server whose engine answers does without PyTorch
 
-
-def _build_engine(
-    network: RecurrentClassifier, device: torch.device, dtype: str, threads: int | None
-) -> Engine | CudaEngine | None:
-    """The engine for the network, if there is one for this device and format."""
-    if dtype == INT8:
-        return Engine(network, threads=torch.get_num_threads() if threads is None else threads)
-    if device.type == "cuda" and cuda.unfit(network.architecture, DTYPES[dtype]) is None:
-        return CudaEngine(network, device, DTYPES[dtype])
-    return None
-
-
-def _padded_logits(network: RecurrentClassifier, device: torch.device, rows: Sequence[Ids]) -> Probabilities:
-    """Logits [B, C], computed by PyTorch."""
-    padded = pad(rows, multiple_of=LENGTH_STEP).to(device)
-    with torch.inference_mode():
-        return network(padded.ids_TB, padded.lengths_B).float().cpu().numpy()  # type: ignore[no-any-return]
+    return computation(checkpoint, device, dtype, threads)
 
 
 def set_num_threads(num_threads: int) -> None:
-    """Bounds the threads that one tensor operation uses in this process.
+    """Bounds the threads that one operation of PyTorch uses in this process.
 
     Raises:
         ConfigError: fewer than one.
     """
     if num_threads < 1:
         raise ConfigError(f"threads must be at least 1, not {num_threads}")
+    import torch  # here, as above
+
     torch.set_num_threads(num_threads)

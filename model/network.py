@@ -4,7 +4,9 @@ Shape suffixes: T time steps, B batch, E embedding, C labels, U distinct token i
 """
 
 from collections.abc import Mapping
+from typing import Any
 
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -88,3 +90,8 @@ def stored_name(name: str) -> str:
     ('layers.0.1.bias', 'head.bias')
     """
     return name.removeprefix("encoder.")
+
+
+def to_arrays(weights: Mapping[str, Tensor]) -> dict[str, npt.NDArray[Any]]:
+    """Weights as `model.checkpoint.Checkpoint` has them: arrays, which share memory with tensors of the CPU."""
+    return {name: weight.detach().cpu().numpy() for name, weight in weights.items()}

@@ -63,7 +63,7 @@ class NgramBag(nn.Module):
         self.table = nn.Parameter(torch.zeros(num_buckets, num_labels), requires_grad=False)
 
     def forward(self, ids_TB: Tensor, lengths_B: Tensor) -> Tensor:
-        """Logits [B, C] of padded token ids (see `model.batch.Batch`); zeros for a text without tokens."""
+        """Logits [B, C] of padded token ids (see `model.padding.Batch`); zeros for a text without tokens."""
         num_buckets = len(self.table)
         buckets_PB = distinct_buckets(ids_TB.long(), lengths_B, self.max_order, num_buckets)
         there_PB1 = (buckets_PB < num_buckets).unsqueeze(2).to(self.table.dtype)

@@ -16,7 +16,7 @@ if not torch.cuda.is_available():
 
 from model.checkpoint import Checkpoint, save_checkpoint
 from model.config import Architecture, CheckpointConfig
-from model.network import RecurrentClassifier
+from model.network import RecurrentClassifier, to_arrays
 from model.tokenizer import build_tokenizer, train_vocabulary
 
 TOGETHER = ("tests/page/", "tests/integration/")
@@ -73,7 +73,7 @@ def make_checkpoint(
         network.head.weight.normal_()
     config = CheckpointConfig(labels=labels, max_tokens=max_tokens, temperature=1.5, architecture=architecture)
     metrics = {"test": {"accuracy": 0.5}}
-    return Checkpoint(config, network.weights(), tokenizer, metrics, "# A tiny checkpoint\n")
+    return Checkpoint(config, to_arrays(network.weights()), tokenizer, metrics, "# A tiny checkpoint\n")
 
 
 @pytest.fixture(scope="session")

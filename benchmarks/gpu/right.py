@@ -10,12 +10,13 @@ from benchmarks.gpu import ways
 from benchmarks.gpu.report import Report, Value
 from benchmarks.gpu.texts import TextSet, odd_rows
 from benchmarks.gpu.ways import Answer, Device, Floats
-from model.batch import pad, plan_batches
+from model.batch import plan_batches
 from model.checkpoint import Checkpoint
 from model.classifier import Classifier
 from model.config import Architecture
 from model.engine.cuda import TILES, CudaEngine, Tile
 from model.network import RecurrentClassifier
+from model.padding import pad
 
 LIMITS = {torch.float32: 1e-5, torch.float16: 2e-3, torch.bfloat16: 1e-2}
 """Largest relative error of logits, by the Euclidean norm."""

@@ -16,9 +16,10 @@ import numpy.typing as npt
 import torch
 
 from benchmarks.lib.packed import Packed
-from model.batch import Ids, pad
+from model.batch import Ids
 from model.engine.cuda import CudaEngine
 from model.network import RecurrentClassifier
+from model.padding import pad
 
 Floats = npt.NDArray[np.float32]
 Answer = Callable[[Sequence[Ids]], Floats]

@@ -14,7 +14,7 @@ states.
 """
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from itertools import pairwise
@@ -22,12 +22,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from model.batch import Ids
 from model.config import Architecture
 from model.engine.build import LIBRARY
-from model.network import RecurrentClassifier
 
 LANES = 16
 GATES = 4
@@ -51,7 +49,11 @@ MIN_ROWS = 24
 POOLS = {"max": (0,), "mean": (1,), "last": (2,), "max_mean_last": (0, 1, 2)}
 """Which of the three states that the library gives, as `model.encoder.POOLS` orders them."""
 
+LAYER_WEIGHTS = ("weight_ih", "weight_hh", "bias")
+"""Names of the weights of one direction, after `layers.0.0.` or `layers.0.1.`."""
+
 Floats = npt.NDArray[np.float32]
+Weights = Mapping[str, npt.NDArray[Any]]
 
 
 @lru_cache(maxsize=1)
@@ -88,18 +90,18 @@ class Engine:
     """Network in the form that the library computes with.
 
     Args:
-        network: one that `unfit` accepts; it is not kept.
+        architecture: one that `unfit` accepts.
+        weights: by the names that files give them, in any number format; they are not kept.
         threads: cores that share a batch.
     """
 
-    def __init__(self, network: RecurrentClassifier, *, threads: int = 1) -> None:
+    def __init__(self, architecture: Architecture, weights: Weights, *, threads: int = 1) -> None:
         found = library()
-        architecture = network.architecture
         if found is None or (reason := unfit(architecture)) is not None:
             raise ValueError(f"no engine: {reason if found else 'no library'}")
         self._library = found
-        self._num_labels = network.head.out_features
-        self._model, self._arrays = describe(network)
+        self._num_labels = len(weights["head.bias"])
+        self._model, self._arrays = describe(architecture, weights)
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, "engine") if threads > 1 else None
 
@@ -142,13 +144,12 @@ class _Model(ctypes.Structure):
     ]
 
 
-def describe(network: RecurrentClassifier) -> tuple[_Model, list[npt.NDArray[Any]]]:
+def describe(architecture: Architecture, weights: Weights) -> tuple[_Model, list[npt.NDArray[Any]]]:
     """Describes the network to the library; the arrays that the structure points into must live as long."""
-    architecture = network.architecture
     model = _Model(
         directions=architecture.num_directions,
         hidden=architecture.hidden_size,
-        labels=network.head.out_features,
+        labels=len(weights["head.bias"]),
         num_pools=len(POOLS[architecture.pooling]),
         ngram_order=architecture.ngram_order,
         pools=POOLS[architecture.pooling],
@@ -160,16 +161,14 @@ def describe(network: RecurrentClassifier) -> tuple[_Model, list[npt.NDArray[Any
         arrays.append(array)
         return _address(array)
 
-    embedding_VE = network.embedding.detach().float()
     for direction in range(architecture.num_directions):
-        layer = network.encoder.lstm(0, direction)
-        table = input_table(embedding_VE, layer.weight_ih, layer.bias)
-        packed = pack_recurrent(layer.weight_hh.detach().float().numpy())
-        model.layers[direction] = _Layer(kept(table), *(kept(array) for array in packed))
-    model.head = kept(network.head.weight.detach().float().numpy().copy())
-    model.bias = kept(network.head.bias.detach().float().numpy().copy())
-    if network.ngrams is not None:
-        model.ngrams = kept(network.ngrams.table.detach().float().numpy().copy())
+        weight_ih, weight_hh, bias = (_floats(weights[f"layers.0.{direction}.{name}"]) for name in LAYER_WEIGHTS)
+        table = input_table(weights["embedding"], weight_ih, bias)
+        model.layers[direction] = _Layer(kept(table), *(kept(array) for array in pack_recurrent(weight_hh)))
+    model.head = kept(_floats(weights["head.weight"]))
+    model.bias = kept(_floats(weights["head.bias"]))
+    if architecture.ngram_buckets:
+        model.ngrams = kept(_floats(weights["ngrams.table"]))
     return model, arrays
 
 
@@ -187,16 +186,15 @@ def share(lengths_N: npt.NDArray[np.int64], threads: int) -> list[tuple[int, int
     return [(begin, end) for begin, end in pairwise(edges) if begin < end]
 
 
-def input_table(embedding_VE: torch.Tensor, weight_GE: torch.Tensor, bias_G: torch.Tensor) -> npt.NDArray[np.float16]:
+def input_table(embedding_VE: npt.NDArray[Any], weight_GE: Floats, bias_G: Floats) -> npt.NDArray[np.float16]:
     """Part of the gates that each token adds, float16 [V, H / 16, 4, 16]."""
     hidden = len(bias_G) // GATES
-    units_411 = torch.from_numpy(GATE_UNITS).float().view(GATES, 1, 1)
+    units_411 = GATE_UNITS.astype(np.float32).reshape(GATES, 1, 1)
     table = aligned_empty((len(embedding_VE), hidden // LANES, GATES, LANES), np.dtype(np.float16))
     for start in range(0, len(table), TOKENS_AT_ONCE):
-        part_VE = embedding_VE[start : start + TOKENS_AT_ONCE]
-        gates_VG = part_VE @ weight_GE.detach().float().T + bias_G.detach().float()
-        blocks = gates_VG.view(len(part_VE), GATES, hidden // LANES, LANES) * units_411
-        table[start : start + TOKENS_AT_ONCE] = blocks.transpose(1, 2).numpy()
+        gates_VG = _floats(embedding_VE[start : start + TOKENS_AT_ONCE]) @ weight_GE.T + bias_G
+        blocks = gates_VG.reshape(len(gates_VG), GATES, hidden // LANES, LANES) * units_411
+        table[start : start + TOKENS_AT_ONCE] = blocks.transpose(0, 2, 1, 3)
     return table
 
 
@@ -231,6 +229,11 @@ def aligned_empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[A
     room = np.empty(size + ALIGNMENT, dtype=np.uint8)
     start = -room.ctypes.data % ALIGNMENT
     return room[start : start + size].view(dtype).reshape(shape)
+
+
+def _floats(array: npt.NDArray[Any]) -> Floats:
+    """A copy in single precision, row after row."""
+    return np.array(array, dtype=np.float32, order="C")
 
 
 def _address(array: npt.NDArray[Any]) -> int:

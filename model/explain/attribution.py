@@ -22,9 +22,10 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from model.batch import LENGTH_STEP, Ids, lengths_of, plan_batches
+from model.batch import Ids, lengths_of, plan_batches
 from model.explain.log_odds import MAX_BATCH_TOKENS, Floats, Labels, LogOdds
 from model.ngrams import NgramBag, buckets_of
+from model.padding import LENGTH_STEP
 
 TOLERANCE = 0.01
 """A text whose gap is larger is done again with finer steps."""

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from model.batch import Ids, pad
+from model.batch import Ids
 from model.cell import RecurrentCell, Trace, next_state
 from model.network import RecurrentClassifier
+from model.padding import pad
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from model.batch import LENGTH_STEP, Ids, lengths_of, map_batches, pad
+from model.batch import Ids, lengths_of, map_batches
 from model.config import Task
 from model.network import RecurrentClassifier
+from model.padding import LENGTH_STEP, pad
 from model.probabilities import probabilities
 from model.temperature import Temperature
 

@@ -75,7 +75,7 @@ def test_any_text_gets_probabilities(classifier: Classifier, texts: list[str]) -
 
 
 def test_an_empty_text_gets_the_prior(classifier: Classifier) -> None:
-    bias = make_checkpoint().weights["head.bias"].numpy()
+    bias = make_checkpoint().weights["head.bias"]
     prior = classifier.probabilities(classifier.calibrate(bias[None], [NO_TOKENS]))
     np.testing.assert_allclose(classifier.predict([""]), prior, atol=1e-6)
 

@@ -8,12 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.batch import Batch, pad
 from model.cell import LstmLayer
 from model.cells import CELLS
 from model.config import Architecture, Cell, Pooling
 from model.encoder import Dropouts
 from model.network import RecurrentClassifier
+from model.padding import Batch, pad
 
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 CELL_NAMES: tuple[Cell, ...] = get_args(Cell)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from model.batch import pad
 from model.ngrams import MULTIPLIER, NgramBag, buckets_of
+from model.padding import pad
 
 
 def _bucket(ids: list[int], num_buckets: int) -> int:

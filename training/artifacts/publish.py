@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 from model.checkpoint import Checkpoint, save_checkpoint
 from model.classifier import Classifier
 from model.config import CheckpointConfig
-from model.network import RecurrentClassifier
+from model.network import RecurrentClassifier, to_arrays
 from model.probabilities import probabilities
 from model.profile import Reference
 from model.temperature import Temperature
@@ -99,7 +99,7 @@ def bare_checkpoint(
             max_tokens=config.tokenizer.max_tokens,
             architecture=network.architecture,
         ),
-        weights={name: tensor.to(dtype) for name, tensor in network.weights().items()},
+        weights=to_arrays({name: tensor.to(dtype) for name, tensor in network.weights().items()}),
         tokenizer=tokenizer,
         metrics={},
         card="",

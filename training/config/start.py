@@ -110,7 +110,7 @@ def _checkpoint(directory: Path) -> Start:
     return Start(
         name=directory.resolve().name,
         version=found.version,
-        weights=found.weights,
+        weights={name: torch.tensor(weight) for name, weight in found.weights.items()},
         labels=tuple(found.config.labels),
         tokenizer=found.tokenizer,
         settings={"tokenizer": tokenizer, "architecture": shape},

@@ -16,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from model.batch import lengths_of, map_batches, pad
+from model.batch import lengths_of, map_batches
 from model.checkpoint import Checkpoint, load_checkpoint
 from model.device import resolve_device
+from model.padding import pad
 from model.text import TextEncoder
 from tables.errors import Row
 from tables.labels import Names

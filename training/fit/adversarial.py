@@ -23,9 +23,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from model.batch import Batch
 from model.config import Task
 from model.network import RecurrentClassifier
+from model.padding import Batch
 from training.fit.imitation import divergence
 from training.fit.objective import mixed_precision
 

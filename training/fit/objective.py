@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.batch import Batch
 from model.network import RecurrentClassifier
+from model.padding import Batch
 from training.data.choices import NEVER, Allowed
 
 Rows = npt.NDArray[np.int64]

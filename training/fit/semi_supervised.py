@@ -11,9 +11,10 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from model.batch import Batch, Ids, lengths_of, pad
+from model.batch import Ids, lengths_of
 from model.config import Frozen, Task
 from model.network import RecurrentClassifier
+from model.padding import Batch, pad
 from training.fit.adversarial import EmbeddedTexts, adversarial_loss, virtual_adversarial_loss
 from training.fit.imitation import entropy
 from training.fit.objective import Loss, Rows

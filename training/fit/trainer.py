@@ -16,8 +16,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from model.batch import Ids, lengths_of, map_batches, pad
+from model.batch import Ids, lengths_of, map_batches
 from model.network import RecurrentClassifier
+from model.padding import pad
 from training.data.choices import Allowed, among
 from training.fit.layer_rates import layer_rates
 from training.fit.objective import Among, CrossEntropy, Loss, MakeObjective, Rows, Supervised, balanced_weights

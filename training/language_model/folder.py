@@ -34,7 +34,8 @@ from model.checkpoint import (
 from model.config import FORMAT_VERSION, Frozen
 from model.errors import CheckpointDamaged, CheckpointIncompatible
 from model.folder import DIGESTS, as_json, parse_json, read_folder, version_of, write_folder
-from model.network import RecurrentClassifier
+from model.network import RecurrentClassifier, to_arrays
+from model.parameters import Shape
 from training.data.corpus import DataFile
 from training.data.tokenizer import TokenizerConfig
 from training.language_model.config import EncoderShape, LanguageDropouts, LanguageLoop, WeightFormat
@@ -178,7 +179,7 @@ def save_pretrained(
     Raises:
         CheckpointError: something else stands at `directory`; it is left as it is.
     """
-    contents = model_contents(config, packed(model.stored(), weights), tokenizer)
+    contents = model_contents(config, to_arrays(packed(model.stored(), weights)), tokenizer)
     return write_folder(directory, {**contents, METRICS: as_json(record.model_dump(mode="json"))})
 
 
@@ -197,8 +198,9 @@ def load_pretrained(directory: Path) -> Pretrained:
     config = parse_config(path, contents[CONFIG], PretrainedConfig)
     tokenizer = parse_tokenizer(directory / TOKENIZER, contents[TOKENIZER])
     check_tokenizer(directory / TOKENIZER, tokenizer, config.vocab_size)
-    weights = unpacked(parse_weights(directory / WEIGHTS, contents[WEIGHTS]))
-    check_weights(directory / WEIGHTS, weights, _wanted(config))
+    stored = parse_weights(directory / WEIGHTS, contents[WEIGHTS])
+    weights = unpacked({name: torch.tensor(weight) for name, weight in stored.items()})
+    check_weights(directory / WEIGHTS, to_arrays(weights), _wanted(config))
     try:
         record = PretrainRecord.model_validate_json(contents[METRICS])
     except ValidationError as error:
@@ -207,9 +209,10 @@ def load_pretrained(directory: Path) -> Pretrained:
     return Pretrained(directory.resolve().name, config, weights, tokenizer, record, version_of(contents[DIGESTS]))
 
 
-def _wanted(config: PretrainedConfig) -> dict[str, Tensor]:
-    """Weights of the right names and shapes, without values."""
+def _wanted(config: PretrainedConfig) -> dict[str, Shape]:
+    """Shape of each weight, by name."""
     architecture = config.architecture.sized(config.vocab_size)
     counts_V = torch.ones(config.vocab_size, device="meta")
     with torch.device("meta"):
-        return LanguageModel(architecture, LanguageDropouts(), LanguageLoop(), counts_V).stored()
+        stored = LanguageModel(architecture, LanguageDropouts(), LanguageLoop(), counts_V).stored()
+    return {name: tuple(weight.shape) for name, weight in stored.items()}

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from model.batch import Ids, lengths_of, pad, plan_batches
+from model.batch import Ids, lengths_of, plan_batches
+from model.padding import pad
 from training.fit.objective import Rows, mixed_precision
 from training.fit.steps import Steps, copies
 from training.language_model.config import VectorsConfig

@@ -18,10 +18,11 @@ from pydantic import Field
 from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
 
-from model.batch import Ids, lengths_of, pad, plan_batches
+from model.batch import Ids, lengths_of, plan_batches
 from model.config import Frozen, Task
 from model.network import RecurrentClassifier
 from model.ngrams import distinct_buckets
+from model.padding import pad
 from model.probabilities import probabilities
 from training.linear.nbsvm import as_two, each_column, fit_svm
 from training.metrics.decisions import Decisions

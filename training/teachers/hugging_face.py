@@ -12,8 +12,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from model.batch import pad, plan_batches
+from model.batch import plan_batches
 from model.device import fastest_dtype
+from model.padding import pad
 from training.errors import UsageError
 
 Floats = npt.NDArray[np.float32]

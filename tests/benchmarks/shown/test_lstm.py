@@ -44,7 +44,7 @@ def test_the_plain_text_has_no_value_at_the_negation() -> None:
 @pytest.mark.parametrize("labels", [("negative", "positive"), ("negative", "neutral", "positive")])
 def test_parameters_add_up_for_any_number_of_labels(labels: tuple[str, ...]) -> None:
     checkpoint = make_checkpoint(labels=labels)
-    total = sum(tensor.numel() for tensor in checkpoint.weights.values())
+    total = sum(tensor.size for tensor in checkpoint.weights.values())
     table = parameters(checkpoint, "en")
     assert f"| all | | {total:,} |" in table
     assert f"| head | {len(labels)} labels" in table

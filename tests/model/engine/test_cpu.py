@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from model.batch import Ids, pad
+from model.batch import Ids
 from model.classifier import Classifier
 from model.config import Architecture
 from model.engine import cpu as engine
 from model.engine.cpu import GATES, H_ZERO, LANES, Engine, library, pack_recurrent, share, unfit
 from model.errors import ConfigError
-from model.network import RecurrentClassifier
+from model.network import RecurrentClassifier, to_arrays
+from model.padding import pad
 from tests.conftest import make_checkpoint
 from training.data.contrast.draw import GRAMMARS, draw_sentences
 
@@ -34,6 +35,10 @@ def _network(seed: int = 0, spread: float = 0.3, **shape: Any) -> RecurrentClass
             # Of spectral radius 1: with a larger one any two implementations drift apart, as any chaos does.
             network.encoder.lstm(0, direction).weight_hh.div_(spread * network.architecture.hidden_size**0.5)
     return network.eval()
+
+
+def _engine(network: RecurrentClassifier, threads: int = 1) -> Engine:
+    return Engine(network.architecture, to_arrays(network.weights()), threads=threads)
 
 
 def _rows(*lengths: int) -> list[Ids]:
@@ -73,7 +78,7 @@ LENGTHS = (5, 0, 1, 40, 3, *range(2, 60), 7, 7)
 )
 def test_it_gives_what_the_network_gives(shape: dict[str, Any]) -> None:
     network, rows = _network(**shape), _rows(*LENGTHS)
-    ours, reference = _probabilities(Engine(network).logits(rows)), _probabilities(_reference(network, rows))
+    ours, reference = _probabilities(_engine(network).logits(rows)), _probabilities(_reference(network, rows))
     assert np.abs(ours - reference).max() < 0.02
     assert np.abs(ours - reference).mean() < 0.004
 
@@ -85,7 +90,7 @@ def test_it_is_right_to_half_precision_where_nothing_is_rounded() -> None:
     with torch.no_grad():
         for direction in (0, 1):
             network.encoder.lstm(0, direction).weight_hh.zero_()
-    np.testing.assert_allclose(Engine(network).logits(rows), _reference(network, rows), atol=5e-3)
+    np.testing.assert_allclose(_engine(network).logits(rows), _reference(network, rows), atol=5e-3)
 
 
 @runs_here
@@ -94,7 +99,7 @@ def test_weights_far_too_large_stay_finite() -> None:
     with torch.no_grad():
         network.head.weight.div_(1000)
         network.head.bias.zero_()
-    ours = Engine(network).logits(rows)
+    ours = _engine(network).logits(rows)
     assert np.isfinite(ours).all()
     assert np.abs(ours - _reference(network, rows)).mean() < 0.05
 
@@ -103,16 +108,16 @@ def test_weights_far_too_large_stay_finite() -> None:
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_a_text_gives_the_same_alone_and_in_any_batch(threads: int) -> None:
     network, rows = _network(ngram_buckets=64), _rows(*LENGTHS)
-    together = Engine(network, threads=threads).logits(rows)
-    alone = Engine(network)
+    together = _engine(network, threads=threads).logits(rows)
+    alone = _engine(network)
     np.testing.assert_allclose(together, np.concatenate([alone.logits([row]) for row in rows]), rtol=0, atol=1e-6)
 
 
 @runs_here
 def test_no_texts_and_texts_without_tokens() -> None:
     network = _network()
-    assert Engine(network).logits([]).shape == (0, 3)
-    np.testing.assert_allclose(Engine(network).logits(_rows(0))[0], network.head.bias.detach().numpy())
+    assert _engine(network).logits([]).shape == (0, 3)
+    np.testing.assert_allclose(_engine(network).logits(_rows(0))[0], network.head.bias.detach().numpy())
 
 
 @runs_here
@@ -173,7 +178,7 @@ def test_without_the_library_pytorch_answers() -> None:
     with pytest.raises(ConfigError, match=r"int8 is not available here: its library has not been built"):
         Classifier(checkpoint, device="cpu", dtype="int8")
     with pytest.raises(ValueError, match="no engine"):
-        Engine(_network())
+        _engine(_network())
 
 
 @pytest.mark.usefixtures("unbuilt")

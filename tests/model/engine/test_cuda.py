@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from model.batch import Ids, pad
+from model.batch import Ids
 from model.classifier import Classifier
 from model.config import Architecture
 from model.engine.cuda import TILES, CudaEngine, Tile, by_length, padded_hidden, unfit
 from model.network import RecurrentClassifier
+from model.padding import pad
 
 triton = pytest.importorskip("triton", reason="Triton is not installed")
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from model.batch import pad
 from model.config import Task
 from model.explain.attribution import MOST_TIMES, TOLERANCE, gap_of, integrate, integrated_gradients, refine, shares
 from model.ngrams import NgramBag, buckets_of
+from model.padding import pad
 from model.recurrent import LAYERS
 from tests.model.explain.random_odds import LENGTHS, all_of, random_odds, random_rows
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.batch import Ids, pad
+from model.batch import Ids
 from model.checkpoint import load_checkpoint
 from model.classifier import Classifier
 from model.config import Architecture
@@ -16,6 +16,7 @@ from model.encoder import reverse, reverse_order
 from model.engine.cpu import unfit
 from model.explain.gates import TracedLayer, trace
 from model.network import RecurrentClassifier
+from model.padding import pad
 from model.recurrent import LAYERS
 from model.text import Encoded, TextEncoder
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from model.batch import pad
 from model.config import Task
 from model.explain.log_odds import occlusions
+from model.padding import pad
 from tests.model.explain.random_odds import LENGTHS, all_of, random_odds, random_rows
 
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.batch import Batch, pad
 from model.config import Architecture, Task
 from model.encoder import Dropouts
 from model.network import RecurrentClassifier
+from model.padding import Batch, pad
 from training.fit.adversarial import EmbeddedTexts, adversarial_loss, of_norm, virtual_adversarial_loss
 from training.fit.imitation import divergence
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from model.batch import pad
 from model.config import Architecture, Task
 from model.encoder import Dropouts
 from model.network import RecurrentClassifier
+from model.padding import pad
 from tests.training.fit.test_trainer import CONFIG, CPU, _accuracy, _examples
 from training.fit.imitation import entropy
 from training.fit.objective import Supervised

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from model.batch import Ids, pad
+from model.batch import Ids
+from model.padding import pad
 from training.errors import RunError
 from training.language_model.config import EncoderShape, LanguageDropouts, LanguageLoop
 from training.language_model.model import LanguageModel

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.batch import Ids, pad
+from model.batch import Ids
+from model.padding import pad
 from tests.training.language_model.test_model import CPU, NONE, PLAIN, assert_resumes, build, grammar, trainer
 from training.fit.objective import Rows, mixed_precision
 from training.language_model.config import LanguageDropouts, VectorsConfig

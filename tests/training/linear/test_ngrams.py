@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from model.batch import Ids, pad
+from model.batch import Ids
 from model.config import Architecture, Task
 from model.network import RecurrentClassifier
 from model.ngrams import NgramBag
+from model.padding import pad
 from training.config.config import build_config
 from training.errors import UsageError
 from training.linear.ngrams import best_shares, count_ngrams, enough_buckets, fit_blend, joined, mean_loss
