@@ -135,6 +135,41 @@ class LayerNormCell(RecurrentCell):
         return {"input": i_BH, "forget": f_BH, "candidate": g_BH, "output": o_BH, "cell": c_BH, "hidden": h_BH}
 
 
+class SruCell(RecurrentCell):
+    """One time step of a simple recurrent unit: no matrix stands between a state and the next.
+
+        f_t = σ(W_f x_t + v_f ⊙ c_{t-1} + b_f)       forget gate: how much of the old cell stays
+        r_t = σ(W_r x_t + v_r ⊙ c_{t-1} + b_r)       reset gate: how much of the cell is shown
+        c_t = f_t ⊙ c_{t-1} + (1 - f_t) ⊙ (W_c x_t + b_c)
+        h_t = r_t ⊙ c_t + (1 - r_t) ⊙ (W_s x_t + b_s)        else the input passes it by
+
+    Each unit remembers by itself, and sees the others in the layer above only. All products are of the input: one for
+    the whole text.
+
+    Source: Lei et al. 2018, "Simple Recurrent Units for Highly Parallelizable Recurrence", eqs. 1 to 4. There the input
+    itself passes by, times a constant; W_s makes it as wide as the layer. W_c and W_s have biases here.
+
+    Stacked in the order f, r, c, s; `weight_hh` [2, H] is v_f and v_r, which begin at zero.
+    """
+
+    num_gates = 4
+    forget_gate = 0
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.weight_hh = nn.Parameter(torch.zeros(2, hidden_size))
+
+    def step(self, x_BG: Tensor, state: State, weight_hh: Tensor) -> Trace:
+        """Computes `forget`, `reset`, `candidate`, `cell` and `hidden`."""
+        c_BH = state[1]
+        v_f, v_r = weight_hh
+        f_BH, r_BH, g_BH, s_BH = x_BG.chunk(4, dim=1)
+        f_BH, r_BH = torch.sigmoid(f_BH + v_f * c_BH), torch.sigmoid(r_BH + v_r * c_BH)
+        c_BH = f_BH * c_BH + (1 - f_BH) * g_BH
+        h_BH = r_BH * c_BH + (1 - r_BH) * s_BH
+        return {"forget": f_BH, "reset": r_BH, "candidate": g_BH, "cell": c_BH, "hidden": h_BH}
+
+
 EPSILON = 1e-5
 """ε, added to the variance, as in `torch.nn.LayerNorm`: the first hidden state is zero and has none."""
 
@@ -144,6 +179,7 @@ CELLS: dict[Cell, Callable[[int, int], RecurrentCell]] = {
     "rnn": RnnCell,
     "peephole": PeepholeCell,
     "layernorm": LayerNormCell,
+    "sru": SruCell,
 }
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 FORMAT_VERSION = 1
 """Version of the checkpoint folder that this code writes; older ones are read, newer ones refused."""
 
-Cell = Literal["lstm", "gru", "rnn", "peephole", "layernorm"]
+Cell = Literal["lstm", "gru", "rnn", "peephole", "layernorm", "sru"]
 """Kind of the recurrent layers; see `model.cells`."""
 
 Pooling = Literal["max_mean_last", "max", "mean", "last", "attention"]

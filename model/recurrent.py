@@ -3,7 +3,8 @@
 One interface, that of `model.cell.RecurrentCell`: built from (input_size, hidden_size), called with
 the input [T, B, D], gives every hidden state [T, B, H] from a zero initial state. LSTM, GRU and
 plain RNN have the weights of their cells and run on PyTorch's fused kernels. The peephole and the
-layer-normalised LSTM have no kernel: there the cell itself takes its steps one by one.
+layer-normalised LSTM and the simple recurrent unit have no kernel: there the cell itself takes its
+steps one by one.
 
 Shape suffixes: T time steps, B batch, D input width, H hidden units.
 """
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 
 from model.cell import LstmCell, RecurrentCell
-from model.cells import GruCell, LayerNormCell, PeepholeCell, RnnCell
+from model.cells import GruCell, LayerNormCell, PeepholeCell, RnnCell, SruCell
 from model.config import Cell
 
 
@@ -68,4 +69,5 @@ LAYERS: dict[Cell, Callable[[int, int], RecurrentCell]] = {
     "rnn": FusedRnn,
     "peephole": PeepholeCell,
     "layernorm": LayerNormCell,
+    "sru": SruCell,
 }

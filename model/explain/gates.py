@@ -25,7 +25,8 @@ class TracedLayer:
         backward: whether it reads from the end.
         states_TH: by name, float32 [T, H], in the order of the text. What names there are depends on the cell:
             `input`, `forget`, `candidate`, `output`, `cell`, `hidden` of the LSTM, with peepholes or normalised too;
-            `reset`, `update`, `candidate`, `hidden` of the GRU; `hidden` of the plain RNN.
+            `reset`, `update`, `candidate`, `hidden` of the GRU; `forget`, `reset`, `candidate`, `cell`, `hidden` of the
+            simple recurrent unit; `hidden` of the plain RNN.
     """
 
     layer: int

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from model.cell import LstmCell, next_state
-from model.cells import CELLS, GruCell, LayerNormCell, PeepholeCell, RnnCell
+from model.cells import CELLS, GruCell, LayerNormCell, PeepholeCell, RnnCell, SruCell
 
 Floats = npt.NDArray[np.float64]
 
@@ -73,12 +73,27 @@ def _layernorm_by_hand(cell: LayerNormCell, xs: Floats) -> Floats:
     return h
 
 
+def _sru_by_hand(cell: SruCell, xs: Floats) -> Floats:
+    """One text [T, D] through eqs. 1 to 4 of Lei et al.; the last hidden state."""
+    w, b, (v_f, v_r) = (_numbers(getattr(cell, name)) for name in ("weight_ih", "bias", "weight_hh"))
+    h, c = np.zeros(H), np.zeros(H)
+    for x in xs:
+        z_f, z_r, z_c, z_s = (w @ x + b).reshape(4, H)
+        f, r = _sigmoid(z_f + v_f * c), _sigmoid(z_r + v_r * c)
+        c = f * c + (1 - f) * z_c
+        h = r * c + (1 - r) * z_s
+    return h
+
+
+BY_HAND = [(PeepholeCell, _peephole_by_hand), (LayerNormCell, _layernorm_by_hand), (SruCell, _sru_by_hand)]
+
+
 def _last_hidden(cell: Any, x_TBD: Tensor) -> Tensor:
     states_TBH: Tensor = cell(x_TBD)
     return states_TBH[-1]
 
 
-@pytest.mark.parametrize(("kind", "by_hand"), [(PeepholeCell, _peephole_by_hand), (LayerNormCell, _layernorm_by_hand)])
+@pytest.mark.parametrize(("kind", "by_hand"), BY_HAND)
 def test_agrees_with_the_equations_by_hand(kind: Any, by_hand: Any) -> None:
     cell = _randomise(kind(D, H))
     x_TBD = torch.randn(T, B, D, dtype=torch.float64)
@@ -87,7 +102,7 @@ def test_agrees_with_the_equations_by_hand(kind: Any, by_hand: Any) -> None:
         np.testing.assert_allclose(h_BH[row], by_hand(cell, _numbers(x_TBD[:, row])), atol=1e-12)
 
 
-@pytest.mark.parametrize(("kind", "by_hand"), [(PeepholeCell, _peephole_by_hand), (LayerNormCell, _layernorm_by_hand)])
+@pytest.mark.parametrize(("kind", "by_hand"), BY_HAND)
 def test_gradient_agrees_with_differences_of_the_equations_by_hand(kind: Any, by_hand: Any) -> None:
     cell = _randomise(kind(D, H))
     x_TBD = torch.randn(T, B, D, dtype=torch.float64)

@@ -38,7 +38,8 @@ def compare(
     """Sets methods beside each other on the same texts: accuracy, calibration, time, size and speed.
 
     Baselines: tfidf (logistic regression), nbsvm, fasttext (if its package is installed), average (of embeddings).
-    Networks: rnn, lstm (forward only), bilstm, stacked, gru, peephole, layernorm, cnn (in front), attention, ngrams.
+    Networks: rnn, lstm (forward only), bilstm, stacked, gru, peephole, layernorm, sru, cnn (in front), attention,
+    ngrams.
 
     All choosing is done on validation; the test file is read once a fit. OUTPUT gets comparison.json, a table in
     Markdown and plots. Ctrl-C stops; --resume goes on after the last finished fit.

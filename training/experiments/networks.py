@@ -43,6 +43,7 @@ CHANGES: dict[str, tuple[str, dict[str, Any]]] = {
     "gru": ("GRU", {"cell": "gru"}),
     "peephole": ("peephole LSTM", {"cell": "peephole"}),
     "layernorm": ("layer-normalised LSTM", {"cell": "layernorm"}),
+    "sru": ("simple recurrent unit", {"cell": "sru"}),
     "cnn": ("convolution in front", {"conv_width": 3}),
     "attention": ("attention pooling", {"pooling": "attention"}),
 }

@@ -29,6 +29,7 @@ NAMES = {
     "layernorm": LSTM,
     "gru": {"reset", "update", "candidate", "hidden"},
     "rnn": {"hidden"},
+    "sru": {"forget", "reset", "candidate", "cell", "hidden"},
 }
 
 
