@@ -7,7 +7,7 @@ from model.config import Architecture, Cell, EncoderShape
 
 Shape = tuple[int, ...]
 
-GATES: dict[Cell, int] = {"lstm": 4, "gru": 3, "rnn": 1, "peephole": 4, "layernorm": 4}
+GATES: dict[Cell, int] = {"lstm": 4, "gru": 3, "rnn": 1, "peephole": 4, "layernorm": 4, "sru": 4}
 """Gates, or candidates, that the rows of a cell's weights are divided into; see `model.cells`."""
 
 
@@ -51,6 +51,8 @@ def _cell_shapes(cell: Cell, width: int, hidden: int) -> dict[str, Shape]:
     found: dict[str, Shape] = {"weight_ih": (rows, width), "weight_hh": (rows, hidden), "bias": (rows,)}
     if cell == "peephole":
         found["peephole"] = (3 * hidden,)
+    if cell == "sru":
+        found["weight_hh"] = (2, hidden)
     if cell == "layernorm":
         found |= {"gain_ih": (rows,), "gain_hh": (rows,), "gain_c": (hidden,), "bias_c": (hidden,)}
     return found
