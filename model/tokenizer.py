@@ -16,9 +16,8 @@ Source: Sennrich et al. 2016 (byte-pair encoding); Radford et al. 2019 (over byt
 """
 
 import json
-import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
@@ -31,19 +30,20 @@ MAX_PIECE_CHARS = 64
 MAX_SIGNS = 16
 """The same for Chinese characters, digits and other signs."""
 
-_JOINED = (
+JOINED = (
     r"\p{Arabic}\p{Syriac}\p{Mandaic}\p{Nko}\p{Mongolian}\p{Devanagari}\p{Bengali}\p{Gurmukhi}\p{Gujarati}\p{Oriya}"
     r"\p{Tamil}\p{Telugu}\p{Kannada}\p{Malayalam}\p{Sinhala}\p{Tibetan}\p{Myanmar}\p{Khmer}"
 )
 """Scripts in whose words a joiner makes a difference (Unicode Standard Annex 31, section 2.3)."""
 
-_EMOJI = r"\p{So}\x{1F3FB}-\x{1F3FF}\x{FE0F}♀♂"
+EMOJI = r"\p{So}\x{1F3FB}-\x{1F3FF}\x{FE0F}♀♂"
+"""What a zero-width joiner makes one picture of."""
 
 INVISIBLE = (
     r"[\p{Default_Ignorable_Code_Point}&&[^\x{200C}\x{200D}]]"
     r"|[\p{Cc}&&[^\s]]"
-    rf"|(?<![{_JOINED}])\x{{200C}}"
-    rf"|(?<![{_JOINED}{_EMOJI}])\x{{200D}}|\x{{200D}}(?![{_JOINED}{_EMOJI}])"
+    rf"|(?<![{JOINED}])\x{{200C}}"
+    rf"|(?<![{JOINED}{EMOJI}])\x{{200D}}|\x{{200D}}(?![{JOINED}{EMOJI}])"
 )
 """Byte order marks, soft hyphens, direction marks, zero-width spaces, variation selectors, control characters; and
 joiners, but for those between emoji and in scripts that need them.
@@ -62,17 +62,6 @@ PIECE = (
     rf"|\p{{N}}{{1,{MAX_SIGNS}}}"
     rf"|[^\s\p{{L}}\p{{M}}\p{{N}}]{{1,{MAX_SIGNS}}}"
 )
-
-ASCII_PIECE = re.compile(
-    r"n't(?![a-z])"
-    r"|'(?:s|re|ve|ll|m|d)(?![a-z])"
-    rf"|[a-z]{{1,{MAX_PIECE_CHARS}}}(?=n't(?![a-z]))"
-    rf"|[a-z]{{1,{MAX_PIECE_CHARS}}}"
-    rf"|[0-9]{{1,{MAX_SIGNS}}}"
-    rf"|[^\sa-z0-9]{{1,{MAX_SIGNS}}}",
-    re.ASCII,
-)
-"""`PIECE` for lower-case ASCII; `tests/model/test_tokenizer.py` holds the two together."""
 
 
 def build_tokenizer(*, lowercase: bool = True, chinese_words: bool = False) -> Tokenizer:
@@ -145,40 +134,32 @@ def replace_surrogates(text: str) -> str:
     return text
 
 
-class AsciiCutter:
-    """Cuts ASCII text as a pipeline of ours in lower case does, several times as fast.
+class Pipeline(NamedTuple):
+    """Options of a pipeline in lower case.
 
-    Args:
-        cleans: the pipeline removes what is invisible or lengthened.
+    Attributes:
+        cleans: removes what is invisible, and shortens what is lengthened.
+        chinese_words: keeps Chinese characters together.
     """
 
-    INVISIBLE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
-    LENGTHENED = re.compile(r"([a-z])\1\1|([^\sa-z0-9])\2\2\2", re.ASCII)
-
-    def __init__(self, *, cleans: bool) -> None:
-        self._cleans = cleans
-
-    def pieces(self, text: str) -> list[str] | None:
-        """The pieces of an ASCII text; None if a run of letters reaches from one into the next ("nn" and "n't")."""
-        lower = text.lower()
-        if self._cleans:
-            if not lower.isprintable():  # A line break is not printable either, and stays.
-                lower = self.INVISIBLE.sub("", lower)
-            if "nnn'" in lower:
-                return None
-        return ASCII_PIECE.findall(lower)
-
-    def is_lengthened(self, piece: str) -> bool:
-        """True for a piece that the pipeline would shorten."""
-        return self._cleans and self.LENGTHENED.search(piece) is not None
+    cleans: bool
+    chinese_words: bool
 
 
-def ascii_cutter(tokenizer: Tokenizer) -> AsciiCutter | None:
-    """The cutter that does as this pipeline; None for one that is not ours in lower case."""
+def recognise(tokenizer: Tokenizer) -> Pipeline | None:
+    """The options of a pipeline that is ours, in lower case; None for any other."""
     parts = _parts(tokenizer)
-    if any(parts == _parts(build_tokenizer(chinese_words=words)) for words in (False, True)):
-        return AsciiCutter(cleans=True)
-    return AsciiCutter(cleans=False) if parts == _parts(first_tokenizer()) else None
+    for words in (False, True):
+        if parts == _parts(build_tokenizer(chinese_words=words)):
+            return Pipeline(cleans=True, chinese_words=words)
+    return Pipeline(cleans=False, chinese_words=False) if parts == _parts(first_tokenizer()) else None
+
+
+MODEL_OPTIONS = (
+    *("end_of_word_suffix", "continuing_subword_prefix", "unk_token"),
+    *("dropout", "fuse_unk", "byte_fallback", "ignore_merges"),
+)
+"""Attributes of a model of byte-pair encoding that change what it does."""
 
 
 def _parts(tokenizer: Tokenizer) -> list[Any]:
@@ -191,5 +172,5 @@ def _parts(tokenizer: Tokenizer) -> list[Any]:
         tokenizer.truncation,
         tokenizer.padding,
         type(model),
-        *(getattr(model, name, None) for name in ("end_of_word_suffix", "dropout", "unk_token")),
+        *(getattr(model, name, None) for name in MODEL_OPTIONS),
     ]

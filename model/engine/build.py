@@ -14,9 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from model.files import replacing
-
-LIBRARY = Path(__file__).with_name("libengine.so")
-"""Library that `model.engine.cpu` loads. Any machine can build it: the processor is checked when it is loaded."""
+from model.library import LIBRARY
 
 SOURCES = Path(__file__).with_name("native")
 FLAGS = ("-O3", "-std=c++17", "-fPIC")

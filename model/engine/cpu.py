@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from model.batch import Ids
 from model.config import Architecture
-from model.engine.build import LIBRARY
+from model.library import LIBRARY
 
 LANES = 16
 GATES = 4

@@ -1,22 +1,17 @@
-"""Token ids: the same alone and among others, by piece and by the pipeline, and never too many."""
-
-from pathlib import Path
+"""Token ids: the same alone and among others, by the library and by the pipeline, and never too many."""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from model.checkpoint import load_checkpoint
 from model.text import CHARS_PER_TOKEN, TextEncoder
-from model.tokenizer import build_tokenizer, first_tokenizer, replace_surrogates, train_vocabulary
+from model.tokenizer import build_tokenizer, replace_surrogates, train_vocabulary
 
 TEXTS = ["It's a good film, don't miss it!", "这部电影很好看，我喜欢。", "bad :( 10/10 😀", "goods and good"] * 5
 ANY_TEXT = st.text(st.characters(codec=None), max_size=200) | st.text(
     alphabet="a𠀀é😀\u200d\ufe0f \x00\n'n't", max_size=200
 )
-
-SHIPPED = Path(__file__).parents[2] / "checkpoints" / "sentiment"
 
 
 @pytest.fixture(scope="module")
@@ -27,12 +22,6 @@ def tokenizer() -> Tokenizer:
 @pytest.fixture(scope="module")
 def encoder(tokenizer: Tokenizer) -> TextEncoder:
     return TextEncoder(tokenizer, max_tokens=64)
-
-
-@pytest.fixture(scope="module")
-def earlier() -> TextEncoder:
-    """With the pipeline of checkpoints made until November 2026."""
-    return TextEncoder(train_vocabulary(first_tokenizer(), TEXTS, vocab_size=700, min_frequency=2), max_tokens=64)
 
 
 def test_frequent_words_are_one_token_and_rare_ones_several(encoder: TextEncoder) -> None:
@@ -84,50 +73,18 @@ def test_lone_surrogates_become_replacement_characters(encoder: TextEncoder) -> 
     assert broken.ids.tolist() == replaced.ids.tolist()
 
 
-ASCII_TEXT = st.lists(
-    st.sampled_from(
-        ["don't", "n't", "can'", "'s", "isn'tx", "nn't", "a" * 64 + "n't", "a" * 70, "1" * 20, "!" * 20, "'", " "]
-    )
-    | st.text(st.characters(max_codepoint=127))
-    | st.sampled_from(["nn", "sooo", "!!!!", "\x00", "\x1c", "\n", "NNN"]),
-    max_size=8,
-).map("".join)
-
-
-@settings(max_examples=300)
-@given(ASCII_TEXT, st.booleans())
-def test_ascii_texts_by_piece_are_as_by_the_pipeline(
-    encoder: TextEncoder, earlier: TextEncoder, text: str, new: bool
-) -> None:
-    ours = encoder if new else earlier
-    plain = TextEncoder(ours._tokenizer, max_tokens=ours.max_tokens)
-    plain._cutter = None
-    (by_piece,), (by_pipeline,) = ours.encode([text]), plain.encode([text])
-    assert (by_piece.ids.tolist(), by_piece.truncated) == (by_pipeline.ids.tolist(), by_pipeline.truncated)
-
-
-def test_only_a_pipeline_that_is_known_goes_by_piece(tokenizer: Tokenizer) -> None:
-    assert TextEncoder(tokenizer, max_tokens=8)._cutter is not None
-    words = train_vocabulary(build_tokenizer(chinese_words=True), ["Some text"], vocab_size=600, min_frequency=1)
-    assert TextEncoder(words, max_tokens=8)._cutter is not None
-    assert TextEncoder(load_checkpoint(SHIPPED).tokenizer, max_tokens=8)._cutter is not None
+def test_only_a_pipeline_that_is_known_goes_by_the_library(tokenizer: Tokenizer) -> None:
     cased = train_vocabulary(build_tokenizer(lowercase=False), ["Some text"], vocab_size=600, min_frequency=1)
-    assert TextEncoder(cased, max_tokens=8)._cutter is None
     changed = Tokenizer.from_str(tokenizer.to_str())
     changed.add_tokens(["film"])
-    assert TextEncoder(changed, max_tokens=8)._cutter is None
+    for other in (cased, changed):
+        assert TextEncoder(other, max_tokens=8)._native is None
+        assert TextEncoder(other, max_tokens=8).encode(["A film \ud800"])[0].num_tokens > 1
 
 
-def test_a_lengthened_word_is_not_remembered(tokenizer: Tokenizer) -> None:
-    encoder = TextEncoder(tokenizer, max_tokens=64)
-    long, short = encoder.encode(["Goooooood film!!!!!!!", "good film!!!"])
-    assert long.ids.tolist() == short.ids.tolist()
-    assert not [piece for piece in encoder._known if "ooo" in piece]
-
-
-def test_what_is_remembered_is_bounded(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("model.text.MAX_CACHED", 2)
-    encoder = TextEncoder(tokenizer, max_tokens=64)
-    first = encoder.encode(["one two three four"])
-    assert len(encoder._known) == 2
-    assert encoder.encode(["one two three four"])[0].ids.tolist() == first[0].ids.tolist()
+def test_the_pipeline_answers_where_there_is_no_library(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["A good film", "", "这部电影", "e\u0301\u0323", "good \ud83d\ude00 \ud800", "good " * 65, " " * 3000 + "x"]
+    usual = TextEncoder(tokenizer, max_tokens=64).encode(texts)
+    monkeypatch.setattr("model.native_text.library", lambda: None)
+    for ours, theirs in zip(usual, TextEncoder(tokenizer, max_tokens=64).encode(texts), strict=True):
+        assert (ours.ids.tolist(), ours.truncated) == (theirs.ids.tolist(), theirs.truncated)

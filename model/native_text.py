@@ -1,0 +1,116 @@
+"""Texts to token ids in C++ (`engine/native/text.cpp`), without the interpreter lock.
+
+It does as the pipelines of `model.tokenizer` in lower case do, on text whose normal form can be told character by
+character: English, Chinese, and most else as people type it. Other texts it leaves to the reference, `tokenizers`.
+
+Shape suffixes: N texts, T tokens of all texts together.
+"""
+
+import ctypes
+import json
+import weakref
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer
+
+from model.library import LIBRARY
+from model.tokenizer import Pipeline
+
+VERSION = 1
+"""Of the functions in the library; one built from other sources is not used."""
+
+CLEANS, CHINESE_WORDS = 1, 2
+"""Options of `engine/native/text.cpp`."""
+
+TRUNCATED, FOR_REFERENCE = 1, 2
+"""Outcomes of a text, beside 0."""
+
+
+@lru_cache(maxsize=1)
+def library() -> ctypes.CDLL | None:
+    """Loads the library, if it has been built from these sources."""
+    try:
+        found = ctypes.CDLL(str(LIBRARY))
+        if found.sluice_text_version() != VERSION:
+            return None
+    except (OSError, AttributeError):
+        return None
+    pointer, number = ctypes.c_void_p, ctypes.c_int64
+    found.sluice_text_open.argtypes = [pointer, pointer, number, pointer, number, ctypes.c_int32]
+    found.sluice_text_open.restype = pointer
+    found.sluice_text_close.argtypes = [pointer]
+    found.sluice_text_close.restype = None
+    found.sluice_text_encode.argtypes = [
+        pointer, ctypes.c_char_p, number, pointer, number, number, pointer, pointer, pointer
+    ]  # fmt: skip
+    return found
+
+
+class TokenRows(NamedTuple):
+    """Token ids of many texts.
+
+    Attributes:
+        ids_T: int32; all texts' one after another.
+        starts_N1: int64 [N + 1]; where each text's begin, and where the last one's end.
+        outcomes_N: uint8; 0, `TRUNCATED`, or `FOR_REFERENCE` for a text without ids here.
+    """
+
+    ids_T: npt.NDArray[np.int32]
+    starts_N1: npt.NDArray[np.int64]
+    outcomes_N: npt.NDArray[np.uint8]
+
+
+class NativeText:
+    """A pipeline with its vocabulary, in the form that the library reads. Safe to call from several threads."""
+
+    def __init__(self, found: ctypes.CDLL, handle: int) -> None:
+        self._encode = found.sluice_text_encode
+        self._handle = handle
+        weakref.finalize(self, found.sluice_text_close, handle)
+
+    @classmethod
+    def of(cls, tokenizer: Tokenizer, pipeline: Pipeline) -> "NativeText | None":
+        """Makes the native form; None without the library, or if the merges are not as `train_vocabulary` makes them.
+
+        Args:
+            tokenizer: one of `pipeline`.
+            pipeline: what it does.
+        """
+        found = library()
+        if found is None:
+            return None
+        model = json.loads(tokenizer.to_str())["model"]
+        ids: dict[str, int] = model["vocab"]
+        tokens = sorted(ids, key=ids.__getitem__)
+        pieces = [token.encode() for token in tokens]
+        starts = np.zeros(len(pieces) + 1, dtype=np.int64)
+        np.cumsum([len(piece) for piece in pieces], out=starts[1:])
+        merges = np.array([(ids[left], ids[right]) for left, right in model["merges"]], dtype=np.int32)
+        options = CLEANS * pipeline.cleans | CHINESE_WORDS * pipeline.chinese_words
+        handle = found.sluice_text_open(
+            b"".join(pieces), starts.ctypes.data, len(pieces), merges.ctypes.data, len(merges), options
+        )
+        return cls(found, handle) if handle else None
+
+    def encode(self, texts: Sequence[str], *, max_tokens: int) -> TokenRows:
+        """Token ids of texts that hold no surrogates, at most `max_tokens` of each.
+
+        Raises:
+            UnicodeEncodeError: a text holds a surrogate.
+            MemoryError: there is no memory.
+        """
+        num_texts = len(texts)
+        utf8 = "".join(texts).encode()
+        lengths_N = np.fromiter(map(len, texts), dtype=np.int64, count=num_texts)
+        ids_T = np.empty(len(utf8), dtype=np.int32)
+        starts_N1 = np.empty(num_texts + 1, dtype=np.int64)
+        outcomes_N = np.empty(num_texts, dtype=np.uint8)
+        numbers = (utf8, len(utf8), lengths_N.ctypes.data, num_texts, max_tokens)
+        written = (ids_T.ctypes.data, starts_N1.ctypes.data, outcomes_N.ctypes.data)
+        if self._encode(self._handle, *numbers, *written):
+            raise MemoryError("no memory to tokenise")
+        return TokenRows(ids_T[: starts_N1[-1]], starts_N1, outcomes_N)
