@@ -21,7 +21,7 @@ from app.explain.terminal import explained, lines_of
 from app.main import create_app, work
 from app.process.listening import listen, removed_at_end, url_of
 from app.process.server import CALL_WRONG, exit_codes, hold_reloads, run
-from app.process.service import build_service
+from app.process.service import brings_torch, build_service
 from app.process.workers import Supervisor
 from app.telemetry.tracing import check_installed
 from model.explain.explanation import Options, Unexplained
@@ -81,8 +81,9 @@ def serve(**flags: Any) -> None:
         sock = listen(settings.network, settings.connections)
         extra = {"url": url_of(sock), "models": list(settings.models.paths), "workers": workers}
         hold_reloads()
-        # Of several workers each has its own. This takes the seconds in which nothing is answered yet.
-        forked = fork_explainer(settings.explain, settings.telemetry.log_level) if workers == 1 else None
+        forked = None
+        if workers == 1:  # of several workers each has its own
+            forked = fork_explainer(settings.explain, settings.telemetry.log_level, with_torch=brings_torch(settings))
         logger.info("listening", extra=extra)
         with removed_at_end(sock):
             if workers == 1:

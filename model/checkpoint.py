@@ -110,6 +110,15 @@ def load_checkpoint(directory: Path) -> Checkpoint:
     return Checkpoint(config, weights, tokenizer, metrics, card, version_of(contents[DIGESTS]))
 
 
+def read_config(directory: Path) -> CheckpointConfig:
+    """Reads and verifies the configuration alone.
+
+    Raises:
+        CheckpointError: it cannot be used; says why.
+    """
+    return parse_config(directory / CONFIG, read_folder(directory, (CONFIG,))[CONFIG], CheckpointConfig)
+
+
 def replace_metrics(directory: Path, metrics: Mapping[str, Any]) -> str:
     """Writes another `metrics.json` into a folder, whose other files stay byte for byte; returns the new version.
 

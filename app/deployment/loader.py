@@ -1,6 +1,7 @@
 """Loads classifiers from checkpoint folders."""
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -59,21 +60,44 @@ class Checkpoints:
 
     def load(self, path: Path, *, spare: bool) -> Classifier:
         """Reads the folder and verifies each file."""
-        # Imported here: it brings torch, which takes a second and which tests with a fake classifier do without.
-        from model.classifier import Classifier as TorchClassifier
-        from model.classifier import set_num_threads
+        # Imported here: with the tokenizers it takes a tenth of a second, which tests with a fake classifier save.
+        from model.checkpoint import load_checkpoint
+        from model.classifier import Classifier as TextClassifier
+        from model.classifier import needs_torch
 
-        settings = self._settings
-        # Two sets of PyTorch's threads on the same processors slow each other tenfold.
-        set_num_threads(1 if spare else settings.threads)
-        try:
-            classifier = TorchClassifier.load(
-                path, device=settings.device, dtype=settings.dtype, threads=settings.threads
+        checkpoint, settings = load_checkpoint(path), self._settings
+        reason = needs_torch(checkpoint.config.architecture, device=settings.device, dtype=settings.dtype)
+        with nullcontext() if reason is None else _torch_threads(reason, settings.threads, spare=spare):
+            classifier = TextClassifier(
+                checkpoint, device=settings.device, dtype=settings.dtype, threads=settings.threads
             )
             classifier.warm_up()
-        finally:
-            set_num_threads(settings.threads)  # threads that are new to PyTorch begin with what was set last
         return classifier
+
+    def brings_torch(self, path: Path) -> bool:
+        """Reads from the configuration if this process will have to import PyTorch; False if it cannot be read."""
+        from model.checkpoint import read_config
+        from model.classifier import needs_torch
+
+        settings = self._settings
+        with suppress(ModelError):
+            architecture = read_config(path).architecture
+            return needs_torch(architecture, device=settings.device, dtype=settings.dtype) is not None
+        return False
+
+
+@contextmanager
+def _torch_threads(reason: str, threads: int, *, spare: bool) -> Iterator[None]:
+    """Bounds PyTorch's threads: two sets of them on the same processors slow each other tenfold."""
+    from model.availability import require_torch
+    from model.classifier import set_num_threads
+
+    require_torch(reason)
+    set_num_threads(1 if spare else threads)
+    try:
+        yield
+    finally:
+        set_num_threads(threads)  # threads that are new to PyTorch begin with what was set last
 
 
 def cause_of(error: Exception) -> str:

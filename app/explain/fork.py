@@ -1,8 +1,9 @@
 """Copy of a server that has not begun, which becomes the process that explains.
 
-A program of its own would import PyTorch a second time, which takes seconds and 150 MB. A copy shares what the server
-has imported until one of them changes it, so that it can wait from the start and the first explanation is no slower
-than the others. Only a process without threads of its own and without connections can be copied safely.
+A program of its own would import everything a second time. A copy shares what the server has imported until one of them
+changes it, so that it can wait from the start. PyTorch is part of that if the server needs it too; else the copy
+imports it for its first explanation. Only a process without threads of its own and without connections can be copied
+safely.
 """
 
 import os
@@ -16,7 +17,7 @@ from typing import NoReturn
 
 from app.config.sections import ExplainSettings
 from app.core.memory import settle
-from app.explain.worker import begin
+from app.explain.worker import begin, explains
 
 Forked = tuple["ForkedProcess", socket.socket]
 """The process that explains, and the socket to it."""
@@ -50,19 +51,21 @@ def environment(threads: int) -> dict[str, str]:
     return {"OMP_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "false", "CUDA_VISIBLE_DEVICES": ""}
 
 
-def fork_explainer(settings: ExplainSettings, log_level: str) -> Forked | None:
+def fork_explainer(settings: ExplainSettings, log_level: str, *, with_torch: bool) -> Forked | None:
     """Copies this process into one that explains. Call it before anything starts a thread or an event loop.
 
     Args:
         settings: of explanations.
         log_level: least severe message that the process logs.
+        with_torch: import PyTorch before, since the server needs it too.
 
     Returns:
-        The process and the socket to it, or None if explanations are switched off.
+        The process and the socket to it, or None if there are no explanations.
     """
-    if settings.off:
+    if not explains(settings):
         return None
-    import_module("model.explain.explainer")  # with PyTorch: the server needs it too
+    if with_torch:
+        import_module("model.explain.explainer")
     settle()
     ours, theirs = socket.socketpair()
     sys.stdout.flush()

@@ -17,11 +17,13 @@ from typing import BinaryIO, Protocol
 
 import msgspec
 
+from app.config.sections import ExplainSettings
 from app.core import log
 from app.core.errors import ComputeError, TextTooLong, row_of
 from app.core.memory import give_back
 from app.deployment.loader import cause_of
 from app.explain.wire import Ask, Reply, pack, read
+from model.availability import require_torch, torch_installed
 from model.errors import InputError, ModelError
 from model.explain.explanation import Explanation, Fault, Options, Unexplained
 
@@ -208,15 +210,23 @@ def main(arguments: Sequence[str], opened: Opened | None = None) -> None:
     begin(socket.socket(fileno=os.dup(sys.stdin.fileno())), int(num_threads), log_level, opened)
 
 
-def checkpoints(num_threads: int) -> Opened:
-    """Makes explainers from checkpoint folders."""
-    # Imported here: it brings torch, which tests with another explainer do without.
-    from model.checkpoint import load_checkpoint
-    from model.classifier import set_num_threads
-    from model.explain.explainer import Explainer
+def explains(settings: ExplainSettings) -> bool:
+    """True unless explanations are switched off, or PyTorch, which computes them, is not installed."""
+    return not settings.off and torch_installed()
 
-    set_num_threads(num_threads)
-    return lambda path: Explainer(load_checkpoint(path), device="cpu", threads=num_threads)
+
+def checkpoints(num_threads: int) -> Opened:
+    """Makes explainers from checkpoint folders; imports PyTorch when it opens the first."""
+
+    def opened(path: Path) -> Explaining:
+        require_torch("only it explains")
+        # A server that nobody asks to explain, and tests with another explainer, do without its 150 MB.
+        from model.checkpoint import load_checkpoint
+        from model.explain.explainer import Explainer
+
+        return Explainer(load_checkpoint(path), device="cpu", threads=num_threads)
+
+    return opened
 
 
 if __name__ == "__main__":

@@ -21,6 +21,9 @@ IN_PARALLEL = ("train", "distill")
 """The commands that several processes can carry out together."""
 
 
+OURS = ("", "model", "tables", "training")
+
+
 class Failure(click.ClickException):
     """The run failed; the user is told why in a sentence, without a traceback."""
 
@@ -78,6 +81,8 @@ class Commands(click.Group):
             raise Misuse(error) from error
         except (TrainingError, ModelError, OSError, SafetensorError, MemoryError) as error:
             raise Failure(error) from error
+        except ModuleNotFoundError as error:
+            raise _not_installed(error) from error
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
             ctx.exit(INTERRUPTED)
@@ -97,6 +102,14 @@ class Commands(click.Group):
                 ctx.exit(0)  # the first process tells it
             raise UsageError(f"torchrun is for {' and '.join(IN_PARALLEL)}; {name} runs without it, as one process")
         return name, command, rest
+
+
+def _not_installed(error: ModuleNotFoundError) -> Exception:
+    """The sentence for a package of others that is not there; a module of ours is a bug, and stays as it is."""
+    package = (error.name or "").partition(".")[0]
+    if package in OURS:
+        return error
+    return Misuse(ConfigError(f"{package} is not installed: training needs requirements/training.txt (make setup)"))
 
 
 def _sentence(error: Exception) -> str:

@@ -14,6 +14,7 @@ import httpx2
 import pytest
 
 import app.explain.process
+import model.availability
 from app.auth.keys import new_key
 from app.explain.queue import Explanations
 from app.explain.worker import NICENESS
@@ -169,8 +170,12 @@ async def test_a_text_that_cannot_be_explained_has_an_error_in_its_place(
     assert (line["exception"], line["stage"]) == ("RuntimeError", "explain")
 
 
-async def test_switched_off_it_is_not_there(classifier: FakeClassifier) -> None:
-    async with serve(classifier, no_explain=True) as client:
+@pytest.mark.parametrize("installed", [True, False])
+async def test_switched_off_or_without_pytorch_it_is_not_there(
+    classifier: FakeClassifier, monkeypatch: pytest.MonkeyPatch, installed: bool
+) -> None:
+    monkeypatch.setattr(model.availability, "find_spec", lambda _name: installed or None)
+    async with serve(classifier, no_explain=installed) as client:
         response = await explain(client, "a")
         document = (await client.get("/openapi.json")).json()
     assert response.status_code == 404

@@ -10,8 +10,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+import model.availability
 from app.explain.wire import Ask, Reply, pack, read
-from app.explain.worker import Answers, serve
+from app.explain.worker import Answers, checkpoints, serve
 from model.explain.explanation import Explanation, Unexplained
 from tests.app.explain.explain_fake import VERSION, FakeExplainer, opened
 
@@ -80,6 +81,12 @@ def test_what_was_not_foreseen_while_opening_is_logged_with_its_place(caplog: py
     (record,) = caplog.records
     assert (record.levelno, record.exc_info is not None) == (logging.ERROR, True)
     assert "nobody thought of this" not in reply.detail
+
+
+def test_without_pytorch_no_checkpoint_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model.availability, "find_spec", lambda _name: None)
+    reply, _ = Answers(checkpoints(1)).answer(ask())
+    assert (reply.about, "PyTorch is not installed" in reply.detail) == ("model", True)
 
 
 def test_it_greets_answers_and_leaves_when_the_server_is_gone() -> None:

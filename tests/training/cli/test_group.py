@@ -4,6 +4,7 @@ import errno
 import os
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 from safetensors import SafetensorError
@@ -13,6 +14,7 @@ from tests.training.cli.commands import call
 from tests.training.conftest import TINY
 from training.__main__ import main
 from training.artifacts.run_folder import RunFolder
+from training.cli.group import Commands
 
 STARTED = {"TORCHELASTIC_RUN_ID": "none", "RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "2"}
 
@@ -90,3 +92,14 @@ def test_other_commands_are_for_one_process(command: str) -> None:
     assert (first.exit_code, f"{command} runs without it" in first.output) == (2, True)
     second = CliRunner().invoke(main, [command, "--help"], env=STARTED | {"RANK": "1"})
     assert (second.exit_code, second.output) == (0, "")
+
+
+@pytest.mark.parametrize(("missing", "exit_code"), [("pyarrow.parquet", 2), ("training.gone", 1)])
+def test_a_package_that_is_not_installed_is_told_and_a_bug_is_not_hidden(missing: str, exit_code: int) -> None:
+    @click.command()
+    def command() -> None:
+        raise ModuleNotFoundError(f"No module named {missing!r}", name=missing)
+
+    result = CliRunner().invoke(Commands(commands={"command": command}), ["command"])
+    assert result.exit_code == exit_code
+    assert ("pyarrow is not installed: training needs requirements/training.txt" in result.output) == (exit_code == 2)
