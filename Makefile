@@ -200,5 +200,6 @@ build/lock/bin/uv: | $(python)
 #? UPGRADE          1 for `lock` to take the newest versions that pyproject.toml admits
 lock: $(uv) ## requirements/*.txt from pyproject.toml
 	@$(compile) --all-extras $(if $(UPGRADE),--upgrade) -o requirements/dev.txt
-	@$(compile) --extra training --extra distill -c requirements/dev.txt -o requirements/training.txt
-	@$(compile) -c requirements/dev.txt -o requirements/core.txt
+	@$(compile) --extra torch --extra training --extra distill -c requirements/dev.txt -o requirements/training.txt
+	@$(compile) --extra torch -c requirements/dev.txt -o requirements/core.txt
+	@$(compile) -c requirements/dev.txt -o requirements/slim.txt
