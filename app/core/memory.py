@@ -30,8 +30,8 @@ def return_large() -> None:
 def settle() -> None:
     """Exempts all objects of now from garbage collection; call it once the long-lived ones are loaded.
 
-    Else each full collection would visit all that was imported, with PyTorch a tenth of a second long. Objects that are dropped
-    later and are part of no cycle, such as a classifier, are freed all the same.
+    Else each full collection would visit all that was imported, which with PyTorch takes a tenth of a second. Objects
+    that are dropped later and are part of no cycle, such as a classifier, are freed all the same.
     """
     gc.collect()
     gc.freeze()
