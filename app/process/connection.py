@@ -1,8 +1,4 @@
-"""One HTTP connection: its phase, and the refusal of headers without end.
-
-`UVICORN` names all private parts of uvicorn that this folder uses. A test checks that they are there and that no other
-is used, and pyproject.toml pins uvicorn's minor version.
-"""
+"""One HTTP connection: its phase, and the refusal of headers without end."""
 
 import asyncio
 from dataclasses import dataclass
@@ -10,60 +6,29 @@ from time import monotonic
 from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.core.errors import AppError, HeadersTooLarge, InvalidRequest, RequestTooSlow
 from app.http.request_log import cut_short
 from app.process.concurrency import MAX_BODY_BYTES, Refusal
-from app.process.connections import Connections, Phase, raw_response
+from app.process.connections import Phase, raw_response
+from app.process.exchange import Exchange
 from app.process.half_closed import PROBE_AFTER_S, Begun, has_left
-from app.process.listening import plain_address
+from app.process.protocol import HttpProtocol
 from app.process.upgrade import HTTP_2_PREFACE, ONLY_HTTP_1, head_without_offer, offers
-
-UVICORN = {
-    "Server": (
-        *("server_state", "servers", "should_exit", "on_tick", "shutdown", "handle_exit"),
-        *("config", "lifespan"),
-    ),
-    "ServerState": ("connections",),
-    "HttpToolsProtocol": (
-        *("scope", "cycle", "server_state", "parser", "url", "headers", "client", "pipeline", "expect_100_continue"),
-        *("send_400_response", "on_headers_complete", "on_body", "on_message_complete", "_unset_keepalive_if_required"),
-    ),
-    "RequestResponseCycle": (
-        "scope",
-        "body",
-        "more_body",
-        "response_started",
-        "response_complete",
-        "chunked_encoding",
-        "keep_alive",
-        "transport",
-    ),
-}
-"""Attributes of uvicorn's classes that are used here and that its documentation does not promise. `scope` is that of
-the last request; `cycle` its request and answer, None before the first one."""
 
 MAX_HEAD_BYTES = 65_536
 """Bytes that may come without completing the headers, or without being part of a body. What arrives in one piece with
 the end of the headers passes: the kernel hands over at most four times as much."""
 
 
-class Connection(HttpToolsProtocol):
+class Connection(HttpProtocol):
     """Connection whose phase is checked from time to time."""
-
-    server_state: Connections
-    # None before the first request, whatever uvicorn declares.
-    cycle: Any
-    scope: Any
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._transport: asyncio.Transport
         self._phase: Phase | None = None
         self._subject: object = None
         self._since = 0.0
-        self._write_paused = False
         self._half_closed = False
         self._progress: _Progress | None = None
         self._refusal: Refusal | None = None
@@ -73,48 +38,46 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Takes the connection if there is room for one more."""
-        self._transport = transport
         if self.server_state.queue is not None:
             self.server_state.queue.shed(monotonic())
         if self.server_state.full:
             self.server_state.refuse(transport)
         else:
             super().connection_made(transport)
-            self.client = self.client and plain_address(self.client)
 
     def data_received(self, data: bytes) -> None:
         """Reads data, and bounds what does not bring a request further."""
-        self._unset_keepalive_if_required()
+        self.stop_idling()
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as offer:
             self._decline(data, offer)
         except httptools.HttpParserError:
-            self.send_400_response(ONLY_HTTP_1 if data.startswith(HTTP_2_PREFACE) else "")
-        cycle = self.cycle
+            self._refuse_bytes(ONLY_HTTP_1 if data.startswith(HTTP_2_PREFACE) else "")
+        exchange = self.exchange
         if self._has_refused:
             self._has_refused, self._progress = False, None
-        elif cycle is None or cycle.more_body or cycle.scope is not self.scope:
+        elif exchange is None or exchange.more_body or exchange.scope is not self.scope:
             self._bound(len(data))
 
-    def eof_received(self) -> bool:  # type: ignore[override]
+    def eof_received(self) -> bool:
         """Keeps the connection of a client that sends nothing more but waits for its answer."""
-        cycle = self.cycle
-        if cycle is None or cycle.more_body or cycle.response_complete or has_left(self._transport):
+        exchange = self.exchange
+        if exchange is None or exchange.more_body or exchange.response_complete or has_left(self.transport):
             return False
-        cycle.keep_alive = False
+        exchange.keep_alive = False
         self._half_closed = True
-        asyncio.get_running_loop().call_later(PROBE_AFTER_S, self._probe, cycle)
+        asyncio.get_running_loop().call_later(PROBE_AFTER_S, self._probe, exchange)
         return True
 
-    def _probe(self, cycle: Any) -> None:
-        if not (cycle.response_started or self.pipeline or self._transport.is_closing()):
-            cycle.transport = Begun(self._transport)
+    def _probe(self, exchange: Exchange) -> None:
+        if not (exchange.response_started or self.pipeline or self.transport.is_closing()):
+            exchange.transport = Begun(self.transport)
             asyncio.get_running_loop().call_later(PROBE_AFTER_S, self._drop_if_left)
 
     def _drop_if_left(self) -> None:
-        if has_left(self._transport):
-            self._transport.abort()
+        if has_left(self.transport):
+            self.transport.abort()
 
     def on_headers_complete(self) -> None:
         """Begins a request, unless it offers an upgrade (then `_decline` does) or is one too many."""
@@ -141,10 +104,11 @@ class Connection(HttpToolsProtocol):
         """
         limit = self.server_state.requests
         refusal = limit.refusal_for(self.url)
-        busy = self.cycle is not None and not self.cycle.response_complete
+        busy = self.exchange is not None and not self.exchange.response_complete
         if refusal is None or busy or self.parser.get_method() != b"POST":
             return False
-        if limit.admits(monotonic()) or self.expect_100_continue or not _is_small(self.headers):
+        if limit.admits(monotonic()) or self.expects_continue or not _is_small(self.headers):
+            assert self.scope is not None  # noqa: S101  # its headers are complete
             limit.enter(self.scope)
             return False
         self._refusal = refusal
@@ -154,9 +118,9 @@ class Connection(HttpToolsProtocol):
         self._refusal = None
         self.server_state.requests.count(refusal, monotonic())
         stays = self.parser.should_keep_alive()
-        self._transport.write(refusal.kept if stays else refusal.closing)
+        self.transport.write(refusal.kept if stays else refusal.closing)
         if not stays:
-            self._transport.close()
+            self.transport.close()
         self._has_refused, self._last_refused = True, self.scope
         self.scope = None  # no request is under way
 
@@ -172,32 +136,17 @@ class Connection(HttpToolsProtocol):
             head = b""
             if offers(self.parser):
                 head = head_without_offer(self.parser, self.url, self.headers)
-                self.parser = httptools.HttpRequestParser(self)
-                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+                self.begin_parsing()
             try:
                 self.parser.feed_data(head)
                 self.parser.feed_data(rest)
             except httptools.HttpParserUpgrade as next_offer:  # of the next request in the pipeline
                 offer = next_offer
             except httptools.HttpParserError:
-                self.send_400_response("")
+                self._refuse_bytes()
                 return
             else:
                 return
-
-    def pause_writing(self) -> None:
-        """Notes that the client does not take its answer."""
-        self._write_paused = True
-        super().pause_writing()
-
-    def resume_writing(self) -> None:
-        """Notes that the client takes its answer again."""
-        self._write_paused = False
-        super().resume_writing()
-
-    def send_400_response(self, msg: str) -> None:
-        """Refuses what is not HTTP/1, as any other error."""
-        self._refuse(InvalidRequest(msg or "This is not a valid HTTP request."), 400)
 
     def check(self, now: float) -> None:
         """Cuts the connection if it has been in one phase for too long; `now` in seconds of `time.monotonic`."""
@@ -211,20 +160,20 @@ class Connection(HttpToolsProtocol):
 
     def _current(self) -> tuple[Phase, object]:
         """Phase, and the object that is another one when the same phase begins anew."""
-        cycle = self.cycle
-        if self._transport.is_closing():
+        exchange = self.exchange
+        if self.transport.is_closing():
             return Phase.CLOSING, None
         if self.scope is None:
             return (Phase.SILENT, None) if self._last_refused is None else (Phase.IDLE, self._last_refused)
-        if cycle is None or cycle.scope is not self.scope:
+        if exchange is None or exchange.scope is not self.scope:
             return Phase.HEADERS, self.scope
-        if cycle.response_complete:
-            return Phase.IDLE, cycle
-        if cycle.more_body and not cycle.response_started:
-            return Phase.BODY, cycle
-        if self._write_paused and not cycle.chunked_encoding:
-            return Phase.SENDING, cycle
-        return Phase.ANSWERING, cycle
+        if exchange.response_complete:
+            return Phase.IDLE, exchange
+        if exchange.more_body and not exchange.response_started:
+            return Phase.BODY, exchange
+        if self.write_paused and not exchange.chunked:
+            return Phase.SENDING, exchange
+        return Phase.ANSWERING, exchange
 
     def _cut(self, phase: Phase) -> None:
         self.server_state.inc_cut("answer" if phase is Phase.CLOSING else phase.value)
@@ -233,38 +182,44 @@ class Connection(HttpToolsProtocol):
             self._refuse(late)
         elif phase is Phase.BODY:
             # The handler that waits for the body sees that the client is gone, and the log why.
-            cut_short(self.cycle.scope, late)
+            assert self.exchange is not None  # noqa: S101  # it has begun a body
+            cut_short(self.exchange.scope, late)
             self._refuse(late)
         elif phase in (Phase.SENDING, Phase.CLOSING):
-            self._transport.abort()
+            self.transport.abort()
         else:
-            self._transport.close()
+            self.transport.close()
 
     def _bound(self, num_bytes: int) -> None:
         """Counts bytes without progress: endless headers, trailers, or the rest of what was refused."""
-        cycle = self.cycle
-        in_headers = cycle is None or cycle.scope is not self.scope
-        body = b"" if in_headers else cycle.body
+        exchange = self.exchange
+        if exchange is not None and exchange.scope is not self.scope:
+            exchange = None  # the headers of the next request are coming
+        body = b"" if exchange is None else exchange.body
         # The body is another object each time that the application has taken some of it.
         progress = _Progress(self.scope, body, len(body))
         if self._progress is not None and progress.same_as(self._progress):
             self._useless_bytes += num_bytes
         else:
-            self._useless_bytes = num_bytes if in_headers else 0
+            self._useless_bytes = num_bytes if exchange is None else 0
         self._progress = progress
-        dropping = not in_headers and cycle.response_complete
+        dropping = exchange is not None and exchange.response_complete
         most = self.server_state.max_dropped_bytes if dropping else MAX_HEAD_BYTES
-        if self._useless_bytes <= most or self._transport.is_closing():
+        if self._useless_bytes <= most or self.transport.is_closing():
             return
         self.server_state.inc_cut("headers_size")
-        if in_headers:
+        if exchange is None:
             self._refuse(HeadersTooLarge(f"The headers have more than {MAX_HEAD_BYTES} bytes."))
         else:
-            self._transport.abort()
+            self.transport.abort()
+
+    def _refuse_bytes(self, reason: str = "") -> None:
+        """Refuses what is not HTTP/1, as any other error."""
+        self._refuse(InvalidRequest(reason or "This is not a valid HTTP request."), 400)
 
     def _refuse(self, error: AppError, status: int | None = None) -> None:
-        self._transport.write(raw_response(error, status))
-        self._transport.close()
+        self.transport.write(raw_response(error, status))
+        self.transport.close()
 
 
 def _is_small(headers: list[tuple[bytes, bytes]]) -> bool:

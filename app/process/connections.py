@@ -17,6 +17,7 @@ from app.config.machine import DESCRIPTOR_RESERVE
 from app.config.sections import ConnectionLimits
 from app.config.settings import SettingsError
 from app.core.errors import AppError, Overloaded
+from app.core.timers import Timers
 from app.http.problems import problem_response, response_bytes
 from app.process.accept_queue import AcceptQueue
 from app.process.concurrency import ConcurrencyLimit
@@ -60,6 +61,7 @@ class Connections(ServerState):
 
     Attributes:
         queue: connections that are not accepted yet, if they are watched.
+        idling: timers of those that wait for their next request, `keep_alive_s` at most.
     """
 
     # uvicorn declares its own protocols, and gets `app.process.connection.Connection` alone.
@@ -70,6 +72,8 @@ class Connections(ServerState):
     ) -> None:
         super().__init__()
         self.requests = requests
+        self.idling = Timers()
+        self.keep_alive_s = float(limits.keep_alive_s)
         self.queue: AcceptQueue | None = None
         self.max_dropped_bytes = max_body_bytes
         self.timeouts_s = {
@@ -78,18 +82,27 @@ class Connections(ServerState):
             Phase.BODY: limits.transfer_timeout_s,
             Phase.ANSWERING: float("inf"),
             Phase.SENDING: limits.transfer_timeout_s,
-            Phase.IDLE: float(limits.keep_alive_s),
+            Phase.IDLE: self.keep_alive_s,
             Phase.CLOSING: limits.transfer_timeout_s,
         }
         self._max_connections = limits.max_connections
         self._cut = metrics.process.connections_cut
         self._refused: list[asyncio.Transport] = []
+        self._headers: list[tuple[bytes, bytes]] | None = None
+        self._head = b""
         metrics.process.connections.set_function(lambda: len(self.connections))
 
     @property
     def full(self) -> bool:
         """True if there is no room for one more connection."""
         return len(self.connections) >= self._max_connections
+
+    def default_head(self) -> bytes:
+        """Returns the lines of the headers that each answer has; uvicorn renews them each second."""
+        if self._headers is not self.default_headers:
+            self._headers = self.default_headers
+            self._head = b"".join(b"%s: %s\r\n" % header for header in self.default_headers)
+        return self._head
 
     def inc_cut(self, cause: str) -> None:
         """Counts a connection that was closed before its client wished."""

@@ -1,4 +1,8 @@
-"""The server process around the application: socket, signals, drain and exit codes."""
+"""The server process around the application: socket, signals, drain and exit codes.
+
+`UVICORN` names all private parts of uvicorn that this folder uses. A test checks that they are there and that no other
+is used, and pyproject.toml pins uvicorn's minor version.
+"""
 
 import asyncio
 import os
@@ -22,6 +26,16 @@ from app.process.connections import Connections
 from app.process.listening import BACKLOG
 from app.process.service import Service
 from model.errors import ModelError
+
+UVICORN = {
+    "Server": (
+        *("server_state", "servers", "should_exit", "on_tick", "shutdown", "handle_exit"),
+        *("config", "lifespan"),
+    ),
+    "ServerState": ("connections", "default_headers"),
+}
+"""Attributes of uvicorn's classes that are used here and that its documentation does not promise. Its connections are
+ours: it makes them, calls `shutdown` of each, and waits for the `connections` and `tasks` of `ServerState`."""
 
 RUN_FAILED = 1
 CALL_WRONG = 2

@@ -1,29 +1,18 @@
-"""Private parts of uvicorn: those that are used are named, and are there."""
+"""Phases of a connection, and requests that are refused before they are read."""
 
-import ast
 import asyncio
-import inspect
 import time
-import tomllib
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
+from starlette.types import ASGIApp
 
-import app.process.connection
 from app.config.sections import ConnectionLimits
 from app.process.concurrency import BURST_S, ConcurrencyLimit
-from app.process.connection import UVICORN, Connection
+from app.process.connection import Connection
 from app.process.connections import Connections, Phase
-from app.process.server import Server
 from app.telemetry.metrics import Metrics
-
-ROOT = Path(__file__).parents[3]
-OURS = {"Server": Server, "ServerState": Connections, "HttpToolsProtocol": Connection}
-PROMISED = {"connection_made", "data_received", "eof_received", "pause_writing", "resume_writing"}
-"""Methods of `asyncio.Protocol`."""
 
 
 class Transport(asyncio.Transport):
@@ -58,54 +47,17 @@ def state() -> Connections:
     return Connections(ConnectionLimits(headers_timeout_s=5, transfer_timeout_s=7), 1024, metrics, requests)
 
 
-def opened(state: Connections, transport: Transport) -> Connection:
+def opened(state: Connections, transport: Transport, app: ASGIApp = _never) -> Connection:
     """A connection that was just accepted; call it on an event loop."""
-    config = uvicorn.Config(_never, http=Connection, ws="none", log_config=None)
+    config = uvicorn.Config(app, http=Connection, ws="none", log_config=None)
     config.load()
     connection = Connection(config, state, {})
     connection.connection_made(transport)
     return connection
 
 
-def _of_self(kind: type) -> set[str]:
-    """Attributes that the methods of a class read or set on `self`."""
-    return {
-        node.attr
-        for node in ast.walk(ast.parse(inspect.getsource(kind)))
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self"
-    }
-
-
-def _borrowed(kind: type) -> set[str]:
-    """Attributes and methods of a class of ours that belong to uvicorn's class which it extends."""
-    base = kind.__mro__[1]
-    brought = _of_self(base) | set(vars(base))
-    return {name for name in (_of_self(kind) | set(vars(kind))) & brought if not name.startswith("__")} - PROMISED
-
-
-@pytest.mark.parametrize("name", OURS)
-def test_no_private_part_is_used_that_is_not_named(name: str) -> None:
-    assert _borrowed(OURS[name]) == set(UVICORN[name])
-
-
-def test_no_attribute_of_a_cycle_is_used_that_is_not_named() -> None:
-    used = {
-        node.attr
-        for node in ast.walk(ast.parse(inspect.getsource(app.process.connection)))
-        if isinstance(node, ast.Attribute) and ast.unparse(node.value) in ("cycle", "self.cycle")
-    }
-    assert used == set(UVICORN["RequestResponseCycle"])
-
-
-def test_the_minor_version_is_pinned() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    (pin,) = [line for line in project["dependencies"] if line.startswith("uvicorn")]
-    major, minor = map(int, version("uvicorn").split(".")[:2])
-    assert pin == f"uvicorn>={major}.{minor},<{major}.{minor + 1}"
-
-
 @pytest.mark.anyio
-async def test_the_private_parts_tell_the_phases(state: Connections) -> None:
+async def test_phases_follow_the_request_and_its_answer(state: Connections) -> None:
     connection = opened(state, Transport())
     assert state.connections == {connection}
     assert connection._current()[0] is Phase.SILENT
@@ -115,12 +67,11 @@ async def test_the_private_parts_tell_the_phases(state: Connections) -> None:
     assert connection._current()[0] is Phase.BODY
     connection.data_received(b"cd")
     assert connection._current()[0] is Phase.ANSWERING
-    for name in UVICORN["RequestResponseCycle"]:
-        assert hasattr(connection.cycle, name), name
     connection.pause_writing()
     assert connection._current()[0] is Phase.SENDING
     connection.resume_writing()
-    connection.cycle.response_complete = True
+    assert connection.exchange is not None
+    connection.exchange.response_complete = True
     assert connection._current()[0] is Phase.IDLE
     for task in list(state.tasks):
         task.cancel()
@@ -237,7 +188,7 @@ async def test_what_cannot_be_refused_unread_goes_the_usual_way(state: Connectio
     flooded(state)
     connection.data_received(admitted)
     assert b"HTTP/1.1 503 " not in transport.written
-    assert connection.cycle is not None  # the application has it
+    assert connection.exchange is not None  # the application has it
 
 
 @pytest.mark.anyio

@@ -1,6 +1,8 @@
 """The server as a process of its own, on a real port, with a real checkpoint."""
 
+import ast
 import asyncio
+import inspect
 import json
 import os
 import shutil
@@ -9,8 +11,10 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 import httpx2
@@ -19,8 +23,9 @@ import pytest
 from click.testing import CliRunner
 
 from app.config.settings import SettingsError
+from app.process.connections import Connections
 from app.process.listening import listen
-from app.process.server import Server, run
+from app.process.server import UVICORN, Server, run
 from model.checkpoint import save_checkpoint
 from model.classifier import Classifier
 from tests.app.conftest import FakeClassifier, make_app, make_settings, service_of, until
@@ -64,6 +69,30 @@ def wait_ready(url: str) -> None:
     while httpx2.get(f"{url}/health/ready", timeout=120).status_code != 200:
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def _of_self(kind: type) -> set[str]:
+    """Attributes that the methods of a class read or set on `self`."""
+    return {
+        node.attr
+        for node in ast.walk(ast.parse(inspect.getsource(kind)))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self"
+    }
+
+
+@pytest.mark.parametrize("kind", [Server, Connections])
+def test_no_private_part_of_uvicorn_is_used_that_is_not_named(kind: type) -> None:
+    base = kind.__mro__[1]
+    brought = _of_self(base) | set(vars(base))
+    borrowed = {name for name in (_of_self(kind) | set(vars(kind))) & brought if not name.startswith("__")}
+    assert borrowed == set(UVICORN[base.__name__])
+
+
+def test_the_minor_version_of_uvicorn_is_pinned() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    (pin,) = [line for line in project["dependencies"] if line.startswith("uvicorn")]
+    major, minor = map(int, version("uvicorn").split(".")[:2])
+    assert pin == f"uvicorn>={major}.{minor},<{major}.{minor + 1}"
 
 
 def test_serves_a_checkpoint_and_leaves_on_sigterm(tiny_checkpoint: Path, tmp_path: Path) -> None:
