@@ -96,7 +96,7 @@ class HttpProtocol(asyncio.Protocol):
     # Events of the parser.
 
     def on_message_begin(self) -> None:
-        """Begins a request."""
+        """Begins the next request."""
         self.url = b""
         self.expects_continue = False
         self.headers = []
@@ -117,7 +117,7 @@ class HttpProtocol(asyncio.Protocol):
         self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Takes a header."""
+        """Takes one more header."""
         name = name.lower()
         self.headers.append((name, value))
         if name == b"expect" and value.lower() == b"100-continue":
@@ -149,7 +149,7 @@ class HttpProtocol(asyncio.Protocol):
         self.exchange.add_body(body)
 
     def on_message_complete(self) -> None:
-        """Ends the body."""
+        """Ends the body of the request."""
         assert self.exchange is not None  # noqa: S101  # its headers were complete
         self.exchange.end_body()
 
@@ -182,7 +182,7 @@ class HttpProtocol(asyncio.Protocol):
             self.transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """Reads on."""
+        """Reads on from the connection."""
         if self._read_paused:
             self._read_paused = False
             self.transport.resume_reading()
