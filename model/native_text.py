@@ -9,8 +9,10 @@ Shape suffixes: N texts, T tokens of all texts together.
 import ctypes
 import json
 import weakref
+from array import array
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +22,7 @@ from tokenizers import Tokenizer
 from model.library import LIBRARY
 from model.tokenizer import Pipeline
 
-VERSION = 1
+VERSION = 2
 """Of the functions in the library; one built from other sources is not used."""
 
 CLEANS, CHINESE_WORDS = 1, 2
@@ -56,12 +58,24 @@ class TokenRows(NamedTuple):
     Attributes:
         ids_T: int32; all texts' one after another.
         starts_N1: int64 [N + 1]; where each text's begin, and where the last one's end.
-        outcomes_N: uint8; 0, `TRUNCATED`, or `FOR_REFERENCE` for a text without ids here.
+        truncated_N: True for a text whose end was cut off.
     """
 
     ids_T: npt.NDArray[np.int32]
     starts_N1: npt.NDArray[np.int64]
-    outcomes_N: npt.NDArray[np.uint8]
+    truncated_N: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, ids: Sequence[npt.NDArray[np.int32]], truncated_N: npt.NDArray[np.bool_]) -> "TokenRows":
+        """Puts the ids of several texts together."""
+        starts_N1 = np.zeros(len(ids) + 1, dtype=np.int64)
+        np.cumsum([len(of_text) for of_text in ids], out=starts_N1[1:])
+        return cls(np.concatenate([np.empty(0, dtype=np.int32), *ids]), starts_N1, truncated_N)
+
+    def split(self) -> list[npt.NDArray[np.int32]]:
+        """Ids of each text, as views."""
+        ids_T = self.ids_T
+        return [ids_T[start:end] for start, end in pairwise(self.starts_N1.tolist())]
 
 
 class NativeText:
@@ -96,8 +110,8 @@ class NativeText:
         )
         return cls(found, handle) if handle else None
 
-    def encode(self, texts: Sequence[str], *, max_tokens: int) -> TokenRows:
-        """Token ids of texts that hold no surrogates, at most `max_tokens` of each.
+    def encode(self, texts: Sequence[str], *, max_tokens: int) -> tuple[TokenRows, list[int]]:
+        """Token ids of texts, at most `max_tokens` of each; and places of texts without ids, for the reference to do.
 
         Raises:
             UnicodeEncodeError: a text holds a surrogate.
@@ -105,12 +119,18 @@ class NativeText:
         """
         num_texts = len(texts)
         utf8 = "".join(texts).encode()
-        lengths_N = np.fromiter(map(len, texts), dtype=np.int64, count=num_texts)
-        ids_T = np.empty(len(utf8), dtype=np.int32)
-        starts_N1 = np.empty(num_texts + 1, dtype=np.int64)
-        outcomes_N = np.empty(num_texts, dtype=np.uint8)
-        numbers = (utf8, len(utf8), lengths_N.ctypes.data, num_texts, max_tokens)
-        written = (ids_T.ctypes.data, starts_N1.ctypes.data, outcomes_N.ctypes.data)
-        if self._encode(self._handle, *numbers, *written):
+        lengths = array("q", map(len, texts))
+        # Plain arrays where NumPy's would take a microsecond to give their address: a text alone takes three in all.
+        numbers = array("q", bytes(8 * (2 * num_texts + 1)))
+        ids_T = np.empty(len(utf8) + 1, dtype=np.int32)
+        place, (starts, _) = ctypes.addressof(ctypes.c_char.from_buffer(ids_T.data)), numbers.buffer_info()
+        outcomes = starts + 8 * (num_texts + 1)
+        given = (utf8, len(utf8), lengths.buffer_info()[0], num_texts, max_tokens)
+        found = self._encode(self._handle, *given, place, starts, outcomes)
+        if found < 0:
             raise MemoryError("no memory to tokenise")
-        return TokenRows(ids_T[: starts_N1[-1]], starts_N1, outcomes_N)
+        numbers_M = np.frombuffer(numbers, dtype=np.int64)
+        starts_N1, outcomes_N = numbers_M[: num_texts + 1], numbers_M[num_texts + 1 :]
+        truncated_N = outcomes_N == TRUNCATED if found & TRUNCATED else np.zeros(num_texts, dtype=np.bool_)
+        left = (outcomes_N == FOR_REFERENCE).nonzero()[0].tolist() if found & FOR_REFERENCE else []
+        return TokenRows(ids_T[: starts_N1[-1]], starts_N1, truncated_N), left

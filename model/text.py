@@ -1,13 +1,13 @@
 """From text to token ids, the same in training and in serving."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from model.native_text import FOR_REFERENCE, TRUNCATED, NativeText
+from model.native_text import NativeText, TokenRows
 from model.tokenizer import recognise, replace_surrogates
 
 CHARS_PER_TOKEN = 32
@@ -15,8 +15,7 @@ CHARS_PER_TOKEN = 32
 no more than a page. English has 4 to 6 characters a token, so the cut is far behind the last token that counts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
+class Encoded(NamedTuple):
     """Token ids of one text.
 
     Attributes:
@@ -52,39 +51,41 @@ class TextEncoder:
 
     def encode(self, texts: Sequence[str]) -> list[Encoded]:
         """One `Encoded` a text, in order. Never fails on any string."""
+        rows = self.encode_together(texts)
+        return list(map(Encoded, rows.split(), rows.truncated_N.tolist()))
+
+    def encode_together(self, texts: Sequence[str]) -> TokenRows:
+        """Token ids of all texts in one array. Never fails on any string."""
         try:
             return self._encode(texts)
         except UnicodeEncodeError:
             return self._encode([replace_surrogates(text) for text in texts])
 
-    def _encode(self, texts: Sequence[str]) -> list[Encoded]:
+    def _encode(self, texts: Sequence[str]) -> TokenRows:
         max_chars = self.max_tokens * CHARS_PER_TOKEN
-        cleaned = [text.strip() for text in texts]
-        read = [text[:max_chars] for text in cleaned]
-        encoded = self._by_pipeline(read) if self._native is None else self._by_library(read, self._native)
-        for place, text in enumerate(cleaned):
-            if len(text) > max_chars:
-                encoded[place] = Encoded(encoded[place].ids, truncated=True)
-        return encoded
+        cleaned = list(map(str.strip, texts))
+        long = [place for place, text in enumerate(cleaned) if len(text) > max_chars]
+        for place in long:
+            cleaned[place] = cleaned[place][:max_chars]
+        rows = self._by_pipeline(cleaned) if self._native is None else self._by_library(cleaned, self._native)
+        if long:
+            rows.truncated_N[long] = True
+        return rows
 
-    def _by_pipeline(self, texts: Sequence[str]) -> list[Encoded]:
+    def _by_library(self, texts: Sequence[str], native: NativeText) -> TokenRows:
+        """Token ids by the library, and of texts that it leaves by the pipeline."""
+        rows, left = native.encode(texts, max_tokens=self.max_tokens)
+        if not left:
+            return rows
+        by_pipeline = self._by_pipeline([texts[place] for place in left])
+        ids = rows.split()
+        for place, of_text in zip(left, by_pipeline.split(), strict=True):
+            ids[place] = of_text
+        rows.truncated_N[left] = by_pipeline.truncated_N
+        return TokenRows.of(ids, rows.truncated_N)
+
+    def _by_pipeline(self, texts: Sequence[str]) -> TokenRows:
         "".join(texts).encode()  # `tokenizers` has no error of its own for a surrogate
-        encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-        limit = self.max_tokens
-        return [
-            Encoded(np.array(encoding.ids[:limit], dtype=np.int32), truncated=len(encoding.ids) > limit)
-            for encoding in encodings
-        ]
-
-    def _by_library(self, texts: Sequence[str], native: NativeText) -> list[Encoded]:
-        rows = native.encode(texts, max_tokens=self.max_tokens)
-        ids_T, outcomes = rows.ids_T, rows.outcomes_N.tolist()
-        starts = rows.starts_N1.tolist()
-        encoded = [
-            Encoded(ids_T[starts[i] : starts[i + 1]], outcome == TRUNCATED) for i, outcome in enumerate(outcomes)
-        ]
-        left = [i for i, outcome in enumerate(outcomes) if outcome == FOR_REFERENCE]
-        if left:
-            for place, by_pipeline in zip(left, self._by_pipeline([texts[i] for i in left]), strict=True):
-                encoded[place] = by_pipeline
-        return encoded
+        found = [found.ids for found in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+        ids = [np.array(of_text[: self.max_tokens], dtype=np.int32) for of_text in found]
+        return TokenRows.of(ids, np.array([len(of_text) > self.max_tokens for of_text in found], dtype=np.bool_))

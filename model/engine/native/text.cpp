@@ -50,6 +50,12 @@ struct SluiceText {
             at = stop;
             Splitter splitter(normal, chinese_words);
             while (splitter.next()) {
+                if (splitter.length() <= std::min(limit, max_tokens) - size) {
+                    const int num_found = vocabulary->encode(splitter.piece(), splitter.length(), ids + size);
+                    if (num_found == 0) return FOR_REFERENCE;
+                    size += num_found;
+                    continue;
+                }
                 int32_t found[MAX_PIECE_BYTES];
                 const int64_t num_found = vocabulary->encode(splitter.piece(), splitter.length(), found);
                 if (num_found == 0) return FOR_REFERENCE;
@@ -67,7 +73,7 @@ struct SluiceText {
 extern "C" {
 
 // So that the caller can tell whether it knows these functions; VERSION of `model/native_text.py`.
-int sluice_text_version() { return 1; }
+int sluice_text_version() { return 2; }
 
 // Makes a pipeline; null if its vocabulary is not of the kind that this code knows, or there is no memory.
 // letters: the tokens in the order of their ids, one after another; token i is letters[starts[i]] to letters[starts[i + 1] - 1].
@@ -91,24 +97,27 @@ SluiceText *sluice_text_open(const uint8_t *letters, const int64_t *starts, int6
 
 void sluice_text_close(SluiceText *text) { delete text; }
 
-// Token ids of many texts; returns 0, or -1 if there is no memory.
+// Token ids of many texts; returns which outcomes there were besides WHOLE, as bits, or -1 if there is no memory.
 // utf8: the texts one after another, `size` bytes. characters: how many characters each has, [num_texts].
 // ids: room for `size`; the ids of all texts, one after another. starts [num_texts + 1]: where each text's begin.
 // outcomes [num_texts]: WHOLE, TRUNCATED, or FOR_REFERENCE, with no ids.
 int sluice_text_encode(const SluiceText *text, const uint8_t *utf8, int64_t size, const int64_t *characters,
-                       int64_t num_texts, int64_t max_tokens, int32_t *ids, int64_t *starts, uint8_t *outcomes) try {
+                       int64_t num_texts, int64_t max_tokens, int32_t *ids, int64_t *starts, int64_t *outcomes) try {
     Normal normal;
     const uint8_t *at = utf8, *const end = utf8 + size;
     const bool is_ascii = std::accumulate(characters, characters + num_texts, int64_t{0}) == size;
+    int found = WHOLE;
     starts[0] = 0;
     for (int64_t i = 0; i < num_texts; ++i) {
         const uint8_t *stop = is_ascii ? at + characters[i] : skip(at, end, characters[i]);
         int64_t num_ids = 0;
-        outcomes[i] = text->encode(at, stop, stop - at, max_tokens, normal, ids + starts[i], num_ids);
-        starts[i + 1] = starts[i] + (outcomes[i] == FOR_REFERENCE ? 0 : num_ids);
+        const Outcome outcome = text->encode(at, stop, stop - at, max_tokens, normal, ids + starts[i], num_ids);
+        starts[i + 1] = starts[i] + (outcome == FOR_REFERENCE ? 0 : num_ids);
+        outcomes[i] = outcome;
+        found |= outcome;
         at = stop;
     }
-    return 0;
+    return found;
 } catch (const std::bad_alloc &) {
     return -1;
 }

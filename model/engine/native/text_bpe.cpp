@@ -9,7 +9,9 @@
 
 #include "text_bpe.h"
 
+#include <algorithm>
 #include <bitset>
+#include <cstring>
 #include <limits>
 
 namespace sluice {
@@ -17,14 +19,29 @@ namespace {
 
 constexpr int32_t NEVER = std::numeric_limits<int32_t>::max();
 constexpr uint64_t EMPTY = ~0ull;
-constexpr int FILTER_BITS = 19;  // 64 KB
+constexpr int FILTER_BITS = 18;  // 32 KB
 
 uint64_t key_of(int32_t left, int32_t right) { return static_cast<uint64_t>(left) << 32 | static_cast<uint32_t>(right); }
 
-uint64_t hash_of(uint64_t key) {
-    key *= 0x9E3779B97F4A7C15ull;
-    key ^= key >> 32;
-    return key * 0xD6E8FEB86659FD93ull;
+uint64_t hash_of(uint64_t key) { return (key ^ key >> 29) * 0x9E3779B97F4A7C15ull; }
+
+// Size of a table of open addressing: a power of two, at most half of it used.
+size_t room_for(int64_t entries) {
+    size_t size = 1024;
+    while (size < 2 * static_cast<size_t>(entries)) size *= 2;
+    return size;
+}
+
+size_t filter_bit(uint64_t hash) { return hash >> (64 - FILTER_BITS); }
+
+// The bytes of a short word, with zeros behind; so many can be read there, whatever they are.
+uint64_t key_of(const uint8_t *piece, int size) {
+    constexpr int longest = Vocabulary::MAX_WORD;
+    static constexpr uint8_t kept[2 * longest] = {255, 255, 255, 255, 255, 255, 255, 255};
+    uint64_t bytes, mask;
+    std::memcpy(&bytes, piece, sizeof bytes);
+    std::memcpy(&mask, kept + longest - size, sizeof mask);
+    return bytes & mask;
 }
 
 }  // namespace
@@ -47,9 +64,11 @@ std::unique_ptr<Vocabulary> Vocabulary::make(std::vector<Token> tokens, const st
     }
     std::unique_ptr<Vocabulary> made(new Vocabulary(tokens));
     for (int32_t id = 0; id < num_bytes; ++id) made->parts_.push_back({id, id, 1});
-    size_t size = 1024;
-    while (size < 2 * merges.size()) size *= 2;
-    made->pairs_.assign(size, {EMPTY, NO_TOKEN});
+    const auto is_word = [](const Token &token) { return token.final && token.bytes.size() <= MAX_WORD; };
+    made->words_.assign(room_for(std::count_if(tokens.begin(), tokens.end(), is_word)), {0, 0, NO_TOKEN});
+    for (const Token &token : tokens)
+        if (is_word(token)) made->add_word(token);
+    made->pairs_.assign(room_for(num_merges), {EMPTY, NO_TOKEN});
     made->may_merge_.assign((1u << FILTER_BITS) / 64, 0);
     for (int32_t k = 0; k < num_merges; ++k) {
         const auto [left, right] = merges[k];
@@ -62,11 +81,30 @@ std::unique_ptr<Vocabulary> Vocabulary::make(std::vector<Token> tokens, const st
     return made;
 }
 
+void Vocabulary::add_word(const Token &token) {
+    const auto size = static_cast<int32_t>(token.bytes.size());
+    uint8_t bytes[MAX_WORD] = {};
+    std::copy_n(token.bytes.begin(), size, bytes);
+    const uint64_t key = key_of(bytes, size);
+    size_t at = hash_of(key + static_cast<uint64_t>(size)) >> 20 & (words_.size() - 1);
+    while (words_[at].size) at = (at + 1) & (words_.size() - 1);
+    words_[at] = {key, size, token.id};
+}
+
+// The token that is a whole piece of up to MAX_WORD bytes; NO_TOKEN if none is.
+int32_t Vocabulary::word(const uint8_t *piece, int size) const {
+    const uint64_t key = key_of(piece, size);
+    size_t at = hash_of(key + static_cast<uint64_t>(size)) >> 20 & (words_.size() - 1);
+    for (; words_[at].size; at = (at + 1) & (words_.size() - 1))
+        if (words_[at].key == key && words_[at].size == size) return words_[at].id;
+    return NO_TOKEN;
+}
+
 void Vocabulary::add_pair(int32_t left, int32_t right, int32_t merged) {
     const uint64_t key = key_of(left, right), hash = hash_of(key);
-    const uint64_t bit = hash >> (64 - FILTER_BITS);
+    const size_t bit = filter_bit(hash);
     may_merge_[bit / 64] |= 1ull << bit % 64;
-    size_t at = hash & (pairs_.size() - 1);
+    size_t at = hash >> 20 & (pairs_.size() - 1);
     while (pairs_[at].key != EMPTY) at = (at + 1) & (pairs_.size() - 1);
     pairs_[at] = {key, merged};
 }
@@ -74,9 +112,9 @@ void Vocabulary::add_pair(int32_t left, int32_t right, int32_t merged) {
 // The token that a merge makes of two; NO_TOKEN if none does.
 int32_t Vocabulary::merged(int32_t left, int32_t right) const {
     const uint64_t key = key_of(left, right), hash = hash_of(key);
-    const uint64_t bit = hash >> (64 - FILTER_BITS);
+    const size_t bit = filter_bit(hash);
     if (!(may_merge_[bit / 64] >> bit % 64 & 1)) return NO_TOKEN;
-    for (size_t at = hash & (pairs_.size() - 1); pairs_[at].key != EMPTY; at = (at + 1) & (pairs_.size() - 1))
+    for (size_t at = hash >> 20 & (pairs_.size() - 1); pairs_[at].key != EMPTY; at = (at + 1) & (pairs_.size() - 1))
         if (pairs_[at].key == key) return pairs_[at].merged;
     return NO_TOKEN;
 }
@@ -113,6 +151,7 @@ bool Vocabulary::stay_apart(int32_t left, int32_t right, int32_t limit) const {
 }
 
 int Vocabulary::encode(const uint8_t *piece, int size, int32_t *ids) const {
+    if (size <= MAX_WORD && (ids[0] = word(piece, size)) != NO_TOKEN) return 1;
     Trie::Match next = trie_.longest(piece, size);
     if (next.length == size) {
         ids[0] = next.token;

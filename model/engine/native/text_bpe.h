@@ -21,8 +21,10 @@ class Vocabulary {
     // None if these are not of the one kind that `train_vocabulary` makes, for which the shortcut below is proven.
     static std::unique_ptr<Vocabulary> make(std::vector<Token> tokens, const std::vector<Merge> &merges);
 
+    static constexpr int MAX_WORD = 8;  // bytes of a piece that is looked up as one number
+
     // Writes the tokens of a piece of 1 to MAX_PIECE_BYTES bytes, no more than it has bytes; returns how many. 0 would say
-    // that there is no encoding, which cannot be.
+    // that there is no encoding, which cannot be. MAX_WORD bytes can be read at `piece`, whatever its size.
     int encode(const uint8_t *piece, int size, int32_t *ids) const;
 
   private:
@@ -32,6 +34,8 @@ class Vocabulary {
 
     explicit Vocabulary(std::vector<Token> tokens) : trie_(std::move(tokens)) {}
 
+    void add_word(const Token &token);
+    int32_t word(const uint8_t *piece, int size) const;
     void add_pair(int32_t left, int32_t right, int32_t merged);
     int32_t merged(int32_t left, int32_t right) const;
     bool stay_apart(int32_t left, int32_t right, int32_t limit) const;
@@ -41,7 +45,13 @@ class Vocabulary {
         int32_t merged;
     };
 
+    struct Word {
+        uint64_t key;
+        int32_t size, id;
+    };
+
     Trie trie_;
+    std::vector<Word> words_;          // tokens that are a whole piece of up to MAX_WORD bytes; open addressing
     std::vector<Part> parts_;          // of each token
     std::vector<Pair> pairs_;          // open addressing
     std::vector<uint64_t> may_merge_;  // a bit for each hash: most pairs are not in `pairs_`, which is larger than a cache

@@ -8,7 +8,6 @@
 #include "text_normalize.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "text_utf8.h"
 
@@ -16,51 +15,58 @@ namespace sluice {
 namespace {
 
 constexpr uint8_t ANY_RUN = 255;
+constexpr uint32_t NO_CHARACTER = ~0u;
 
 // Writes characters, but not those that make a run too long.
 class Writer {
   public:
-    Writer(Normal &normal, size_t room, const uint8_t *longest_run) : normal_(normal), longest_run_(longest_run) {
-        normal.size = 0;
-        reserve(room);
-    }
+    Writer(Normal &normal, size_t room, const uint8_t *longest_run) : normal_(normal), longest_run_(longest_run) { reserve(room); }
+    ~Writer() { normal_.size = size_; }
+    Writer(const Writer &) = delete;
+    Writer &operator=(const Writer &) = delete;
 
     // Room for so many bytes more.
     void reserve(size_t room) {
-        const size_t wanted = normal_.size + room;
-        if (wanted <= normal_.bytes.size()) return;
-        const size_t grown = std::max(wanted, 2 * normal_.bytes.size());
-        normal_.bytes.resize(grown);
-        normal_.kinds.resize(grown);
+        const size_t wanted = size_ + room + Normal::MARGIN;
+        if (wanted > normal_.bytes.size()) {
+            const size_t grown = std::max(wanted, 2 * normal_.bytes.size());
+            normal_.bytes.resize(grown);
+            normal_.kinds.resize(grown);
+        }
+        bytes_ = normal_.bytes.data();
+        kinds_ = normal_.kinds.data();
     }
 
     // A character of one byte, or of the bytes given; there is room for them.
     void put(uint8_t byte, uint8_t kind) {
         if (is_too_many(byte, kind)) return;
-        normal_.bytes[normal_.size] = byte;
-        normal_.kinds[normal_.size++] = kind;
+        bytes_[size_] = byte;
+        kinds_[size_++] = kind;
     }
 
     void put(uint32_t code, uint8_t kind, const uint8_t *bytes, int length) {
         if (is_too_many(code, kind)) return;
-        uint8_t *out = normal_.bytes.data() + normal_.size, *kinds = normal_.kinds.data() + normal_.size;
         for (int i = 0; i < length; ++i) {
-            out[i] = bytes[i];
-            kinds[i] = i ? kind | Normal::CONTINUED : kind;
+            bytes_[size_] = bytes[i];
+            kinds_[size_++] = static_cast<uint8_t>(i ? kind | Normal::CONTINUED : kind);
         }
-        normal_.size += static_cast<size_t>(length);
     }
 
   private:
     bool is_too_many(uint32_t code, uint8_t kind) {
-        run_ = code == last_ ? run_ + 1 : 1;
-        last_ = code;
-        return run_ > longest_run_[kind] && longest_run_[kind] != ANY_RUN;
+        if (code != last_) {
+            last_ = code;
+            run_ = 1;
+            return false;
+        }
+        return ++run_ > longest_run_[kind] && longest_run_[kind] != ANY_RUN;
     }
 
     Normal &normal_;
     const uint8_t *longest_run_;
-    uint32_t last_ = 0;
+    uint8_t *bytes_ = nullptr, *kinds_ = nullptr;
+    size_t size_ = 0;
+    uint32_t last_ = NO_CHARACTER;
     int64_t run_ = 0;
 };
 

@@ -13,6 +13,7 @@ namespace sluice {
 struct Normal {
     static constexpr uint8_t KINDS = LETTER | MARK | NUMBER | SPACE | HAN;
     static constexpr uint8_t CONTINUED = 0x80;  // not the first byte of its character
+    static constexpr size_t MARGIN = 8;         // bytes that can be read behind the last one, whatever they are
 
     std::vector<uint8_t> bytes, kinds;
     size_t size = 0;

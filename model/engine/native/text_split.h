@@ -28,6 +28,7 @@ class Splitter {
     bool is_letter(size_t at) const { return at < size_ && kinds_[at] & LETTER; }
     size_t contraction(size_t at) const;
     bool is_not(size_t at) const;
+    void take_word();
     template <typename Fits> void take(int max_chars, Fits fits);
 
     const uint8_t *bytes_, *kinds_;
