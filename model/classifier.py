@@ -119,6 +119,8 @@ class Classifier:
     def predict(self, texts: Sequence[str], *, max_batch_tokens: int = 8192) -> Probabilities:
         """Probabilities [len(texts), len(labels)] of any number of texts, batched by length."""
         encoded = self.encode(texts)
+        if self.dtype == INT8:  # the engine for CPUs takes any number, sorts them itself and pads none
+            return self.score(encoded)
         return map_batches(
             lambda rows: self.score([encoded[i] for i in rows]),
             lengths_of([text.ids for text in encoded]),
