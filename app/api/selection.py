@@ -75,6 +75,9 @@ class Selection(NamedTuple):
         return zip(chosen, [labels[place] for place in self.places], strict=True)
 
 
+_ALL = Selection()
+
+
 def select(classifier: Classifier, wanted: Wanted) -> Selection:
     """Returns the selection that a request asks for, of this classifier.
 
@@ -85,7 +88,7 @@ def select(classifier: Classifier, wanted: Wanted) -> Selection:
     """
     top_k, named, min_precision = wanted
     if named is None and min_precision is None:
-        return Selection(top_k)
+        return _ALL if top_k is None else Selection(top_k)
     places = None if named is None else _places(classifier, named)
     shares = places is not None and classifier.task == "single_label"
     if min_precision is None:

@@ -3,7 +3,8 @@
     permit -> tokenise -> queue -> next batch -> device (one thread) -> answers
 
 The event loop hands over and receives; long texts and many are tokenised in a pool of threads, a short one where it
-arrives, since handing it over costs more. Nothing waits for company: a batch is what is there when the device frees up.
+arrives, since handing it over costs more, and on a CPU where nothing waits it is computed there too. Nothing waits for
+company: a batch is what is there when the device frees up.
 The device thread is supervised: if it dies, those in its hands get an answer and another thread takes over.
 """
 
@@ -14,12 +15,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from functools import partial
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from app.batching.admission import Admission
+from app.batching.admission import Admission, Permit
 from app.batching.bisect import by_halves
 from app.batching.cache import ResultCache
 from app.batching.policy import policy_for
@@ -29,6 +29,7 @@ from app.config.sections import BatchLimits
 from app.core.classifier import Classifier, Logits, Probabilities
 from app.core.errors import ComputeError, NotReady, Overloaded
 from app.core.job import Answer, Item, Job
+from app.core.timers import Timers
 from app.telemetry.models import OVERLOAD, ModelMetrics
 from model.text import Encoded
 
@@ -42,6 +43,20 @@ INLINE_CHARS = 512
 Handing over to a thread costs 100 to 500 µs, and more the busier the interpreter is."""
 
 DRAIN_POLL_S = 0.05
+
+
+class _Part(NamedTuple):
+    """Texts of a job that are tokenised together.
+
+    Attributes:
+        estimate: of their tokens.
+    """
+
+    job: Job
+    indexes: Sequence[int]
+    permit: Permit
+    estimate: int
+
 
 Scores: TypeAlias = tuple[Probabilities, Logits]
 """Rows of one text."""
@@ -85,8 +100,9 @@ class Batcher:
         self._policy = policy_for(classifier, limits)
         self._queue = BatchQueue(self._policy)
         self._jobs: set[Job] = set()
+        self._deadlines = Timers()
         self._holders = 0
-        self._arrived: list[Item] = []
+        self._arrived: list[_Part] = []
         self._handing_over = False
         self._in_hand: list[Item] = []
         self._in_hand_since = 0.0
@@ -110,6 +126,7 @@ class Batcher:
     async def close(self) -> None:
         """Fails what is still under way and waits a bounded time for the device thread."""
         await self.thread.close()
+        self._metrics.count()
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -149,24 +166,26 @@ class Batcher:
         except Overloaded:
             self._metrics.dropped[OVERLOAD].inc(len(texts))
             raise
-        job = Job(texts, timeout_s, digests, max_tokens)
+        job = Job(texts, timeout_s, self._loop, digests, max_tokens)
         self._jobs.add(job)
-        job.done.add_done_callback(lambda _: self._finish(job, permit.release))
+        self._deadlines.start(job, timeout_s, job.expire, self._loop)
+        job.done.add_done_callback(lambda _: self._finish(job, permit))
         if self.mirror is not None:
             self.mirror(job, texts)
         for index, answer in known:
             job.encoded[index] = answer.encoded
             job.settle(index, answer)
         if len(missing) <= TOKENISE_CHUNK and sum(len(texts[index]) for index in missing) <= INLINE_CHARS:
-            self._arrived.extend(self._encode(job, missing, partial(permit.replace_tokens, sum(estimates))))
-            if self._arrived and not self._handing_over:
-                self._handing_over = True
-                self._loop.call_soon(self._hand_over)
+            if missing:
+                self._arrived.append(_Part(job, missing, permit, sum(estimates)))
+                if not self._handing_over:
+                    self._handing_over = True
+                    self._loop.call_soon(self._hand_over)
             return job
         for start in range(0, len(missing), TOKENISE_CHUNK):
             end = start + TOKENISE_CHUNK
-            count_tokens = partial(permit.replace_tokens, sum(estimates[start:end]))
-            self._tokenisers.submit(self._tokenise, job, missing[start:end], count_tokens)
+            part = _Part(job, missing[start:end], permit, sum(estimates[start:end]))
+            self._tokenisers.submit(self._tokenise, part)
         return job
 
     def has_room(self, texts: Sequence[str], timeout_s: float, share: float) -> bool:
@@ -177,41 +196,74 @@ class Batcher:
         # A token is at least a byte and mostly several characters: characters are a fair bound until they are counted.
         return [min(len(text), self._classifier.max_tokens) for text in texts]
 
-    def _finish(self, job: Job, release: Callable[[], None]) -> None:
-        release()
+    def _finish(self, job: Job, permit: Permit) -> None:
+        self._deadlines.cancel(job, job.timeout_s)
+        permit.release()
         self._jobs.discard(job)
         self._metrics.observe_job(job)
 
     def _hand_over(self) -> None:
-        """Queues the texts of this turn of the event loop at once: waking the device costs more than a text."""
-        items, self._arrived, self._handing_over = self._arrived, [], False
-        self._enqueue(items)
+        """Tokenises the texts of this turn of the event loop at once, and queues them, or computes them here.
+
+        One by one they would cost several times as much, and so would waking a thread for a few.
+        """
+        parts, self._arrived, self._handing_over = self._arrived, [], False
+        items = self._encode(parts)
+        if not self._compute_here(items):
+            self._enqueue(items)
+
+    def _compute_here(self, batch: list[Item]) -> bool:
+        """Computes a small batch on the event loop, unless others wait or compute; True if it was small enough."""
+        if not (batch and self._is_small(batch) and self._queue.empty) or self._in_hand or self.state != "running":
+            return False
+        if not self._device.acquire(blocking=False):
+            return False
+        try:
+            started = _stamp(batch)
+            results = by_halves(self._score, batch)
+        except BaseException:  # the thread has somebody who sees to it
+            return False
+        finally:
+            self._device.release()
+        self._deliver(batch, results, time.monotonic() - started)
+        return True
+
+    def _is_small(self, batch: Sequence[Item]) -> bool:
+        expected_s = self.admission.expected_s(_tokens_of(batch))
+        return len(batch) <= self._policy.max_texts and expected_s < self._policy.inline_s
 
     # On a tokeniser thread, or on the event loop.
 
-    def _tokenise(self, job: Job, chunk: Sequence[int], count_tokens: Callable[[int], None]) -> None:
-        if job.alive:
-            self._enqueue(self._encode(job, chunk, count_tokens))
+    def _tokenise(self, part: "_Part") -> None:
+        self._enqueue(self._encode([part]))
 
     def _enqueue(self, items: list[Item]) -> None:
         if items:
             self._queue.put(items)
             self._queue.cut_ahead()
 
-    def _encode(self, job: Job, chunk: Sequence[int], count_tokens: Callable[[int], None]) -> list[Item]:
-        if job.started_at == job.admitted_at:
-            job.started_at = time.monotonic()
-        results = by_halves(self._encode_texts, [job.take(index) for index in chunk])
-        items = []
-        for index, result in zip(chunk, results, strict=True):
-            if isinstance(result, Exception):
-                self.thread.post(job.settle, index, self._failure("tokenise", result))
-            else:
-                encoded = _first_tokens(result, job.max_tokens)
-                job.encoded[index] = encoded
-                items.append(Item(job, index, encoded))
-        job.encoded_at = time.monotonic()
-        count_tokens(sum(item.num_tokens for item in items))
+    def _encode(self, parts: "Sequence[_Part]") -> list[Item]:
+        """Tokenises the texts that somebody waits for."""
+        parts = [part for part in parts if part.job.alive]
+        started = time.monotonic()
+        texts: list[str] = []
+        for job, indexes, *_ in parts:
+            if job.started_at == job.admitted_at:
+                job.started_at = started
+            texts += [job.take(index) for index in indexes]
+        results = iter(by_halves(self._encode_texts, texts))
+        encoded_at = time.monotonic()
+        items: list[Item] = []
+        for job, indexes, permit, estimate in parts:
+            before = len(items)
+            for index, result in zip(indexes, results, strict=False):
+                if isinstance(result, Exception):
+                    self.thread.post(job.settle, index, self._failure("tokenise", result))
+                else:
+                    job.encoded[index] = encoded = _first_tokens(result, job.max_tokens)
+                    items.append(Item(job, index, encoded))
+            job.encoded_at = encoded_at
+            permit.replace_tokens(estimate, _tokens_of(items[before:]))
         return items
 
     def _encode_texts(self, texts: Sequence[str]) -> list[Encoded]:
@@ -229,10 +281,8 @@ class Batcher:
             self._compute(batch)
 
     def _compute(self, batch: list[Item]) -> None:
-        started = self._in_hand_since = time.monotonic()
+        started = self._in_hand_since = _stamp(batch)
         self._in_hand = batch
-        for item in batch:
-            item.job.taken_at = started
         if self._queue.full:
             self._tokenisers.submit(self._queue.cut_ahead)
         with self._device:
@@ -276,6 +326,18 @@ class Batcher:
             self._queue.close()
         for job in list(self._jobs):
             job.fail(error)
+
+
+def _tokens_of(items: Sequence[Item]) -> int:
+    return sum([item.num_tokens for item in items])
+
+
+def _stamp(batch: Sequence[Item]) -> float:
+    """Notes that the device takes these texts now, and returns the time."""
+    now = time.monotonic()
+    for item in batch:
+        item.job.taken_at = now
+    return now
 
 
 def _first_tokens(encoded: Encoded, max_tokens: int | None) -> Encoded:

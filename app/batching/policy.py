@@ -17,6 +17,10 @@ PACKED_TOKENS = {"cpu": 8_192, "cuda": 262_144}
 """Tokens of a packed batch at most, by kind of device: more only hold up the others. 8,192 take about 16 ms on a core,
 where two dozen texts give the full rate; 262,144 take 0.4 ms of an H200, which wants thousands of texts."""
 
+INLINE_S = 0.002
+"""Time for which a CPU may compute on the event loop, where nothing waits: about a turn of the loop under load. Handing
+over to a thread and back costs more than most such batches, and more still where both want the interpreter."""
+
 GPU_TEXTS, GPU_TOKENS = 4096, 262_144
 """Default bounds of a packed batch on a GPU. An H200 computed 0.15 million sentences a second in batches of 32, 2.5
 in batches of 1,024 and 4.0 in batches of 16,384 (`docs/design/0020-gpu.md`)."""
@@ -32,10 +36,12 @@ class BatchPolicy(ABC):
     Attributes:
         max_texts: texts of a batch at most.
         max_tokens: cost of a batch at most, unless one text alone costs more.
+        inline_s: time for which a batch may be computed on the event loop; 0 where none may.
     """
 
     max_texts: int
     max_tokens: int
+    inline_s: float = 0.0
 
     @property
     def window(self) -> int:
@@ -142,4 +148,6 @@ def policy_for(classifier: Classifier, limits: BatchLimits) -> BatchPolicy:
             texts = min(gpu_texts, limits.max_queue_texts)
         if "max_batch_tokens" not in limits.model_fields_set:
             tokens = min(gpu_tokens, limits.max_queue_tokens)
-    return Padded(texts, tokens) if classifier.pads else Packed(texts, min(tokens, PACKED_TOKENS[kind]))
+    if classifier.pads:
+        return Padded(texts, tokens)
+    return Packed(texts, min(tokens, PACKED_TOKENS[kind]), INLINE_S if kind == "cpu" else 0.0)

@@ -40,6 +40,11 @@ class BatchQueue:
         """True if at least one whole batch is waiting."""
         return len(self._waiting) >= self._policy.max_texts or self._waiting_tokens >= self._policy.max_tokens
 
+    @property
+    def empty(self) -> bool:
+        """True if nothing waits."""
+        return not (self._waiting or self._ahead)
+
     def cut_ahead(self) -> None:
         """Cuts the next batch now if a full one is waiting and none is cut yet."""
         with self._changed:

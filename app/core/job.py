@@ -39,6 +39,7 @@ class Job:
         done: resolves when every text has an outcome, or raises the error of the whole request. Cancelling it, as
             when the task that awaits it is cancelled, abandons the job.
         num_texts: of the job.
+        timeout_s: time to the answer; `expire` is to be called when it is over.
         digests: of the texts, if answers are remembered; else empty.
         max_tokens: how much of each text is read; None for as much as the model reads.
         encoded: each text's tokens, None until it is tokenised.
@@ -47,19 +48,22 @@ class Job:
     """
 
     def __init__(
-        self, texts: Sequence[str], timeout_s: float, digests: Sequence[bytes] = (), max_tokens: int | None = None
+        self,
+        texts: Sequence[str],
+        timeout_s: float,
+        loop: asyncio.AbstractEventLoop,
+        digests: Sequence[bytes] = (),
+        max_tokens: int | None = None,
     ) -> None:
-        loop = asyncio.get_running_loop()
         self._texts = list(texts)
         self.num_texts = len(texts)
+        self.timeout_s = timeout_s
         self.digests = digests
         self.max_tokens = max_tokens
         self.encoded: list[Encoded | None] = [None] * len(texts)
         self.outcomes: dict[int, Outcome] = {}
         self.done: asyncio.Future[None] = loop.create_future()
         self.admitted_at = self.started_at = self.encoded_at = self.taken_at = self.finished_at = time.monotonic()
-        timer = loop.call_later(timeout_s, self._expire, timeout_s)
-        self.done.add_done_callback(lambda _: timer.cancel())
         if not texts:
             self.done.set_result(None)
 
@@ -81,7 +85,7 @@ class Job:
     @property
     def num_tokens(self) -> int:
         """Tokens of the texts that were tokenised."""
-        return sum(encoded.num_tokens for encoded in self.encoded if encoded is not None)
+        return sum([len(encoded.ids) for encoded in self.encoded if encoded is not None])
 
     def settle(self, index: int, outcome: Outcome) -> None:
         """Notes the outcome of one text; the last one ends the wait."""
@@ -97,21 +101,25 @@ class Job:
         if self.alive:
             self.done.set_exception(error)
 
-    def _expire(self, timeout_s: float) -> None:
-        self.fail(DeadlineExceeded.after(timeout_s))
+    def expire(self) -> None:
+        """Ends the wait since the deadline has passed, unless it has ended already."""
+        self.fail(DeadlineExceeded.after(self.timeout_s))
 
     def stages_s(self) -> list[float]:
         """Seconds that a finished job spent in each of `STAGES`; they add up to the whole."""
-        began, stages = self.admitted_at, []
-        for stamp in (self.started_at, self.encoded_at, self.taken_at, self.finished_at):
-            # A stage that no text reached has a stamp too early: it took no time.
-            ended = max(began, stamp)
-            stages.append(ended - began)
-            began = ended
-        return stages
+        # A stage that no text reached has a stamp too early: it took no time.
+        started = max(self.admitted_at, self.started_at)
+        encoded = max(started, self.encoded_at)
+        taken = max(encoded, self.taken_at)
+        return [
+            started - self.admitted_at,
+            encoded - started,
+            taken - encoded,
+            max(taken, self.finished_at) - taken,
+        ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Item:
     """One tokenised text of a job, waiting for the device."""
 

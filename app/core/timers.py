@@ -12,12 +12,12 @@ SLACK_S = 0.001
 
 
 class Timers:
-    """Timers of one event loop, by key.
+    """Timers by key.
 
     >>> async def example():
-    ...     timers = Timers()
-    ...     timers.start("a", 0.01, lambda: print("a is due"))
-    ...     timers.start("b", 0.01, lambda: print("b is due"))
+    ...     timers, loop = Timers(), asyncio.get_running_loop()
+    ...     timers.start("a", 0.01, lambda: print("a is due"), loop)
+    ...     timers.start("b", 0.01, lambda: print("b is due"), loop)
     ...     timers.cancel("a", 0.01)
     ...     await asyncio.sleep(0.05)
     >>> asyncio.run(example())
@@ -27,9 +27,13 @@ class Timers:
     def __init__(self) -> None:
         self._queues: dict[float, _Queue] = {}
 
-    def start(self, key: Hashable, delay_s: float, callback: Callable[[], None]) -> None:
-        """Calls `callback` after `delay_s` seconds; in place of an earlier timer of this key and delay."""
-        loop = asyncio.get_running_loop()
+    def start(
+        self, key: Hashable, delay_s: float, callback: Callable[[], None], loop: asyncio.AbstractEventLoop
+    ) -> None:
+        """Calls `callback` after `delay_s` seconds, in place of an earlier timer of this key and delay.
+
+        The running event loop is given: to find it costs a system call up to Python 3.11.
+        """
         queue = self._queues.get(delay_s)
         if queue is None or queue.loop is not loop:
             queue = self._queues[delay_s] = _Queue(loop, delay_s, self._queues)

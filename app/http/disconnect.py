@@ -6,11 +6,15 @@ from typing import TypeVar
 from starlette.types import Message, Receive
 
 from app.core.errors import ClientGone
+from app.core.timers import Timers
 
 WATCH_AFTER_S = 0.01
 """Delay before a connection is watched: most answers are ready sooner, and watching costs a task."""
 
 T = TypeVar("T")
+
+_waiting = Timers()
+"""Those that are not watched yet."""
 
 
 async def next_part(receive: Receive) -> Message:
@@ -48,23 +52,25 @@ async def until_client_leaves(work: "asyncio.Future[T]", receive: Receive) -> T:
 class _Watcher:
     """Cancels work when the client leaves."""
 
-    __slots__ = ("_receive", "_task", "_timer", "_work", "client_left")
+    __slots__ = ("_loop", "_receive", "_task", "_work", "client_left")
 
     def __init__(self, work: "asyncio.Future[T]", receive: Receive) -> None:
         self.client_left = False
+        self._loop = work.get_loop()
         self._work = work
         self._receive = receive
         self._task: asyncio.Task[None] | None = None
-        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._start)
+        _waiting.start(self, WATCH_AFTER_S, self._start, self._loop)
 
     def stop(self) -> None:
         """Ends the watch of the connection."""
-        self._timer.cancel()
-        if self._task is not None:
+        if self._task is None:
+            _waiting.cancel(self, WATCH_AFTER_S)
+        else:
             self._task.cancel()
 
     def _start(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._watch())
+        self._task = self._loop.create_task(self._watch())
 
     async def _watch(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":

@@ -156,6 +156,8 @@ class RequestLog:
             trace_id = self._tracer.record(
                 parent, f"{method} {route}", attributes, record.job, failed=status >= 500, started=started, ended=ended
             )
+        if not logger.isEnabledFor(logging.INFO):
+            return
         logger.info(
             "request",
             extra=({} if trace_id is None else {"trace_id": trace_id})

@@ -67,13 +67,13 @@ class Connection(HttpProtocol):
             return False
         exchange.keep_alive = False
         self._half_closed = True
-        asyncio.get_running_loop().call_later(PROBE_AFTER_S, self._probe, exchange)
+        self.loop.call_later(PROBE_AFTER_S, self._probe, exchange)
         return True
 
     def _probe(self, exchange: Exchange) -> None:
         if not (exchange.response_started or self.pipeline or self.transport.is_closing()):
             exchange.transport = Begun(self.transport)
-            asyncio.get_running_loop().call_later(PROBE_AFTER_S, self._drop_if_left)
+            self.loop.call_later(PROBE_AFTER_S, self._drop_if_left)
 
     def _drop_if_left(self) -> None:
         if has_left(self.transport):

@@ -115,7 +115,7 @@ class Exchange:
 
     def start(self, app: ASGIApp, tasks: "set[asyncio.Task[None]]") -> None:
         """Lets the application answer in a task, which is one of `tasks` until it has."""
-        self._task = asyncio.get_running_loop().create_task(self._run(app, tasks))
+        self._task = self._connection.loop.create_task(self._run(app, tasks))
         tasks.add(self._task)
 
     async def _run(self, app: ASGIApp, tasks: "set[asyncio.Task[None]]") -> None:

@@ -29,6 +29,7 @@ class HttpProtocol(asyncio.Protocol):
         app_state: copied into the scope of each request.
 
     Attributes:
+        loop: that runs it.
         scope: of the last request, complete once its headers are; None before the first one.
         exchange: the last request whose headers are complete, with its answer; None before the first one.
         pipeline: requests that came before the one ahead of them was answered, the last one first.
@@ -45,6 +46,7 @@ class HttpProtocol(asyncio.Protocol):
         _loop: asyncio.AbstractEventLoop | None = None,  # uvicorn gives its own
     ) -> None:
         self.server_state = server_state
+        self.loop = _loop or asyncio.get_running_loop()
         self.transport: Any = None
         self.parser: Any = None
         self.scope: Scope | None = None
@@ -169,7 +171,7 @@ class HttpProtocol(asyncio.Protocol):
             self._start(self.pipeline.pop())
         else:
             state = self.server_state
-            state.idling.start(self, state.keep_alive_s, self.transport.close)
+            state.idling.start(self, state.keep_alive_s, self.transport.close, self.loop)
 
     def stop_idling(self) -> None:
         """Ends the time that the connection may wait for the next request."""

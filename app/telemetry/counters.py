@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 from typing import Any, Generic, TypeAlias, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 from prometheus_client import generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -55,6 +57,11 @@ class Histogram:
         """Counts a value in its bucket."""
         self._counts[bisect_left(self._buckets, value)] += 1
         self._sum += value
+
+    def observe_array(self, values: npt.NDArray[np.float64]) -> None:
+        """Counts each value of a vector in its bucket."""
+        places = np.searchsorted(self._buckets, values)
+        self.observe_many(np.bincount(places, minlength=len(self._counts)).tolist(), float(values.sum()))
 
     def observe_many(self, counts: Iterable[float], total: float) -> None:
         """Counts many values by the number in each bucket, the last one without a bound, and their sum."""

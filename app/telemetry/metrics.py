@@ -3,6 +3,8 @@
 Each application has its own, so that several can live in one process. `app.telemetry.families` is the table.
 """
 
+from weakref import WeakSet
+
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from app.core.classifier import Classifier
@@ -118,15 +120,20 @@ class Metrics:
         self.gpu = GpuMetrics(table)
         self.deployments = DeploymentMetrics(table, self.gpu)
         self.answers = AnswerMetrics(table)
+        self._models: WeakSet[ModelMetrics] = WeakSet()
 
     def for_model(self, name: str, classifier: Classifier | None = None) -> ModelMetrics:
         """Metrics of one version of a model, and of its answers if its classifier is given."""
-        return ModelMetrics(self._table, self.answers, name, classifier)
+        model = ModelMetrics(self._table, self.answers, name, classifier)
+        self._models.add(model)
+        return model
 
     def snapshot(self) -> Snapshot:
         """All values now; takes a fraction of a millisecond. Call it on the event loop."""
         self.process.set_resources()
         self.answers.count()
+        for model in self._models:
+            model.count()
         return self._table.snapshot()
 
     def share(self, snapshot: Snapshot) -> None:

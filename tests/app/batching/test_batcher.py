@@ -2,17 +2,19 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
 import pytest
 
 from app.batching.batcher import INLINE_CHARS, Batcher
+from app.batching.policy import INLINE_S
 from app.config.sections import BatchLimits
 from app.core.errors import ComputeError, DeadlineExceeded, NotReady, Overloaded
 from app.core.job import STAGES, Answer, Job
 from app.telemetry.metrics import Metrics
+from model.text import Encoded
 from tests.app.conftest import FATAL, POISON, FakeClassifier, until, word_id
 
 pytestmark = pytest.mark.anyio
@@ -250,3 +252,66 @@ async def test_work_abandoned_before_tokenising_is_not_tokenised(classifier: Fak
         await batcher.close()
     assert leaving.encoded == [None]
     assert batcher.admission.texts == 0
+
+
+@pytest.fixture
+def quick(classifier: FakeClassifier) -> FakeClassifier:
+    """A classifier that computes no padding, on a CPU."""
+    classifier.pads = False
+    return classifier
+
+
+async def test_a_small_batch_is_computed_where_it_arrives(quick: FakeClassifier) -> None:
+    async with batching(quick) as batcher:
+        jobs = [batcher.submit([f"text {i}", f"{i}"], 10) for i in range(3)]
+        await asyncio.gather(*(job.done for job in jobs))
+    assert [positives(job) for job in jobs] == [[quick.positive(f"text {i}"), quick.positive(f"{i}")] for i in range(3)]
+    assert quick.threads == {threading.current_thread().name}
+    assert quick.batches == [[2, 1] * 3]
+
+
+async def test_a_batch_that_takes_long_goes_to_the_device_thread(quick: FakeClassifier) -> None:
+    async with batching(quick) as batcher:
+        batcher.admission.computed(1, INLINE_S)
+        await batcher.submit(["text"], 10).done
+    assert quick.threads == {"device"}
+
+
+async def test_a_small_batch_queues_behind_one_that_is_computed(quick: FakeClassifier) -> None:
+    async with batching(quick) as batcher:
+        batcher.admission.computed(1, 1.0)
+        held = await hold(batcher, quick)
+        batcher.admission.computed(10**9, 0.1)
+        waiting = batcher.submit(["waiting"], 10)
+        await asyncio.sleep(0.01)
+        assert not waiting.done.done()
+        quick.gate.set()
+        await asyncio.gather(held.done, waiting.done)
+    assert quick.threads == {"device"}
+
+
+async def test_a_small_batch_that_kills_is_left_to_the_thread_that_is_replaced(quick: FakeClassifier) -> None:
+    async with batching(quick) as batcher:
+        with pytest.raises(NotReady, match="being replaced"):
+            await batcher.submit([FATAL], 10).done
+        job = batcher.submit(["afterwards"], 10)
+        await job.done
+        assert positives(job) == [quick.positive("afterwards")]
+    assert batcher.thread.restarts == 1
+
+
+async def test_texts_of_one_turn_are_tokenised_at_once_and_fail_alone(classifier: FakeClassifier) -> None:
+    calls: list[int] = []
+    encode = classifier.encode
+
+    def counted(texts: Sequence[str]) -> list[Encoded]:
+        calls.append(len(texts))
+        return encode(texts)
+
+    classifier.encode = counted  # type: ignore[method-assign]
+    async with batching(classifier) as batcher:
+        good, bad = batcher.submit(["good", "one"], 10), batcher.submit(["untokenisable", "two words"], 10)
+        await asyncio.gather(good.done, bad.done)
+        assert batcher.admission.tokens == 0
+    assert calls[0] == 4
+    assert (failures(good), failures(bad)) == ([False, False], [True, False])
