@@ -38,7 +38,7 @@ def cost_us(work: Callable[[], object], per: int = 1) -> float:
 
 def answered_job(texts: int, row: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]", encoded: Encoded) -> Job:
     """A job that is done."""
-    job = Job([TEXT] * texts, timeout_s=60)
+    job = Job([TEXT] * texts, 60.0, asyncio.get_running_loop())
     job.encoded = [encoded] * texts
     for index in range(texts):
         job.settle(index, Answer(row, encoded, row))
