@@ -12,7 +12,7 @@ SLACK_S = 0.001
 
 
 class Timers:
-    """Timers by key.
+    """Timers by key and delay.
 
     >>> async def example():
     ...     timers, loop = Timers(), asyncio.get_running_loop()
