@@ -12,7 +12,7 @@ import weakref
 from array import array
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import pairwise
+from itertools import accumulate, chain, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -101,12 +101,11 @@ class NativeText:
         ids: dict[str, int] = model["vocab"]
         tokens = sorted(ids, key=ids.__getitem__)
         pieces = [token.encode() for token in tokens]
-        starts = np.zeros(len(pieces) + 1, dtype=np.int64)
-        np.cumsum([len(piece) for piece in pieces], out=starts[1:])
-        merges = np.array([(ids[left], ids[right]) for left, right in model["merges"]], dtype=np.int32)
+        starts = array("q", accumulate(map(len, pieces), initial=0))
+        merges = np.fromiter(map(ids.__getitem__, chain.from_iterable(model["merges"])), dtype=np.int32)
         options = CLEANS * pipeline.cleans | CHINESE_WORDS * pipeline.chinese_words
         handle = found.sluice_text_open(
-            b"".join(pieces), starts.ctypes.data, len(pieces), merges.ctypes.data, len(merges), options
+            b"".join(pieces), starts.buffer_info()[0], len(pieces), merges.ctypes.data, len(merges) // 2, options
         )
         return cls(found, handle) if handle else None
 

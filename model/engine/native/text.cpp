@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <exception>
 #include <memory>
 #include <new>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include "text_bpe.h"
@@ -34,8 +36,8 @@ const uint8_t *end_of_stretch(const uint8_t *at, const uint8_t *end) {
 }  // namespace
 
 struct SluiceText {
-    SluiceText(std::unique_ptr<Vocabulary> vocabulary, int32_t options)
-        : vocabulary(std::move(vocabulary)), normalizer(options & CLEANS), chinese_words(options & CHINESE_WORDS) {}
+    SluiceText(std::unique_ptr<Vocabulary> made, int32_t options)
+        : vocabulary(std::move(made)), normalizer(options & CLEANS), chinese_words(options & CHINESE_WORDS) {}
 
     const std::unique_ptr<const Vocabulary> vocabulary;
     const Normalizer normalizer;
@@ -75,7 +77,7 @@ extern "C" {
 // So that the caller can tell whether it knows these functions; VERSION of `model/native_text.py`.
 int sluice_text_version() { return 2; }
 
-// Makes a pipeline; null if its vocabulary is not of the kind that this code knows, or there is no memory.
+// Makes a pipeline; null if its vocabulary is not of the kind that this code knows, or is too large.
 // letters: the tokens in the order of their ids, one after another; token i is letters[starts[i]] to letters[starts[i + 1] - 1].
 // merges: pairs of ids, [num_merges][2].
 SluiceText *sluice_text_open(const uint8_t *letters, const int64_t *starts, int64_t num_tokens, const int32_t *merges,
@@ -91,7 +93,7 @@ SluiceText *sluice_text_open(const uint8_t *letters, const int64_t *starts, int6
     if (num_merges) std::memcpy(pairs.data(), merges, pairs.size() * sizeof(Merge));
     auto vocabulary = Vocabulary::make(std::move(tokens), pairs);
     return vocabulary ? new SluiceText(std::move(vocabulary), options) : nullptr;
-} catch (const std::bad_alloc &) {
+} catch (const std::exception &) {
     return nullptr;
 }
 

@@ -18,7 +18,6 @@ namespace sluice {
 namespace {
 
 constexpr int32_t NEVER = std::numeric_limits<int32_t>::max();
-constexpr uint64_t EMPTY = ~0ull;
 constexpr int FILTER_BITS = 18;  // 32 KB
 
 uint64_t key_of(int32_t left, int32_t right) { return static_cast<uint64_t>(left) << 32 | static_cast<uint32_t>(right); }
@@ -68,7 +67,7 @@ std::unique_ptr<Vocabulary> Vocabulary::make(std::vector<Token> tokens, const st
     made->words_.assign(room_for(std::count_if(tokens.begin(), tokens.end(), is_word)), {0, 0, NO_TOKEN});
     for (const Token &token : tokens)
         if (is_word(token)) made->add_word(token);
-    made->pairs_.assign(room_for(num_merges), {EMPTY, NO_TOKEN});
+    made->pairs_.assign(room_for(num_merges), NO_TOKEN);
     made->may_merge_.assign((1u << FILTER_BITS) / 64, 0);
     for (int32_t k = 0; k < num_merges; ++k) {
         const auto [left, right] = merges[k];
@@ -101,21 +100,23 @@ int32_t Vocabulary::word(const uint8_t *piece, int size) const {
 }
 
 void Vocabulary::add_pair(int32_t left, int32_t right, int32_t merged) {
-    const uint64_t key = key_of(left, right), hash = hash_of(key);
+    const uint64_t hash = hash_of(key_of(left, right));
     const size_t bit = filter_bit(hash);
     may_merge_[bit / 64] |= 1ull << bit % 64;
     size_t at = hash >> 20 & (pairs_.size() - 1);
-    while (pairs_[at].key != EMPTY) at = (at + 1) & (pairs_.size() - 1);
-    pairs_[at] = {key, merged};
+    while (pairs_[at] != NO_TOKEN) at = (at + 1) & (pairs_.size() - 1);
+    pairs_[at] = merged;
 }
 
 // The token that a merge makes of two; NO_TOKEN if none does.
 int32_t Vocabulary::merged(int32_t left, int32_t right) const {
-    const uint64_t key = key_of(left, right), hash = hash_of(key);
+    const uint64_t hash = hash_of(key_of(left, right));
     const size_t bit = filter_bit(hash);
     if (!(may_merge_[bit / 64] >> bit % 64 & 1)) return NO_TOKEN;
-    for (size_t at = hash >> 20 & (pairs_.size() - 1); pairs_[at].key != EMPTY; at = (at + 1) & (pairs_.size() - 1))
-        if (pairs_[at].key == key) return pairs_[at].merged;
+    for (size_t at = hash >> 20 & (pairs_.size() - 1); pairs_[at] != NO_TOKEN; at = (at + 1) & (pairs_.size() - 1)) {
+        const Part &part = parts_[pairs_[at]];
+        if (part.left == left && part.right == right) return pairs_[at];
+    }
     return NO_TOKEN;
 }
 

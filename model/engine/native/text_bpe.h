@@ -40,11 +40,6 @@ class Vocabulary {
     int32_t merged(int32_t left, int32_t right) const;
     bool stay_apart(int32_t left, int32_t right, int32_t limit) const;
 
-    struct Pair {
-        uint64_t key;
-        int32_t merged;
-    };
-
     struct Word {
         uint64_t key;
         int32_t size, id;
@@ -53,7 +48,7 @@ class Vocabulary {
     Trie trie_;
     std::vector<Word> words_;          // tokens that are a whole piece of up to MAX_WORD bytes; open addressing
     std::vector<Part> parts_;          // of each token
-    std::vector<Pair> pairs_;          // open addressing
+    std::vector<int32_t> pairs_;       // the token of each merge, by its two parts; open addressing
     std::vector<uint64_t> may_merge_;  // a bit for each hash: most pairs are not in `pairs_`, which is larger than a cache
 };
 

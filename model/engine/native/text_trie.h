@@ -24,7 +24,7 @@ class Trie {
         int32_t token, length;
     };
 
-    // Tokens that differ in bytes or form.
+    // Tokens that differ in bytes or form. Throws std::length_error if they are too many for the bits of a node.
     explicit Trie(std::vector<Token> tokens);
 
     // The longest token that fits here: one that ends a piece must end at `size`, any other before it.
@@ -35,34 +35,42 @@ class Trie {
     Match shorter(const uint8_t *bytes, int length) const { return search(bytes, length - 1, length); }
 
   private:
+    // Eight to a cache line: most of the time here is spent waiting for nodes.
     struct Node {
-        int32_t base = 0, parent = FREE, inner = NO_TOKEN, final = NO_TOKEN;
+        uint64_t base : 22, parent : 22, forms : 20;  // forms: place in `forms_`, if a token ends here
     };
-    static constexpr int32_t FREE = -1, ROOT = -2;  // no place of a node, so none takes it for a child
+    static constexpr uint32_t FREE = (1 << 22) - 1, ROOT = FREE - 1;  // no places of a node, so none takes it for a child
+    static constexpr uint32_t NO_FORMS = (1 << 20) - 1;
+
+    struct Forms {
+        int32_t inner = NO_TOKEN, final = NO_TOKEN;
+    };
 
     // Looks at `limit` bytes of a piece that has `size`.
     Match search(const uint8_t *bytes, int limit, int size) const {
         Match found{NO_TOKEN, 0};
-        int32_t at = 0;
+        uint32_t at = 0;
         for (int i = 0; i < limit; ++i) {
-            const int32_t child = nodes_[static_cast<size_t>(at)].base ^ bytes[i];
-            const Node &node = nodes_[static_cast<size_t>(child)];
+            const uint32_t child = static_cast<uint32_t>(nodes_[at].base) ^ bytes[i];
+            const Node node = nodes_[child];
             if (node.parent != at) break;
             at = child;
-            const int32_t token = i + 1 == size ? node.final : node.inner;
+            if (node.forms == NO_FORMS) continue;
+            const int32_t token = i + 1 == size ? forms_[node.forms].final : forms_[node.forms].inner;
             if (token != NO_TOKEN) found = {token, i + 1};
         }
         return found;
     }
 
-    void place(const std::vector<Token> &tokens, size_t begin, size_t end, size_t depth, int32_t node);
-    int32_t find_base(const std::vector<uint8_t> &labels);
-    bool fits(int32_t base, const std::vector<uint8_t> &labels) const;
+    void place(const std::vector<Token> &tokens, size_t begin, size_t end, size_t depth, uint32_t node);
+    uint32_t find_base(const std::vector<uint8_t> &labels);
+    bool fits(uint32_t base, const std::vector<uint8_t> &labels) const;
     void grow();
-    void take(int32_t node, int32_t parent);
+    void take(uint32_t node, uint32_t parent);
 
     std::vector<Node> nodes_;
-    std::vector<int32_t> next_, previous_;  // a ring of the free nodes through the root; empty once all is placed
+    std::vector<Forms> forms_;
+    std::vector<uint32_t> next_, previous_;  // a ring of the free nodes through the root; empty once all is placed
 };
 
 }  // namespace sluice
