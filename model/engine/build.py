@@ -20,6 +20,15 @@ SOURCES = Path(__file__).with_name("native")
 FLAGS = ("-O3", "-std=c++17", "-fPIC", "-fno-tree-pre")
 """GCC 12 spills the sums of the innermost loop into memory when it removes partial redundancies: twice the time."""
 
+_AVX2 = ("-mavx2", "-mfma", "-mf16c")
+SETS = {
+    "kernel_avx512": ("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512vnni", *_AVX2),
+    "kernel_avx_vnni": ("-mavxvnni", *_AVX2),
+    "kernel_avx2": _AVX2,
+    "kernel_neon": ("-march=armv8.2-a+dotprod",),
+}
+"""Flags of the instruction set that a source is for. Where the compiler knows them not, it compiles to nothing."""
+
 
 def build(library: Path = LIBRARY) -> str:
     """Compiles the library where possible; returns a sentence on the outcome."""
@@ -43,7 +52,15 @@ def compile_source(compiler: str, source: Path, folder: Path) -> Path:
         subprocess.CalledProcessError: the compiler refused it; `stderr` says why.
     """
     target = folder / f"{source.stem}.o"
-    _run(compiler, *FLAGS, "-c", str(source), "-o", str(target))
+    command = (compiler, *FLAGS, "-c", str(source), "-o", str(target))
+    if source.stem in SETS:
+        try:
+            _run(*command, *SETS[source.stem])
+        except subprocess.CalledProcessError:
+            pass  # another processor's, or newer than the compiler
+        else:
+            return target
+    _run(*command)
     return target
 
 

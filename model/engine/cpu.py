@@ -1,8 +1,9 @@
 """The network on a CPU without PyTorch: token ids in, logits out, through a small library of our own (`native/`).
 
 It answers for the common network, one layer of LSTM, where the library has been built (`python -m
-model.engine.build`) and the processor has AVX-512 with VNNI; everywhere else the network itself
-answers. What makes it fast: the input's part of the gates is looked up and not computed, for there
+model.engine.build`); everywhere else the network itself answers. The library has a kernel for each
+of several instruction sets, and one in portable C++: the fastest that the processor has is chosen
+when it is loaded. What makes it fast: the input's part of the gates is looked up and not computed, for there
 are only so many tokens; the weights are laid out once, in the order in which they are used; no
 padding is computed; pooling happens in the same pass.
 
@@ -14,10 +15,11 @@ states.
 """
 
 import ctypes
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Any
 
 import numpy as np
@@ -31,7 +33,13 @@ LANES = 16
 GATES = 4
 H_SCALE = 127
 H_ZERO = 128
-"""See `native/engine.cpp`."""
+"""See `native/model.h`."""
+
+PORTABLE = "scalar"
+"""Kernel in portable C++, which any processor can run and the tests compare the others with."""
+
+VARIANT_VARIABLE = "ENGINE_VARIANT"
+"""Environment variable that names the kernel to use, for tests and benchmarks."""
 
 GATE_UNITS = -np.log2(np.e) * np.array([1.0, 1.0, 2.0, 1.0])
 """The library takes gates as powers of two, that of the cell's input twice, all with the other sign."""
@@ -44,7 +52,7 @@ TOKENS_AT_ONCE = 1024
 """Rows of the table that are computed together: bounds the memory that making it takes."""
 
 MIN_ROWS = 24
-"""Rows that a thread gets at least: a block of `native/engine.cpp`."""
+"""Rows that a thread gets at least: a block of `native/model.h`."""
 
 POOLS = {"max": (0,), "mean": (1,), "last": (2,), "max_mean_last": (0, 1, 2)}
 """Which of the three states that the library gives, as `model.encoder.POOLS` orders them."""
@@ -58,28 +66,58 @@ Weights = Mapping[str, npt.NDArray[Any]]
 
 @lru_cache(maxsize=1)
 def library() -> ctypes.CDLL | None:
-    """Loads the library, if it is built and this processor can run it."""
+    """Loads the library, if it is built and of this version."""
     if not LIBRARY.is_file():
         return None
     try:
         found = ctypes.CDLL(str(LIBRARY))
-        # One built from another version of native/engine.cpp would misread what it is given.
+        # One built from another version of native/model.h would misread what it is given.
         fits = found.sluice_size_of_model() == ctypes.sizeof(_Model)
+        found.sluice_variant.restype = ctypes.c_char_p
     except (OSError, AttributeError):
         return None
     found.sluice_logits.argtypes = [ctypes.c_void_p] * 4 + [ctypes.c_int64] * 2 + [ctypes.c_void_p]
     found.sluice_logits.restype = None
-    return found if fits and found.sluice_supported() else None
+    found.sluice_sums.argtypes = [ctypes.c_void_p] * 3
+    found.sluice_sums.restype = None
+    return found if fits else None
+
+
+def variants() -> dict[str, int]:
+    """Kernels that this processor can run, the fastest first: the library's index by name."""
+    found = library()
+    if found is None:
+        return {}
+    # Without a name left there is None; ctypes gives bytes.
+    names: Iterator[bytes] = iter(lambda: found.sluice_variant(next(counted)), None)
+    counted = count()
+    return {name.decode(): index for index, name in enumerate(names) if found.sluice_supported(index)}
+
+
+def pick_variant(name: str | None = None) -> str:
+    """Name of the kernel to use: `name`, else the one in `VARIANT_VARIABLE`, else the fastest.
+
+    Raises:
+        ValueError: this processor has no such kernel, or there is no library.
+    """
+    there, wanted = variants(), name or os.environ.get(VARIANT_VARIABLE) or None
+    if not there or (wanted is not None and wanted not in there):
+        raise ValueError(f"no engine: there is no kernel {wanted or 'at all'} here; {', '.join(there) or 'no library'}")
+    return wanted or next(iter(there))
 
 
 def unfit(architecture: Architecture) -> str | None:
-    """Reason why this engine cannot run this network on this machine; None if it can."""
+    """Reason why this engine cannot run this network on this machine, or should not; None if it can."""
     if not LIBRARY.is_file():
         return "its library has not been built; python -m model.engine.build does it where there is a C++ compiler"
     if library() is None:
-        return (
-            "the processor has no AVX-512 with VNNI, or the library is of another version: python -m model.engine.build"
-        )
+        return "its library is of another version: python -m model.engine.build"
+    if pick_variant() == PORTABLE and os.environ.get(VARIANT_VARIABLE) != PORTABLE:
+        return "the processor has neither AVX2 nor ARM's dot product, and PyTorch is faster than the portable kernel"
+    return _misshapen(architecture)
+
+
+def _misshapen(architecture: Architecture) -> str | None:
     kind = architecture.cell == "lstm" and architecture.num_layers == 1 and not architecture.conv_width
     if not kind or architecture.pooling not in POOLS or architecture.hidden_size % LANES:
         return f"it is for one layer of LSTM, units in multiples of {LANES}, pooled without attention"
@@ -93,17 +131,29 @@ class Engine:
         architecture: one that `unfit` accepts.
         weights: by the names that files give them, in any number format; they are not kept.
         threads: cores that share a batch.
+        variant: name of a kernel, one of `variants`; by default the fastest.
     """
 
-    def __init__(self, architecture: Architecture, weights: Weights, *, threads: int = 1) -> None:
+    def __init__(
+        self, architecture: Architecture, weights: Weights, *, threads: int = 1, variant: str | None = None
+    ) -> None:
+        self.variant = pick_variant(variant)
         found = library()
-        if found is None or (reason := unfit(architecture)) is not None:
+        if found is None or (reason := _misshapen(architecture)) is not None:
             raise ValueError(f"no engine: {reason if found else 'no library'}")
         self._library = found
         self._num_labels = len(weights["head.bias"])
         self._model, self._arrays = describe(architecture, weights)
+        self._model.variant = variants()[self.variant]
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, "engine") if threads > 1 else None
+
+    def sums(self, states_H: npt.NDArray[np.int8]) -> npt.NDArray[np.int32]:
+        """Recurrent sums [H / 16, 4, 16] of the first direction, of states of -127 to 127: what tests compare."""
+        sums = np.empty((len(states_H) // LANES, GATES, LANES), dtype=np.int32)
+        states = np.ascontiguousarray(states_H)
+        self._library.sluice_sums(ctypes.addressof(self._model), _address(states), _address(sums))
+        return sums
 
     def logits(self, rows: Sequence[Ids]) -> Floats:
         """Logits [N, C] of token ids; a text's do not depend on the others."""
@@ -127,16 +177,16 @@ class Engine:
 
 
 class _Layer(ctypes.Structure):
-    """The structure `Direction` of `native/engine.cpp`."""
+    """The structure `Direction` of `native/model.h`."""
 
     _fields_ = [(name, ctypes.c_void_p) for name in ("table", "weights", "offsets", "scales")]
 
 
 class _Model(ctypes.Structure):
-    """The structure `Model` of `native/engine.cpp`."""
+    """The structure `Model` of `native/model.h`."""
 
     _fields_ = [
-        *((name, ctypes.c_int32) for name in ("directions", "hidden", "labels", "num_pools", "ngram_order")),
+        *((name, ctypes.c_int32) for name in ("variant", "directions", "hidden", "labels", "num_pools", "ngram_order")),
         ("pools", ctypes.c_int32 * 3),
         ("buckets", ctypes.c_int64),
         ("layers", _Layer * 2),

@@ -12,7 +12,20 @@ from model.batch import Ids
 from model.classifier import Classifier
 from model.config import Architecture
 from model.engine import cpu as engine
-from model.engine.cpu import GATES, H_ZERO, LANES, Engine, library, pack_recurrent, share, unfit
+from model.engine.cpu import (
+    GATES,
+    H_ZERO,
+    LANES,
+    PORTABLE,
+    VARIANT_VARIABLE,
+    Engine,
+    library,
+    pack_recurrent,
+    pick_variant,
+    share,
+    unfit,
+    variants,
+)
 from model.errors import ConfigError
 from model.network import RecurrentClassifier, to_arrays
 from model.padding import pad
@@ -37,8 +50,8 @@ def _network(seed: int = 0, spread: float = 0.3, **shape: Any) -> RecurrentClass
     return network.eval()
 
 
-def _engine(network: RecurrentClassifier, threads: int = 1) -> Engine:
-    return Engine(network.architecture, to_arrays(network.weights()), threads=threads)
+def _engine(network: RecurrentClassifier, threads: int = 1, variant: str | None = None) -> Engine:
+    return Engine(network.architecture, to_arrays(network.weights()), threads=threads, variant=variant)
 
 
 def _rows(*lengths: int) -> list[Ids]:
@@ -81,6 +94,63 @@ def test_it_gives_what_the_network_gives(shape: dict[str, Any]) -> None:
     ours, reference = _probabilities(_engine(network).logits(rows)), _probabilities(_reference(network, rows))
     assert np.abs(ours - reference).max() < 0.02
     assert np.abs(ours - reference).mean() < 0.004
+
+
+@pytest.mark.parametrize("variant", variants())
+@pytest.mark.parametrize("hidden", [16, 48, 128])
+def test_each_kernel_adds_the_same_integers(variant: str, hidden: int) -> None:
+    engine = _engine(_network(hidden_size=hidden), variant=variant)
+    portable = _engine(_network(hidden_size=hidden), variant=PORTABLE)
+    rng = np.random.default_rng(0)
+    for states in (
+        rng.integers(-127, 128, hidden).astype(np.int8),
+        np.full(hidden, 127, dtype=np.int8),
+        np.full(hidden, -127, dtype=np.int8),
+    ):
+        np.testing.assert_array_equal(engine.sums(states), portable.sums(states))
+
+
+def test_no_kernel_saturates_where_all_factors_are_largest() -> None:
+    network = _network()
+    with torch.no_grad():
+        network.encoder.lstm(0, 0).weight_hh.fill_(1.0)
+    for variant in variants():
+        for state in (127, -127):
+            sums = _engine(network, variant=variant).sums(np.full(32, state, dtype=np.int8))
+            assert (sums == 32 * 127 * state).all(), variant
+
+
+@pytest.mark.parametrize("variant", variants())
+def test_each_kernel_gives_what_the_portable_one_gives(variant: str) -> None:
+    """Apart from the last bits of the gates, which now and then round a state the other way."""
+    network, rows = _network(hidden_size=48, ngram_buckets=64), _rows(*LENGTHS)
+    logits, reference = (_engine(network, variant=name).logits(rows) for name in (variant, PORTABLE))
+    assert np.abs(logits - reference).max() < 0.02
+    assert np.abs(logits - reference).mean() < 0.001
+
+
+@runs_here
+def test_the_processor_has_the_kernels_that_its_flags_promise() -> None:
+    flags = set(Path("/proc/cpuinfo").read_text().split()) if Path("/proc/cpuinfo").exists() else set()
+    promised = {"avx512_vnni": "avx512", "avx_vnni": "avx-vnni", "avx2": "avx2", "asimddp": "neon"}
+    assert [name for name in variants() if name != PORTABLE] == [promised[flag] for flag in promised if flag in flags]
+
+
+@runs_here
+def test_a_kernel_is_named_by_argument_or_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    fastest = pick_variant()
+    monkeypatch.setenv(VARIANT_VARIABLE, PORTABLE)
+    assert (pick_variant(), pick_variant(fastest)) == (PORTABLE, fastest)
+    with pytest.raises(ValueError, match="no kernel sse here"):
+        pick_variant("sse")
+
+
+@runs_here
+def test_where_there_is_only_the_portable_kernel_pytorch_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "variants", lambda: {PORTABLE: 4})
+    reason = unfit(COMMON)
+    assert reason is not None
+    assert "PyTorch is faster" in reason
 
 
 @runs_here
@@ -186,4 +256,4 @@ def test_a_library_that_cannot_be_loaded_is_none(tmp_path: Path) -> None:
     (tmp_path / "libengine.so").write_bytes(b"not a library")
     reason = unfit(COMMON)
     assert reason is not None
-    assert "AVX-512" in reason
+    assert "another version" in reason

@@ -1,0 +1,31 @@
+// The kernel for AVX-512 with VNNI; model/engine/build.py gives the flags.
+#include "model.h"
+
+#if defined(__AVX512VNNI__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
+
+#include "lstm_kernel.h"
+#include "vectors_avx512.h"
+
+namespace sluice {
+namespace {
+
+bool supported() {
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("fma");
+}
+
+}  // namespace
+
+const Kernel avx512_kernel{"avx512", supported, run<Avx512>, sums<Avx512>, dot<Avx512>};
+
+}  // namespace sluice
+
+#else  // another processor, or a compiler without the instruction set
+
+namespace sluice {
+const Kernel avx512_kernel{"avx512", nullptr, nullptr, nullptr, nullptr};
+}
+
+#endif

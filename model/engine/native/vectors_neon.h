@@ -1,0 +1,62 @@
+// Vectors of 4 lanes: 64-bit ARM with the dot product of 8-bit integers (Armv8.2-A with `dotprod`: Graviton 2 and later,
+// Ampere Altra, Apple M1 and later, Cortex-A76 and later).
+#pragma once
+
+#include <arm_neon.h>
+
+#include <cstdint>
+
+#include "model.h"
+
+namespace sluice {
+namespace {
+
+struct Neon {
+    using Float = float32x4_t;
+    using Int = int32x4_t;
+    using Bytes = int8x16_t;
+    using States = int8x16_t;
+    static constexpr int LANES = 4;
+    static constexpr int TILE = 6;  // 24 sums and four weights of 32 registers
+    static constexpr bool SIGNED = true;
+
+    static Float set(float x) { return vdupq_n_f32(x); }
+    static Int zero() { return vdupq_n_s32(0); }
+    static Float load(const float *p) { return vld1q_f32(p); }
+    static Int load(const int32_t *p) { return vld1q_s32(p); }
+    static Bytes load_bytes(const int8_t *p) { return vld1q_s8(p); }
+    static Float load_half(const uint16_t *p) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))); }
+    static void store(float *p, Float x) { vst1q_f32(p, x); }
+    static void store_anywhere(float *p, Float x) { vst1q_f32(p, x); }
+    static States broadcast(const uint8_t *p) {
+        int32_t four;
+        __builtin_memcpy(&four, p, sizeof four);
+        return vreinterpretq_s8_s32(vdupq_n_s32(four));
+    }
+    static Int dot(Int sum, States h, Bytes w) { return vdotq_s32(sum, h, w); }
+    static Float to_float(Int x) { return vcvtq_f32_s32(x); }
+    static Float add(Float a, Float b) { return vaddq_f32(a, b); }
+    static Float sub(Float a, Float b) { return vsubq_f32(a, b); }
+    static Float mul(Float a, Float b) { return vmulq_f32(a, b); }
+    static Float fma(Float a, Float b, Float c) { return vfmaq_f32(c, a, b); }
+    static Float min(Float a, Float b) { return vminq_f32(a, b); }
+    static Float max(Float a, Float b) { return vmaxq_f32(a, b); }
+    // x times 2^n, n in the lowest bits of `above`.
+    static Float scale_by_low_bits(Float x, Float above) {
+        const Int exponent = vshlq_n_s32(vreinterpretq_s32_f32(above), 23);
+        return vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(x), exponent));
+    }
+    // 1 / x to 1e-5 relative: an estimate of 8 bits and one step of Newton, which doubles them.
+    static Float reciprocal(Float x) {
+        const Float r = vrecpeq_f32(x);
+        return vmulq_f32(r, vrecpsq_f32(x, r));
+    }
+    static void store_states(uint8_t *p, Float h) {
+        const int16x4_t words = vqmovn_s32(vcvtnq_s32_f32(vmulq_n_f32(h, H_SCALE)));
+        const int8x8_t bytes = vqmovn_s16(vcombine_s16(words, words));
+        vst1_lane_s32(reinterpret_cast<int32_t *>(p), vreinterpret_s32_s8(bytes), 0);
+    }
+};
+
+}  // namespace
+}  // namespace sluice

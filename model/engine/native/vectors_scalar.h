@@ -1,0 +1,105 @@
+// "Vectors" in portable C++, four lanes by loops: for any processor, and the reference for the other layers in tests.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "model.h"
+
+namespace sluice {
+namespace {
+
+struct Scalar {
+    static constexpr int LANES = 4;
+    static constexpr int TILE = 1;
+    static constexpr bool SIGNED = true;
+    struct Float {
+        float lane[LANES];
+    };
+    struct Int {
+        int32_t lane[LANES];
+    };
+    struct Bytes {
+        int8_t lane[LANES][4];
+    };
+    struct States {
+        int8_t state[4];
+    };
+
+    template <class To, class Of>
+    static To each(Of of) {
+        To result;
+        for (int i = 0; i < LANES; ++i) result.lane[i] = of(i);
+        return result;
+    }
+    template <class T>
+    static T copied(const void *p) {
+        T result;
+        __builtin_memcpy(&result, p, sizeof result);
+        return result;
+    }
+    static float half_to_float(uint16_t half) {
+        // Exponent and mantissa in their places, and the exponent's zero moved from 15 to 127 by a product, which also
+        // serves numbers too small for an exponent. There is no infinity in the table.
+        const uint32_t sign = static_cast<uint32_t>(half & 0x8000) << 16, rest = static_cast<uint32_t>(half & 0x7fff) << 13;
+        const uint32_t bits = copied<uint32_t>(&rest);
+        const float magnitude = copied<float>(&bits) * 0x1p112f;
+        const uint32_t whole = copied<uint32_t>(&magnitude) | sign;
+        return copied<float>(&whole);
+    }
+
+    static Float set(float x) { return each<Float>([&](int) { return x; }); }
+    static Int zero() { return Int{}; }
+    static Float load(const float *p) { return copied<Float>(p); }
+    static Int load(const int32_t *p) { return copied<Int>(p); }
+    static Bytes load_bytes(const int8_t *p) { return copied<Bytes>(p); }
+    static Float load_half(const uint16_t *p) { return each<Float>([&](int i) { return half_to_float(p[i]); }); }
+    static void store(float *p, const Float &x) { __builtin_memcpy(p, &x, sizeof x); }
+    static void store_anywhere(float *p, const Float &x) { store(p, x); }
+    static States broadcast(const uint8_t *p) { return copied<States>(p); }
+    static Int dot(const Int &sum, const States &h, const Bytes &w) {
+        return each<Int>([&](int i) {
+            int32_t total = sum.lane[i];
+            for (int k = 0; k < 4; ++k) total += h.state[k] * w.lane[i][k];
+            return total;
+        });
+    }
+    static Float to_float(const Int &x) {
+        return each<Float>([&](int i) { return static_cast<float>(x.lane[i]); });
+    }
+    static Float add(const Float &a, const Float &b) {
+        return each<Float>([&](int i) { return a.lane[i] + b.lane[i]; });
+    }
+    static Float sub(const Float &a, const Float &b) {
+        return each<Float>([&](int i) { return a.lane[i] - b.lane[i]; });
+    }
+    static Float mul(const Float &a, const Float &b) {
+        return each<Float>([&](int i) { return a.lane[i] * b.lane[i]; });
+    }
+    static Float fma(const Float &a, const Float &b, const Float &c) {
+        return each<Float>([&](int i) { return a.lane[i] * b.lane[i] + c.lane[i]; });
+    }
+    static Float min(const Float &a, const Float &b) {
+        return each<Float>([&](int i) { return a.lane[i] < b.lane[i] ? a.lane[i] : b.lane[i]; });
+    }
+    static Float max(const Float &a, const Float &b) {
+        return each<Float>([&](int i) { return a.lane[i] > b.lane[i] ? a.lane[i] : b.lane[i]; });
+    }
+    // x times 2^n, n in the lowest bits of `above`.
+    static Float scale_by_low_bits(const Float &x, const Float &above) {
+        return each<Float>([&](int i) {
+            const uint32_t bits = copied<uint32_t>(&x.lane[i]) + (copied<uint32_t>(&above.lane[i]) << 23);
+            return copied<float>(&bits);
+        });
+    }
+    static Float reciprocal(const Float &x) {
+        return each<Float>([&](int i) { return 1.0f / x.lane[i]; });
+    }
+    static void store_states(uint8_t *p, const Float &h) {
+        for (int i = 0; i < LANES; ++i)
+            p[i] = static_cast<uint8_t>(static_cast<int8_t>(std::lrint(h.lane[i] * H_SCALE)));
+    }
+};
+
+}  // namespace
+}  // namespace sluice
