@@ -73,7 +73,8 @@ class ComputeSettings(Section):
 
     dtype: Literal["auto", "float32", "bfloat16", "int8"] = "auto"
     """Number format of the computation: float32 (exact), bfloat16 (faster where supported), int8 (on a CPU with AVX2,
-    AVX-512 or ARM's dot product, several times faster) or auto: bfloat16 on a GPU, int8 on a CPU where it is supported, else float32."""
+    AVX-512 or ARM's dot product, several times faster) or auto: bfloat16 on a GPU, int8 on a CPU where it is supported,
+    else float32."""
 
     workers: Annotated[int, Field(ge=1, le=256)] = 1
     """Processes that share the socket, each with its own models, queue and share of the processors. On a CPU one for
