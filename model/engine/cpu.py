@@ -16,10 +16,10 @@ states.
 
 import ctypes
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from itertools import count, pairwise
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -88,10 +88,10 @@ def variants() -> dict[str, int]:
     found = library()
     if found is None:
         return {}
-    # Without a name left there is None; ctypes gives bytes.
-    names: Iterator[bytes] = iter(lambda: found.sluice_variant(next(counted)), None)
-    counted = count()
-    return {name.decode(): index for index, name in enumerate(names) if found.sluice_supported(index)}
+    names: list[str] = []
+    while (name := found.sluice_variant(len(names))) is not None:
+        names.append(name.decode())
+    return {name: index for index, name in enumerate(names) if found.sluice_supported(index)}
 
 
 def pick_variant(name: str | None = None) -> str:
