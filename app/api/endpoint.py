@@ -117,8 +117,14 @@ class ClassifyEndpoint(Generic[Options]):
         classified, options = self._submit(scope, await read_body(scope, receive, self._limits.max_body_bytes))
         await until_client_leaves(classified.job.done, receive)
         RequestRecord.of(scope).tokens = classified.job.num_tokens
-        body, headers = await self._render(classified, options)
-        timing = SERVER_TIMING % tuple(seconds * 1000 for seconds in classified.job.stages_s())
+        if classified.is_large:
+            loop = asyncio.get_running_loop()
+            body, headers = await loop.run_in_executor(
+                self._registry.tokenisers, self._form.render, classified, options
+            )
+        else:
+            body, headers = self._form.render(classified, options)
+        timing = SERVER_TIMING % tuple([seconds * 1000 for seconds in classified.job.stages_s()])
         length = (b"content-length", str(len(body)).encode())
         headers = [length, *headers, version_header(classified.model), (b"server-timing", timing)]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -140,12 +146,6 @@ class ClassifyEndpoint(Generic[Options]):
             record.account.classified(num_texts)
         return classified, call.options
 
-    async def _render(self, classified: "Classified", options: Options) -> Rendered:
-        if len(classified.places) * len(classified.model.classifier.labels) > INLINE_SCORES:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._registry.tokenisers, self._form.render, classified, options)
-        return self._form.render(classified, options)
-
 
 @dataclass(frozen=True, slots=True)
 class Classified:
@@ -160,6 +160,11 @@ class Classified:
     model: ServedModel
     job: Job
     places: Sequence[int | TextTooLong]
+
+    @property
+    def is_large(self) -> bool:
+        """True if its answer is to be built in a thread."""
+        return len(self.places) * len(self.model.classifier.labels) > INLINE_SCORES
 
     @property
     def outcomes(self) -> list[Outcome]:

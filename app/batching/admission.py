@@ -84,10 +84,6 @@ class Admission:
             self._computed_tokens = self._computed_tokens * kept + tokens
             self._computing_s = self._computing_s * kept + seconds
 
-    def expected_s(self, tokens: int) -> float:
-        """Seconds that so many tokens take, at the measured rate; 0 before anything was measured."""
-        return tokens * self._computing_s / self._computed_tokens if self._computed_tokens else 0.0
-
     def _is_full(self, texts: int, tokens: int, share: float) -> bool:
         return self.texts + texts > share * self._max_texts or self.tokens + tokens > share * self._max_tokens
 
@@ -103,5 +99,7 @@ class Admission:
         return max(1, min(math.ceil(appointment - now), MAX_RETRY_AFTER_S))
 
     def _wait_s(self) -> float:
-        """Seconds until what is under way now is done."""
-        return self.expected_s(self.tokens)
+        """Seconds until what is under way now is done, at the measured rate; 0 before anything was measured."""
+        if not self._computed_tokens:
+            return 0.0
+        return self.tokens * self._computing_s / self._computed_tokens

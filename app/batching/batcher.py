@@ -229,8 +229,7 @@ class Batcher:
         return True
 
     def _is_small(self, batch: Sequence[Item]) -> bool:
-        expected_s = self.admission.expected_s(_tokens_of(batch))
-        return len(batch) <= self._policy.max_texts and expected_s < self._policy.inline_s
+        return len(batch) <= self._policy.max_texts and _tokens_of(batch) <= self._policy.inline_tokens
 
     # On a tokeniser thread, or on the event loop.
 

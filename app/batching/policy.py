@@ -17,9 +17,10 @@ PACKED_TOKENS = {"cpu": 8_192, "cuda": 262_144}
 """Tokens of a packed batch at most, by kind of device: more only hold up the others. 8,192 take about 16 ms on a core,
 where two dozen texts give the full rate; 262,144 take 0.4 ms of an H200, which wants thousands of texts."""
 
-INLINE_S = 0.002
-"""Time for which a CPU may compute on the event loop, where nothing waits: about a turn of the loop under load. Handing
-over to a thread and back costs more than most such batches, and more still where both want the interpreter."""
+INLINE_TOKENS = 2048
+"""Tokens that a CPU may compute on the event loop, where nothing waits: 1 to 2 ms, as a turn of the loop takes under
+load. Handing over to a thread and back costs more than most such batches, and more still where both threads want the
+interpreter. Their measured time is no measure: on a busy core it holds what others computed."""
 
 GPU_TEXTS, GPU_TOKENS = 4096, 262_144
 """Default bounds of a packed batch on a GPU. An H200 computed 0.15 million sentences a second in batches of 32, 2.5
@@ -36,12 +37,12 @@ class BatchPolicy(ABC):
     Attributes:
         max_texts: texts of a batch at most.
         max_tokens: cost of a batch at most, unless one text alone costs more.
-        inline_s: time for which a batch may be computed on the event loop; 0 where none may.
+        inline_tokens: cost of a batch that may be computed on the event loop; 0 where none may.
     """
 
     max_texts: int
     max_tokens: int
-    inline_s: float = 0.0
+    inline_tokens: int = 0
 
     @property
     def window(self) -> int:
@@ -150,4 +151,4 @@ def policy_for(classifier: Classifier, limits: BatchLimits) -> BatchPolicy:
             tokens = min(gpu_tokens, limits.max_queue_tokens)
     if classifier.pads:
         return Padded(texts, tokens)
-    return Packed(texts, min(tokens, PACKED_TOKENS[kind]), INLINE_S if kind == "cpu" else 0.0)
+    return Packed(texts, min(tokens, PACKED_TOKENS[kind]), INLINE_TOKENS if kind == "cpu" else 0)

@@ -85,7 +85,7 @@ class RequestLog:
         self._metrics = metrics
         self._registry = registry
         # Drawn once and counted on: a system call for each request costs more than all else here.
-        self._id_prefix = secrets.token_hex(8)
+        self._id_prefix = secrets.token_hex(8).encode()
         self._ids = itertools.count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -133,7 +133,7 @@ class RequestLog:
         for name, value in scope["headers"]:
             if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
                 return bytes(value)
-        return f"{self._id_prefix}-{next(self._ids)}".encode()
+        return b"%b-%d" % (self._id_prefix, next(self._ids))
 
     def _note(
         self, scope: Scope, record: RequestRecord, request_id: bytes, status: int, started: float, ended: float

@@ -8,8 +8,6 @@ A refusal here costs a small part of that.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from starlette.types import ASGIApp, Receive, Scope, Send
-
 from app.core.errors import Overloaded
 from app.http.problems import error_response, response_bytes
 from app.telemetry.counters import Counter
@@ -32,8 +30,6 @@ RETRY_AFTER_S = 1
 MAX_BODY_BYTES = 32_768
 """Most bytes of a body that is read and dropped, so that the connection stays open. What is larger goes to the queue of
 the model, which counts texts and tokens."""
-
-_PLACE = "sluice.place"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,22 +112,13 @@ class ConcurrencyLimit:
         self._last_refusal = now
         self._refused += 1
 
-    def enter(self, scope: Scope) -> None:
-        """Gives the request with this scope a place; `holding` takes it back."""
-        scope[_PLACE] = True
+    def enter(self) -> None:
+        """Gives a request a place, until `leave`."""
         self.under_way += 1
 
-    def holding(self, app: ASGIApp) -> ASGIApp:
-        """Wraps an application so that a request gives its place back when it ends."""
-
-        async def held(scope: Scope, receive: Receive, send: Send) -> None:
-            try:
-                await app(scope, receive, send)
-            finally:
-                if scope.pop(_PLACE, False):
-                    self.under_way -= 1
-
-        return held
+    def leave(self) -> None:
+        """Takes the place of a request back, which has ended."""
+        self.under_way -= 1
 
     def take_refused(self) -> int:
         """Number of requests refused since the last call."""

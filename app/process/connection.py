@@ -9,7 +9,7 @@ import httptools
 
 from app.core.errors import AppError, HeadersTooLarge, InvalidRequest, RequestTooSlow
 from app.http.request_log import cut_short
-from app.process.concurrency import MAX_BODY_BYTES, Refusal
+from app.process.concurrency import MAX_BODY_BYTES, ConcurrencyLimit, Refusal
 from app.process.connections import Phase, raw_response
 from app.process.exchange import Exchange
 from app.process.half_closed import PROBE_AFTER_S, Begun, has_left
@@ -81,8 +81,19 @@ class Connection(HttpProtocol):
 
     def on_headers_complete(self) -> None:
         """Begins a request, unless it offers an upgrade (then `_decline` does) or is one too many."""
-        if not offers(self.parser) and not self._is_one_too_many():
+        if offers(self.parser):
+            return
+        limit = self.server_state.requests
+        refusal = self._bounded(limit)
+        if refusal is None:
             super().on_headers_complete()
+        elif limit.admits(monotonic()) or self.expects_continue or not _is_small(self.headers):
+            super().on_headers_complete()
+            limit.enter()
+            assert self.exchange is not None  # noqa: S101  # it has just begun
+            self.exchange.at_end = limit.leave
+        else:
+            self._refusal = refusal
 
     def on_body(self, body: bytes) -> None:
         """Passes a part of the body on, or drops it."""
@@ -96,23 +107,15 @@ class Connection(HttpProtocol):
         elif not offers(self.parser):
             super().on_message_complete()
 
-    def _is_one_too_many(self) -> bool:
-        """Gives the request a place, where its route has a bound, or notes its refusal.
+    def _bounded(self, limit: ConcurrencyLimit) -> Refusal | None:
+        """The refusal of the request if it is one too many; None if its route has no bound or another is ahead of it.
 
-        One behind another of the same connection, or with a body that is large or that the client has yet to be asked
-        for, goes the usual way.
+        One with a body that is large, or that the client has yet to be asked for, is not refused here.
         """
-        limit = self.server_state.requests
+        if self.exchange is not None and not self.exchange.response_complete:
+            return None
         refusal = limit.refusal_for(self.url)
-        busy = self.exchange is not None and not self.exchange.response_complete
-        if refusal is None or busy or self.parser.get_method() != b"POST":
-            return False
-        if limit.admits(monotonic()) or self.expects_continue or not _is_small(self.headers):
-            assert self.scope is not None  # noqa: S101  # its headers are complete
-            limit.enter(self.scope)
-            return False
-        self._refusal = refusal
-        return True
+        return refusal if refusal is not None and self.parser.get_method() == b"POST" else None
 
     def _send_refusal(self, refusal: Refusal) -> None:
         self._refusal = None

@@ -7,6 +7,7 @@ at once.
 import asyncio
 import logging
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,7 @@ class Exchange:
         response_started, response_complete: how far the answer is.
         chunked: whether the answer has no length; None before its head.
         disconnected: whether the client has left.
+        at_end: called when the application has returned.
     """
 
     __slots__ = (
@@ -69,6 +71,7 @@ class Exchange:
         "_left_bytes",
         "_news",
         "_task",
+        "at_end",
         "body",
         "chunked",
         "disconnected",
@@ -93,6 +96,7 @@ class Exchange:
         self.more_body = True
         self.response_started = self.response_complete = self.disconnected = False
         self.chunked: bool | None = None
+        self.at_end: Callable[[], None] | None = None
 
     def add_body(self, part: bytes) -> None:
         """Takes a part of the body, which counts for nothing once the answer is complete."""
@@ -131,6 +135,8 @@ class Exchange:
             self.transport.close()
         finally:
             tasks.discard(self._task)
+            if self.at_end is not None:
+                self.at_end()
 
     async def receive(self) -> Message:
         """Returns the next part of the body; after the last one, waits until the client leaves or has its answer."""

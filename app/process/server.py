@@ -71,7 +71,7 @@ class Server(uvicorn.Server):
         requests = ConcurrencyLimit(limits.max_concurrent_requests)
         requests.watch(app.state.bounded, service.metrics.requests.refused)
         config = uvicorn.Config(
-            requests.holding(app),
+            app,
             loop="uvloop",
             http=Connection,
             ws="none",

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from app.batching.batcher import INLINE_CHARS, Batcher
-from app.batching.policy import INLINE_S
+from app.batching.policy import INLINE_TOKENS
 from app.config.sections import BatchLimits
 from app.core.errors import ComputeError, DeadlineExceeded, NotReady, Overloaded
 from app.core.job import STAGES, Answer, Job
@@ -270,18 +270,19 @@ async def test_a_small_batch_is_computed_where_it_arrives(quick: FakeClassifier)
     assert quick.batches == [[2, 1] * 3]
 
 
-async def test_a_batch_that_takes_long_goes_to_the_device_thread(quick: FakeClassifier) -> None:
+async def test_a_batch_of_many_tokens_goes_to_the_device_thread(quick: FakeClassifier) -> None:
+    quick.max_tokens = INLINE_TOKENS
     async with batching(quick) as batcher:
-        batcher.admission.computed(1, INLINE_S)
-        await batcher.submit(["text"], 10).done
+        requests = [["a " * 200] for _ in range(INLINE_TOKENS // 200 + 1)]
+        await asyncio.gather(*(batcher.submit(texts, 10).done for texts in requests))
     assert quick.threads == {"device"}
 
 
 async def test_a_small_batch_queues_behind_one_that_is_computed(quick: FakeClassifier) -> None:
     async with batching(quick) as batcher:
-        batcher.admission.computed(1, 1.0)
-        held = await hold(batcher, quick)
-        batcher.admission.computed(10**9, 0.1)
+        quick.gate.clear()
+        held = batcher.submit(["holding" + " " * INLINE_CHARS], 10)  # so long that it is not tokenised at once
+        await until(quick.entered.is_set)
         waiting = batcher.submit(["waiting"], 10)
         await asyncio.sleep(0.01)
         assert not waiting.done.done()

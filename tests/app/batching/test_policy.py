@@ -8,7 +8,7 @@ from app.batching.policy import (
     GPU_PADDED_TOKENS,
     GPU_TEXTS,
     GPU_TOKENS,
-    INLINE_S,
+    INLINE_TOKENS,
     PACKED_TOKENS,
     BatchPolicy,
     Packed,
@@ -66,7 +66,7 @@ def test_the_policy_follows_how_the_classifier_computes() -> None:
     classifier, limits = FakeClassifier(), BatchLimits(max_batch_texts=5)
     assert policy_for(classifier, limits) == Padded(5, limits.max_batch_tokens)
     classifier.pads = False
-    assert policy_for(classifier, limits) == Packed(5, PACKED_TOKENS["cpu"], INLINE_S)
+    assert policy_for(classifier, limits) == Packed(5, PACKED_TOKENS["cpu"], INLINE_TOKENS)
     classifier.device = "cuda:1"
     assert policy_for(classifier, limits) == Packed(5, GPU_TOKENS)
 

@@ -1,5 +1,3 @@
-from typing import Any
-
 import pytest
 
 from app.process.concurrency import BURST_S, CALM_S, HELD_PART, HOLD_S, ConcurrencyLimit
@@ -17,7 +15,7 @@ def limit() -> ConcurrencyLimit:
 
 def fill(limit: ConcurrencyLimit, number: int) -> None:
     for _ in range(number):
-        limit.enter({})
+        limit.enter()
 
 
 def test_a_burst_is_served_and_a_flood_is_not(limit: ConcurrencyLimit) -> None:
@@ -101,27 +99,6 @@ def test_other_routes_have_no_bound(url: bytes) -> None:
     limit = ConcurrencyLimit(1)
     limit.watch(["/predict"], Metrics().requests.refused)
     assert limit.refusal_for(url) is None
-
-
-@pytest.mark.anyio
-async def test_a_place_comes_back_however_a_request_ends(limit: ConcurrencyLimit) -> None:
-    async def fails(_scope: Any, _receive: Any, _send: Any) -> None:
-        assert limit.under_way == 1
-        raise RuntimeError
-
-    scope: dict[str, Any] = {}
-    limit.enter(scope)
-    with pytest.raises(RuntimeError):
-        await limit.holding(fails)(scope, None, None)  # type: ignore[arg-type]
-    assert limit.under_way == 0
-
-
-@pytest.mark.anyio
-async def test_a_request_without_a_place_gives_none_back(limit: ConcurrencyLimit) -> None:
-    async def answers(_scope: Any, _receive: Any, _send: Any) -> None: ...
-
-    await limit.holding(answers)({}, None, None)  # type: ignore[arg-type]
-    assert limit.under_way == 0
 
 
 def test_refusals_are_counted_by_route() -> None:

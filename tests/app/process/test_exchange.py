@@ -181,3 +181,19 @@ async def test_a_pipeline_is_answered_in_order_and_ends_with_its_client(state: C
     connection.connection_lost(None)
     await ended(state)
     assert (left, len(transport.writes), state.connections) == (["http.disconnect"], 1, set())
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_place_comes_back_however_a_request_ends(state: Connections, fails: bool) -> None:
+    under_way: list[int] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        under_way.append(state.requests.under_way)
+        if fails:
+            raise ValueError
+        await answering([LENGTH], (b"hi", False))(scope, receive, send)
+
+    post = b"POST %s HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"
+    for path in (b"/predict", b"/other"):
+        await asked(state, app, post % path)
+    assert (under_way, state.requests.under_way) == ([1, 0], 0)
