@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 import sys
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -16,12 +17,10 @@ from app.auth.keys import new_key, read_keys
 from app.config.machine import available_cpus
 from app.config.settings import OPTIONS, Settings, env_name, flag_name
 from app.core import log
-from app.explain.fork import fork_explainer
 from app.explain.terminal import explained, lines_of
-from app.main import create_app, work
+from app.process.exits import CALL_WRONG, exit_codes, hold_reloads
 from app.process.listening import listen, removed_at_end, url_of
-from app.process.server import CALL_WRONG, exit_codes, hold_reloads, run
-from app.process.service import brings_torch, build_service
+from app.process.start import begin
 from app.process.workers import Supervisor
 from app.telemetry.tracing import check_installed
 from model.explain.explanation import Options, Unexplained
@@ -81,16 +80,27 @@ def serve(**flags: Any) -> None:
         sock = listen(settings.network, settings.connections)
         extra = {"url": url_of(sock), "models": list(settings.models.paths), "workers": workers}
         hold_reloads()
-        forked = None
-        if workers == 1:  # of several workers each has its own
-            forked = fork_explainer(settings.explain, settings.telemetry.log_level, with_torch=brings_torch(settings))
-        logger.info("listening", extra=extra)
         with removed_at_end(sock):
             if workers == 1:
-                service = build_service(settings, forked=forked)
-                run(create_app(service), service, sock)
+                _serve_alone(settings, sock, partial(logger.info, "listening", extra=extra))
             else:
+                from app.main import work
+
+                logger.info("listening", extra=extra)
                 raise SystemExit(Supervisor(workers, sock, partial(work, settings)).run())
+
+
+def _serve_alone(settings: Settings, sock: socket.socket, listening: Callable[[], object]) -> None:
+    """Serves as the only process; calls `listening` when requests will be answered soon."""
+    loader, forked = begin(settings)
+    # Imported while the first model loads: half of all that a server imports.
+    from app.main import create_app
+    from app.process.server import run
+    from app.process.service import build_service
+
+    listening()
+    service = build_service(settings, loader, forked=forked)
+    run(create_app(service), service, sock)
 
 
 @cli.command()

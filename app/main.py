@@ -27,15 +27,16 @@ from app.config.settings import Settings
 from app.core import log
 from app.core.shared import SharedFolder
 from app.explain.endpoint import explain_route
-from app.explain.fork import fork_explainer
 from app.explain.worker import explains
 from app.http.authorize import Guard
 from app.http.problems import EXCEPTION_HANDLERS
 from app.http.proxies import cross_origin, from_proxies
 from app.http.request_log import RequestLog
 from app.http.routing import DirectRoutes, NamedMount, NamedRoute, RootPath
-from app.process.server import exit_codes, run
-from app.process.service import Service, brings_torch, build_service
+from app.process.exits import exit_codes
+from app.process.server import run
+from app.process.service import Service, build_service
+from app.process.start import begin
 
 
 class Application(FastAPI):
@@ -145,8 +146,8 @@ def work(settings: Settings, sock: socket.socket, folder: SharedFolder, parent: 
     os.setpgrp()  # Ctrl-C in a terminal reaches the parent, which passes it on
     log.configure(settings.telemetry.log_level)
     with exit_codes():
-        forked = fork_explainer(settings.explain, settings.telemetry.log_level, with_torch=brings_torch(settings))
-        service = build_service(settings, folder=folder, load_first=replaces, forked=forked)
+        loader, forked = begin(settings, replaces=replaces)
+        service = build_service(settings, loader, folder=folder, load_first=replaces, forked=forked)
         run(create_app(service), service, sock, parent=parent)
         if not service.registry.live:
             raise RuntimeError("a model is broken")

@@ -4,6 +4,7 @@ A server or a script needs this object alone; its callers see NumPy arrays and n
 """
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +56,17 @@ class Classifier:
         self.precision_thresholds: tuple[PrecisionThreshold, ...] = config.precision_thresholds
         self.metrics: Mapping[str, Any] = checkpoint.metrics
         self.reference: Reference | None = checkpoint.reference
-        self._temperature = Temperature.of_checkpoint(config, checkpoint.tokenizer)
-        self._encoder = TextEncoder(checkpoint.tokenizer, max_tokens=config.max_tokens)
-        self._profiler = Profiler(
-            checkpoint.tokenizer, task=config.task, num_labels=len(config.labels), thresholds=config.thresholds
-        )
-        self._computation = _choose_computation(checkpoint, device, dtype, threads)
+        reason = needs_torch(config.architecture, device=device, dtype=dtype)
+        with ThreadPoolExecutor(1, "weights") as pool:  # beside the vocabulary, which takes as long
+            engine = None if reason else pool.submit(on_cpu_engine, checkpoint, threads)
+            self._temperature = Temperature.of_checkpoint(config, checkpoint.tokenizer)
+            self._encoder = TextEncoder(checkpoint.tokenizer, max_tokens=config.max_tokens)
+            self._profiler = Profiler(
+                checkpoint.tokenizer, task=config.task, num_labels=len(config.labels), thresholds=config.thresholds
+            )
+            self._computation = (
+                engine.result() if engine else _by_torch(checkpoint, device, dtype, threads, reason=reason or "")
+            )
         self.device, self.dtype = self._computation.device, self._computation.dtype
         self.pads = self._computation.pads
 
@@ -159,15 +165,12 @@ def needs_torch(architecture: Architecture, *, device: str = "auto", dtype: str 
     return None if reason is None else f"the engine for CPUs cannot: {reason}"
 
 
-def _choose_computation(checkpoint: Checkpoint, device: str, dtype: str, threads: int | None) -> Computation:
-    """The engine for CPUs where that is all there is to ask, else whatever PyTorch finds.
+def _by_torch(checkpoint: Checkpoint, device: str, dtype: str, threads: int | None, *, reason: str) -> Computation:
+    """Whatever PyTorch finds.
 
     Raises:
         ConfigError: the device or the number format is not available, or PyTorch is not installed.
     """
-    reason = needs_torch(checkpoint.config.architecture, device=device, dtype=dtype)
-    if reason is None:
-        return on_cpu_engine(checkpoint, threads)
     require_torch(reason)
     from model.pytorch import computation  # here, since a server whose engine answers does without PyTorch
 

@@ -13,6 +13,9 @@ from model.tokenizer import END_OF_WORD
 
 Marks = npt.NDArray[np.bool_]
 
+LINE = "Ċ"
+"""The byte of a line break, as tokens spell it."""
+
 
 def pieces_of_characters(tokenizer: Tokenizer) -> Marks:
     """Marks the tokens [V] that are bytes of no whole character.
@@ -29,11 +32,19 @@ def chinese_tokens(tokenizer: Tokenizer) -> Marks:
 
 
 def _mark(tokenizer: Tokenizer, has: Callable[[str], bool]) -> Marks:
-    decode = decoders.ByteLevel().decode
     marks_V = np.zeros(tokenizer.get_vocab_size(), dtype=np.bool_)
-    for token, index in tokenizer.get_vocab().items():
-        marks_V[index] = not token.isascii() and has(decode([token.removesuffix(END_OF_WORD)]))
+    others = [(token, index) for token, index in tokenizer.get_vocab().items() if not token.isascii()]
+    decoded = _decoded([token.removesuffix(END_OF_WORD) for token, _ in others])
+    for characters, (_, index) in zip(decoded, others, strict=True):
+        marks_V[index] = has(characters)
     return marks_V
+
+
+def _decoded(tokens: list[str]) -> list[str]:
+    """Characters of tokens; many at a time, since each call takes longer than what it does."""
+    decode = decoders.ByteLevel().decode
+    together = iter(decode([LINE.join(token for token in tokens if LINE not in token)]).split("\n"))
+    return [decode([token]) if LINE in token else next(together) for token in tokens]
 
 
 def share_of_tokens(marks_V: Marks, rows: Sequence[npt.NDArray[np.int32]]) -> npt.NDArray[np.float64]:

@@ -1,8 +1,10 @@
 """Loads classifiers from checkpoint folders."""
 
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from threading import Thread
 from typing import Protocol
 
 from app.config.sections import ComputeSettings
@@ -44,6 +46,7 @@ class Checkpoints:
 
     def __init__(self, settings: ComputeSettings) -> None:
         self._settings = settings
+        self._begun: dict[Path, Future[Classifier]] = {}
 
     def version(self, path: Path) -> str:
         """Reads the version from the digests alone."""
@@ -58,8 +61,25 @@ class Checkpoints:
                 found.append((file.name, stat.st_size, stat.st_ino, stat.st_mtime_ns))
         return tuple(found)
 
+    def begin(self, path: Path) -> None:
+        """Starts to load on a thread of its own, for `load` to wait for: once, at the start of a process."""
+        loading: Future[Classifier] = Future()
+        self._begun[path] = loading
+
+        def work() -> None:
+            try:
+                loading.set_result(self._load(path, spare=False))
+            except Exception as error:
+                loading.set_exception(error)
+
+        Thread(target=work, name="load", daemon=True).start()
+
     def load(self, path: Path, *, spare: bool) -> Classifier:
-        """Reads the folder and verifies each file."""
+        """Reads the folder and verifies each file, unless that has begun already."""
+        begun = self._begun.pop(path, None)
+        return self._load(path, spare=spare) if begun is None else begun.result()
+
+    def _load(self, path: Path, *, spare: bool) -> Classifier:
         # Imported here: with the tokenizers it takes a tenth of a second, which tests with a fake classifier save.
         from model.checkpoint import load_checkpoint
         from model.classifier import Classifier as TextClassifier

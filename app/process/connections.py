@@ -6,16 +6,13 @@ connection: a request that is answered in time pays nothing for it.
 
 import asyncio
 import logging
-import resource
 import time
 from enum import Enum
 from typing import Any
 
 from uvicorn.server import ServerState
 
-from app.config.machine import DESCRIPTOR_RESERVE
 from app.config.sections import ConnectionLimits
-from app.config.settings import SettingsError
 from app.core.errors import AppError, Overloaded
 from app.core.timers import Timers
 from app.http.problems import problem_response, response_bytes
@@ -142,20 +139,3 @@ class _Ignoring(asyncio.Protocol):
 def raw_response(error: AppError, status: int | None = None) -> bytes:
     """Bytes of the answer to a request that no application has seen; the connection closes after it."""
     return response_bytes(problem_response(error), close=True, status=status)
-
-
-def raise_descriptor_limit(max_connections: int) -> None:
-    """Lets this process and its children open as many files as the connections need.
-
-    Raises:
-        SettingsError: it may not.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = max_connections + DESCRIPTOR_RESERVE
-    if hard != resource.RLIM_INFINITY and needed > hard:
-        raise SettingsError(
-            f"--max-connections (SLUICE_MAX_CONNECTIONS) is {max_connections}, which needs {needed} open files, but "
-            f"this process may have {hard}: raise its limit (ulimit -n) or lower --max-connections."
-        )
-    if soft != resource.RLIM_INFINITY and needed > soft:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))

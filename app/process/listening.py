@@ -1,15 +1,16 @@
 """The socket that the server listens on: IPv4, IPv6, both at once, or a Unix socket."""
 
 import os
+import resource
 import socket
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from app.config.machine import DESCRIPTOR_RESERVE
 from app.config.sections import ConnectionLimits, NetworkSettings
 from app.config.settings import SettingsError
-from app.process.connections import raise_descriptor_limit
 
 BACKLOG = 2048
 
@@ -104,3 +105,20 @@ def plain_address(address: tuple[str, int]) -> tuple[str, int]:
     """
     host, port = address
     return (host.removeprefix(_IN_IPV6), port) if host.startswith(_IN_IPV6) and "." in host else address
+
+
+def raise_descriptor_limit(max_connections: int) -> None:
+    """Lets this process and its children open as many files as the connections need.
+
+    Raises:
+        SettingsError: it may not.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = max_connections + DESCRIPTOR_RESERVE
+    if hard != resource.RLIM_INFINITY and needed > hard:
+        raise SettingsError(
+            f"--max-connections (SLUICE_MAX_CONNECTIONS) is {max_connections}, which needs {needed} open files, but "
+            f"this process may have {hard}: raise its limit (ulimit -n) or lower --max-connections."
+        )
+    if soft != resource.RLIM_INFINITY and needed > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))

@@ -8,16 +8,12 @@ import asyncio
 import os
 import signal
 import socket
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
 
-from app.config.settings import SettingsError
 from app.core.memory import return_large
 from app.process.accept_queue import AcceptQueue
 from app.process.concurrency import ConcurrencyLimit
@@ -25,7 +21,6 @@ from app.process.connection import Connection
 from app.process.connections import Connections
 from app.process.listening import BACKLOG
 from app.process.service import Service
-from model.errors import ModelError
 
 UVICORN = {
     "Server": (
@@ -36,9 +31,6 @@ UVICORN = {
 }
 """Attributes of uvicorn's classes that are used here and that its documentation does not promise. Its connections are
 ours: it makes them, calls `shutdown` of each, and waits for the `connections` and `tasks` of `ServerState`."""
-
-RUN_FAILED = 1
-CALL_WRONG = 2
 
 TICKS_PER_SWEEP = 10
 """Ticks, ten a second, after which the connections are checked."""
@@ -155,25 +147,3 @@ def run(app: FastAPI, service: Service, sock: socket.socket, *, parent: int | No
     server.run(sockets=[sock])
     if service.registry.failure is not None:
         raise service.registry.failure
-
-
-def hold_reloads() -> None:
-    """Blocks SIGHUP until a handler is there, in this process and in those that it starts."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
-
-
-@contextmanager
-def exit_codes() -> Iterator[None]:
-    """Ends the process with one sentence and the right exit code when something goes wrong inside."""
-    try:
-        yield
-    except (SettingsError, ModelError) as error:
-        sys.stderr.write(f"Error: {error}\n")
-        raise SystemExit(CALL_WRONG) from None
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        sys.stderr.write(f"Error: {where}{error.strerror or error}\n")
-        raise SystemExit(RUN_FAILED) from None
-    except Exception as error:
-        sys.stderr.write(f"Error: {type(error).__name__}: {error}\n")
-        raise SystemExit(RUN_FAILED) from None

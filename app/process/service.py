@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.auth.accounts import Accounts
@@ -64,12 +63,6 @@ class Service:
         await self.deployer.stop()
         if self.tracer is not None:
             await self.tracer.close()
-
-
-def brings_torch(settings: Settings) -> bool:
-    """True if a model that is served from the start makes this process import PyTorch."""
-    loader, plans = Checkpoints(settings.compute), initial_plans(settings.models).values()
-    return any(loader.brings_torch(Path(source.path)) for plan in plans for source in plan.sources)
 
 
 def build_service(

@@ -1,4 +1,4 @@
-"""Resident memory of a process and its children."""
+"""Memory of a process and its children, resident and by share."""
 
 from collections import defaultdict
 from contextlib import suppress
@@ -44,3 +44,13 @@ def resident(root: int, proc: Path = PROC) -> int:
             lines = (proc / str(pid) / "status").read_text().splitlines()
             total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))
     return total
+
+
+def rollup(pid: int, proc: Path = PROC) -> dict[str, int]:
+    """Bytes of a process by kind, as the kernel adds them up.
+
+    `Rss` counts each page that it has mapped, `Pss` a page of n processes as an n-th.
+    Source: Documentation/filesystems/proc.rst, smaps_rollup.
+    """
+    lines = (proc / str(pid) / "smaps_rollup").read_text().splitlines()[1:]
+    return {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines}

@@ -15,6 +15,7 @@ import httpx
 
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 30.0
+LOOK_EVERY_S = 0.02
 
 Command = Callable[[int], Sequence[str]]
 """The command line of a server, by the port that it is to listen on."""
@@ -121,5 +122,5 @@ def _wait_until_ready(process: "subprocess.Popen[bytes]", url: str) -> None:
                     return
             except httpx.TransportError:
                 pass
-            time.sleep(0.1)
+            time.sleep(LOOK_EVERY_S)
     raise RuntimeError("the server did not become ready")

@@ -143,7 +143,7 @@ class Engine:
             raise ValueError(f"no engine: {reason if found else 'no library'}")
         self._library = found
         self._num_labels = len(weights["head.bias"])
-        self._model, self._arrays = describe(architecture, weights)
+        self._model, self._arrays = describe(architecture, weights, threads=threads)
         self._model.variant = variants()[self.variant]
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, "engine") if threads > 1 else None
@@ -194,7 +194,7 @@ class _Model(ctypes.Structure):
     ]
 
 
-def describe(architecture: Architecture, weights: Weights) -> tuple[_Model, list[npt.NDArray[Any]]]:
+def describe(architecture: Architecture, weights: Weights, *, threads: int) -> tuple[_Model, list[npt.NDArray[Any]]]:
     """Describes the network to the library; the arrays that the structure points into must live as long."""
     model = _Model(
         directions=architecture.num_directions,
@@ -211,10 +211,13 @@ def describe(architecture: Architecture, weights: Weights) -> tuple[_Model, list
         arrays.append(array)
         return _address(array)
 
-    for direction in range(architecture.num_directions):
+    def layer(direction: int) -> tuple[npt.NDArray[Any], ...]:
         weight_ih, weight_hh, bias = (_floats(weights[f"layers.0.{direction}.{name}"]) for name in LAYER_WEIGHTS)
-        table = input_table(weights["embedding"], weight_ih, bias)
-        model.layers[direction] = _Layer(kept(table), *(kept(array) for array in pack_recurrent(weight_hh)))
+        return input_table(weights["embedding"], weight_ih, bias), *pack_recurrent(weight_hh)
+
+    with ThreadPoolExecutor(architecture.num_directions if threads > 1 else 1) as pool:
+        for direction, made in enumerate(pool.map(layer, range(architecture.num_directions))):
+            model.layers[direction] = _Layer(*map(kept, made))
     model.head = kept(_floats(weights["head.weight"]))
     model.bias = kept(_floats(weights["head.bias"]))
     if architecture.ngram_buckets:
@@ -238,14 +241,22 @@ def share(lengths_N: npt.NDArray[np.int64], threads: int) -> list[tuple[int, int
 
 def input_table(embedding_VE: npt.NDArray[Any], weight_GE: Floats, bias_G: Floats) -> npt.NDArray[np.float16]:
     """Part of the gates that each token adds, float16 [V, H / 16, 4, 16]."""
-    hidden = len(bias_G) // GATES
-    units_411 = GATE_UNITS.astype(np.float32).reshape(GATES, 1, 1)
-    table = aligned_empty((len(embedding_VE), hidden // LANES, GATES, LANES), np.dtype(np.float16))
+    size, width = weight_GE.shape
+    # Gates in the table's order and units: a product is a row of it.
+    order_G = np.arange(size).reshape(GATES, -1, LANES).transpose(1, 0, 2).ravel()
+    units_G = np.repeat(GATE_UNITS, size // GATES).astype(np.float32)
+    weight_EG = np.ascontiguousarray((weight_GE * units_G[:, None])[order_G].T)
+    bias_G = (bias_G * units_G)[order_G]
+    table = aligned_empty((len(embedding_VE), size), np.dtype(np.float16))
+    # One room for all products: a fresh one each time would cost more than the product.
+    vectors, gates = (np.empty((TOKENS_AT_ONCE, columns), dtype=np.float32) for columns in (width, size))
     for start in range(0, len(table), TOKENS_AT_ONCE):
-        gates_VG = _floats(embedding_VE[start : start + TOKENS_AT_ONCE]) @ weight_GE.T + bias_G
-        blocks = gates_VG.reshape(len(gates_VG), GATES, hidden // LANES, LANES) * units_411
-        table[start : start + TOKENS_AT_ONCE] = blocks.transpose(0, 2, 1, 3)
-    return table
+        part = table[start : start + TOKENS_AT_ONCE]
+        vectors[: len(part)] = embedding_VE[start : start + TOKENS_AT_ONCE]
+        np.matmul(vectors[: len(part)], weight_EG, out=gates[: len(part)])
+        gates += bias_G
+        part[...] = gates[: len(part)]
+    return table.reshape(len(table), -1, GATES, LANES)
 
 
 def pack_recurrent(weight_GH: Floats) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int32], Floats]:

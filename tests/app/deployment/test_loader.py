@@ -9,7 +9,7 @@ from app.config.sections import SHIPPED_CHECKPOINT, ComputeSettings
 from app.deployment.loader import Checkpoints
 from model.checkpoint import read_config
 from model.engine.cpu import unfit
-from model.errors import ConfigError
+from model.errors import CheckpointMissing, ConfigError
 
 ANSWERED = unfit(read_config(SHIPPED_CHECKPOINT).architecture) is None
 
@@ -40,3 +40,13 @@ def test_what_pytorch_must_compute_is_refused_without_it(
     monkeypatch.setattr("model.availability.find_spec", lambda _name: None)
     with pytest.raises(ConfigError, match=r"PyTorch is not installed.* since the engine for CPUs cannot: "):
         Checkpoints(ComputeSettings(device="cpu")).load(tiny_checkpoint, spare=False)
+
+
+def test_what_has_begun_is_loaded_once_and_its_error_is_told(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    loader = Checkpoints(ComputeSettings(device="cpu", threads=1))
+    loader.begin(tiny_checkpoint)
+    first = loader.load(tiny_checkpoint, spare=False)
+    assert loader.load(tiny_checkpoint, spare=False) is not first
+    loader.begin(tmp_path)
+    with pytest.raises(CheckpointMissing):
+        loader.load(tmp_path, spare=False)

@@ -17,7 +17,7 @@ import pytest
 from app.config.settings import SettingsError
 from app.http.request_log import MAX_HEADERS
 from app.process.connection import MAX_HEAD_BYTES
-from app.process.connections import raise_descriptor_limit
+from app.process.listening import raise_descriptor_limit
 from tests.app.process.test_server import ROOT, process, wait_ready
 
 BODY = b'{"inputs":"a good film"}'

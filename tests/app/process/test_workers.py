@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from app.process.server import exit_codes
+from app.process.exits import exit_codes
 from app.process.workers import Supervisor
 from tests.app.process.test_server import ROOT, process, wait_ready, wait_until
 

@@ -1,0 +1,34 @@
+"""Begin and end of a process: reloads wait until it can reload, and errors become exit codes."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from app.config.settings import SettingsError
+from model.errors import ModelError
+
+RUN_FAILED = 1
+CALL_WRONG = 2
+
+
+def hold_reloads() -> None:
+    """Blocks SIGHUP until a handler is there, in this process and in those that it starts."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+
+
+@contextmanager
+def exit_codes() -> Iterator[None]:
+    """Ends the process with one sentence and the right exit code when something goes wrong inside."""
+    try:
+        yield
+    except (SettingsError, ModelError) as error:
+        sys.stderr.write(f"Error: {error}\n")
+        raise SystemExit(CALL_WRONG) from None
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"Error: {where}{error.strerror or error}\n")
+        raise SystemExit(RUN_FAILED) from None
+    except Exception as error:
+        sys.stderr.write(f"Error: {type(error).__name__}: {error}\n")
+        raise SystemExit(RUN_FAILED) from None
