@@ -166,7 +166,7 @@ def needs_torch(architecture: Architecture, *, device: str = "auto", dtype: str 
 
 
 def _by_torch(checkpoint: Checkpoint, device: str, dtype: str, threads: int | None, *, reason: str) -> Computation:
-    """Whatever PyTorch finds.
+    """The network on the device that PyTorch finds.
 
     Raises:
         ConfigError: the device or the number format is not available, or PyTorch is not installed.
