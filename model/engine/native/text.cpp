@@ -1,5 +1,5 @@
-// From texts to token ids: what `model/native_text.py` calls. A pipeline never changes after it is made, so any number of
-// threads may share one.
+// From texts to token ids: what `model/native_text.py` calls. A pipeline never changes after it is made, so any number
+// of threads may share one.
 
 #include <algorithm>
 #include <cstdint>
@@ -25,7 +25,7 @@ enum Option : int32_t { CLEANS = 1, CHINESE_WORDS = 2 };
 
 enum Outcome : uint8_t { WHOLE = 0, TRUNCATED = 1, FOR_REFERENCE = 2 };
 
-constexpr int64_t STRETCH = 1024;  // bytes, and up to the next blank, that are normalised at once: a text may end sooner
+constexpr int64_t STRETCH = 1024;  // bytes, and up to the next blank, that are normalised at once: a text may end soon
 
 // Where the next stretch ends. At a blank or line break no rule of the pipeline sees what is on the other side.
 const uint8_t *end_of_stretch(const uint8_t *at, const uint8_t *end) {
@@ -44,8 +44,8 @@ struct SluiceText {
     const bool chinese_words;
 
     // Writes the ids of one text; `ids` has room for `limit` of them, of which `size` are used.
-    Outcome encode(const uint8_t *at, const uint8_t *end, int64_t limit, int64_t max_tokens, Normal &normal, int32_t *ids,
-                   int64_t &size) const {
+    Outcome encode(const uint8_t *at, const uint8_t *end, int64_t limit, int64_t max_tokens, Normal &normal,
+                   int32_t *ids, int64_t &size) const {
         for (size = 0; at < end;) {
             const uint8_t *stop = end_of_stretch(at, end);
             if (!normalizer.normalize(at, stop, normal)) return FOR_REFERENCE;
@@ -78,7 +78,7 @@ extern "C" {
 int sluice_text_version() { return 2; }
 
 // Makes a pipeline; null if its vocabulary is not of the kind that this code knows, or is too large.
-// letters: the tokens in the order of their ids, one after another; token i is letters[starts[i]] to letters[starts[i + 1] - 1].
+// letters: the tokens in the order of their ids; token i is letters[starts[i]] to letters[starts[i + 1] - 1].
 // merges: pairs of ids, [num_merges][2].
 SluiceText *sluice_text_open(const uint8_t *letters, const int64_t *starts, int64_t num_tokens, const int32_t *merges,
                              int64_t num_merges, int32_t options) try {
@@ -91,7 +91,7 @@ SluiceText *sluice_text_open(const uint8_t *letters, const int64_t *starts, int6
     }
     std::vector<Merge> pairs(static_cast<size_t>(num_merges));
     if (num_merges) std::memcpy(pairs.data(), merges, pairs.size() * sizeof(Merge));
-    auto vocabulary = Vocabulary::make(std::move(tokens), pairs);
+    auto vocabulary = Vocabulary::make(tokens, pairs);
     return vocabulary ? new SluiceText(std::move(vocabulary), options) : nullptr;
 } catch (const std::exception &) {
     return nullptr;

@@ -1,11 +1,11 @@
-// Merging takes the pair that was learned first, again and again. Where no merge reaches across a place in the piece, both
-// sides are encoded as if alone; so a row of tokens is the encoding if and only if each is the encoding of its own bytes
-// and no two neighbours would have merged otherwise than they are (`stay_apart`). From left to right the longest token
-// that fits is taken; if no token fits, the one before it is made shorter. Places found to lead nowhere are not tried
-// again, so the time is linear in the length of the piece.
+// Merging takes the pair that was learned first, again and again. Where no merge reaches across a place in the piece,
+// both sides are encoded as if alone; so a row of tokens is the encoding if and only if each is the encoding of its own
+// bytes and no two neighbours would have merged otherwise than they are (`stay_apart`). From left to right the longest
+// token that fits is taken; if no token fits, the one before it is made shorter. Places found to lead nowhere are not
+// tried again, so the time is linear in the length of the piece.
 //
 // The argument needs merges to be in the order in which they were learned, each making a new token of tokens that are
-// there; `make` sees to it. Source: H. Liljencrantz, A. Neubeck: "So many tokens, so little time", GitHub, 2024.
+// there; `make` sees to it. Source: README of GitHub's crate `bpe` (github/rust-gems, 2024).
 
 #include "text_bpe.h"
 
@@ -20,7 +20,9 @@ namespace {
 constexpr int32_t NEVER = std::numeric_limits<int32_t>::max();
 constexpr int FILTER_BITS = 18;  // 32 KB
 
-uint64_t key_of(int32_t left, int32_t right) { return static_cast<uint64_t>(left) << 32 | static_cast<uint32_t>(right); }
+uint64_t key_of(int32_t left, int32_t right) {
+    return static_cast<uint64_t>(left) << 32 | static_cast<uint32_t>(right);
+}
 
 uint64_t hash_of(uint64_t key) { return (key ^ key >> 29) * 0x9E3779B97F4A7C15ull; }
 
@@ -45,37 +47,40 @@ uint64_t key_of(const uint8_t *piece, int size) {
 
 }  // namespace
 
-std::unique_ptr<Vocabulary> Vocabulary::make(std::vector<Token> tokens, const std::vector<Merge> &merges) {
-    const auto num_tokens = static_cast<int32_t>(tokens.size()), num_merges = static_cast<int32_t>(merges.size());
-    const int32_t num_bytes = num_tokens - num_merges;
-    if (num_bytes != 2 * 256) return nullptr;
-    std::bitset<2 * 256> seen;
-    for (int32_t id = 0; id < num_bytes; ++id) {
-        if (tokens[id].bytes.size() != 1) return nullptr;
+// Whether the first tokens are all bytes in both forms, and each merge makes the next of two that are there.
+bool Vocabulary::is_in_order(const std::vector<Token> &tokens, const std::vector<Merge> &merges) {
+    constexpr size_t NUM_BYTES = 2 * 256;
+    if (tokens.size() != NUM_BYTES + merges.size()) return false;
+    std::bitset<NUM_BYTES> seen;
+    for (size_t id = 0; id < NUM_BYTES; ++id) {
+        if (tokens[id].bytes.size() != 1) return false;
         seen.set(static_cast<uint8_t>(tokens[id].bytes[0]) + 256u * tokens[id].final);
     }
-    if (!seen.all()) return nullptr;
-    for (int32_t k = 0; k < num_merges; ++k) {
-        const int32_t id = num_bytes + k;
-        const auto [left, right] = merges[k];
-        if (left < 0 || right < 0 || left >= id || right >= id || tokens[left].final) return nullptr;
-        if (tokens[id].bytes != tokens[left].bytes + tokens[right].bytes || tokens[id].final != tokens[right].final) return nullptr;
+    for (size_t id = NUM_BYTES; id < tokens.size(); ++id) {
+        const auto left = static_cast<size_t>(merges[id - NUM_BYTES].left);
+        const auto right = static_cast<size_t>(merges[id - NUM_BYTES].right);
+        if (left >= id || right >= id || tokens[left].final || tokens[id].final != tokens[right].final) return false;
+        if (tokens[id].bytes != tokens[left].bytes + tokens[right].bytes) return false;
     }
+    return seen.all();
+}
+
+std::unique_ptr<Vocabulary> Vocabulary::make(const std::vector<Token> &tokens, const std::vector<Merge> &merges) {
+    if (!is_in_order(tokens, merges)) return nullptr;
     std::unique_ptr<Vocabulary> made(new Vocabulary(tokens));
-    for (int32_t id = 0; id < num_bytes; ++id) made->parts_.push_back({id, id, 1});
     const auto is_word = [](const Token &token) { return token.final && token.bytes.size() <= MAX_WORD; };
     made->words_.assign(room_for(std::count_if(tokens.begin(), tokens.end(), is_word)), {0, 0, NO_TOKEN});
     for (const Token &token : tokens)
         if (is_word(token)) made->add_word(token);
-    made->pairs_.assign(room_for(num_merges), NO_TOKEN);
+    made->pairs_.assign(room_for(static_cast<int64_t>(merges.size())), NO_TOKEN);
     made->may_merge_.assign((1u << FILTER_BITS) / 64, 0);
-    for (int32_t k = 0; k < num_merges; ++k) {
-        const auto [left, right] = merges[k];
-        const int32_t id = num_bytes + k;
+    const auto num_bytes = static_cast<int32_t>(tokens.size() - merges.size());
+    for (int32_t id = 0; id < num_bytes; ++id) made->parts_.push_back({id, id, 1});
+    for (const auto [left, right] : merges) {
         // The token must be the encoding of its own bytes: its halves come together before anything else can.
         if (made->merged(left, right) != NO_TOKEN || !made->stay_apart(left, right, NEVER)) return nullptr;
-        made->parts_.push_back({left, right, static_cast<int32_t>(tokens[id].bytes.size())});
-        made->add_pair(left, right, id);
+        made->parts_.push_back({left, right, made->parts_[left].length + made->parts_[right].length});
+        made->add_pair(left, right, static_cast<int32_t>(made->parts_.size()) - 1);
     }
     return made;
 }

@@ -19,12 +19,12 @@ class Vocabulary {
   public:
     // tokens: in the order of their ids. merges: the first one made the first token that is no single byte, and so on.
     // None if these are not of the one kind that `train_vocabulary` makes, for which the shortcut below is proven.
-    static std::unique_ptr<Vocabulary> make(std::vector<Token> tokens, const std::vector<Merge> &merges);
+    static std::unique_ptr<Vocabulary> make(const std::vector<Token> &tokens, const std::vector<Merge> &merges);
 
     static constexpr int MAX_WORD = 8;  // bytes of a piece that is looked up as one number
 
-    // Writes the tokens of a piece of 1 to MAX_PIECE_BYTES bytes, no more than it has bytes; returns how many. 0 would say
-    // that there is no encoding, which cannot be. MAX_WORD bytes can be read at `piece`, whatever its size.
+    // Writes the tokens of a piece of 1 to MAX_PIECE_BYTES bytes, no more than it has bytes; returns how many. 0 would
+    // say that there is no encoding, which cannot be. MAX_WORD bytes can be read at `piece`, whatever its size.
     int encode(const uint8_t *piece, int size, int32_t *ids) const;
 
   private:
@@ -32,7 +32,9 @@ class Vocabulary {
         int32_t left, right, length;
     };
 
-    explicit Vocabulary(std::vector<Token> tokens) : trie_(std::move(tokens)) {}
+    explicit Vocabulary(const std::vector<Token> &tokens) : trie_(tokens) {}
+
+    static bool is_in_order(const std::vector<Token> &tokens, const std::vector<Merge> &merges);
 
     void add_word(const Token &token);
     int32_t word(const uint8_t *piece, int size) const;
@@ -49,7 +51,7 @@ class Vocabulary {
     std::vector<Word> words_;          // tokens that are a whole piece of up to MAX_WORD bytes; open addressing
     std::vector<Part> parts_;          // of each token
     std::vector<int32_t> pairs_;       // the token of each merge, by its two parts; open addressing
-    std::vector<uint64_t> may_merge_;  // a bit for each hash: most pairs are not in `pairs_`, which is larger than a cache
+    std::vector<uint64_t> may_merge_;  // a bit for each hash: most pairs are not in `pairs_`, which is larger
 };
 
 }  // namespace sluice

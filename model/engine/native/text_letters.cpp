@@ -13,7 +13,7 @@ constexpr char END_OF_WORD[] = "</w>";
 constexpr auto SUFFIX = static_cast<std::ptrdiff_t>(sizeof END_OF_WORD - 1);
 constexpr int16_t NO_BYTE = -1;
 
-bool is_visible(uint32_t byte) { return (byte >= '!' && byte <= '~') || (byte >= 0xA1 && byte <= 0xAC) || (byte >= 0xAE && byte <= 0xFF); }
+bool is_visible(uint32_t byte) { return (byte >= '!' && byte <= '~') || (byte >= 0xA1 && byte != 0xAD); }
 
 }  // namespace
 

@@ -1,9 +1,9 @@
 // Removal of what nobody sees, Unicode NFKC, plain apostrophes, lower case and shortening, in one pass.
 //
-// NFKC of a text is that of its characters, one after another, as long as each of them has a normal form that begins with
-// a character which is no combining mark and never melts into one before it. Then nothing is reordered or composed across
-// characters (Unicode Standard Annex 15, section 9, "stable code points" and boundaries). Two exceptions are common enough
-// to be told apart: a single mark that melts into nothing stays where it is. All else is for the reference.
+// NFKC of a text is that of its characters, one after another, as long as each of them has a normal form that begins
+// with a character which is no combining mark and never melts into one before it. Then nothing is reordered or composed
+// across characters (Unicode Standard Annex 15, on boundaries). One exception is common enough to be told apart: a
+// single mark that melts into nothing stays where it is. All else is for the reference.
 
 #include "text_normalize.h"
 
@@ -20,7 +20,9 @@ constexpr uint32_t NO_CHARACTER = ~0u;
 // Writes characters, but not those that make a run too long.
 class Writer {
   public:
-    Writer(Normal &normal, size_t room, const uint8_t *longest_run) : normal_(normal), longest_run_(longest_run) { reserve(room); }
+    Writer(Normal &normal, size_t room, const uint8_t *longest_run) : normal_(normal), longest_run_(longest_run) {
+        reserve(room);
+    }
     ~Writer() { normal_.size = size_; }
     Writer(const Writer &) = delete;
     Writer &operator=(const Writer &) = delete;
@@ -76,7 +78,8 @@ Normalizer::Normalizer(bool cleans) : unicode_(Unicode::get()), cleans_(cleans) 
     for (uint32_t code = 0; code < 128; ++code) {
         const Character character = unicode_[code];
         const uint32_t mapped = character.mapping ? unicode_.mapped(character)[1] : code;
-        ascii_[code] = {static_cast<uint8_t>(mapped), static_cast<uint8_t>(character.kind & (Normal::KINDS | INVISIBLE))};
+        const auto kind = static_cast<uint8_t>(character.kind & (Normal::KINDS | INVISIBLE));
+        ascii_[code] = {static_cast<uint8_t>(mapped), kind};
     }
     for (int kind = 0; kind <= Normal::KINDS; ++kind) {
         const bool is_sign = !(kind & (LETTER | MARK | NUMBER | SPACE));
@@ -125,7 +128,8 @@ bool Normalizer::normalize(const uint8_t *at, const uint8_t *end, Normal &normal
 }
 
 // As INVISIBLE in `model/tokenizer.py`; `after` points to the next character.
-bool Normalizer::is_removed(uint32_t code, uint16_t kind, uint16_t before, const uint8_t *after, const uint8_t *end) const {
+bool Normalizer::is_removed(uint32_t code, uint16_t kind, uint16_t before, const uint8_t *after,
+                            const uint8_t *end) const {
     if (code == ZERO_WIDTH_NON_JOINER) return !(before & JOINED);
     if (code != ZERO_WIDTH_JOINER) return kind & INVISIBLE;
     uint32_t next;

@@ -1,4 +1,4 @@
-// The alternatives of PIECE in their order. None needs a second look at what it took: what follows each is only looked at.
+// The alternatives of PIECE in their order. None has to give back what it took: what follows each is only looked at.
 
 #include "text_split.h"
 
@@ -27,7 +27,8 @@ int plain_letters(const uint8_t *kinds) {
 
 // "n't" that no letter follows.
 bool Splitter::is_not(size_t at) const {
-    return bytes_[at] == 'n' && at + 3 <= size_ && bytes_[at + 1] == '\'' && bytes_[at + 2] == 't' && !is_letter(at + 3);
+    if (bytes_[at] != 'n' || at + 3 > size_) return false;
+    return bytes_[at + 1] == '\'' && bytes_[at + 2] == 't' && !is_letter(at + 3);
 }
 
 // Length of "'s", "'re", "'ve", "'ll", "'m" or "'d" that no letter follows; else 0.
@@ -50,8 +51,8 @@ template <typename Fits> void Splitter::take(int max_chars, Fits fits) {
     end_ = at;
 }
 
-// Extends the piece by letters and marks. Most words are of a few plain letters, which are seen at a glance: a loop whose
-// end the processor cannot foresee costs more than all else here.
+// Extends the piece by letters and marks. Most words are of a few plain letters, which are seen at a glance: a loop
+// whose end the processor cannot foresee costs more than all else here.
 void Splitter::take_word() {
     const int plain = plain_letters(kinds_ + begin_);
     const size_t stop = begin_ + static_cast<size_t>(plain);

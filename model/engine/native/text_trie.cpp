@@ -7,7 +7,7 @@ namespace sluice {
 namespace {
 
 constexpr uint32_t BLOCK = 256;
-constexpr int MAX_TRIES = 64;  // free nodes that are tried before a block is added: more would save memory and cost time
+constexpr int MAX_TRIES = 64;  // free nodes that are tried before a block is added: more save memory and cost time
 
 }  // namespace
 
@@ -58,7 +58,8 @@ uint32_t Trie::find_base(const std::vector<uint8_t> &labels) {
 }
 
 bool Trie::fits(uint32_t base, const std::vector<uint8_t> &labels) const {
-    return std::all_of(labels.begin(), labels.end(), [&](uint8_t label) { return nodes_[base ^ label].parent == FREE; });
+    const auto is_free = [&](uint8_t label) { return nodes_[base ^ label].parent == FREE; };
+    return std::all_of(labels.begin(), labels.end(), is_free);
 }
 
 // Adds a block of free nodes at the end of the ring.

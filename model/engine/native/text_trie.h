@@ -39,7 +39,7 @@ class Trie {
     struct Node {
         uint64_t base : 22, parent : 22, forms : 20;  // forms: place in `forms_`, if a token ends here
     };
-    static constexpr uint32_t FREE = (1 << 22) - 1, ROOT = FREE - 1;  // no places of a node, so none takes it for a child
+    static constexpr uint32_t FREE = (1 << 22) - 1, ROOT = FREE - 1;  // no places, so no node has them for a parent
     static constexpr uint32_t NO_FORMS = (1 << 20) - 1;
 
     struct Forms {

@@ -3,8 +3,8 @@
 #include "text_unicode.h"
 
 #include <cstddef>
+#include <iterator>
 #include <map>
-#include <utility>
 
 namespace sluice {
 namespace {
@@ -49,7 +49,8 @@ Unicode::Unicode() : mapped_(MAPPED), blocks_(NUM_BLOCKS) {
         }
         for (uint32_t code = first; code <= last; ++code) {
             Character character{RANGES[range].kind, 0};
-            if (mapping < std::size(MAPPINGS) && MAPPINGS[mapping].code == code) character.mapping = MAPPINGS[mapping++].place;
+            const bool is_mapped = mapping < std::size(MAPPINGS) && MAPPINGS[mapping].code == code;
+            if (is_mapped) character.mapping = MAPPINGS[mapping++].place;
             characters_.push_back(character);
             if (RANGES[range].last == code) ++range;
         }

@@ -26,7 +26,8 @@ inline int decode(const uint8_t *at, const uint8_t *end, uint32_t &code) {
         code = (first & 0x0Fu) << 12 | (at[1] & 0x3Fu) << 6 | (at[2] & 0x3Fu);
         return code < 0x800 || (code >= 0xD800 && code < 0xE000) ? 0 : 3;
     }
-    if (first > 0xF4 || left < 4 || !is_continuation(at[1]) || !is_continuation(at[2]) || !is_continuation(at[3])) return 0;
+    if (first > 0xF4 || left < 4) return 0;
+    if (!is_continuation(at[1]) || !is_continuation(at[2]) || !is_continuation(at[3])) return 0;
     code = (first & 0x07u) << 18 | (at[1] & 0x3Fu) << 12 | (at[2] & 0x3Fu) << 6 | (at[3] & 0x3Fu);
     return code < 0x10000 || code > 0x10FFFF ? 0 : 4;
 }
