@@ -21,8 +21,10 @@ FLAGS = ("-O3", "-std=c++17", "-fPIC", "-fno-tree-pre")
 """GCC 12 spills the sums of the innermost loop into memory when it removes partial redundancies: twice the time."""
 
 _AVX2 = ("-mavx2", "-mfma", "-mf16c")
+_AVX512 = ("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512vnni", *_AVX2)
 SETS = {
-    "kernel_avx512": ("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512vnni", *_AVX2),
+    "kernel_avx512_fixed": _AVX512,
+    "kernel_avx512": _AVX512,
     "kernel_avx_vnni": ("-mavxvnni", *_AVX2),
     "kernel_avx2": _AVX2,
     "kernel_neon": ("-march=armv8.2-a+dotprod",),

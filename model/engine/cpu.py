@@ -7,11 +7,10 @@ when it is loaded. What makes it fast: the input's part of the gates is looked u
 are only so many tokens; the weights are laid out once, in the order in which they are used; no
 padding is computed; pooling happens in the same pass.
 
-It is not exact: hidden states and recurrent weights are rounded to 8 bits, looked-up gates to half
-precision. `tests/model/engine/test_cpu.py` bounds what that does to a probability.
+It is not exact: hidden states and recurrent weights are rounded to 8 bits, looked-up gates to 16.
+`tests/model/engine/test_cpu.py` bounds what that does to a probability.
 
-Shape suffixes: V vocabulary, E embedding, H hidden units, G = 4 * H, N texts, C labels, S pooled
-states.
+Shape suffixes: H hidden units, N texts, C labels.
 """
 
 import ctypes
@@ -27,29 +26,17 @@ import numpy.typing as npt
 
 from model.batch import Ids
 from model.config import Architecture
+from model.engine.layout import GATES, LANES, Layout, fits_fixed, fixed_layout, float_layout, floats
 from model.library import LIBRARY
 
-LANES = 16
-GATES = 4
-H_SCALE = 127
-H_ZERO = 128
-"""See `native/model.h`."""
+FIXED, FLOAT_OF_FIXED = "avx512-fixed", "avx512"
+"""Kernel whose gates are 16-bit integers, and that of the same processors whose gates are floating-point numbers."""
 
 PORTABLE = "scalar"
 """Kernel in portable C++, which any processor can run and the tests compare the others with."""
 
 VARIANT_VARIABLE = "ENGINE_VARIANT"
 """Environment variable that names the kernel to use, for tests and benchmarks."""
-
-GATE_UNITS = -np.log2(np.e) * np.array([1.0, 1.0, 2.0, 1.0])
-"""The library takes gates as powers of two, that of the cell's input twice, all with the other sign."""
-
-MAX_WEIGHT = 127
-ALIGNMENT = 64
-"""Bytes; of a vector."""
-
-TOKENS_AT_ONCE = 1024
-"""Rows of the table that are computed together: bounds the memory that making it takes."""
 
 MIN_ROWS = 24
 """Rows that a thread gets at least: a block of `native/model.h`."""
@@ -137,13 +124,14 @@ class Engine:
     def __init__(
         self, architecture: Architecture, weights: Weights, *, threads: int = 1, variant: str | None = None
     ) -> None:
-        self.variant = pick_variant(variant)
+        name = pick_variant(variant)
         found = library()
         if found is None or (reason := _misshapen(architecture)) is not None:
             raise ValueError(f"no engine: {reason if found else 'no library'}")
         self._library = found
         self._num_labels = len(weights["head.bias"])
-        self._model, self._arrays = describe(architecture, weights, threads=threads)
+        self.variant, layouts = lay_out(architecture, weights, name, threads=threads)
+        self._model, self._arrays = describe(architecture, weights, layouts)
         self._model.variant = variants()[self.variant]
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, "engine") if threads > 1 else None
@@ -177,9 +165,9 @@ class Engine:
 
 
 class _Layer(ctypes.Structure):
-    """The structure `Direction` of `native/model.h`."""
+    """The structure `Direction` of `native/model.h`; its fields are those of `Layout`, in their order."""
 
-    _fields_ = [(name, ctypes.c_void_p) for name in ("table", "weights", "offsets", "scales")]
+    _fields_ = [(name, ctypes.c_void_p) for name in Layout.__annotations__]
 
 
 class _Model(ctypes.Structure):
@@ -194,7 +182,26 @@ class _Model(ctypes.Structure):
     ]
 
 
-def describe(architecture: Architecture, weights: Weights, *, threads: int) -> tuple[_Model, list[npt.NDArray[Any]]]:
+def lay_out(architecture: Architecture, weights: Weights, variant: str, *, threads: int) -> tuple[str, list[Layout]]:
+    """Each direction's weights as the kernel wants them; a kernel of 16-bit gates that cannot hold them gives way.
+
+    Returns:
+        The kernel, by name, that the layouts are for.
+    """
+    layers = [
+        (weights["embedding"], *(floats(weights[f"layers.0.{direction}.{name}"]) for name in LAYER_WEIGHTS))
+        for direction in range(architecture.num_directions)
+    ]
+    if variant == FIXED and not all(fits_fixed(weight_hh) for _, _, weight_hh, _ in layers):
+        variant = FLOAT_OF_FIXED
+    lay = fixed_layout if variant == FIXED else float_layout
+    with ThreadPoolExecutor(len(layers) if threads > 1 else 1) as pool:
+        return variant, list(pool.map(lambda layer: lay(*layer), layers))
+
+
+def describe(
+    architecture: Architecture, weights: Weights, layouts: Sequence[Layout]
+) -> tuple[_Model, list[npt.NDArray[Any]]]:
     """Describes the network to the library; the arrays that the structure points into must live as long."""
     model = _Model(
         directions=architecture.num_directions,
@@ -211,17 +218,12 @@ def describe(architecture: Architecture, weights: Weights, *, threads: int) -> t
         arrays.append(array)
         return _address(array)
 
-    def layer(direction: int) -> tuple[npt.NDArray[Any], ...]:
-        weight_ih, weight_hh, bias = (_floats(weights[f"layers.0.{direction}.{name}"]) for name in LAYER_WEIGHTS)
-        return input_table(weights["embedding"], weight_ih, bias), *pack_recurrent(weight_hh)
-
-    with ThreadPoolExecutor(architecture.num_directions if threads > 1 else 1) as pool:
-        for direction, made in enumerate(pool.map(layer, range(architecture.num_directions))):
-            model.layers[direction] = _Layer(*map(kept, made))
-    model.head = kept(_floats(weights["head.weight"]))
-    model.bias = kept(_floats(weights["head.bias"]))
+    for direction, layout in enumerate(layouts):
+        model.layers[direction] = _Layer(**{name: kept(array) for name, array in layout.arrays()})
+    model.head = kept(floats(weights["head.weight"]))
+    model.bias = kept(floats(weights["head.bias"]))
     if architecture.ngram_buckets:
-        model.ngrams = kept(_floats(weights["ngrams.table"]))
+        model.ngrams = kept(floats(weights["ngrams.table"]))
     return model, arrays
 
 
@@ -237,64 +239,6 @@ def share(lengths_N: npt.NDArray[np.int64], threads: int) -> list[tuple[int, int
     ends = [int(np.searchsorted(reached, reached[-1] * (part + 1) / parts)) + 1 for part in range(parts - 1)]
     edges = [0, *ends, num_texts] if num_texts else [0, 0]
     return [(begin, end) for begin, end in pairwise(edges) if begin < end]
-
-
-def input_table(embedding_VE: npt.NDArray[Any], weight_GE: Floats, bias_G: Floats) -> npt.NDArray[np.float16]:
-    """Part of the gates that each token adds, float16 [V, H / 16, 4, 16]."""
-    size, width = weight_GE.shape
-    # Gates in the table's order and units: a product is a row of it.
-    order_G = np.arange(size).reshape(GATES, -1, LANES).transpose(1, 0, 2).ravel()
-    units_G = np.repeat(GATE_UNITS, size // GATES).astype(np.float32)
-    weight_EG = np.ascontiguousarray((weight_GE * units_G[:, None])[order_G].T)
-    bias_G = (bias_G * units_G)[order_G]
-    table = aligned_empty((len(embedding_VE), size), np.dtype(np.float16))
-    # One room for all products: a fresh one each time would cost more than the product.
-    vectors, gates = (np.empty((TOKENS_AT_ONCE, columns), dtype=np.float32) for columns in (width, size))
-    for start in range(0, len(table), TOKENS_AT_ONCE):
-        part = table[start : start + TOKENS_AT_ONCE]
-        vectors[: len(part)] = embedding_VE[start : start + TOKENS_AT_ONCE]
-        np.matmul(vectors[: len(part)], weight_EG, out=gates[: len(part)])
-        gates += bias_G
-        part[...] = gates[: len(part)]
-    return table.reshape(len(table), -1, GATES, LANES)
-
-
-def pack_recurrent(weight_GH: Floats) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int32], Floats]:
-    """Recurrent weights as integers [H / 16, H / 4, 4, 16, 4], the start of each sum, and its factor.
-
-    Each unit of each gate has a scale of its own: its largest weight is 127. The two last are [H / 16, 4, 16].
-    """
-    hidden = weight_GH.shape[1]
-    steps_G1 = np.maximum(np.abs(weight_GH).max(axis=1, keepdims=True), 1e-30) / MAX_WEIGHT
-    whole_GH = np.rint(weight_GH / steps_G1).astype(np.int8)
-    packed = whole_GH.reshape(GATES, hidden // LANES, LANES, hidden // 4, 4).transpose(1, 3, 0, 2, 4)
-    offsets_G = -H_ZERO * whole_GH.sum(axis=1, dtype=np.int32)
-
-    def by_block(values_G: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        return aligned(values_G.reshape(GATES, hidden // LANES, LANES).transpose(1, 0, 2))
-
-    scales_G = steps_G1[:, 0] / H_SCALE * np.repeat(GATE_UNITS, hidden)
-    return aligned(packed), by_block(offsets_G), by_block(scales_G.astype(np.float32))
-
-
-def aligned(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """A copy whose first byte lies on a multiple of `ALIGNMENT`."""
-    copy = aligned_empty(array.shape, array.dtype)
-    copy[...] = array
-    return copy
-
-
-def aligned_empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    """An array of this shape, not filled, whose first byte lies on a multiple of `ALIGNMENT`."""
-    size = int(np.prod(shape)) * dtype.itemsize
-    room = np.empty(size + ALIGNMENT, dtype=np.uint8)
-    start = -room.ctypes.data % ALIGNMENT
-    return room[start : start + size].view(dtype).reshape(shape)
-
-
-def _floats(array: npt.NDArray[Any]) -> Floats:
-    """A copy in single precision, row after row."""
-    return np.array(array, dtype=np.float32, order="C")
 
 
 def _address(array: npt.NDArray[Any]) -> int:

@@ -17,7 +17,7 @@ constexpr uint64_t MULTIPLIER = 0x9E3779B97F4A7C15ull;  // of model/ngrams.py
 constexpr int HASH_SHIFT = 20;
 constexpr size_t ALIGNMENT = 64;
 
-const Kernel *const KERNELS[] = {&avx512_kernel, &avx_vnni_kernel, &avx2_kernel, &neon_kernel, &scalar_kernel};
+const Kernel *const KERNELS[] = {&avx512_fixed_kernel, &avx512_kernel, &avx_vnni_kernel, &avx2_kernel, &neon_kernel, &scalar_kernel};
 constexpr int NUM_KERNELS = sizeof KERNELS / sizeof KERNELS[0];
 
 // Room for the states of a block, aligned as vectors want it.
@@ -25,15 +25,16 @@ class Room {
   public:
     explicit Room(int hidden) {
         const size_t floats = static_cast<size_t>(BLOCK_ROWS) * hidden;
-        memory_ = static_cast<char *>(std::aligned_alloc(ALIGNMENT, floats * (4 * sizeof(float) + 2)));
+        memory_ = static_cast<char *>(std::aligned_alloc(ALIGNMENT, floats * (5 * sizeof(float) + 2 * sizeof(int16_t) + 2)));
         if (memory_ == nullptr) throw std::bad_alloc();
         float *at = reinterpret_cast<float *>(memory_);
-        for (float **part : {&state.c, &state.largest, &state.sum, &state.last}) {
+        for (float **part : {&state.c, &state.largest, &state.sum, &state.last, &state.long_sum}) {
             *part = at;
             at += floats;
         }
         state.h[0] = reinterpret_cast<uint8_t *>(at);
         state.h[1] = state.h[0] + floats;
+        state.words = reinterpret_cast<int16_t *>(state.h[1] + floats);
     }
     ~Room() { std::free(memory_); }
     Room(const Room &) = delete;
@@ -60,26 +61,66 @@ void add_head(const Model &model, const Kernel &kernel, int direction, const Sta
         }
 }
 
+// Which buckets a text has had: a hash table with open addressing that forgets by counting up, not by clearing.
+class Seen {
+  public:
+    // Begins a text of at most `count` buckets.
+    void begin(size_t count) {
+        size_t size = 64;
+        while (size < 2 * count) size *= 2;
+        if (size > slots_.size()) {
+            slots_.assign(size, {});
+            mask_ = size - 1;
+        }
+        ++text_;
+    }
+    // True the first time that a text has this bucket.
+    bool add(int64_t bucket) {
+        size_t at = static_cast<size_t>(bucket) & mask_;
+        for (; slots_[at].text == text_; at = (at + 1) & mask_)
+            if (slots_[at].bucket == bucket) return false;
+        slots_[at] = {text_, bucket};
+        return true;
+    }
+
+  private:
+    struct Slot {
+        int64_t text = 0, bucket = 0;
+    };
+    std::vector<Slot> slots_;
+    size_t mask_ = 0;
+    int64_t text_ = 0;
+};
+
 // Adds to `logits` [labels] of one text the table's rows of its distinct n-grams over the root of how many they are.
-// Buckets and root are those of model/ngrams.py; `found` and `sums` only spare the allocation.
-void add_ngrams(const Model &model, const int32_t *row, int64_t length, std::vector<int64_t> &found,
+// Buckets and root are those of model/ngrams.py; `found`, `seen` and `sums` only spare the allocation.
+void add_ngrams(const Model &model, const int32_t *row, int64_t length, std::vector<int64_t> &found, Seen &seen,
                 std::vector<float> &sums, float *logits) {
+    const int labels = model.labels;
     found.clear();
     for (int n = 1; n <= model.ngram_order; ++n)
         for (int64_t at = 0; at + n <= length; ++at) {
             uint64_t key = 0;
             for (int k = 0; k < n; ++k) key = (key + static_cast<uint64_t>(row[at + k]) + 1) * MULTIPLIER;
-            const int64_t bucket = (static_cast<int64_t>(key) >> HASH_SHIFT) % model.buckets;
-            found.push_back(bucket < 0 ? bucket + model.buckets : bucket);
+            int64_t bucket = static_cast<int64_t>(key) >> HASH_SHIFT;
+            // The remainder of a power of two, without a division.
+            if ((model.buckets & (model.buckets - 1)) == 0)
+                bucket &= model.buckets - 1;
+            else if ((bucket %= model.buckets) < 0)
+                bucket += model.buckets;
+            found.push_back(bucket);
+            __builtin_prefetch(model.ngrams + bucket * labels);  // a table far larger than the cache
         }
-    std::sort(found.begin(), found.end());
-    found.erase(std::unique(found.begin(), found.end()), found.end());
     if (found.empty()) return;
-    const int labels = model.labels;
+    seen.begin(found.size());
     sums.assign(labels, 0.0f);
-    for (const int64_t bucket : found)
+    int64_t distinct = 0;
+    for (const int64_t bucket : found) {
+        if (!seen.add(bucket)) continue;
+        ++distinct;
         for (int label = 0; label < labels; ++label) sums[label] += model.ngrams[bucket * labels + label];
-    const float root = std::sqrt(static_cast<float>(found.size()));
+    }
+    const float root = std::sqrt(static_cast<float>(distinct));
     for (int label = 0; label < labels; ++label) logits[label] += sums[label] / root;
 }
 
@@ -110,6 +151,7 @@ void sluice_logits(const Model *model, const int32_t *ids, const int64_t *starts
     const Kernel &kernel = *KERNELS[model->variant];
     const Room room(model->hidden);
     std::vector<int64_t> found;
+    Seen seen;
     std::vector<float> sums;
     for (int64_t first = begin; first < end; first += BLOCK_ROWS) {
         Rows rows;
@@ -121,7 +163,7 @@ void sluice_logits(const Model *model, const int32_t *ids, const int64_t *starts
             rows.lengths[r] = starts[text + 1] - starts[text];
             out[r] = logits + text * model->labels;
             std::copy_n(model->bias, model->labels, out[r]);
-            if (model->buckets) add_ngrams(*model, rows.ids[r], rows.lengths[r], found, sums, out[r]);
+            if (model->buckets) add_ngrams(*model, rows.ids[r], rows.lengths[r], found, seen, sums, out[r]);
         }
         for (int d = 0; d < model->directions; ++d) {
             kernel.run(model->layers[d], model->hidden, d == 1, rows, room.state);

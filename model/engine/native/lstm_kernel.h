@@ -81,9 +81,12 @@ struct Place {
     size_t of_gate(int gate) const { return (static_cast<size_t>(block) * GATES + gate) * BLOCK_UNITS + lane; }
 };
 
-// Integer sums [Rows][Groups][4] of the recurrent products of a tile.
+// Integer sums [Rows][Groups][4] of the recurrent products of a tile. A function of its own, which leaves them in memory:
+// inlined, GCC keeps them there all the time.
 template <class V, int Rows, int Groups>
-INLINE void products(const Tile &tile, typename V::Int (&sums)[Rows][Groups][GATES]) {
+__attribute__((noinline)) void products(const Tile &tile, typename V::Int (&to)[Rows][Groups][GATES]) {
+    typename V::Int sums[Rows][Groups][GATES];
+    const size_t apart = static_cast<size_t>(tile.hidden);
     const int8_t *weights[Groups];
 #pragma GCC unroll 8
     for (int q = 0; q < Groups; ++q) {
@@ -106,12 +109,18 @@ INLINE void products(const Tile &tile, typename V::Int (&sums)[Rows][Groups][GAT
             weights[q] += GATES * BLOCK_UNITS * 4;
 #pragma GCC unroll 8
             for (int r = 0; r < Rows; ++r) {
-                const typename V::States states = V::broadcast(h + static_cast<size_t>(r) * tile.hidden);
+                const typename V::States states = V::broadcast(h + r * apart);
 #pragma GCC unroll 4
                 for (int g = 0; g < GATES; ++g) sums[r][q][g] = V::dot(sums[r][q][g], states, w[g]);
             }
         }
     }
+#pragma GCC unroll 8
+    for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 8
+        for (int q = 0; q < Groups; ++q)
+#pragma GCC unroll 4
+            for (int g = 0; g < GATES; ++g) to[r][q][g] = sums[r][q][g];
 }
 
 // One step of `Rows` rows and `Groups` vectors of units. At the first step all states are zero: no products.

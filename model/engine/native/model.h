@@ -19,6 +19,8 @@ struct Direction {
     const int8_t *weights;   // [H / 16][H / 4][4][16][4]
     const int32_t *offsets;  // [H / 16][4][16] sums begin with these where states have no sign: take H_ZERO out again
     const float *scales;     // [H / 16][4][16] from integer sums to gates
+    const int32_t *shifts;   // these two instead of `scales` where gates are integers: [H / 16][4][16] right shifts
+    const int16_t *factors;  // [H / 16][4][32] and what then multiplies, over 2^15
 };
 
 extern "C" struct Model {  // of two directions the forward one is first
@@ -43,6 +45,8 @@ struct Rows {
 struct State {
     uint8_t *h[2];
     float *c, *largest, *sum, *last;
+    int16_t *words;   // twice as many, for kernels that compute in 16 bits
+    float *long_sum;
 };
 
 // One variant of the recurrent layer, compiled for one instruction set.
@@ -58,6 +62,6 @@ struct Kernel {
 };
 
 // Every kernel, the fastest first. One that the compiler could not make has no `run`.
-extern const Kernel avx512_kernel, avx_vnni_kernel, avx2_kernel, neon_kernel, scalar_kernel;
+extern const Kernel avx512_fixed_kernel, avx512_kernel, avx_vnni_kernel, avx2_kernel, neon_kernel, scalar_kernel;
 
 }  // namespace sluice

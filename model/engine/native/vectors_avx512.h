@@ -34,7 +34,11 @@ struct Avx512 {
         __builtin_memcpy(&four, p, sizeof four);
         return _mm512_set1_epi32(four);
     }
-    static Int dot(Int sum, States h, Bytes w) { return _mm512_dpbusd_epi32(sum, h, w); }
+    // GCC 12 copies the sums for the intrinsic, before or after.
+    static Int dot(Int sum, States h, Bytes w) {
+        __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(h), "v"(w));
+        return sum;
+    }
     static Float to_float(Int x) { return _mm512_cvtepi32_ps(x); }
     static Float add(Float a, Float b) { return _mm512_add_ps(a, b); }
     static Float sub(Float a, Float b) { return _mm512_sub_ps(a, b); }

@@ -1,0 +1,256 @@
+// The fastest kernel for AVX-512 with VNNI: gates and cells are 16-bit integers, 32 units in a vector, and sigmoid and
+// tanh are looked up by permutation. On AMD's Zen 4 the products of lstm_kernel.h take as long as can be (one `vpdpbusd`
+// of 512 bits a cycle) and its float32 gates two thirds of that again; these take far less.
+//
+// Fixed-point numbers, as "name * 2^bits": x 12 (-8 to 8), sums of a gate 11 (-16 to 16), cells 11 (saturated at 16),
+// states 12. Rounding them moves a gate by 3e-4; that of the states to 8 bits moves it by 5e-3.
+#include "model.h"
+
+#if defined(__AVX512VNNI__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
+
+#include <immintrin.h>
+
+#include "gate_tables.h"
+#include "lstm_kernel.h"
+#include "vectors_avx512.h"
+
+namespace sluice {
+namespace {
+
+constexpr int PAIR_UNITS = 2 * BLOCK_UNITS;  // of a vector of 16-bit integers: 16 units of two rows
+constexpr int TILE_PAIRS = 3;                // 24 sums of 32 registers
+constexpr int SUM_STEPS = 7;                 // states of at most 2^12 whose sum fits 16 bits
+constexpr float STATE_UNIT = 1.0f / (1 << 12);
+constexpr int STATE_FACTOR = 1016;  // 127 * 8: from 2^12 to 127, with the 2^15 of the multiplication
+
+using Words = __m512i;
+
+// `vpackssdw` lays four lanes of one vector beside four of another, in turns. So the words of a pair of rows lie as four
+// units of the first, the same four of the second, the next four of the first and so on; all arrays of pairs do.
+struct Pairs {
+    int16_t *c, *sum, *largest, *last;  // [pair][H / 16][32]
+    float *long_sum;
+    uint8_t *h[2];  // as the words, but bytes
+};
+
+struct PairTile {
+    const Direction *direction;
+    int hidden, block;
+    bool ends;                      // some row's text is over: its last state is wanted
+    const int16_t *const *inputs;   // of each row, this step's place in the table
+    const int16_t *const *next;     // and the next step's
+    const uint8_t *h;
+    uint8_t *h_next;
+    int16_t *c, *sum, *largest, *last;
+};
+
+INLINE Words line(const Lines &lines, Words x) {
+    const Words cell = _mm512_srli_epi16(x, 10);  // the permutation reads the lowest six bits
+    const Words start = _mm512_permutex2var_epi16(_mm512_load_si512(lines.start), cell, _mm512_load_si512(lines.start + 32));
+    const Words slope = _mm512_permutex2var_epi16(_mm512_load_si512(lines.slope), cell, _mm512_load_si512(lines.slope + 32));
+    return _mm512_adds_epi16(start, _mm512_mulhrs_epi16(slope, x));
+}
+
+INLINE Words twice(Words x) { return _mm512_adds_epi16(x, x); }
+
+// Integer sums [Count][2][4] of the recurrent products. A function of its own, which leaves them in memory: inlined, GCC
+// keeps them there all the time.
+template <int Count>
+__attribute__((noinline)) void pair_products(const PairTile &tile, __m512i (&to)[Count][2][GATES]) {
+    __m512i sums[Count][2][GATES];
+    const size_t block = static_cast<size_t>(tile.block), apart = static_cast<size_t>(tile.hidden) * 2;
+    const int32_t *offsets = tile.direction->offsets + block * GATES * BLOCK_UNITS;
+#pragma GCC unroll 3
+    for (int p = 0; p < Count; ++p)
+#pragma GCC unroll 4
+        for (int g = 0; g < GATES; ++g) sums[p][0][g] = sums[p][1][g] = _mm512_load_si512(offsets + g * BLOCK_UNITS);
+    const int8_t *w = tile.direction->weights + block * tile.hidden * GATES * BLOCK_UNITS;
+    const uint8_t *h = tile.h;
+    for (int k = 0; k < tile.hidden; k += 4, h += 8, w += GATES * BLOCK_UNITS * 4) {
+        __m512i weights[GATES];
+#pragma GCC unroll 4
+        for (int g = 0; g < GATES; ++g) weights[g] = _mm512_load_si512(w + g * BLOCK_UNITS * 4);
+#pragma GCC unroll 3
+        for (int p = 0; p < Count; ++p)
+#pragma GCC unroll 2
+            for (int r = 0; r < 2; ++r) {
+                const __m512i states = Avx512::broadcast(h + p * apart + r * 4);
+#pragma GCC unroll 4
+                for (int g = 0; g < GATES; ++g) sums[p][r][g] = Avx512::dot(sums[p][r][g], states, weights[g]);
+            }
+    }
+#pragma GCC unroll 3
+    for (int p = 0; p < Count; ++p)
+#pragma GCC unroll 4
+        for (int g = 0; g < GATES; ++g) {
+            to[p][0][g] = sums[p][0][g];
+            to[p][1][g] = sums[p][1][g];
+        }
+}
+
+// From two rows' integer sums and looked-up inputs to x of a gate.
+INLINE Words gate(const PairTile &tile, int g, __m512i first_sums, __m512i second_sums, Words input, bool first) {
+    if (first) return twice(input);
+    const size_t at = static_cast<size_t>(tile.block) * GATES + g;
+    const __m512i shifts = _mm512_load_si512(tile.direction->shifts + at * BLOCK_UNITS);
+    const Words sums = _mm512_packs_epi32(_mm512_srav_epi32(first_sums, shifts), _mm512_srav_epi32(second_sums, shifts));
+    const Words factors = _mm512_load_si512(tile.direction->factors + at * PAIR_UNITS);
+    return twice(_mm512_adds_epi16(input, _mm512_mulhrs_epi16(sums, factors)));
+}
+
+template <int Count, bool First>
+INLINE void pair_step(const PairTile &tile) {
+    __m512i sums[Count][2][GATES];
+    if (!First) pair_products<Count>(tile, sums);
+    const size_t place = static_cast<size_t>(tile.block) * GATES * BLOCK_UNITS;
+#pragma GCC unroll 3
+    for (int p = 0; p < Count; ++p) {
+        Words x[GATES];
+#pragma GCC unroll 2
+        for (int g = 0; g < GATES; g += 2) {  // the table has two gates side by side in each vector, four units in turns
+            const size_t at = place + g * BLOCK_UNITS;
+            __builtin_prefetch(tile.next[2 * p] + at);
+            __builtin_prefetch(tile.next[2 * p + 1] + at);
+            const Words a = _mm512_load_si512(tile.inputs[2 * p] + at), b = _mm512_load_si512(tile.inputs[2 * p + 1] + at);
+            x[g] = gate(tile, g, sums[p][0][g], sums[p][1][g], _mm512_unpacklo_epi64(a, b), First);
+            x[g + 1] = gate(tile, g + 1, sums[p][0][g + 1], sums[p][1][g + 1], _mm512_unpackhi_epi64(a, b), First);
+        }
+        const size_t at = static_cast<size_t>(p) * 2 * tile.hidden + tile.block * PAIR_UNITS;
+        const Words written = _mm512_mulhrs_epi16(line(gate_tables.sigmoid, x[0]), line(gate_tables.half_tanh, x[2]));
+        const Words kept = twice(line(gate_tables.sigmoid, x[1]));
+        const Words shown = twice(line(gate_tables.sigmoid, x[3]));
+        Words c = written;
+        if (!First) c = _mm512_adds_epi16(_mm512_mulhrs_epi16(kept, _mm512_load_si512(tile.c + at)), written);
+        _mm512_store_si512(tile.c + at, c);
+        const Words h = _mm512_mulhrs_epi16(shown, line(gate_tables.half_tanh, twice(twice(c))));
+        Words largest = h, sum = h;
+        if (!First) {
+            largest = _mm512_max_epi16(largest, _mm512_load_si512(tile.largest + at));
+            sum = _mm512_add_epi16(sum, _mm512_load_si512(tile.sum + at));
+        }
+        _mm512_store_si512(tile.largest + at, largest);
+        _mm512_store_si512(tile.sum + at, sum);
+        if (tile.ends) _mm512_store_si512(tile.last + at, h);
+        const Words whole = _mm512_mulhrs_epi16(h, _mm512_set1_epi16(STATE_FACTOR));
+        const __m256i bytes = _mm512_cvtepi16_epi8(_mm512_add_epi16(whole, _mm512_set1_epi16(H_ZERO)));
+        _mm256_store_si256(reinterpret_cast<__m256i *>(tile.h_next + at), bytes);
+    }
+}
+
+template <bool First>
+void run_pairs(const PairTile &tile, int pairs) {
+    if (pairs >= TILE_PAIRS) return pair_step<TILE_PAIRS, First>(tile);
+    pairs == 2 ? pair_step<2, First>(tile) : pair_step<1, First>(tile);
+}
+
+// Adds the short sums to the long ones and begins them again.
+void flush(const Pairs &pairs, size_t size, bool first) {
+    for (size_t n = 0; n < size; n += 16) {
+        const __m512i wide = _mm512_cvtepi16_epi32(_mm256_load_si256(reinterpret_cast<__m256i *>(pairs.sum + n)));
+        const __m512 sum = _mm512_cvtepi32_ps(wide);
+        _mm512_store_ps(pairs.long_sum + n, first ? sum : _mm512_add_ps(sum, _mm512_load_ps(pairs.long_sum + n)));
+        _mm256_store_si256(reinterpret_cast<__m256i *>(pairs.sum + n), _mm256_setzero_si256());
+    }
+}
+
+INLINE __m512 floats_of_row(const int16_t *words, __mmask8 row) {
+    const __m512i both = _mm512_load_si512(words);
+    const __m256i of_row = _mm512_castsi512_si256(_mm512_maskz_compress_epi64(row, both));
+    return _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(of_row)), _mm512_set1_ps(STATE_UNIT));
+}
+
+// Takes the pooled states of a row out of its pair's words. The row may go on being computed: nobody looks any more.
+void finish(const Pairs &pairs, int hidden, int row, bool flushed, const State &state) {
+    const __mmask8 odd = row % 2 ? 0xAA : 0x55;  // quarters of a vector's 128-bit lanes, two a lane
+    const __mmask16 odd_floats = row % 2 ? 0xF0F0 : 0x0F0F;
+    for (int block = 0; block < hidden / BLOCK_UNITS; ++block) {
+        const size_t from = static_cast<size_t>(row / 2) * 2 * hidden + block * PAIR_UNITS;
+        const size_t to = static_cast<size_t>(row) * hidden + block * BLOCK_UNITS;
+        _mm512_store_ps(state.largest + to, floats_of_row(pairs.largest + from, odd));
+        _mm512_store_ps(state.last + to, floats_of_row(pairs.last + from, odd));
+        __m512 sum = floats_of_row(pairs.sum + from, odd);
+        if (flushed) {
+            const __m256 low = _mm512_castps512_ps256(
+                _mm512_maskz_compress_ps(odd_floats, _mm512_load_ps(pairs.long_sum + from)));
+            const __m256 high = _mm512_castps512_ps256(
+                _mm512_maskz_compress_ps(odd_floats, _mm512_load_ps(pairs.long_sum + from + 16)));
+            sum = _mm512_fmadd_ps(_mm512_insertf32x8(_mm512_castps256_ps512(low), high, 1), _mm512_set1_ps(STATE_UNIT), sum);
+        }
+        _mm512_store_ps(state.sum + to, sum);
+    }
+}
+
+void run_fixed(const Direction &direction, int hidden, bool backward, const Rows &rows, const State &state) {
+    const int num_pairs = (rows.count + 1) / 2;
+    const size_t size = static_cast<size_t>(num_pairs) * 2 * hidden, per_token = static_cast<size_t>(GATES) * hidden;
+    int16_t *words = reinterpret_cast<int16_t *>(state.c);
+    const Pairs pairs{words, words + size, state.words, state.words + size, state.long_sum, {state.h[0], state.h[1]}};
+    const int16_t *table = reinterpret_cast<const int16_t *>(direction.table);
+    const auto input = [&](int row, int64_t t) {
+        return table + per_token * static_cast<size_t>(rows.ids[row][backward ? rows.lengths[row] - 1 - t : t]);
+    };
+    int active = rows.count;
+    while (active > 0 && rows.lengths[active - 1] == 0) --active;
+    for (int64_t t = 0; active > 0; ++t) {
+        const int16_t *inputs[BLOCK_ROWS + 1], *next[BLOCK_ROWS + 1];
+        for (int r = 0; r < active; ++r) {
+            inputs[r] = input(r, t);
+            next[r] = t + 1 < rows.lengths[r] ? input(r, t + 1) : inputs[r];
+        }
+        inputs[active] = next[active] = inputs[active - 1];  // of the second row of the last pair, if there is none
+        const bool ends = rows.lengths[active - 1] == t + 1;
+        for (int block = 0; block < hidden / BLOCK_UNITS; ++block)
+            for (int r = 0; r < active; r += 2 * TILE_PAIRS) {
+                const size_t at = static_cast<size_t>(r) * hidden;
+                const PairTile tile{&direction, hidden, block, ends, inputs + r, next + r, pairs.h[t & 1] + at,
+                                    pairs.h[(t + 1) & 1] + at, pairs.c + at, pairs.sum + at, pairs.largest + at,
+                                    pairs.last + at};
+                const int left = (active - r + 1) / 2;
+                t == 0 ? run_pairs<true>(tile, left) : run_pairs<false>(tile, left);
+            }
+        for (; active > 0 && rows.lengths[active - 1] == t + 1; --active)
+            finish(pairs, hidden, active - 1, t >= SUM_STEPS, state);
+        if (t % SUM_STEPS == SUM_STEPS - 1) flush(pairs, size, t < SUM_STEPS);
+    }
+}
+
+void fixed_sums(const Direction &direction, int hidden, const int8_t *states, int32_t *out) {
+    alignas(64) uint8_t h[2 * MAX_HIDDEN];
+    for (int k = 0; k < hidden; ++k)
+        h[k / 4 * 8 + k % 4] = h[k / 4 * 8 + k % 4 + 4] = static_cast<uint8_t>(states[k] + H_ZERO);
+    PairTile tile{};
+    tile.direction = &direction;
+    tile.hidden = hidden;
+    tile.h = h;
+    for (tile.block = 0; tile.block < hidden / BLOCK_UNITS; ++tile.block) {
+        __m512i found[1][2][GATES];
+        pair_products<1>(tile, found);
+        for (int g = 0; g < GATES; ++g) {
+            const size_t at = (static_cast<size_t>(tile.block) * GATES + g) * BLOCK_UNITS;
+            // Without what the offset has for rounding: half of what the shift drops.
+            const __m512i ones = _mm512_sllv_epi32(_mm512_set1_epi32(1), _mm512_load_si512(direction.shifts + at));
+            _mm512_storeu_si512(out + at, _mm512_sub_epi32(found[0][1][g], _mm512_srli_epi32(ones, 1)));
+        }
+    }
+}
+
+bool supported() {
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("fma");
+}
+
+}  // namespace
+
+const Kernel avx512_fixed_kernel{"avx512-fixed", supported, run_fixed, fixed_sums, dot<Avx512>};
+
+}  // namespace sluice
+
+#else  // another processor, or a compiler without the instruction set
+
+namespace sluice {
+const Kernel avx512_fixed_kernel{"avx512-fixed", nullptr, nullptr, nullptr, nullptr};
+}
+
+#endif

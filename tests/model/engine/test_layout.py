@@ -1,0 +1,71 @@
+"""Weights lie where the kernels look for them, and stand for what they were."""
+
+import numpy as np
+import pytest
+
+from model.engine.layout import (
+    FACTOR_BITS,
+    GATES,
+    H_SCALE,
+    H_ZERO,
+    LANES,
+    fits_fixed,
+    fixed_layout,
+    fixed_table,
+    input_table,
+    pack_recurrent,
+)
+
+
+def test_packed_weights_are_the_weights_in_their_places() -> None:
+    weights = np.random.default_rng(0).normal(size=(GATES * 32, 32)).astype(np.float32)
+    packed, offsets, scales = pack_recurrent(weights)
+    assert packed.dtype == np.int8
+    assert offsets.dtype == np.int32
+    assert packed.ctypes.data % 64 == offsets.ctypes.data % 64 == scales.ctypes.data % 64 == 0
+    gate, unit, source = 2, 19, 13
+    row = weights[gate * 32 + unit]
+    place = (unit // LANES, gate, unit % LANES)
+    assert packed[place[0], source // 4, gate, place[2], source % 4] == np.rint(row[source] / np.abs(row).max() * 127)
+    unit_of_gate = -2 * np.log2(np.e)  # that of the cell's input, gate 2
+    assert scales[place] * 127 * 127 == pytest.approx(np.abs(row).max() * unit_of_gate, rel=1e-6)
+    assert offsets[place] == -H_ZERO * int(np.rint(row / np.abs(row).max() * 127).sum())
+
+
+def test_both_tables_hold_the_same_gates() -> None:
+    rng = np.random.default_rng(0)
+    embedding, weight, bias = (
+        rng.normal(size=size).astype(np.float32) for size in ((9, 5), (GATES * 32, 5), GATES * 32)
+    )
+    halves, words = input_table(embedding, weight, bias), fixed_table(embedding, weight, bias)
+    token, gate, unit = 7, 2, 21
+    exact = 2 * (embedding[token] @ weight[gate * 32 + unit] + bias[gate * 32 + unit])  # twice: the cell's input
+    lane = unit % LANES
+    assert halves[token, unit // LANES, gate, lane] == pytest.approx(-exact * np.log2(np.e), rel=1e-3)
+    word = words[token, unit // LANES, gate // 2, lane // 4, gate % 2, lane % 4]
+    assert word / 2**11 == pytest.approx(exact, abs=2**-12 + 1e-6)
+
+
+def test_shift_and_factor_stand_for_the_scale() -> None:
+    weight = np.random.default_rng(0).normal(size=(GATES * 32, 32)).astype(np.float32)
+    layout = fixed_layout(
+        np.zeros((3, 5)), np.zeros((GATES * 32, 5), np.float32), weight, np.zeros(GATES * 32, np.float32)
+    )
+    assert layout.shifts is not None
+    assert layout.factors is not None
+    gate, unit = 3, 30
+    place = (unit // LANES, gate, unit % LANES)
+    for row in (0, 1):
+        factor = layout.factors[place[0], gate, place[2] // 4, row, place[2] % 4]
+        assert 2**14 <= factor < 2**15
+        step = np.abs(weight[gate * 32 + unit]).max() / 127 / H_SCALE * 2**11
+        assert factor / 2.0**FACTOR_BITS / 2.0 ** layout.shifts[place] == pytest.approx(step, rel=1e-4)
+
+
+def test_weights_that_need_larger_factors_do_not_fit() -> None:
+    weight = np.full((GATES * 16, 16), 3.8, dtype=np.float32)
+    assert fits_fixed(weight)
+    weight[0, 3] = 7.8
+    assert fits_fixed(weight)
+    weight[0, 3] = 8.0
+    assert not fits_fixed(weight)
