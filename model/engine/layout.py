@@ -54,7 +54,7 @@ class Layout:
     factors: npt.NDArray[np.int16] | None = None
 
     def arrays(self) -> Iterator[tuple[str, Array]]:
-        """Those that are there, by name."""
+        """Arrays that are there, by name."""
         for field in fields(self):
             if (array := getattr(self, field.name)) is not None:
                 yield field.name, array

@@ -19,6 +19,7 @@ namespace {
 
 constexpr int PAIR_UNITS = 2 * BLOCK_UNITS;  // of a vector of 16-bit integers: 16 units of two rows
 constexpr int TILE_PAIRS = 3;                // 24 sums of 32 registers
+constexpr int AHEAD = 1024;                  // bytes
 constexpr int SUM_STEPS = 7;                 // states of at most 2^12 whose sum fits 16 bits
 constexpr float STATE_UNIT = 1.0f / (1 << 12);
 constexpr int STATE_FACTOR = 1016;  // 127 * 8: from 2^12 to 127, with the 2^15 of the multiplication
@@ -55,7 +56,10 @@ INLINE Words twice(Words x) { return _mm512_adds_epi16(x, x); }
 
 // Integer sums [Count][2][4] of the recurrent products. A function of its own, which leaves them in memory: inlined, GCC
 // keeps them there all the time.
-template <int Count>
+//
+// A row alone has itself for the second of its pair; then the weights come from the second cache, one after another, and
+// are asked for early.
+template <int Count, bool Alone>
 __attribute__((noinline)) void pair_products(const PairTile &tile, __m512i (&to)[Count][2][GATES]) {
     __m512i sums[Count][2][GATES];
     const size_t block = static_cast<size_t>(tile.block), apart = static_cast<size_t>(tile.hidden) * 2;
@@ -69,11 +73,14 @@ __attribute__((noinline)) void pair_products(const PairTile &tile, __m512i (&to)
     for (int k = 0; k < tile.hidden; k += 4, h += 8, w += GATES * BLOCK_UNITS * 4) {
         __m512i weights[GATES];
 #pragma GCC unroll 4
-        for (int g = 0; g < GATES; ++g) weights[g] = _mm512_load_si512(w + g * BLOCK_UNITS * 4);
+        for (int g = 0; g < GATES; ++g) {
+            weights[g] = _mm512_load_si512(w + g * BLOCK_UNITS * 4);
+            if (Alone) __builtin_prefetch(w + AHEAD + g * BLOCK_UNITS * 4);
+        }
 #pragma GCC unroll 3
         for (int p = 0; p < Count; ++p)
 #pragma GCC unroll 2
-            for (int r = 0; r < 2; ++r) {
+            for (int r = 0; r < (Alone ? 1 : 2); ++r) {
                 const __m512i states = Avx512::broadcast(h + p * apart + r * 4);
 #pragma GCC unroll 4
                 for (int g = 0; g < GATES; ++g) sums[p][r][g] = Avx512::dot(sums[p][r][g], states, weights[g]);
@@ -84,7 +91,7 @@ __attribute__((noinline)) void pair_products(const PairTile &tile, __m512i (&to)
 #pragma GCC unroll 4
         for (int g = 0; g < GATES; ++g) {
             to[p][0][g] = sums[p][0][g];
-            to[p][1][g] = sums[p][1][g];
+            to[p][1][g] = sums[p][Alone ? 0 : 1][g];
         }
 }
 
@@ -98,10 +105,10 @@ INLINE Words gate(const PairTile &tile, int g, __m512i first_sums, __m512i secon
     return twice(_mm512_adds_epi16(input, _mm512_mulhrs_epi16(sums, factors)));
 }
 
-template <int Count, bool First>
+template <int Count, bool First, bool Alone = false>
 INLINE void pair_step(const PairTile &tile) {
     __m512i sums[Count][2][GATES];
-    if (!First) pair_products<Count>(tile, sums);
+    if (!First) pair_products<Count, Alone>(tile, sums);
     const size_t place = static_cast<size_t>(tile.block) * GATES * BLOCK_UNITS;
 #pragma GCC unroll 3
     for (int p = 0; p < Count; ++p) {
@@ -138,7 +145,8 @@ INLINE void pair_step(const PairTile &tile) {
 }
 
 template <bool First>
-void run_pairs(const PairTile &tile, int pairs) {
+void run_pairs(const PairTile &tile, int pairs, bool alone) {
+    if (alone) return pair_step<1, First, true>(tile);
     if (pairs >= TILE_PAIRS) return pair_step<TILE_PAIRS, First>(tile);
     pairs == 2 ? pair_step<2, First>(tile) : pair_step<1, First>(tile);
 }
@@ -206,7 +214,7 @@ void run_fixed(const Direction &direction, int hidden, bool backward, const Rows
                                     pairs.h[(t + 1) & 1] + at, pairs.c + at, pairs.sum + at, pairs.largest + at,
                                     pairs.last + at};
                 const int left = (active - r + 1) / 2;
-                t == 0 ? run_pairs<true>(tile, left) : run_pairs<false>(tile, left);
+                t == 0 ? run_pairs<true>(tile, left, active == 1) : run_pairs<false>(tile, left, active == 1);
             }
         for (; active > 0 && rows.lengths[active - 1] == t + 1; --active)
             finish(pairs, hidden, active - 1, t >= SUM_STEPS, state);
@@ -224,7 +232,7 @@ void fixed_sums(const Direction &direction, int hidden, const int8_t *states, in
     tile.h = h;
     for (tile.block = 0; tile.block < hidden / BLOCK_UNITS; ++tile.block) {
         __m512i found[1][2][GATES];
-        pair_products<1>(tile, found);
+        pair_products<1, false>(tile, found);
         for (int g = 0; g < GATES; ++g) {
             const size_t at = (static_cast<size_t>(tile.block) * GATES + g) * BLOCK_UNITS;
             // Without what the offset has for rounding: half of what the shift drops.
