@@ -32,12 +32,12 @@ State make_state() {
 
 int main() {
     std::mt19937 random(0);
-    std::uniform_int_distribution<int> byte(-127, 127), half(0x2c00, 0x3c00), token(0, VOCABULARY - 1);
+    std::uniform_int_distribution<int> byte(-127, 127), small(-64, 64), half(0x2c00, 0x3c00), token(0, VOCABULARY - 1);
     const size_t gates = static_cast<size_t>(GATES) * HIDDEN;
     uint16_t *table = room<uint16_t>(VOCABULARY * gates);
     for (size_t n = 0; n < VOCABULARY * gates; ++n) table[n] = half(random) | (byte(random) < 0 ? 0x8000 : 0);
     int8_t *weights = room<int8_t>(gates * HIDDEN), *states = room<int8_t>(HIDDEN);
-    for (size_t n = 0; n < gates * HIDDEN; ++n) weights[n] = static_cast<int8_t>(byte(random));
+    for (size_t n = 0; n < gates * HIDDEN; ++n) weights[n] = static_cast<int8_t>(small(random));
     for (int k = 0; k < HIDDEN; ++k) states[k] = static_cast<int8_t>(byte(random));
     int32_t *offsets = room<int32_t>(gates);
     float *scales = room<float>(gates);

@@ -26,11 +26,14 @@ import numpy.typing as npt
 
 from model.batch import Ids
 from model.config import Architecture
-from model.engine.layout import GATES, LANES, Layout, fits_fixed, fixed_layout, float_layout, floats
+from model.engine.layout import GATES, LANES, Layout, fits_fixed, fixed_layout, float_layout, floats, paired_layout
 from model.library import LIBRARY
 
 FIXED, FLOAT_OF_FIXED = "avx512-fixed", "avx512"
 """Kernel whose gates are 16-bit integers, and that of the same processors whose gates are floating-point numbers."""
+
+LAYOUTS = {FIXED: fixed_layout, "avx2": paired_layout}
+"""Kernels that want the weights in another form than the rest."""
 
 PORTABLE = "scalar"
 """Kernel in portable C++, which any processor can run and the tests compare the others with."""
@@ -194,7 +197,7 @@ def lay_out(architecture: Architecture, weights: Weights, variant: str, *, threa
     ]
     if variant == FIXED and not all(fits_fixed(weight_hh) for _, _, weight_hh, _ in layers):
         variant = FLOAT_OF_FIXED
-    lay = fixed_layout if variant == FIXED else float_layout
+    lay = LAYOUTS.get(variant, float_layout)
     with ThreadPoolExecutor(len(layers) if threads > 1 else 1) as pool:
         return variant, list(pool.map(lambda layer: lay(*layer), layers))
 

@@ -20,6 +20,9 @@ H_ZERO = 128
 """See `native/model.h`."""
 
 MAX_WEIGHT = 127
+MAX_PAIR = 128
+"""Largest sum of two neighbours of one sign: times a state of 255 it fits into 16 bits."""
+
 GATE_UNITS = -np.log2(np.e) * np.array([1.0, 1.0, 2.0, 1.0])
 """Gates in floating-point numbers are powers of two, that of the cell's input twice, all with the other sign."""
 
@@ -62,7 +65,18 @@ class Layout:
 
 def float_layout(embedding_VE: Array, weight_ih_GE: Floats, weight_hh_GH: Floats, bias_G: Floats) -> Layout:
     """For kernels whose gates are floating-point numbers."""
-    packed, offsets, scales = pack_recurrent(weight_hh_GH)
+    return _with_floats(embedding_VE, weight_ih_GE, bias_G, pack_recurrent(weight_hh_GH))
+
+
+def paired_layout(embedding_VE: Array, weight_ih_GE: Floats, weight_hh_GH: Floats, bias_G: Floats) -> Layout:
+    """For AVX2, whose sums of two products have 16 bits: the same with smaller integers where they would not do."""
+    return _with_floats(embedding_VE, weight_ih_GE, bias_G, pack_recurrent(weight_hh_GH, pair_limit=MAX_PAIR))
+
+
+def _with_floats(
+    embedding_VE: Array, weight_ih_GE: Floats, bias_G: Floats, recurrent: tuple[Array, Array, Floats]
+) -> Layout:
+    packed, offsets, scales = recurrent
     return Layout(input_table(embedding_VE, weight_ih_GE, bias_G), packed, offsets, scales=scales)
 
 
@@ -105,39 +119,51 @@ def _shifts(steps_B4L: Array) -> Array:
 
 def input_table(embedding_VE: Array, weight_GE: Floats, bias_G: Floats) -> npt.NDArray[np.float16]:
     """Part of the gates that each token adds, float16 [V, B, 4, 16]."""
-    hidden = len(bias_G) // GATES
-    table = aligned_empty((len(embedding_VE), hidden // LANES, GATES, LANES), np.dtype(np.float16))
-    for rows, gates_V4H in _gates(embedding_VE, weight_GE, bias_G, GATE_UNITS):
-        table[rows] = gates_V4H.reshape(len(gates_V4H), GATES, -1, LANES).transpose(0, 2, 1, 3)
-    return table
+    order_G = np.arange(len(bias_G)).reshape(GATES, -1, LANES).transpose(1, 0, 2).ravel()
+    table = aligned_empty((len(embedding_VE), len(bias_G)), np.dtype(np.float16))
+    _fill(table, embedding_VE, weight_GE, bias_G, order_G, GATE_UNITS)
+    return table.reshape(len(table), -1, GATES, LANES)
 
 
 def fixed_table(embedding_VE: Array, weight_GE: Floats, bias_G: Floats) -> npt.NDArray[np.int16]:
     """Part of the gates that each token adds, int16 [V, B, 2, 4, 2, 4]: two gates side by side, four units in turns."""
-    hidden = len(bias_G) // GATES
-    table = aligned_empty((len(embedding_VE), hidden // LANES, 2, 4, 2, 4), np.dtype(np.int16))
-    for rows, gates_V4H in _gates(embedding_VE, weight_GE, bias_G, FIXED_UNITS):
-        whole = np.rint(gates_V4H).clip(-MAX_WORD, MAX_WORD)
-        table[rows] = whole.reshape(len(whole), 2, 2, hidden // LANES, 4, 4).transpose(0, 3, 1, 4, 2, 5)
-    return table
+    order_G = np.arange(len(bias_G)).reshape(2, 2, -1, 4, 4).transpose(2, 0, 3, 1, 4).ravel()
+    table = aligned_empty((len(embedding_VE), len(bias_G)), np.dtype(np.int16))
+    _fill(table, embedding_VE, weight_GE, bias_G, order_G, FIXED_UNITS)
+    return table.reshape(len(table), -1, 2, 4, 2, 4)
 
 
-def _gates(embedding_VE: Array, weight_GE: Floats, bias_G: Floats, units_4: Array) -> Iterator[tuple[slice, Floats]]:
-    """The input's part of the gates [V, 4, H], in these units, of some tokens after the other."""
-    units_41 = units_4.astype(np.float32).reshape(GATES, 1)
-    for start in range(0, len(embedding_VE), TOKENS_AT_ONCE):
-        rows = slice(start, start + TOKENS_AT_ONCE)
-        gates_VG = floats(embedding_VE[rows]) @ weight_GE.T + bias_G
-        yield rows, gates_VG.reshape(len(gates_VG), GATES, -1) * units_41
+def _fill(
+    table: Array, embedding_VE: Array, weight_GE: Floats, bias_G: Floats, order_G: npt.NDArray[np.int64], units_4: Array
+) -> None:
+    """Writes the input's part of the gates of all tokens [V, G], in this order and in these units."""
+    size, width = weight_GE.shape
+    units_G = np.repeat(units_4, size // GATES).astype(np.float32)
+    weight_EG = np.ascontiguousarray((weight_GE * units_G[:, None])[order_G].T)
+    bias_G = (bias_G * units_G)[order_G]
+    # One room for all products: a fresh one each time would cost more than the product.
+    vectors, gates = (np.empty((TOKENS_AT_ONCE, columns), dtype=np.float32) for columns in (width, size))
+    for start in range(0, len(table), TOKENS_AT_ONCE):
+        part = table[start : start + TOKENS_AT_ONCE]
+        vectors[: len(part)] = embedding_VE[start : start + TOKENS_AT_ONCE]
+        made = gates[: len(part)]
+        np.matmul(vectors[: len(part)], weight_EG, out=made)
+        made += bias_G
+        if table.dtype == np.int16:
+            np.clip(np.rint(made, out=made), -MAX_WORD, MAX_WORD, out=made)
+        part[...] = made
 
 
-def pack_recurrent(weight_GH: Floats) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int32], Floats]:
+def pack_recurrent(
+    weight_GH: Floats, *, pair_limit: int = 2 * MAX_WEIGHT
+) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int32], Floats]:
     """Recurrent weights as integers [B, H / 4, 4, 16, 4], the start of each sum, and its factor.
 
-    Each unit of each gate has a scale of its own: its largest weight is 127. The two last are [B, 4, 16].
+    Each unit of each gate has a scale of its own: its largest weight is 127, or less where two neighbours of one sign
+    would exceed `pair_limit` together. The two last are [B, 4, 16].
     """
     hidden = weight_GH.shape[1]
-    steps_G = _weight_steps(weight_GH)
+    steps_G = np.maximum(_weight_steps(weight_GH), _largest_pairs(weight_GH) / (pair_limit - 1))  # 1: for rounding
     whole_GH = np.rint(weight_GH / steps_G[:, None]).astype(np.int8)
     packed = whole_GH.reshape(GATES, hidden // LANES, LANES, hidden // 4, 4).transpose(1, 3, 0, 2, 4)
     offsets_G = -H_ZERO * whole_GH.sum(axis=1, dtype=np.int32)
@@ -149,6 +175,13 @@ def _weight_steps(weight_GH: Floats) -> Floats:
     """The weight that 1 stands for, [G]."""
     steps_G: Floats = np.maximum(np.abs(weight_GH).max(axis=1), 1e-30) / MAX_WEIGHT
     return steps_G
+
+
+def _largest_pairs(weight_GH: Floats) -> Floats:
+    """The largest sum of two neighbours' positive or negative parts, [G]."""
+    pairs_GK2 = weight_GH.reshape(len(weight_GH), -1, 2)
+    largest_G: Floats = np.maximum(pairs_GK2.clip(min=0).sum(2), -pairs_GK2.clip(max=0).sum(2)).max(axis=1)
+    return largest_G
 
 
 def _by_block(values_G: Array) -> Array:

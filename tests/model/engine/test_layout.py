@@ -9,6 +9,7 @@ from model.engine.layout import (
     H_SCALE,
     H_ZERO,
     LANES,
+    MAX_PAIR,
     fits_fixed,
     fixed_layout,
     fixed_table,
@@ -30,6 +31,15 @@ def test_packed_weights_are_the_weights_in_their_places() -> None:
     unit_of_gate = -2 * np.log2(np.e)  # that of the cell's input, gate 2
     assert scales[place] * 127 * 127 == pytest.approx(np.abs(row).max() * unit_of_gate, rel=1e-6)
     assert offsets[place] == -H_ZERO * int(np.rint(row / np.abs(row).max() * 127).sum())
+
+
+def test_no_two_neighbours_of_one_sign_exceed_a_limit() -> None:
+    weights = np.random.default_rng(0).normal(size=(GATES * 32, 32)).astype(np.float32)
+    packed, _, scales = pack_recurrent(weights, pair_limit=MAX_PAIR)
+    pairs = packed.reshape(*packed.shape[:-1], 2, 2).astype(np.int64)
+    assert max(pairs.clip(min=0).sum(-1).max(), -pairs.clip(max=0).sum(-1).min()) in (MAX_PAIR - 1, MAX_PAIR)
+    unit_scale = scales[0, 0, 5] * H_SCALE / -np.log2(np.e)
+    assert packed[0, 2, 0, 5, 3] * unit_scale == pytest.approx(weights[5, 11], abs=unit_scale / 2 + 1e-6)
 
 
 def test_both_tables_hold_the_same_gates() -> None:
