@@ -1,7 +1,9 @@
-# Two images from one file; the first is the default:
+# Three images from one file; the first is the default:
 #   docker build -t sluice .                        CPU, with nothing of CUDA in it
 #   docker build -t sluice:cuda --target cuda .     for NVIDIA GPUs (the driver comes from the host)
-# make container-test performs the steps of the CPU image without Docker; keep to the plain forms of the instructions.
+#   docker build -t sluice:slim --target slim .     CPU, without PyTorch and POST /explain; needs a processor that the
+#                                                   engine knows, and a network that it computes
+# make container-test performs the steps of both CPU images without Docker; keep to the plain forms of the instructions.
 ARG PYTHON_VERSION=3.11
 
 FROM python:${PYTHON_VERSION}-slim AS base
@@ -33,6 +35,15 @@ RUN pip install --no-cache-dir -r /tmp/core.txt \
     && pip check \
     && pip uninstall --yes pip
 
+FROM base AS venv-slim
+ENV PATH=/opt/venv/bin:$PATH
+RUN python -m venv /opt/venv
+COPY requirements/slim.txt /tmp/slim.txt
+# --no-deps: the lock leaves out what tokenizers would download with. NumPy brings its tests.
+RUN pip install --no-cache-dir --no-deps -r /tmp/slim.txt \
+    && pip uninstall --yes pip setuptools \
+    && find /opt/venv -name tests -type d -prune -exec rm -r {} +
+
 # --- code and shipped checkpoints ---
 
 FROM base AS code
@@ -48,7 +59,7 @@ COPY app app
 RUN python -m model.engine.build \
     && python -m compileall -q --invalidation-mode unchecked-hash app model
 
-# --- what both images are at run time ---
+# --- what all images are at run time ---
 
 FROM base AS runtime
 ENV PATH=/opt/venv/bin:$PATH \
@@ -68,6 +79,10 @@ FROM runtime AS cuda
 ENV NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility
 COPY --from=venv-cuda /opt/venv /opt/venv
+COPY --from=code /srv/sluice /srv/sluice
+
+FROM runtime AS slim
+COPY --from=venv-slim /opt/venv /opt/venv
 COPY --from=code /srv/sluice /srv/sluice
 
 FROM runtime AS cpu

@@ -192,6 +192,9 @@ compile := $(uv) pip compile pyproject.toml --universal --python-version 3.11 --
 	--custom-compile-command 'make lock' --no-emit-package httpx2-jsfetch \
 	--no-emit-index-url --no-emit-find-links
 
+# What tokenizers asks for to download from the Hugging Face hub, which no server does.
+downloading := huggingface-hub hf-xet httpx2 httpcore2 truststore tqdm fsspec filelock packaging pyyaml
+
 build/lock/bin/uv: | $(python)
 	@$(python) -m venv build/lock
 	@build/lock/bin/python -m pip install --disable-pip-version-check --quiet 'uv>=0.13,<0.14'
@@ -202,4 +205,4 @@ lock: $(uv) ## requirements/*.txt from pyproject.toml
 	@$(compile) --all-extras $(if $(UPGRADE),--upgrade) -o requirements/dev.txt
 	@$(compile) --extra torch --extra training --extra distill -c requirements/dev.txt -o requirements/training.txt
 	@$(compile) --extra torch -c requirements/dev.txt -o requirements/core.txt
-	@$(compile) -c requirements/dev.txt -o requirements/slim.txt
+	@$(compile) -c requirements/dev.txt -o requirements/slim.txt $(addprefix --no-emit-package ,$(downloading))

@@ -4,7 +4,7 @@ A bare Debian made by debootstrap stands in for the base image; each stage is a 
 HEALTHCHECK happen in a chroot with the environment, folder and user that the Dockerfile says, the last two as in
 docker-compose.yml: read-only, without capabilities. Needs root, debootstrap and the package index. The bare Debian is
 kept in ~/.cache/sluice; where PyTorch's index of CPU wheels does not answer, torch comes from wherever else pip is
-configured to look, and must still be a CPU build.
+configured to look, and must still be a CPU build. `python -m tests.packaging.container slim` builds one image alone.
 """
 
 import ast
@@ -199,10 +199,10 @@ def reachable(url: str) -> bool:
     return True
 
 
-def check_files(image: Image) -> None:
-    """The image has no CUDA, no pip, and byte code for its own files."""
+def check_files(image: Image, *, torch: bool) -> None:
+    """The image has no CUDA, no pip, byte code for its own files, and PyTorch or not."""
     installed = sorted(path.name for path in image.root.glob("opt/venv/lib/python3*/site-packages/*"))
-    assert any(name.startswith("torch-") for name in installed), "torch is not installed"
+    assert any(name.startswith("torch-") for name in installed) == torch, f"torch is installed: {not torch}"
     unwanted = [name for name in installed if name.startswith(("nvidia", "cuda", "triton", "pip-"))]
     assert not unwanted, f"in the image but not wanted: {unwanted}"
     assert list(image.root.glob("srv/sluice/app/__pycache__/*.pyc")), "app is not compiled"
@@ -229,8 +229,17 @@ def check_service(image: Image) -> None:
         stop(server)
 
 
+def size(image: Image) -> str:
+    """Megabytes that the image adds to its base, by folder."""
+    parts = []
+    for folder in ("opt/venv", "srv/sluice"):
+        files = [path for path in (image.root / folder).rglob("*") if path.is_file() and not path.is_symlink()]
+        parts.append(f"/{folder} {sum(path.stat().st_size for path in files) / 1e6:.0f} MB")
+    return ", ".join(parts)
+
+
 def main() -> int:
-    """Builds the default target and asks it; 0 when all holds, 2 when it cannot be tried here."""
+    """Builds the CPU images, the default one last, and asks them; 0 when all holds, 2 when it cannot be tried here."""
     if os.geteuid() != 0 or not shutil.which("debootstrap"):
         print("container-test needs root and debootstrap (apt-get install debootstrap)", file=sys.stderr)
         return 2
@@ -247,10 +256,14 @@ def main() -> int:
         build_args["TORCH_INDEX_URL"] = "file:///no-index"
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="sluice-container-") as work:
-        image = Builder(stages, Path(work), build_args).build(list(stages)[-1])
-        check_files(image)
-        list_contents(image)
-        check_service(image)
+        builder = Builder(stages, Path(work), build_args)
+        for target in sys.argv[1:] or ("slim", "cpu"):
+            image = builder.build(target)
+            check_files(image, torch=target == "cpu")
+            print(f"{target}: {size(image)}")
+            if target == "cpu":
+                list_contents(image)
+            check_service(image)
     print(f"container test passed in {time.monotonic() - started:.0f} s")
     return 0
 

@@ -13,7 +13,7 @@ from tests.packaging.dockerfile import ROOT, assignments, copy_context, lineage,
 from tests.packaging.service import ask, free_port, running, stop, wait_healthy
 
 STAGES = read()
-TARGETS = ("cpu", "cuda")
+TARGETS = ("cpu", "cuda", "slim")
 
 
 def instructions(target: str, name: str) -> list[str]:
@@ -61,6 +61,13 @@ def test_only_torch_comes_from_the_index_of_cpu_wheels() -> None:
     assert re.findall(r"pip install [^\n]*--index-url[^\n]*", text) == [
         'pip install --no-cache-dir --no-deps --index-url "${TORCH_INDEX_URL}" "torch==${TORCH_VERSION}"'
     ]
+
+
+def test_the_slim_image_has_no_torch_and_nothing_that_asks_for_it() -> None:
+    lock = (ROOT / "requirements" / "slim.txt").read_text("utf-8")
+    assert "\ntokenizers==" in lock
+    assert not re.search(r"^(torch|sympy|networkx|huggingface-hub|httpx2)\b", lock, re.MULTILINE)
+    assert "TORCH" not in " ".join(run.text for run in STAGES["venv-slim"].all("RUN"))
 
 
 def test_everything_copied_reaches_the_builder(tmp_path: Path) -> None:
