@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
+from model import native_text
 from model.checkpoint import TOKENIZER
 from model.native_text import FOR_REFERENCE, NativeText, library
 from model.tokenizer import build_tokenizer, first_tokenizer, recognise, train_vocabulary
@@ -160,3 +161,18 @@ def test_merges_in_another_order_have_no_native_form() -> None:
     pipeline = recognise(other)
     assert pipeline is not None
     assert NativeText.of(other, pipeline) is None
+
+
+@pytest.mark.parametrize(("name", "value"), [("LIBRARY", Path("nowhere.so")), ("VERSION", -1)])
+def test_without_a_library_of_this_version_there_is_none(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: object
+) -> None:
+    monkeypatch.setattr(native_text, name, value)
+    assert library.__wrapped__() is None
+
+
+def test_a_lack_of_memory_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    native = native_form(trained(build_tokenizer()))
+    monkeypatch.setattr(native, "_encode", lambda *_: -1)
+    with pytest.raises(MemoryError):
+        native.encode(["good"], max_tokens=8)
