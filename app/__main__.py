@@ -92,7 +92,7 @@ def serve(**flags: Any) -> None:
 
 def _serve_alone(settings: Settings, sock: socket.socket, listening: Callable[[], object]) -> None:
     """Serves as the only process; calls `listening` when requests will be answered soon."""
-    loader, forked = begin(settings)
+    loader, forked = begin(settings.models, settings.compute, settings.explain, settings.telemetry.log_level)
     # Imported while the first model loads: half of all that a server imports.
     from app.main import create_app
     from app.process.server import run

@@ -146,7 +146,9 @@ def work(settings: Settings, sock: socket.socket, folder: SharedFolder, parent: 
     os.setpgrp()  # Ctrl-C in a terminal reaches the parent, which passes it on
     log.configure(settings.telemetry.log_level)
     with exit_codes():
-        loader, forked = begin(settings, replaces=replaces)
+        loader, forked = begin(
+            settings.models, settings.compute, settings.explain, settings.telemetry.log_level, replaces=replaces
+        )
         service = build_service(settings, loader, folder=folder, load_first=replaces, forked=forked)
         run(create_app(service), service, sock, parent=parent)
         if not service.registry.live:
