@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from app.api.rendering import DECIMALS
+from app.api.rendering import rounded
 from app.core.classifier import Probabilities
 from app.core.errors import InvalidRequest
 from app.http.json import Parser
@@ -228,7 +228,7 @@ _VALUES: dict[str, Callable[[_Values, Sequence[str]], tuple[_Datatype, _Values]]
 
 def _json_of(values: _Values) -> list[Any]:
     flat: list[Any] = values.ravel().tolist()
-    return flat if values.dtype == object else [round(value, DECIMALS) for value in flat]
+    return flat if values.dtype == object else [rounded(value) for value in flat]
 
 
 def _bytes_of(values: _Values) -> bytes:

@@ -9,7 +9,7 @@ from starlette.types import Scope
 
 from app.api.endpoint import JSON, Call, Classified, Form, Rendered, texts_of
 from app.api.openapi import EXAMPLES, OTHER_FORMS, Operation
-from app.api.rendering import DECIMALS
+from app.api.rendering import rounded
 from app.api.schemas import ModelName
 from app.config.sections import RequestLimits
 from app.core.errors import InvalidRequest, UnknownModel
@@ -80,7 +80,7 @@ class VllmForm(Form[bool]):
         labels, data = classifier.labels, []
         for index, answer in enumerate(answers):
             row = answer.probabilities if options else answer.logits
-            probs = [round(value, DECIMALS) for value in row.tolist()]
+            probs = [rounded(value) for value in row.tolist()]
             data.append(ClassifiedText(index, labels[int(row.argmax())], probs, len(labels)))
         tokens = sum(answer.encoded.num_tokens for answer in answers)
         id_, created = f"classify-{secrets.token_hex(16)}", int(time.time())
