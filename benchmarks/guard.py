@@ -33,9 +33,9 @@ SECONDS = 1.5
 ENGINE_FLOOR = 2.0
 """Of packed float32's texts a second of CPU time, one thread. Seen: 4.5 (3.3 to 5.0) on a busy Cascade Lake."""
 
-SINGLE_FLOOR = 0.06
+SINGLE_FLOOR = 0.09
 """Of the bare function's requests a second, one text a request, 16 connections. Seen on the same machine: 0.15 (0.13 to
-0.21)."""
+0.21); with 32 on an AMD EPYC 0.23 (0.22 to 0.25), before 0.17 there (`docs/design/0032-request-path.md`)."""
 
 BULK_FLOOR = 0.4
 """Of the texts a second of `Classifier.predict`, 64 texts a request, 4 connections. Seen there: 1.2 (0.9 to 1.25)."""
