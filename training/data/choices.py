@@ -6,6 +6,7 @@ reviews no text is known not to be neutral: a softmax over three labels would te
 Shape suffixes: N texts, C labels.
 """
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy.typing as npt
 
 from tables.labels import Names
 from tables.reader import read_columns
+from training.data.config import DataConfig
 from training.data.dataset import Dataset
 
 Allowed = npt.NDArray[np.bool_]
@@ -49,6 +51,24 @@ def sources(dataset: Dataset, source_column: str | None) -> list[object]:
     (column,) = read_columns(dataset.path, [source_column])
     values = dict(zip(column.rows, column.values, strict=True))
     return [values[row] for row in dataset.rows]
+
+
+def source_weights(dataset: Dataset, config: DataConfig) -> Floats | None:
+    """Weight of each text [N], 1 in the mean, with which a source of n texts counts as n ** `source_power` of them.
+
+    Returns:
+        None if all weigh alike.
+
+    Raises:
+        MissingColumnError: the file has no such column.
+    """
+    if config.source_power == 1:
+        return None
+    found = sources(dataset, config.source_column)
+    counts = Counter(found)
+    weights_N = np.array([counts[source] ** (config.source_power - 1) for source in found], dtype=np.float32)
+    weights_N /= weights_N.mean()
+    return weights_N
 
 
 def allowed_labels(dataset: Dataset, labels: Names) -> Allowed:

@@ -1,8 +1,8 @@
 """Configuration of the data of a run: files, columns, source and licence."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from model.config import Frozen
 from tables.labels import LabelRules
@@ -20,6 +20,9 @@ class DataConfig(Frozen):
         merge_labels: reads labels that differ in spelling only as one, by the commonest spelling.
         source_column: names the set that a text of a mixture comes from, as `mix` writes it: each text is then judged
             among the labels of its set, in training and in every score; a file without the column is one set.
+        source_power: a set of n training texts counts as n to this power of them in the loss: at 1 each text counts
+            alike, at 0 each set. Needs `source_column`.
+            Source: Devlin et al. 2018, the multilingual model (0.7, of languages, by sampling); here by weights.
         validation_fraction: share of the training texts that are validated on where no validation file is given.
         source: where to get the files; shown when one is missing and in the model card.
         licence: the one that the source states; shown in the model card.
@@ -35,9 +38,16 @@ class DataConfig(Frozen):
     label_separator: str | None = None
     merge_labels: bool = False
     source_column: str | None = None
+    source_power: Annotated[float, Field(ge=0, le=1)] = 1.0
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
     source: str = ""
     licence: str = ""
+
+    @model_validator(mode="after")
+    def _weighs_named_sets(self) -> Self:
+        if self.source_power != 1 and self.source_column is None:
+            raise ValueError("source_power weighs the sets that data.source_column names; set that too")
+        return self
 
     @property
     def label_rules(self) -> LabelRules:

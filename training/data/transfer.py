@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from training.data.choices import Allowed, allowed_labels
+from training.data.choices import Allowed, allowed_labels, source_weights
+from training.data.config import DataConfig
 from training.data.corpus import Corpus
 from training.data.dataset import truth_of
 from training.data.duplicates import distinct, normalised
@@ -81,3 +82,15 @@ def known_labels(
             truth_NC[place], labelled_N[place] = chosen_NC[row], True
             allowed_NC[place] = choices_NC[row]
     return truth_NC, allowed_NC, labelled_N
+
+
+def label_weights(texts: Sequence[str], corpus: Corpus, config: DataConfig) -> npt.NDArray[np.float32] | None:
+    """Weight [N] of each of `texts` in the loss: its source's if it stands in the training data, else 1.
+
+    None if all weigh alike.
+    """
+    weights_N = source_weights(corpus.train, config)
+    if weights_N is None:
+        return None
+    known = dict(zip(corpus.train.texts, weights_N.tolist(), strict=True))
+    return np.array([known.get(text, 1.0) for text in texts], dtype=np.float32)

@@ -34,6 +34,7 @@ class DistillConfig(Frozen):
         hard_share: of the loss of a text that has a label, the share of that label; the rest is the teachers', as is
             all of a text that has none. The source found 0 best where everything is the teacher's to judge; 1 leaves it
             the texts without labels, and no other is shown to it. A text that no teacher knows has its label alone.
+        labelled_only: of the texts in files that `label` wrote, those that have no label in the data are left out.
         max_tokens: a Hugging Face teacher reads so many tokens of a text.
         vectors: `teacher` starts from the input embedding of the first teacher if it is a Hugging Face model; or a file
             or folder of vectors; `none` starts at random.
@@ -48,6 +49,7 @@ class DistillConfig(Frozen):
     loss: Literal["mse", "kl"] = "mse"
     temperature: Annotated[float, Field(gt=0)] = 2.0
     hard_share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    labelled_only: bool = False
     max_tokens: Annotated[int, Field(ge=3)] = 128
     vectors: str = "teacher"
     spread: Annotated[float, Field(gt=0)] = 0.1
@@ -67,6 +69,7 @@ class ImitationLoss:
         config: which loss.
         task: softmax or a sigmoid for each label.
         other_labels: weight of the labels among which it is not judged; see `training.fit.objective.lower_others`.
+        weights_N: of each text, float32, 1 in the mean of those with a label; None weights all alike.
     """
 
     teacher_NC: npt.NDArray[np.float32]
@@ -76,6 +79,7 @@ class ImitationLoss:
     config: DistillConfig
     task: Task
     other_labels: float = 0.0
+    weights_N: npt.NDArray[np.float32] | None = None
 
     def __call__(self, logits_BC: Tensor, rows_B: npt.NDArray[np.int64]) -> Tensor:
         """The mean loss of the batch, a scalar."""
@@ -83,12 +87,12 @@ class ImitationLoss:
         def tensor(array: npt.NDArray[Any]) -> Tensor:
             return torch.from_numpy(array[rows_B]).to(logits_BC.device)
 
-        soft_B = self._imitation(logits_BC, tensor(self.teacher_NC))
-        if not self.share_N[rows_B].any():
-            return soft_B.mean()
-        judged_BC = lower_others(logits_BC, tensor(self.allowed_NC), self.other_labels)
-        hard_B = cross_entropy(judged_BC, tensor(self.truth_NC), self.task)
-        return torch.lerp(soft_B, hard_B, tensor(self.share_N)).mean()
+        loss_B = self._imitation(logits_BC, tensor(self.teacher_NC))
+        if self.share_N[rows_B].any():
+            judged_BC = lower_others(logits_BC, tensor(self.allowed_NC), self.other_labels)
+            hard_B = cross_entropy(judged_BC, tensor(self.truth_NC), self.task)
+            loss_B = torch.lerp(loss_B, hard_B, tensor(self.share_N))
+        return (loss_B if self.weights_N is None else loss_B * tensor(self.weights_N)).mean()
 
     def _imitation(self, logits_BC: Tensor, teacher_BC: Tensor) -> Tensor:
         """The loss of each text [B] against its teachers."""

@@ -65,6 +65,7 @@ class CrossEntropy:
     Args:
         targets: int64 [N], or float32 [N, C] in 0..1.
         weights_C: of each label, or for [N, C] of its positive side; None weights all alike.
+        weights_N: of each text, 1 in the mean; None weights all alike.
         label_smoothing: share of the target spread over all labels; not for [N, C].
         device: of the logits.
     """
@@ -74,23 +75,41 @@ class CrossEntropy:
         targets: npt.NDArray[Any],
         *,
         weights_C: npt.NDArray[np.floating[Any]] | None = None,
+        weights_N: npt.NDArray[np.float32] | None = None,
         label_smoothing: float = 0.0,
         device: torch.device,
     ) -> None:
         self._targets, self._label_smoothing, self._device = targets, label_smoothing, device
+        self._weights_N = weights_N
         self._weights_C = None if weights_C is None else torch.as_tensor(weights_C, dtype=torch.float32, device=device)
 
     def __call__(self, logits_BC: Tensor, rows: Rows) -> Tensor:
         """The mean loss of the batch."""
         targets = torch.as_tensor(self._targets[rows], device=self._device)
+        reduction = "mean" if self._weights_N is None else "none"
         if targets.ndim == 2:
-            return F.binary_cross_entropy_with_logits(logits_BC, targets, pos_weight=self._weights_C)
-        return F.cross_entropy(
-            logits_BC,
-            targets,
-            weight=self._weights_C,
-            label_smoothing=self._label_smoothing,
-        )
+            loss = F.binary_cross_entropy_with_logits(
+                logits_BC, targets, pos_weight=self._weights_C, reduction=reduction
+            )
+        else:
+            loss = F.cross_entropy(
+                logits_BC,
+                targets,
+                weight=self._weights_C,
+                label_smoothing=self._label_smoothing,
+                reduction=reduction,
+            )
+        if self._weights_N is None:
+            return loss
+        return self._weighted(loss, targets, torch.from_numpy(self._weights_N[rows]).to(self._device))
+
+    def _weighted(self, losses: Tensor, targets: Tensor, weights_B: Tensor) -> Tensor:
+        """The mean of the texts' losses, [B] or [B, C], each times its weight; of labels' weights as `mean` has it."""
+        if losses.ndim == 2:
+            return (losses.mean(1) * weights_B).mean()
+        if self._weights_C is None:
+            return (losses * weights_B).mean()
+        return (losses * weights_B).sum() / self._weights_C[targets].sum()
 
 
 @dataclass(frozen=True, slots=True)

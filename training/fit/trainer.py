@@ -97,11 +97,13 @@ class Examples:
         ids: N arrays of token ids.
         targets: int64 [N], or float32 [N, C] in 0..1 for multi-label or soft targets.
         allowed: labels [N, C] among which each text is judged; None is all.
+        weights: float32 [N], of each text in the loss, 1 in the mean; None is 1 for all.
     """
 
     ids: list[Ids]
     targets: npt.NDArray[Any]
     allowed: Allowed | None = None
+    weights: npt.NDArray[np.float32] | None = None
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
@@ -252,5 +254,11 @@ def automatic_scale(device_type: str, *, steps: int, min_steps: int) -> float:
 
 def _cross_entropy(train: Examples, num_labels: int, config: LoopConfig, device: torch.device) -> Loss:
     weights_C = balanced_weights(train.targets, num_labels) if config.class_weights == "balanced" else None
-    loss = CrossEntropy(train.targets, weights_C=weights_C, label_smoothing=config.label_smoothing, device=device)
+    loss = CrossEntropy(
+        train.targets,
+        weights_C=weights_C,
+        weights_N=train.weights,
+        label_smoothing=config.label_smoothing,
+        device=device,
+    )
     return loss if train.allowed is None or train.allowed.all() else Among(loss, train.allowed, config.other_labels)

@@ -1,7 +1,7 @@
 """The parts of a run that train and distill share: tokenizer, network, trainer, and the finished checkpoint."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self, Unpack
 
@@ -15,7 +15,8 @@ from training.artifacts.record import Record, TeacherRecord
 from training.config.config import TrainConfig
 from training.config.request import Request
 from training.config.start import Start, load_start
-from training.data.choices import allowed_labels
+from training.data.choices import allowed_labels, source_weights
+from training.data.config import DataConfig
 from training.data.corpus import Corpus
 from training.data.dataset import Dataset, encode_labels
 from training.data.tokenizer import train_tokenizer
@@ -139,3 +140,9 @@ def encode_examples(dataset: Dataset, corpus: Corpus, encoder: TextEncoder) -> E
         encode_labels(dataset, corpus.labels),
         allowed_labels(dataset, corpus.labels),
     )
+
+
+def encode_training(corpus: Corpus, config: DataConfig, encoder: TextEncoder) -> Examples:
+    """Token ids, targets and weights of the training texts."""
+    examples = encode_examples(corpus.train, corpus, encoder)
+    return replace(examples, weights=source_weights(corpus.train, config))

@@ -18,7 +18,7 @@ from training.config.config import TrainConfig
 from training.config.request import Request
 from training.data.corpus import Corpus, DataFile, read_corpus, shown_path
 from training.data.dataset import encode_labels
-from training.data.transfer import TransferSet, build_transfer_set, known_labels
+from training.data.transfer import TransferSet, build_transfer_set, known_labels, label_weights
 from training.data.unlabeled import read_unlabeled
 from training.data.variants import AugmentConfig
 from training.errors import UsageError
@@ -50,7 +50,7 @@ def distill(request: Request, session: Session) -> Record | None:
     device, max_tokens = session.place["device"], config.distill.max_tokens
     teachers = [load_teacher(Path(path), max_tokens=max_tokens, device=device) for path in config.distill.teachers]
     corpus = read_material(config, Path(request.data_root))
-    transfer = build_transfer_set(corpus, *further_texts(corpus, teachers, config.distill.augment), seed=config.seed)
+    transfer = build_transfer_set(corpus, *further_texts(corpus, teachers, config.distill), seed=config.seed)
     session.console.print(transfer.describe(), markup=False)
     run = ClassifierRun.begin(session, request, corpus, transfer.given)
     loss = ask_teachers(teachers, transfer, corpus, config, session)
@@ -91,15 +91,18 @@ def read_material(config: TrainConfig, data_root: Path) -> Corpus:
 
 
 def further_texts(
-    corpus: Corpus, teachers: Sequence[Teacher], config: AugmentConfig
+    corpus: Corpus, teachers: Sequence[Teacher], config: DistillConfig
 ) -> tuple[list[str], AugmentConfig]:
     """The texts without labels, those of the teachers that are files among them, and which variants are made.
 
     Files know no variants, so there are none without a teacher that is a model.
     """
     files = [teacher for teacher in teachers if isinstance(teacher, LabelFile)]
-    texts = [*corpus.unlabeled, *(text for file in files for text in file.texts)]
-    return texts, config if len(files) < len(teachers) else AugmentConfig(variants=0, unlabeled_variants=0)
+    texts = [*corpus.unlabeled]
+    if not config.labelled_only:
+        texts += (text for file in files for text in file.texts)
+    augment = config.augment
+    return texts, augment if len(files) < len(teachers) else AugmentConfig(variants=0, unlabeled_variants=0)
 
 
 def ask_teachers(
@@ -144,7 +147,9 @@ def ask_teachers(
     teacher_NC, share_N = np.zeros_like(truth_NC), labelled_N.astype(np.float32)
     teacher_NC[rows] = found.logits_NC
     share_N[rows[found.known_N]] *= settings.hard_share
-    return ImitationLoss(teacher_NC, truth_NC, share_N, allowed_NC, settings, corpus.task, config.loop.other_labels)
+    weights_N = label_weights(transfer.texts, corpus, config.data)
+    other_labels = config.loop.other_labels
+    return ImitationLoss(teacher_NC, truth_NC, share_N, allowed_NC, settings, corpus.task, other_labels, weights_N)
 
 
 def build_student(run: ClassifierRun, transfer: TransferSet, loss: ImitationLoss) -> Trainer:

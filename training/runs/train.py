@@ -17,7 +17,7 @@ from training.errors import UsageError
 from training.fit.objective import MakeObjective, Supervised
 from training.fit.semi_supervised import SemiSupervised, UnlabeledBatches
 from training.fit.trainer import Place, Trainer
-from training.runs.classifier import ClassifierRun, encode_examples, new_encoder, new_network, new_trainer
+from training.runs.classifier import ClassifierRun, encode_training, new_encoder, new_network, new_trainer
 from training.runs.session import Session
 
 
@@ -75,7 +75,7 @@ def build_trainer(
     network, encoder = new_network(config, corpus, tokenizer, start), new_encoder(config, tokenizer)
     return new_trainer(
         network,
-        encode_examples(corpus.train, corpus, encoder),
+        encode_training(corpus, config.data, encoder),
         corpus,
         config,
         encoder,

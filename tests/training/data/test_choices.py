@@ -4,9 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from tables.errors import MissingColumnError
-from training.data.choices import NEVER, allowed_labels, among, with_choices
+from training.data.choices import NEVER, allowed_labels, among, source_weights, with_choices
+from training.data.config import DataConfig
 from training.data.dataset import Dataset, read_dataset
 
 LABELS = ("negative", "neutral", "positive")
@@ -42,6 +44,26 @@ def test_without_a_column_the_file_is_the_set_and_without_choices_all_labels_are
 def test_choices_go_with_their_texts(tmp_path: Path) -> None:
     chosen = with_choices(mixture(tmp_path), "source").take([3, 0])
     assert allowed_labels(chosen, LABELS).tolist() == [[True] * 3, [True, False, True]]
+
+
+@pytest.mark.parametrize(("power", "wanted"), [(0.0, [1, 1, 2, 2 / 3, 2 / 3, 2 / 3]), (1.0, None)])
+def test_a_source_counts_as_a_power_of_its_texts(power: float, wanted: list[float] | None, tmp_path: Path) -> None:
+    mixed = mixture(tmp_path)  # sources of 2, 1 and 3 texts
+    found = source_weights(mixed, DataConfig(source_column="source", source_power=power))
+    assert wanted is None if found is None else found.tolist() == pytest.approx(wanted)
+
+
+def test_between_the_ends_a_larger_source_counts_more_but_each_text_less(tmp_path: Path) -> None:
+    half = source_weights(mixture(tmp_path), DataConfig(source_column="source", source_power=0.5))
+    assert half is not None
+    assert half.mean() == pytest.approx(1)
+    assert half[:2].sum() / half[2] == pytest.approx(2**0.5)
+    assert half[3:].sum() / half[2] == pytest.approx(3**0.5)
+
+
+def test_sources_are_weighed_by_their_column_only() -> None:
+    with pytest.raises(ValidationError, match=r"data\.source_column"):
+        DataConfig(source_power=0.5)
 
 
 def test_a_label_that_cannot_be_gets_no_probability() -> None:

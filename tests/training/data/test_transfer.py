@@ -1,7 +1,11 @@
 import dataclasses
+from pathlib import Path
 
-from training.data.corpus import Corpus
-from training.data.transfer import build_transfer_set, known_labels
+import pytest
+
+from training.data.config import DataConfig
+from training.data.corpus import Corpus, read_corpus
+from training.data.transfer import build_transfer_set, known_labels, label_weights
 from training.data.variants import AugmentConfig
 
 NONE = AugmentConfig(variants=0, unlabeled_variants=0)
@@ -44,3 +48,14 @@ def test_labels_of_the_data_are_known_where_there_are_some(corpus: Corpus) -> No
     assert allowed.tolist() == [[True, False], [True, True], [True, False]]
     assert truth.tolist() == [[1, 0], [0, 0], [0, 1]]
     assert labelled.tolist() == [True, False, True]
+
+
+def test_a_text_weighs_what_its_set_says_and_one_without_a_label_one(corpus: Corpus, tmp_path: Path) -> None:
+    assert label_weights(["so bad"], corpus, DataConfig()) is None
+    rows = ["text,label,source", "a,good,one", "b,bad,one", "c,good,one", "d,bad,two", "e,good,three", "f,bad,three"]
+    (tmp_path / "mixed.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    config = DataConfig(train=str(tmp_path / "mixed.csv"), source_column="source", source_power=0.0)
+    mixed = read_corpus(config.model_copy(update={"validation": config.train}), seed=0, data_root=tmp_path)
+    weights = label_weights(["d", "new", "a", "f"], mixed, config)
+    assert weights is not None
+    assert weights.tolist() == pytest.approx([2, 1, 2 / 3, 1])

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -54,6 +55,14 @@ def test_a_label_takes_its_share_of_the_text_that_has_it() -> None:
     for share in (0.25, 1.0):
         mixed = loss_of(DistillConfig(hard_share=share))(STUDENT, ROWS)
         assert float(mixed) == pytest.approx(((1 - share) * soft[0] + share * hard + soft[1]) / 2)
+
+
+def test_a_text_counts_by_its_weight() -> None:
+    config, weights = DistillConfig(hard_share=0.25), np.array([9.0, 0.5, 1.5], dtype=np.float32)
+    each = [float(loss_of(config)(STUDENT[[place]], ROWS[[place]])) for place in (0, 1)]  # of the rows 2 and 1
+    weighted = dataclasses.replace(loss_of(config), weights_N=weights)
+    assert float(weighted(STUDENT, ROWS)) == pytest.approx((1.5 * each[0] + 0.5 * each[1]) / 2)
+    assert float(weighted(STUDENT[[1]], ROWS[[1]])) == pytest.approx(0.5 * each[1])  # no label in the batch
 
 
 def test_a_label_is_one_of_those_that_its_set_has() -> None:

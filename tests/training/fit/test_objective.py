@@ -35,6 +35,19 @@ def test_sets_of_labels_are_a_sigmoid_each() -> None:
     assert float(weighted) == pytest.approx((3 * math.log(2) - 5 * math.log(3 / 4)) / 4)
 
 
+def test_a_text_counts_by_its_weight() -> None:
+    weights = np.array([0.5, 9.0, 1.5], dtype=np.float32)  # of the rows 2 and 0: 1.5 and 0.5
+    first, second = -math.log(3 / 4), -math.log(1 / 2)
+    loss = CrossEntropy(np.array([0, 1, 1]), weights_N=weights, device=CPU)(LOGITS, ROWS)
+    assert float(loss) == pytest.approx((1.5 * first + 0.5 * second) / 2)
+    both = CrossEntropy(np.array([0, 1, 1]), weights_C=np.array([3.0, 1.0]), weights_N=weights, device=CPU)
+    assert float(both(LOGITS, ROWS)) == pytest.approx((1.5 * first + 0.5 * 3 * second) / 4)
+    sets = CrossEntropy(np.array([[1, 0], [0, 0], [0, 1]], dtype=np.float32), weights_N=weights, device=CPU)
+    assert float(sets(LOGITS, ROWS)) == pytest.approx(
+        (1.5 * (math.log(2) - math.log(3 / 4)) / 2 + 0.5 * 2 * math.log(2) / 2) / 2
+    )
+
+
 def test_balanced_weights_make_the_rare_label_count_as_much() -> None:
     assert balanced_weights(np.array([0] * 90 + [1] * 10), 2).tolist() == pytest.approx([100 / 180, 100 / 20])
     assert balanced_weights(np.array([[1, 0], [0, 0], [0, 0], [1, 1]]), 2).tolist() == [1.0, 3.0]

@@ -159,6 +159,10 @@ def test_a_file_of_labels_teaches_and_labels_teach_the_rest(
     assert "transfer set: 121 texts and 0 variants" in result.output
     assert "starting vectors" not in result.output
     assert metrics_of(output)["teachers"][0]["name"] == "logits.parquet"
+    options += ["--set", "distill.labelled_only=true"]
+    alone = call("distill", *files, "--output", tmp_path / "alone", *STUDENT, *options)
+    assert alone.exit_code == 0, alone.output
+    assert "transfer set: 120 texts and 0 variants" in alone.output
     more = tmp_path / "more.csv"
     more.write_text("text\nfilm film film\n")
     unknown = call("distill", *files, "--unlabeled", more, "--output", tmp_path / "b", *STUDENT)
