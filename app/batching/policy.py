@@ -18,8 +18,9 @@ PACKED_TOKENS = {"cpu": 8_192, "cuda": 262_144}
 where two dozen texts give the full rate; 262,144 take 0.4 ms of an H200, which wants thousands of texts."""
 
 INLINE_TOKENS = 2048
-"""Tokens that a CPU may compute on the event loop, where nothing waits: 1 to 2 ms, as a turn of the loop takes under
-load. Handing over to a thread and back costs more than most such batches, and more still where both threads want the
+"""Tokens that a CPU may compute on the event loop, where nothing waits: 1.6 ms with 128 units a direction and 3.2 with
+192 (`docs/design/0030-kernels.md`), two and a half times that with AVX2; a turn of the loop takes as long under load.
+Handing over to a thread and back costs more than most such batches, and more still where both threads want the
 interpreter. Their measured time is no measure: on a busy core it holds what others computed."""
 
 GPU_TEXTS, GPU_TOKENS = 4096, 262_144
