@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from model import availability
-from model.availability import gpu_possible, num_threads, require_torch
+from model.availability import gpu_possible, num_threads, require_torch, torch_installed
 from model.errors import ConfigError
 
 
@@ -48,6 +48,7 @@ def test_without_pytorch_there_is_no_gpu_and_a_sentence_says_what_to_install(tmp
 
 
 def test_with_pytorch_nothing_is_refused() -> None:
+    assert torch_installed()
     require_torch("anything")
 
 

@@ -7,18 +7,8 @@
 #include "vectors_avx512.h"
 
 namespace sluice {
-namespace {
 
-bool supported() {
-    __builtin_cpu_init();
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("fma");
-}
-
-}  // namespace
-
-const Kernel avx512_kernel{"avx512", supported, run<Avx512>, sums<Avx512>, dot<Avx512>};
+const Kernel avx512_kernel{"avx512", Avx512::supported, run<Avx512>, sums<Avx512>, dot<Avx512>};
 
 }  // namespace sluice
 

@@ -242,16 +242,9 @@ void fixed_sums(const Direction &direction, int hidden, const int8_t *states, in
     }
 }
 
-bool supported() {
-    __builtin_cpu_init();
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("fma");
-}
-
 }  // namespace
 
-const Kernel avx512_fixed_kernel{"avx512-fixed", supported, run_fixed, fixed_sums, dot<Avx512>};
+const Kernel avx512_fixed_kernel{"avx512-fixed", Avx512::supported, run_fixed, fixed_sums, dot<Avx512>};
 
 }  // namespace sluice
 

@@ -19,6 +19,14 @@ struct Avx512 {
     static constexpr int TILE = 6;  // 24 sums and four weights of 32 registers
     static constexpr bool SIGNED = false;
 
+    // Of the processor; inside the unnamed namespace, so that no other file calls code built for AVX-512.
+    static bool supported() {
+        __builtin_cpu_init();
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+               __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("fma");
+    }
+
     static Float set(float x) { return _mm512_set1_ps(x); }
     static Int zero() { return _mm512_setzero_si512(); }
     static Float load(const float *p) { return _mm512_load_ps(p); }
