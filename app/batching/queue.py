@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from app.batching.policy import BatchPolicy
-from app.core.job import Item, live
+from app.core.job import Piece, live
 
 
 class BatchQueue:
@@ -20,25 +20,25 @@ class BatchQueue:
 
     def __init__(self, policy: BatchPolicy) -> None:
         self._policy = policy
-        self._waiting: deque[Item] = deque()
-        self._waiting_tokens = 0
-        self._ahead: list[Item] = []
+        self._waiting: deque[Piece] = deque()
+        self._waiting_texts = self._waiting_tokens = 0
+        self._ahead: list[Piece] = []
         self._closed = False
         self._changed = threading.Condition()
 
-    def put(self, items: Sequence[Item]) -> None:
-        """Appends items; drops them if the queue is closed, whose owner answers for all jobs."""
+    def put(self, pieces: Sequence[Piece]) -> None:
+        """Appends texts; drops them if the queue is closed, whose owner answers for all jobs."""
         with self._changed:
             if self._closed:
                 return
-            self._waiting.extend(items)
-            self._waiting_tokens += sum(item.num_tokens for item in items)
+            self._waiting.extend(pieces)
+            self._count(pieces, 1)
             self._changed.notify()
 
     @property
     def full(self) -> bool:
         """True if at least one whole batch is waiting."""
-        return len(self._waiting) >= self._policy.max_texts or self._waiting_tokens >= self._policy.max_tokens
+        return self._waiting_texts >= self._policy.max_texts or self._waiting_tokens >= self._policy.max_tokens
 
     @property
     def empty(self) -> bool:
@@ -51,8 +51,8 @@ class BatchQueue:
             if self.full and not self._ahead:
                 self._ahead = self._cut()
 
-    def take(self) -> list[Item]:
-        """Waits for items and returns the next batch, without those that nobody waits for; empty once closed."""
+    def take(self) -> list[Piece]:
+        """Waits for texts and returns the next batch, without those that nobody waits for; empty once closed."""
         with self._changed:
             while not self._closed:
                 batch = live(self._ahead) or self._cut()
@@ -68,24 +68,47 @@ class BatchQueue:
             self._closed = True
             self._ahead = []
             self._waiting.clear()
-            self._waiting_tokens = 0
+            self._waiting_texts = self._waiting_tokens = 0
             self._changed.notify_all()
 
-    def _cut(self) -> list[Item]:
-        window: list[Item] = []
-        while self._waiting and len(window) < self._policy.window:
-            item = self._waiting.popleft()
-            self._waiting_tokens -= item.num_tokens
-            if item.job.alive:
-                window.append(item)
+    def _cut(self) -> list[Piece]:
+        window: list[Piece] = []
+        lengths: list[int] = []
+        while self._waiting and len(lengths) < self._policy.window:
+            piece = self._waiting.popleft()
+            self._count([piece], -1)
+            if piece.job.alive:
+                window.append(piece)
+                lengths += piece.lengths
         if not window:
             return []
-        chosen = self._policy.cut([item.num_tokens for item in window])
-        if len(chosen) == len(window):
+        chosen = self._policy.cut(lengths[: self._policy.window])
+        if len(chosen) == len(lengths):
             return window
-        batch = [window[index] for index in chosen]
-        for index in sorted(chosen, reverse=True):
-            del window[index]
-        self._waiting.extendleft(reversed(window))
-        self._waiting_tokens += sum(item.num_tokens for item in window)
+        batch, rest = _divide(window, set(chosen))
+        self._waiting.extendleft(reversed(rest))
+        self._count(rest, 1)
         return batch
+
+    def _count(self, pieces: Sequence[Piece], sign: int) -> None:
+        for piece in pieces:
+            self._waiting_texts += sign * len(piece.lengths)
+            self._waiting_tokens += sign * piece.num_tokens
+
+
+def _divide(pieces: Sequence[Piece], chosen: set[int]) -> tuple[list[Piece], list[Piece]]:
+    """The chosen texts and the others, by their places among the texts of all pieces."""
+    batch: list[Piece] = []
+    others: list[Piece] = []
+    begin = 0
+    for piece in pieces:
+        inside = [place for place in range(len(piece)) if begin + place in chosen]
+        if len(inside) == len(piece):
+            batch.append(piece)
+        elif not inside:
+            others.append(piece)
+        else:
+            batch.append(piece.only(inside))
+            others.append(piece.only([place for place in range(len(piece)) if begin + place not in chosen]))
+        begin += len(piece)
+    return batch, others

@@ -4,7 +4,9 @@ import asyncio
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Self, TypeAlias
+
+import numpy as np
 
 from app.core.classifier import Logits, Probabilities
 from app.core.errors import AppError, DeadlineExceeded
@@ -15,6 +17,22 @@ STAGES = ("wait", "tokenise", "queue", "compute")
 
 READ, RESPOND = "read", "respond"
 """Stages around it: reading the body, until it is a job; writing and sending the answer."""
+
+
+class Scores(NamedTuple):
+    """Probabilities and calibrated logits of N texts, each [N, labels]."""
+
+    probabilities: Probabilities
+    logits: Logits
+
+    @property
+    def num_texts(self) -> int:
+        """N."""
+        return len(self.probabilities)
+
+    def part(self, start: int, end: int) -> "Scores":
+        """Scores of some of the texts, as views."""
+        return Scores(self.probabilities[start:end], self.logits[start:end])
 
 
 class Answer(NamedTuple):
@@ -43,7 +61,9 @@ class Job:
         digests: of the texts, if answers are remembered; else empty.
         max_tokens: how much of each text is read; None for as much as the model reads.
         encoded: each text's tokens, None until it is tokenised.
-        outcomes: of the texts that have one, by index; of all of them once the job is answered.
+        scores: of all texts, once the job is answered; those of a text with an error mean nothing. None if every text
+            has an error, and if there is none.
+        errors: of the texts that failed alone, by index.
         num_tokens: of all texts, after truncation; complete when the job is done.
     """
 
@@ -61,16 +81,23 @@ class Job:
         self.digests = digests
         self.max_tokens = max_tokens
         self.encoded: list[Encoded | None] = [None] * len(texts)
-        self.outcomes: dict[int, Outcome] = {}
+        self.scores: Scores | None = None
+        self.errors: dict[int, AppError] = {}
+        self._unsettled = len(texts)
         self.done: asyncio.Future[None] = loop.create_future()
         self.admitted_at = self.started_at = self.encoded_at = self.taken_at = self.finished_at = time.monotonic()
         if not texts:
             self.done.set_result(None)
 
-    def take(self, index: int) -> str:
-        """Hands over a text, once: the job does not keep megabytes of text while tokens wait for the device."""
-        text, self._texts[index] = self._texts[index], ""
-        return text
+    def take(self, indexes: Sequence[int]) -> list[str]:
+        """Hands over texts, once: the job does not keep megabytes of text while tokens wait for the device."""
+        if len(indexes) == self.num_texts:
+            taken, self._texts = self._texts, []
+            return taken
+        taken = [self._texts[index] for index in indexes]
+        for index in indexes:
+            self._texts[index] = ""
+        return taken
 
     @property
     def alive(self) -> bool:
@@ -87,12 +114,55 @@ class Job:
         """Tokens of the texts that were tokenised."""
         return sum([len(encoded.ids) for encoded in self.encoded if encoded is not None])
 
-    def settle(self, index: int, outcome: Outcome) -> None:
-        """Notes the outcome of one text; the last one ends the wait."""
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """The outcome of each text, in order. For a job that is answered."""
+        if self.scores is None:
+            return [self.errors[index] for index in range(self.num_texts)]
+        encoded: Sequence[Any] = self.encoded
+        answers = map(Answer, self.scores.probabilities, encoded, self.scores.logits)
+        return [self.errors.get(index) or answer for index, answer in enumerate(answers)]
+
+    def answered_texts(self) -> tuple[Sequence[Encoded], Probabilities] | None:
+        """The tokens and the probabilities of the texts without an error, if there are any. For an answered job."""
+        encoded: Sequence[Any] = self.encoded
+        if self.scores is None:
+            return None
+        if not self.errors:
+            return encoded, self.scores.probabilities
+        places = [index for index in range(self.num_texts) if index not in self.errors]
+        return [encoded[place] for place in places], self.scores.probabilities[places]
+
+    def note_tokens(self, indexes: Sequence[int], encoded: Sequence[Encoded]) -> None:
+        """Notes the tokens of texts, whose indexes rise."""
+        if len(indexes) == self.num_texts:
+            self.encoded = [*encoded]
+            return
+        for index, of_text in zip(indexes, encoded, strict=True):
+            self.encoded[index] = of_text
+
+    def settle(self, indexes: Sequence[int], scores: Scores) -> None:
+        """Notes the scores of texts, whose indexes rise; the last ones end the wait."""
         if not self.alive:
             return
-        self.outcomes[index] = outcome
-        if len(self.outcomes) == self.num_texts:
+        if len(indexes) == self.num_texts:
+            self.scores = scores
+        else:
+            if self.scores is None:
+                self.scores = Scores(*(np.zeros((self.num_texts, rows.shape[1]), rows.dtype) for rows in scores))
+            for rows, of_texts in zip(self.scores, scores, strict=True):
+                rows[indexes] = of_texts
+        self._count(len(indexes))
+
+    def settle_error(self, index: int, error: AppError) -> None:
+        """Notes the error of one text that failed alone; the last outcome ends the wait."""
+        if self.alive:
+            self.errors[index] = error
+            self._count(1)
+
+    def _count(self, num_texts: int) -> None:
+        self._unsettled -= num_texts
+        if not self._unsettled:
             self.finished_at = time.monotonic()
             self.done.set_result(None)
 
@@ -119,20 +189,38 @@ class Job:
         ]
 
 
-@dataclass(slots=True)
-class Item:
-    """One tokenised text of a job, waiting for the device."""
+@dataclass(slots=True, eq=False)
+class Piece:
+    """Tokenised texts of a job, waiting for the device: what is done with all of them is done once.
+
+    Attributes:
+        indexes: of the texts in the job, rising.
+        encoded: their tokens.
+        lengths: tokens that each text costs; at least one, since even an empty text takes a row.
+        num_tokens: sum of the lengths.
+    """
 
     job: Job
-    index: int
-    encoded: Encoded
+    indexes: Sequence[int]
+    encoded: Sequence[Encoded]
+    lengths: Sequence[int]
+    num_tokens: int
 
-    @property
-    def num_tokens(self) -> int:
-        """Tokens that the text costs; at least one, since even an empty text takes a row."""
-        return max(1, self.encoded.num_tokens)
+    @classmethod
+    def of(cls, job: Job, indexes: Sequence[int], encoded: Sequence[Encoded]) -> Self:
+        """Makes a piece of texts and their tokens."""
+        lengths = [len(of_text.ids) or 1 for of_text in encoded]
+        return cls(job, indexes, encoded, lengths, sum(lengths))
+
+    def __len__(self) -> int:
+        """Number of texts."""
+        return len(self.lengths)
+
+    def only(self, places: Sequence[int]) -> "Piece":
+        """The texts at these places of the piece, which rise."""
+        return Piece.of(self.job, [self.indexes[place] for place in places], [self.encoded[place] for place in places])
 
 
-def live(items: Iterable[Item]) -> list[Item]:
-    """Items that somebody still waits for."""
-    return [item for item in items if item.job.alive]
+def live(pieces: Iterable[Piece]) -> list[Piece]:
+    """Pieces of jobs that somebody still waits for."""
+    return [piece for piece in pieces if piece.job.alive]

@@ -82,8 +82,7 @@ class Shadow:
         if copy.done.cancelled() or copy.done.exception():
             self.counter(FAILED).inc(copy.num_texts)
             return
-        for index, other in copy.outcomes.items():
-            answer = job.outcomes[index]
+        for answer, other in zip(job.outcomes, copy.outcomes, strict=False):  # the first ones may be copied alone
             if not isinstance(answer, Answer):
                 continue  # nothing to compare with
             if not isinstance(other, Answer):

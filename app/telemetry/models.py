@@ -5,7 +5,7 @@ import time
 import numpy as np
 
 from app.core.classifier import Classifier
-from app.core.errors import AppError, ClientGone, DeadlineExceeded, row_of
+from app.core.errors import ClientGone, DeadlineExceeded, row_of
 from app.core.job import READ, RESPOND, STAGES, Job
 from app.telemetry.counters import SeriesTable
 from app.telemetry.drift import AnswerMetrics
@@ -105,11 +105,10 @@ class ModelMetrics:
         self._noted.append((job.num_texts, job.num_tokens, truncated, *job.stages_s()))
         if len(self._noted) >= PENDING_JOBS:
             self.count()
-        if self._answers is not None:
-            self._answers.note(job.outcomes.values())
-        for outcome in job.outcomes.values():
-            if isinstance(outcome, AppError):
-                self.inc_failed(row_of(outcome).code)
+        if self._answers is not None and (found := job.answered_texts()) is not None:
+            self._answers.note(*found)
+        for error in job.errors.values():
+            self.inc_failed(row_of(error).code)
 
 
 class DeploymentMetrics:

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from app.core.job import Answer, Job
+from app.core.job import Job, Scores
 from app.telemetry.metrics import Metrics
 from app.telemetry.tracing import Parent
 from model.classifier import Classifier
@@ -40,8 +40,8 @@ def answered_job(texts: int, row: "np.ndarray[tuple[int, ...], np.dtype[np.float
     """A job that is done."""
     job = Job([TEXT] * texts, 60.0, asyncio.get_running_loop())
     job.encoded = [encoded] * texts
-    for index in range(texts):
-        job.settle(index, Answer(row, encoded, row))
+    rows = np.array([row] * texts)
+    job.settle(range(texts), Scores(rows, rows))
     return job
 
 
@@ -55,7 +55,7 @@ async def measure() -> dict[str, tuple[float, float]]:
     found = {}
     for texts in (1, 64):
         job = answered_job(texts, row, encoded)
-        cost = cost_us(lambda job=job: answers.note(job.outcomes.values()), texts)  # type: ignore[misc]
+        cost = cost_us(lambda job=job: answers.note(*job.answered_texts()), texts)  # type: ignore[misc]
         found[f"what answers look like, a text, {texts} a request"] = (cost, 3.0)
     job = answered_job(1, row, encoded)
     ended = time.monotonic()

@@ -1,5 +1,6 @@
 """Counts of the answers, and their drift from the reference."""
 
+import asyncio
 import dataclasses
 import re
 
@@ -8,7 +9,7 @@ import pytest
 from httpx2 import AsyncClient
 
 from app.core.errors import ComputeError
-from app.core.job import Answer
+from app.core.job import Job, Scores
 from app.telemetry.drift import FEWEST_TEXTS, PENDING_TEXTS, Answers
 from app.telemetry.metrics import Metrics
 from model.profile import Reference
@@ -44,20 +45,22 @@ def drift(metrics: Metrics) -> dict[str, float]:
 def test_texts_like_the_reference_are_no_drift_and_others_are() -> None:
     metrics = Metrics()
     answers = metrics.answers.of("m", with_reference())
-    alike = [Answer(SURE, SHORT, SURE), *[Answer(UNSURE, SHORT, UNSURE)] * 3]
-    answers.note(alike * (FEWEST_TEXTS // 4 - 1))
+    alike = np.array([SURE, *[UNSURE] * 3])
+    for _ in range(FEWEST_TEXTS // 4 - 1):
+        answers.note([SHORT] * 4, alike)
     assert drift(metrics) == {}, "too few to tell"
-    answers.note(alike)
+    answers.note([SHORT] * 4, alike)
     assert drift(metrics) == pytest.approx({"label": 0, "confidence": 0, "length": 0, "unknown": 0}, abs=0.01)
 
     for _ in range(2000 // PENDING_TEXTS):
-        answers.note([Answer(SURE, LONG, SURE), *[Answer(UNSURE, LONG, UNSURE)] * 3] * (PENDING_TEXTS // 4))
+        for _ in range(PENDING_TEXTS // 4):
+            answers.note([LONG] * 4, alike)
     changed = drift(metrics)
     assert changed["length"] > 0.25
     assert max(changed["label"], changed["confidence"]) < 0.01
 
     for _ in range(50_000 // PENDING_TEXTS):
-        answers.note([Answer(SURE, SHORT, SURE)] * PENDING_TEXTS)
+        answers.note([SHORT] * PENDING_TEXTS, np.array([SURE] * PENDING_TEXTS))
     changed = drift(metrics)
     assert changed["length"] < 0.1, "the long ones are forgotten"
     assert min(changed["label"], changed["confidence"]) > 0.25
@@ -66,7 +69,7 @@ def test_texts_like_the_reference_are_no_drift_and_others_are() -> None:
 def test_without_a_reference_there_are_counts_and_no_drift() -> None:
     metrics = Metrics()
     answers = metrics.answers.of("m", FakeClassifier())
-    answers.note([Answer(SURE, SHORT, SURE)] * FEWEST_TEXTS)
+    answers.note([SHORT] * FEWEST_TEXTS, np.array([SURE] * FEWEST_TEXTS))
     text = rendered(metrics)
     assert value(text, 'sluice_predictions_total{label="positive",model="m",version="0123456789ab"}') == FEWEST_TEXTS
     assert value(text, 'sluice_predictions_total{label="negative",model="m",version="0123456789ab"}') == 0
@@ -75,11 +78,22 @@ def test_without_a_reference_there_are_counts_and_no_drift() -> None:
     assert drift(metrics) == {}
 
 
-def test_texts_without_an_answer_do_not_count() -> None:
+@pytest.mark.anyio
+async def test_texts_without_an_answer_do_not_count() -> None:
     metrics = Metrics()
-    answers = metrics.answers.of("m", FakeClassifier())
-    answers.note([Answer(SURE, SHORT, SURE), ComputeError()])
+    answered = metrics.for_model("m", FakeClassifier())
+    rows = np.array([SURE])
+    for failing in ([0], [0, 1]):
+        job = Job(["a", "b"], 1.0, asyncio.get_running_loop())
+        job.note_tokens([0, 1], [LONG, SHORT])
+        for index in (0, 1):
+            if index in failing:
+                job.settle_error(index, ComputeError())
+            else:
+                job.settle([index], Scores(rows, rows))
+        answered.observe_job(job)
     assert value(rendered(metrics), 'sluice_text_tokens_count{model="m"}') == 1
+    assert value(rendered(metrics), 'sluice_text_tokens_sum{model="m"}') == 3
 
 
 def test_a_model_that_gives_no_label_says_so() -> None:
@@ -90,7 +104,7 @@ def test_a_model_that_gives_no_label_says_so() -> None:
 
     metrics = Metrics()
     answers = metrics.answers.of("m", Shy())
-    answers.note([Answer(SURE, SHORT, SURE)] * 3)
+    answers.note([SHORT] * 3, np.array([SURE] * 3))
     assert value(rendered(metrics), 'sluice_texts_unlabelled_total{model="m",version="0123456789ab"}') == 3
 
 
@@ -98,7 +112,7 @@ def test_answers_that_nobody_holds_are_forgotten() -> None:
     metrics = Metrics()
     answers: Answers | None = metrics.answers.of("m", with_reference())
     assert answers is not None
-    answers.note([Answer(SURE, SHORT, SURE)])
+    answers.note([SHORT], np.array([SURE]))
     answers = None
     assert value(rendered(metrics), 'sluice_text_tokens_count{model="m"}') == 0
 
