@@ -27,7 +27,7 @@ class Scores(NamedTuple):
 
     @property
     def num_texts(self) -> int:
-        """N."""
+        """Number of texts that were scored."""
         return len(self.probabilities)
 
     def part(self, start: int, end: int) -> "Scores":
@@ -213,7 +213,7 @@ class Piece:
         return cls(job, indexes, encoded, lengths, sum(lengths))
 
     def __len__(self) -> int:
-        """Number of texts."""
+        """Number of texts in the piece."""
         return len(self.lengths)
 
     def only(self, places: Sequence[int]) -> "Piece":
