@@ -3,10 +3,13 @@
 | file | holds |
 | --- | --- |
 | `config.json` | `PretrainedConfig` |
-| `model.safetensors` | embedding and recurrent layers under the names of a classifier's, and what the softmax adds |
+| `model.safetensors` | embedding and recurrent layers under the names of a classifier's, and what else was learned |
 | `tokenizer.json` | the whole text pipeline |
 | `metrics.json` | `PretrainRecord` |
 | `SHA256SUMS` | a digest of each |
+
+Learned beside the layers: the bias of the softmax and its projections, and the linear maps from pooled states to the
+sentence vectors that were imitated (`VectorMap`).
 """
 
 from collections.abc import Mapping
@@ -38,12 +41,33 @@ from model.network import RecurrentClassifier, to_arrays
 from model.parameters import Shape
 from training.data.corpus import DataFile
 from training.data.tokenizer import TokenizerConfig
-from training.language_model.config import EncoderShape, LanguageDropouts, LanguageLoop, WeightFormat
+from training.language_model.config import (
+    EncoderShape,
+    LanguageDropouts,
+    LanguageLoop,
+    VectorsConfig,
+    WeightFormat,
+)
 from training.language_model.model import LanguageModel
+from training.language_model.sentence_loss import SentenceLoss
 from training.language_model.storage import packed, unpacked
 
 FILES = (CONFIG, WEIGHTS, TOKENIZER, METRICS)
 KIND: Final = "language_model"
+
+
+class VectorMap(Frozen):
+    """A linear map from pooled states (maximum, mean, last) to the centred sentence vectors of an encoder.
+
+    Its weights are `vectors.I.weight` [width, pooled] and `vectors.I.bias`, I its place among the maps.
+
+    Attributes:
+        encoder: whose vectors were imitated.
+        width: of a vector.
+    """
+
+    encoder: str
+    width: Annotated[int, Field(ge=1)]
 
 
 class PretrainedConfig(Frozen):
@@ -54,6 +78,7 @@ class PretrainedConfig(Frozen):
         vocab_size: V, tokens.
         tokenizer: the settings that the tokenizer was made with.
         architecture: of the layers.
+        vectors: the maps to sentence vectors; none if none were imitated.
     """
 
     format_version: Annotated[int, Field(ge=1)] = FORMAT_VERSION
@@ -61,6 +86,7 @@ class PretrainedConfig(Frozen):
     vocab_size: Annotated[int, Field(ge=1)]
     tokenizer: TokenizerConfig
     architecture: EncoderShape
+    vectors: tuple[VectorMap, ...] = ()
 
 
 class Perplexity(Frozen):
@@ -169,17 +195,17 @@ class Pretrained:
 def save_pretrained(
     directory: Path,
     config: PretrainedConfig,
-    model: LanguageModel,
+    weights: Mapping[str, Tensor],
     tokenizer: Tokenizer,
     record: PretrainRecord,
-    weights: WeightFormat = "float32",
+    kind: WeightFormat = "float32",
 ) -> str:
-    """Writes the folder whole or not at all, and returns its version.
+    """Writes the folder whole or not at all, in a number format for the weights, and returns its version.
 
     Raises:
         CheckpointError: something else stands at `directory`; it is left as it is.
     """
-    contents = model_contents(config, to_arrays(packed(model.stored(), weights)), tokenizer)
+    contents = model_contents(config, to_arrays(packed(weights, kind)), tokenizer)
     return write_folder(directory, {**contents, METRICS: as_json(record.model_dump(mode="json"))})
 
 
@@ -214,5 +240,6 @@ def _wanted(config: PretrainedConfig) -> dict[str, Shape]:
     architecture = config.architecture.sized(config.vocab_size)
     counts_V = torch.ones(config.vocab_size, device="meta")
     with torch.device("meta"):
-        stored = LanguageModel(architecture, LanguageDropouts(), LanguageLoop(), counts_V).stored()
-    return {name: tuple(weight.shape) for name, weight in stored.items()}
+        model = LanguageModel(architecture, LanguageDropouts(), LanguageLoop(), counts_V)
+        maps = SentenceLoss(model.pooled_size, [each.width for each in config.vectors], VectorsConfig())
+    return {name: tuple(weight.shape) for name, weight in (model.stored() | maps.stored()).items()}

@@ -16,7 +16,7 @@ from training.language_model.targets import Rows, Targets
 class SentenceLoss(nn.Module):
     """A linear map from pooled states to the vectors of each encoder, and the distance from these.
 
-    The maps serve training alone: what they need of a text the layers below must know.
+    The maps are stored with the layers: they say which directions of the pooled states carry the meaning of a text.
 
     Args:
         pooled_size: P.
@@ -44,6 +44,10 @@ class SentenceLoss(nn.Module):
                 distance = distance + self.config.pairwise * pairwise_difference(ours_nD, theirs_nD)
                 loss = loss + distance * (len(ours_nD) / len(places))
         return loss
+
+    def stored(self) -> dict[str, Tensor]:
+        """The maps under the names that a folder gives them."""
+        return {f"vectors.{name}": weight for name, weight in self.projections.state_dict().items()}
 
     def pairs(self, pooled_BP: Tensor, targets: Sequence[Targets], places: Rows) -> list[tuple[Tensor, Tensor]]:
         """For each encoder our vectors and its own [n, D], of length 1, of the n texts that it knows."""

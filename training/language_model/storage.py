@@ -1,6 +1,6 @@
 """Number formats in which the weights of a pre-training are stored.
 
-Shape suffixes: V tokens, E embedding.
+Shape suffixes: R rows, C columns.
 """
 
 from collections.abc import Mapping
@@ -10,29 +10,43 @@ from torch import Tensor
 
 from training.language_model.config import WeightFormat
 
-EMBEDDING = "embedding"
-SCALES = "embedding.scales"
+SUFFIX = ".scales"
 LARGEST = 127
 
 
 def packed(weights: Mapping[str, Tensor], kind: WeightFormat) -> dict[str, Tensor]:
-    """The weights as they are stored: `int8` is float16, but for the embedding, which has a scale for each row."""
+    """The weights as they are stored: `int8` is float16, but for large matrices, which have a scale for each row."""
     if kind == "float32":
         return dict(weights)
-    stored = {name: weight.half() for name, weight in weights.items()}
-    if kind == "int8":
-        embedding_VE = weights[EMBEDDING].float()
-        scales_V1 = embedding_VE.abs().amax(1, keepdim=True) / LARGEST
-        rounded_VE = torch.round(embedding_VE / scales_V1.clamp(min=1e-12))
-        stored |= {EMBEDDING: rounded_VE.to(torch.int8), SCALES: scales_V1.squeeze(1)}
+    stored: dict[str, Tensor] = {}
+    for name, weight in weights.items():
+        if kind == "int8" and in_8_bits(name):
+            stored[name], stored[name + SUFFIX] = rounded(weight.float())
+        else:
+            stored[name] = weight.half()
     return stored
 
 
+def in_8_bits(name: str) -> bool:
+    """The embedding and the maps to sentence vectors are nearly all of the folder.
+
+    >>> in_8_bits("embedding"), in_8_bits("vectors.0.weight"), in_8_bits("layers.0.0.bias")
+    (True, True, False)
+    """
+    return name == "embedding" or (name.startswith("vectors.") and name.endswith(".weight"))
+
+
+def rounded(weight_RC: Tensor) -> tuple[Tensor, Tensor]:
+    """Whole numbers from -127 to 127 [R, C], and what each row of them is multiplied by [R]."""
+    scales_R1 = weight_RC.abs().amax(1, keepdim=True) / LARGEST
+    return torch.round(weight_RC / scales_R1.clamp(min=1e-12)).to(torch.int8), scales_R1.squeeze(1)
+
+
 def unpacked(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights of `packed` in float32."""
-    weights = {name: weight.float() for name, weight in stored.items() if name != SCALES}
-    if EMBEDDING in weights and SCALES in stored and stored[SCALES].shape == weights[EMBEDDING].shape[:1]:
-        weights[EMBEDDING] = weights[EMBEDDING] * stored[SCALES].float().unsqueeze(1)
-    elif SCALES in stored:
-        weights[SCALES] = stored[SCALES].float()  # belongs to nothing: whoever checks the names refuses it
+    """The weights of `packed` in float32. Scales that fit nothing stay, for whoever checks the names to refuse."""
+    weights = {name: weight.float() for name, weight in stored.items()}
+    for name in [name for name in weights if name.endswith(SUFFIX)]:
+        matrix = weights.get(name.removesuffix(SUFFIX))
+        if matrix is not None and weights[name].shape == matrix.shape[:1]:
+            weights[name.removesuffix(SUFFIX)] = matrix * weights.pop(name).unsqueeze(1)
     return weights

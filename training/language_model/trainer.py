@@ -101,6 +101,10 @@ class LanguageTrainer(Steps):
             self._position.best = score
             self._best = copies(self._network.state_dict())
 
+    def stored(self) -> dict[str, Tensor]:
+        """The weights under the names that a folder gives them, the maps to sentence vectors among them."""
+        return self.model.stored() | ({} if self.sentences is None else self.sentences.stored())
+
     def cosines(self) -> list[float]:
         """The mean cosine of the validation texts' vectors to those of each encoder."""
         return self._imitated()[1]

@@ -14,7 +14,14 @@ from training.config.pretrain_request import PretrainRequest
 from training.data.tokenizer import read_tokenizer, tokenizer_file, train_tokenizer
 from training.errors import UsageError
 from training.language_model.config import PretrainConfig
-from training.language_model.folder import Imitated, Perplexity, PretrainedConfig, PretrainRecord, save_pretrained
+from training.language_model.folder import (
+    Imitated,
+    Perplexity,
+    PretrainedConfig,
+    PretrainRecord,
+    VectorMap,
+    save_pretrained,
+)
 from training.language_model.model import LanguageModel
 from training.language_model.targets import Targets, read_targets
 from training.language_model.texts import RawTexts, read_texts, windows
@@ -54,9 +61,12 @@ def pretrain(request: PretrainRequest, session: Session) -> PretrainRecord | Non
         return None
     record = make_record(request, texts, trainer, before, cosines)
     folder = PretrainedConfig(
-        vocab_size=tokenizer.get_vocab_size(), tokenizer=config.tokenizer, architecture=config.architecture
+        vocab_size=tokenizer.get_vocab_size(),
+        tokenizer=config.tokenizer,
+        architecture=config.architecture,
+        vectors=tuple(VectorMap(encoder=each.encoder, width=each.width) for each in targets),
     )
-    save_pretrained(session.output, folder, trainer.model, tokenizer, record, config.weights)
+    save_pretrained(session.output, folder, trainer.stored(), tokenizer, record, config.weights)
     session.run.remove()
     return record
 

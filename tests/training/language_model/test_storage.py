@@ -6,6 +6,7 @@ from training.language_model.storage import packed, unpacked
 WEIGHTS = {
     "embedding": torch.tensor([[1.0, -0.5, 0.003], [0.0, 0.0, 0.0], [1e-3, 2e-3, -1e-3]]),
     "layers.0.0.bias": torch.tensor([0.1, -2.0]),
+    "vectors.0.weight": torch.tensor([[0.25, -4.0]]),
 }
 
 
@@ -21,8 +22,9 @@ def test_less_precision_is_near(kind: str) -> None:
     assert back.keys() == WEIGHTS.keys()
     assert stored["layers.0.0.bias"].dtype == torch.float16
     torch.testing.assert_close(back["layers.0.0.bias"], WEIGHTS["layers.0.0.bias"], rtol=1e-3, atol=0)
-    largest = WEIGHTS["embedding"].abs().amax(1, keepdim=True)
-    assert bool(((back["embedding"] - WEIGHTS["embedding"]).abs() <= largest / 254 + 1e-7).all())
+    for name in ("embedding", "vectors.0.weight"):
+        largest = WEIGHTS[name].abs().amax(1, keepdim=True)
+        assert bool(((back[name] - WEIGHTS[name]).abs() <= largest / 254 + 1e-7).all())
 
 
 def test_an_8_bit_row_has_a_scale_of_its_own() -> None:
