@@ -16,9 +16,10 @@ import click
 import uvloop
 
 from benchmarks.lib.load_generator import OK, Tally, chunks, closed_loop, render
-from benchmarks.lib.packed import SHIPPED, Answer, Packed, in_batches, of_module
+from benchmarks.lib.packed import Answer, Packed, in_batches, of_module
 from benchmarks.lib.ratios import Check, Spread
 from benchmarks.lib.server import running_bare, running_server
+from benchmarks.lib.shipped import SHIPPED
 from benchmarks.lib.texts import sentences
 from model.checkpoint import load_checkpoint
 from model.classifier import Classifier, set_num_threads

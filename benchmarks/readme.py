@@ -32,8 +32,8 @@ import httpx
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarks.lib.packed import SHIPPED
 from benchmarks.lib.server import running_server
+from benchmarks.lib.shipped import SHIPPED
 from benchmarks.shown import lstm
 from benchmarks.shown.answers import Ask, renewed_document, renewed_examples, renewed_explanations
 from benchmarks.shown.readme import FIGURES, blocks

@@ -23,8 +23,8 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.lib.packed import SHIPPED
 from benchmarks.lib.ratios import Spread
+from benchmarks.lib.shipped import SHIPPED
 from benchmarks.lib.texts import read_texts
 from model.checkpoint import load_checkpoint
 from model.engine.cpu import VARIANT_VARIABLE, variants

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks.lib.packed import SHIPPED
+from benchmarks.lib.shipped import SHIPPED
 from model.checkpoint import load_checkpoint
 from model.config import Architecture
 

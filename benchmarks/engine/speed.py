@@ -29,7 +29,8 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from benchmarks.lib.packed import SHIPPED, Answer, Floats, Packed, in_batches, of_module, padded
+from benchmarks.lib.packed import Answer, Floats, Packed, in_batches, of_module, padded
+from benchmarks.lib.shipped import SHIPPED
 from model.checkpoint import load_checkpoint
 from model.classifier import Classifier, set_num_threads
 from model.network import RecurrentClassifier

@@ -22,8 +22,8 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.lib.packed import SHIPPED
 from benchmarks.lib.server import running_server
+from benchmarks.lib.shipped import SHIPPED
 from benchmarks.lib.texts import english
 
 TEXTS, WORDS = 64, 120

@@ -28,8 +28,8 @@ import httpx
 import uvloop
 
 from benchmarks.lib.load_generator import LOST, OK, Connection, connect, render
-from benchmarks.lib.packed import SHIPPED
 from benchmarks.lib.server import Running, running_server
+from benchmarks.lib.shipped import SHIPPED
 from benchmarks.lib.texts import sentences
 
 CONNECTIONS = 32

@@ -32,9 +32,9 @@ import uvloop
 from benchmarks.lib.cores import halves, on_cores
 from benchmarks.lib.load_generator import LOST, OK, chunks, closed_loop, percentile, render
 from benchmarks.lib.open_loop import MAX_CONNECTIONS, OpenLoop
-from benchmarks.lib.packed import SHIPPED
 from benchmarks.lib.probe import READY, Probe, recovery_s
 from benchmarks.lib.server import running_server
+from benchmarks.lib.shipped import SHIPPED
 from benchmarks.lib.texts import read_texts, sentences
 from training.provenance import describe_machine
 

@@ -30,8 +30,8 @@ import uvloop
 from benchmarks.faults.soak import allowed, thirds
 from benchmarks.lib.load_generator import OK, Connection, connect, percentile, render
 from benchmarks.lib.memory import MEGABYTE, resident
-from benchmarks.lib.packed import SHIPPED
 from benchmarks.lib.server import running_server
+from benchmarks.lib.shipped import SHIPPED
 from benchmarks.lib.texts import sentences
 from model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 

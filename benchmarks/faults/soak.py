@@ -34,8 +34,8 @@ from benchmarks.http.mixed_texts import TOLERANCE, difference
 from benchmarks.lib.load_generator import LOST, OK, Tally, closed_loop, every, percentile, render
 from benchmarks.lib.memory import MEGABYTE, resident
 from benchmarks.lib.open_loop import OpenLoop
-from benchmarks.lib.packed import SHIPPED
 from benchmarks.lib.server import running_server
+from benchmarks.lib.shipped import SHIPPED
 from benchmarks.lib.texts import of_any_kind
 
 MAX_CHARS = 5000

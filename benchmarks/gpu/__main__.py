@@ -64,7 +64,7 @@ def build_sections(report: Report, data: Path, name: str, seconds: float) -> dic
     from benchmarks.gpu.texts import read_sets
     from benchmarks.gpu.training import training
     from benchmarks.gpu.ways import Device
-    from benchmarks.lib.packed import SHIPPED
+    from benchmarks.lib.shipped import SHIPPED
     from model.checkpoint import load_checkpoint
     from model.engine.cuda import TILES
     from model.text import TextEncoder

@@ -25,9 +25,9 @@ import uvloop
 
 from benchmarks.lib.load_generator import OK, Tally, closed_loop, connect, cycle, percentile, render
 from benchmarks.lib.open_loop import OpenLoop
-from benchmarks.lib.packed import SHIPPED
 from benchmarks.lib.ratios import Spread
 from benchmarks.lib.server import running_server
+from benchmarks.lib.shipped import SHIPPED
 from benchmarks.lib.texts import sentences
 
 BAR = 1.5

@@ -10,11 +10,10 @@ than `TIMEOUT_S`, and where memory grows by more than `GROWTH_BYTES` after the f
 """
 
 import os
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +31,7 @@ from app.api.vllm import ClassifyRequest
 from app.core.errors import AppError
 from app.http.deadline import timeout_s
 from app.http.json import Parser
+from benchmarks.lib import fuzzer
 
 MEGABYTE = 2**20
 TIMEOUT_S = 5
@@ -56,13 +56,12 @@ SEEDS = (
     b"0500",
 )
 WORDS = (
-    *("inputs", "input", "model", "top_k", "parameters", "function_to_apply", "softmax", "options", "use_activation"),
-    *("labels", "negative", "positive"),
-    *("name", "text", "shape", "datatype", "BYTES", "data", "binary_data_size", "binary_data", "outputs", "label"),
-    *("probabilities", "classification", "content_type", "base64", "id", "null", "true", "1e9", "-1", "2.0", "NaN"),
-    *(r"\\ud800", r"\\udc00", r"\\u0000", r"\xed\xa0\x80", r"\xff", r"\x00", r"\x0d\x0a", "[[[[", "{{", r"\""),
+    *(b"inputs", b"input", b"model", b"top_k", b"parameters", b"function_to_apply", b"softmax", b"options"),
+    *(b"use_activation", b"labels", b"negative", b"positive", b"name", b"text", b"shape", b"datatype", b"BYTES"),
+    *(b"data", b"binary_data_size", b"binary_data", b"outputs", b"label", b"probabilities", b"classification"),
+    *(b"content_type", b"base64", b"id", b"null", b"true", b"1e9", b"-1", b"2.0", b"NaN"),
+    *(rb"\ud800", rb"\udc00", rb"\u0000", b"\xed\xa0\x80", b"\xff", b"\x00", b"\r\n", b"[[[[", b"{{", b'"'),
 )
-"""As a dictionary of libFuzzer has them."""
 
 _parsers = tuple(Parser(kind).parse for kind in (HubRequest, ClassifyRequest, StreamLine))
 
@@ -159,14 +158,8 @@ def fuzz(inputs: int, max_bytes: int, seed: int, folder: Path) -> None:
     for module in ("app.http.body", "app.api.oip_tensors", "app.api.ndjson"):
         for function in functions_of(sys.modules[module]):
             atheris.instrument_func(function)
-    (folder / "corpus").mkdir()
-    for number, seed_bytes in enumerate(SEEDS):
-        (folder / "corpus" / str(number)).write_bytes(seed_bytes)
-    (folder / "words").write_text("".join(f'"{word}"\n' for word in WORDS), "utf-8")
-    options = [f"-max_len={max_bytes}", f"-timeout={TIMEOUT_S}", f"-seed={seed}", f"-dict={folder / 'words'}"]
-    options += ["-verbosity=0", f"-artifact_prefix={Path.cwd()}/"]
-    atheris.Setup([sys.argv[0], *options, str(folder / "corpus")], Course(inputs).one)
-    atheris.Fuzz()
+    limits = [f"-timeout={TIMEOUT_S}"]
+    fuzzer.fuzz(Course(inputs).one, SEEDS, WORDS, folder=folder, seed=seed, max_bytes=max_bytes, options=limits)
 
 
 def functions_of(module: ModuleType) -> Iterator[FunctionType]:
@@ -175,12 +168,6 @@ def functions_of(module: ModuleType) -> Iterator[FunctionType]:
         if getattr(value, "__module__", None) == module.__name__:
             members = vars(value).values() if isinstance(value, type) else [value]
             yield from (member for member in members if isinstance(member, FunctionType))
-
-
-def run_apart(arguments: Sequence[str]) -> int:
-    """The same command in a process that libFuzzer may end; its exit code."""
-    command = [sys.executable, "-m", "benchmarks.http.fuzz", *arguments]
-    return subprocess.run(command, check=False).returncode
 
 
 @click.command(help=__doc__)
@@ -193,7 +180,8 @@ def main(inputs: int, max_bytes: int, seed: int, here: Path | None) -> None:
     if here is not None:
         fuzz(inputs, max_bytes, seed, here)
     with tempfile.TemporaryDirectory() as folder:
-        code = run_apart([f"--inputs={inputs}", f"--max-bytes={max_bytes}", f"--seed={seed}", f"--here={folder}"])
+        arguments = [f"--inputs={inputs}", f"--max-bytes={max_bytes}", f"--seed={seed}", f"--here={folder}"]
+        code = fuzzer.run_apart("benchmarks.http.fuzz", arguments)
     print("nothing found" if code == 0 else f"FAILED with code {code}")
     sys.exit(code != 0)
 

@@ -33,9 +33,9 @@ from rich.console import Console
 from benchmarks.lib.cores import halves, on_cores
 from benchmarks.lib.load_generator import OK, Tally, chunks, connect, percentile, render
 from benchmarks.lib.open_loop import DRAIN_S, OpenLoop
-from benchmarks.lib.packed import SHIPPED
 from benchmarks.lib.ratios import growth
 from benchmarks.lib.server import running_server
+from benchmarks.lib.shipped import SHIPPED
 from benchmarks.lib.texts import english, read_texts, sentences
 from benchmarks.lib.wrk import WrkMissing, body, find_wrk, run_wrk
 from model.checkpoint import load_checkpoint, save_checkpoint

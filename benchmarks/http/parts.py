@@ -22,8 +22,8 @@ import click
 from benchmarks.http.serving import SHAPES
 from benchmarks.lib.cores import halves, on_cores
 from benchmarks.lib.load_generator import chunks
-from benchmarks.lib.packed import SHIPPED
 from benchmarks.lib.server import Running, running_server
+from benchmarks.lib.shipped import SHIPPED
 from benchmarks.lib.texts import read_texts
 from benchmarks.lib.wrk import body, run_wrk
 from training.provenance import describe_machine

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import click
 
-from benchmarks.lib.packed import SHIPPED
 from benchmarks.lib.server import running_server
+from benchmarks.lib.shipped import SHIPPED
 
 SCHEMATHESIS = """
 hooks = "hooks.py"

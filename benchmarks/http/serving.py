@@ -41,9 +41,9 @@ from rich.console import Console
 
 from app.config.machine import available_cpus
 from benchmarks.lib.load_generator import chunks
-from benchmarks.lib.packed import SHIPPED
 from benchmarks.lib.ratios import Spread
 from benchmarks.lib.server import Command, Running, running, sluice
+from benchmarks.lib.shipped import SHIPPED
 from benchmarks.lib.texts import read_texts
 from benchmarks.lib.wrk import WrkMissing, body, find_wrk, run_wrk
 from model.classifier import Classifier, set_num_threads

@@ -27,8 +27,8 @@ import click
 from benchmarks.http.mixed_texts import TOLERANCE, difference
 from benchmarks.lib.load_generator import OK, every, render
 from benchmarks.lib.memory import MEGABYTE, resident
-from benchmarks.lib.packed import SHIPPED
 from benchmarks.lib.server import running_server
+from benchmarks.lib.shipped import SHIPPED
 from benchmarks.lib.texts import sentences
 
 NUM_TEXTS = 2048

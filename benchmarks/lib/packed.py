@@ -11,12 +11,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from benchmarks.lib.shipped import SHIPPED
 from model.checkpoint import load_checkpoint
 from model.classifier import Classifier
 from model.network import RecurrentClassifier
 from model.text import Encoded
 
-SHIPPED = Path(__file__).parents[2] / "checkpoints" / "sentiment"
 BATCH_ROWS = 64
 
 Floats = npt.NDArray[np.float32]

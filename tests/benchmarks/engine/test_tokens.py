@@ -8,7 +8,8 @@ from click.testing import CliRunner
 from tokenizers import Tokenizer
 
 from benchmarks.engine import tokens
-from benchmarks.lib.packed import SHIPPED
+from benchmarks.lib import made_strings
+from benchmarks.lib.shipped import SHIPPED
 from model.checkpoint import TOKENIZER
 from model.native_text import NativeText, library
 from model.tokenizer import build_tokenizer, first_tokenizer, recognise, train_vocabulary
@@ -19,7 +20,7 @@ if library() is None:
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokens, "BLOCK", 64)
+    monkeypatch.setattr(made_strings, "BLOCK", 64)
 
 
 def test_each_kind_is_compared_and_counted(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import random
 import pytest
 
 from benchmarks.http import load
-from benchmarks.lib.packed import SHIPPED
+from benchmarks.lib.shipped import SHIPPED
 from model.checkpoint import load_checkpoint
 from model.text import TextEncoder
 

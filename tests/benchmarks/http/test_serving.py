@@ -6,7 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.http import serving
-from benchmarks.lib.packed import SHIPPED, PackedClassifier
+from benchmarks.lib.packed import PackedClassifier
+from benchmarks.lib.shipped import SHIPPED
 from benchmarks.lib.texts import sentences
 from model.classifier import Classifier
 
