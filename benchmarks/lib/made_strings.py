@@ -21,7 +21,7 @@ SPECIAL = (
 """Characters that rules of the pipelines ask about."""
 
 LETTERS = "aeiouyAEOUсшאبकกགကがᄀ가ა"
-MARKS = [chr(code) for code in [*range(0x300, 0x370), *range(0x591, 0x5BE), *range(0x64B, 0x65F), 0x93C, 0x94D, 0xE49]]
+MARKS = "".join(map(chr, [*range(0x300, 0x370), *range(0x591, 0x5BE), *range(0x64B, 0x65F), 0x93C, 0x94D, 0xE49]))
 """Letters and marks that melt into one character in normal forms."""
 
 
@@ -103,10 +103,8 @@ class Strings:
         made = []
         for i in range(BLOCK):
             turn, place = divmod((nth * BLOCK + i) // 2, len(self._scripts))
-            if i % 2:
-                letter, marks, number = self._scripts[place], self._combining, (64, 1, 2, 3)[turn % 4]
-            else:
-                letter, marks, (number,) = draw.choice(LETTERS), MARKS, draw.choices([1, 2, 3, 64], [6, 2, 1, 1])
+            letter, marks = (self._scripts[place], self._combining) if i % 2 else (draw.choice(LETTERS), MARKS)
+            number = (64, 1, 2, 3)[turn % 4] if i % 2 else draw.choices([1, 2, 3, 64], [6, 2, 1, 1])[0]
             made.append(letter + "".join(draw.choices(marks, k=number)) + draw.choice(LETTERS))
         return made
 

@@ -89,7 +89,8 @@ def test_the_worker_gives_a_figure_for_each_line(
     config = CheckpointConfig(labels=made.config.labels, max_tokens=32, temperature=1, architecture=architecture)
     weights = to_arrays(RecurrentClassifier(architecture, 2).weights())
     save_checkpoint(tmp_path / "model", replace(made, config=config, weights=weights))
-    np.savez(tmp_path / "rows.npz", **{"two": np.arange(5, dtype=np.int32), "two.lengths": np.array([2, 3])})
+    rows = {"two": np.arange(5, dtype=np.int32), "two.lengths": np.array([2, 3])}
+    np.savez(tmp_path / "rows.npz", **rows)  # type: ignore[arg-type]  # numpy's stub takes the names for its options
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setattr(sys, "argv", ["worker", str(kernel.ROOT), str(tmp_path / "model"), str(tmp_path / "rows.npz")])
     monkeypatch.setattr(sys, "stdin", io.StringIO("two\ntwo\n"))
