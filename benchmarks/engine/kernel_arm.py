@@ -26,10 +26,10 @@ def run_on_arm(folder: Path) -> str:
     Raises:
         subprocess.CalledProcessError: they do not compile, or the kernels differ.
     """
-    objects = [str(compile_source(COMPILER, source, folder)) for source in sorted(SOURCES.glob("kernel_*.cpp"))]
-    tables = str(compile_source(COMPILER, SOURCES / "gate_tables.cpp", folder))
+    sources = [*sorted(SOURCES.glob("kernel_*.cpp")), SOURCES / "engine.cpp", SOURCES / "gate_tables.cpp"]
+    objects = [str(compile_source(COMPILER, source, folder)) for source in sources]
     program = str(folder / "kernels_agree")
-    command = [COMPILER, "-O1", "-std=c++17", "-static", f"-I{SOURCES}", str(PROGRAM), *objects, tables, "-o", program]
+    command = [COMPILER, "-O1", "-std=c++17", "-static", f"-I{SOURCES}", str(PROGRAM), *objects, "-o", program]
     subprocess.run(command, capture_output=True, text=True, check=True)
     return subprocess.run([EMULATOR, program], capture_output=True, text=True, check=True).stdout
 

@@ -1,7 +1,7 @@
 """The network on a CPU without PyTorch: token ids in, logits out, through a small library of our own (`native/`).
 
-It answers for the common network, one layer of LSTM, where the library has been built (`python -m
-model.engine.build`); everywhere else the network itself answers. The library has a kernel for each
+It answers for networks of LSTM or GRU layers, with any pooling, where the library has been built
+(`python -m model.engine.build`); everywhere else the network itself answers. The library has a kernel for each
 of several instruction sets, and one in portable C++: the fastest that the processor has is chosen
 when it is loaded. What makes it fast: the input's part of the gates is looked up and not computed, for there
 are only so many tokens; the weights are laid out once, in the order in which they are used; no
@@ -15,7 +15,7 @@ Shape suffixes: H hidden units, N texts, C labels.
 
 import ctypes
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from itertools import pairwise
@@ -26,14 +26,40 @@ import numpy.typing as npt
 
 from model.batch import Ids
 from model.config import Architecture
-from model.engine.layout import GATES, LANES, Layout, fits_fixed, fixed_layout, float_layout, floats, paired_layout
+from model.engine.gates import Gates, Weights, attention_weights, head_weights, layer_gates
+from model.engine.layout import (
+    GATE_UNITS,
+    GATES,
+    GRU_UNITS,
+    LANES,
+    MAX_PAIR,
+    MAX_WEIGHT,
+    TANH_UNITS,
+    Layout,
+    aligned,
+    by_block,
+    fits_fixed,
+    fixed_layout,
+    float_layout,
+    floats,
+    product_layout,
+)
 from model.library import LIBRARY
 
 FIXED, FLOAT_OF_FIXED = "avx512-fixed", "avx512"
 """Kernel whose gates are 16-bit integers, and that of the same processors whose gates are floating-point numbers."""
 
-LAYOUTS = {FIXED: fixed_layout, "avx2": paired_layout}
+PAIRED = "avx2"
+"""Kernel whose sums of two products have 16 bits: it wants smaller integers."""
+
+OF_OTHER_FORM = (FIXED, PAIRED)
 """Kernels that want the weights in another form than the rest."""
+
+CELLS = ("lstm", "gru")
+"""Kinds of recurrent layers that the kernels compute."""
+
+MAX_LAYERS = 3
+"""See `native/model.h`."""
 
 PORTABLE = "scalar"
 """Kernel in portable C++, which any processor can run and the tests compare the others with."""
@@ -47,11 +73,7 @@ MIN_ROWS = 24
 POOLS = {"max": (0,), "mean": (1,), "last": (2,), "max_mean_last": (0, 1, 2)}
 """Which of the three states that the library gives, as `model.encoder.POOLS` orders them."""
 
-LAYER_WEIGHTS = ("weight_ih", "weight_hh", "bias")
-"""Names of the weights of one direction, after `layers.0.0.` or `layers.0.1.`."""
-
 Floats = npt.NDArray[np.float32]
-Weights = Mapping[str, npt.NDArray[Any]]
 
 
 @lru_cache(maxsize=1)
@@ -108,9 +130,14 @@ def unfit(architecture: Architecture) -> str | None:
 
 
 def _misshapen(architecture: Architecture) -> str | None:
-    kind = architecture.cell == "lstm" and architecture.num_layers == 1 and not architecture.conv_width
-    if not kind or architecture.pooling not in POOLS or architecture.hidden_size % LANES:
-        return f"it is for one layer of LSTM, units in multiples of {LANES}, pooled without attention"
+    if architecture.num_layers == 0:
+        return "a network without recurrent layers is left to PyTorch"
+    if architecture.cell not in CELLS:
+        return f"cells of kind {architecture.cell} are left to PyTorch: it is for {' and '.join(CELLS)}"
+    if architecture.conv_width:
+        return "a convolution in front is left to PyTorch: what a token adds to the gates could not be looked up"
+    if architecture.pooling not in (*POOLS, "attention"):
+        return f"pooling {architecture.pooling} is left to PyTorch"
     return None
 
 
@@ -133,8 +160,8 @@ class Engine:
             raise ValueError(f"no engine: {reason if found else 'no library'}")
         self._library = found
         self._num_labels = len(weights["head.bias"])
-        self.variant, layouts = lay_out(architecture, weights, name, threads=threads)
-        self._model, self._arrays = describe(architecture, weights, layouts)
+        self.variant, layers = lay_out(architecture, weights, name, threads=threads)
+        self._model, self._arrays = describe(architecture, weights, layers, _pair_limit(self.variant))
         self._model.variant = variants()[self.variant]
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, "engine") if threads > 1 else None
@@ -177,42 +204,65 @@ class _Model(ctypes.Structure):
     """The structure `Model` of `native/model.h`."""
 
     _fields_ = [
-        *((name, ctypes.c_int32) for name in ("variant", "directions", "hidden", "labels", "num_pools", "ngram_order")),
+        *((name, ctypes.c_int32) for name in ("variant", "num_layers", "gru", "directions", "hidden", "labels")),
+        *((name, ctypes.c_int32) for name in ("num_pools", "ngram_order")),
         ("pools", ctypes.c_int32 * 3),
+        ("attention_units", ctypes.c_int32),
         ("buckets", ctypes.c_int64),
-        ("layers", _Layer * 2),
-        *((name, ctypes.c_void_p) for name in ("head", "bias", "ngrams")),
+        ("layers", _Layer * 2 * MAX_LAYERS),
+        ("attention", _Layer),
+        *((name, ctypes.c_void_p) for name in ("context", "head", "bias", "ngrams")),
     ]
 
 
-def lay_out(architecture: Architecture, weights: Weights, variant: str, *, threads: int) -> tuple[str, list[Layout]]:
-    """Each direction's weights as the kernel wants them; a kernel of 16-bit gates that cannot hold them gives way.
+def lay_out(
+    architecture: Architecture, weights: Weights, variant: str, *, threads: int
+) -> tuple[str, list[list[Layout]]]:
+    """Weights of each layer and direction as the kernel wants them; that of 16-bit gates may have to give way.
 
     Returns:
         The kernel, by name, that the layouts are for.
     """
-    layers = [
-        (weights["embedding"], *(floats(weights[f"layers.0.{direction}.{name}"]) for name in LAYER_WEIGHTS))
-        for direction in range(architecture.num_directions)
+    gates = [
+        [layer_gates(architecture, weights, layer, direction) for direction in range(architecture.num_directions)]
+        for layer in range(architecture.num_layers)
     ]
-    if variant == FIXED and not all(fits_fixed(weight_hh) for _, _, weight_hh, _ in layers):
+    simple = architecture.num_layers == 1 and architecture.cell == "lstm" and architecture.pooling in POOLS
+    if variant == FIXED and not (simple and all(fits_fixed(each.weight_hh_GH) for each in gates[0])):
         variant = FLOAT_OF_FIXED
-    lay = LAYOUTS.get(variant, float_layout)
-    with ThreadPoolExecutor(len(layers) if threads > 1 else 1) as pool:
-        return variant, list(pool.map(lambda layer: lay(*layer), layers))
+    units_4 = GRU_UNITS if architecture.cell == "gru" else GATE_UNITS
+    limit, embedding_VE = _pair_limit(variant), weights["embedding"]
+
+    def first(direction: Gates) -> Layout:
+        arrays = (embedding_VE, direction.weight_ih_GE, direction.weight_hh_GH, direction.bias_G)
+        return fixed_layout(*arrays) if variant == FIXED else float_layout(*arrays, units_4=units_4, pair_limit=limit)
+
+    def above(direction: Gates) -> Layout:
+        weight_GD = np.concatenate([direction.weight_hh_GH, direction.weight_ih_GE], axis=1)
+        return product_layout(weight_GD, direction.bias_G, units_4=units_4, pair_limit=limit)
+
+    with ThreadPoolExecutor(architecture.num_directions if threads > 1 else 1) as pool:
+        return variant, [list(pool.map(above if layer else first, each)) for layer, each in enumerate(gates)]
+
+
+def _pair_limit(variant: str) -> int:
+    return MAX_PAIR if variant == PAIRED else 2 * MAX_WEIGHT
 
 
 def describe(
-    architecture: Architecture, weights: Weights, layouts: Sequence[Layout]
+    architecture: Architecture, weights: Weights, layers: Sequence[Sequence[Layout]], pair_limit: int
 ) -> tuple[_Model, list[npt.NDArray[Any]]]:
     """Describes the network to the library; the arrays that the structure points into must live as long."""
+    pools = POOLS.get(architecture.pooling, ())
     model = _Model(
+        num_layers=architecture.num_layers,
+        gru=architecture.cell == "gru",
         directions=architecture.num_directions,
-        hidden=architecture.hidden_size,
+        hidden=-(-architecture.hidden_size // LANES) * LANES,
         labels=len(weights["head.bias"]),
-        num_pools=len(POOLS[architecture.pooling]),
+        num_pools=len(pools),
         ngram_order=architecture.ngram_order,
-        pools=POOLS[architecture.pooling],
+        pools=pools,
         buckets=architecture.ngram_buckets,
     )
     arrays: list[npt.NDArray[Any]] = []
@@ -221,9 +271,18 @@ def describe(
         arrays.append(array)
         return _address(array)
 
-    for direction, layout in enumerate(layouts):
-        model.layers[direction] = _Layer(**{name: kept(array) for name, array in layout.arrays()})
-    model.head = kept(floats(weights["head.weight"]))
+    def described(layout: Layout) -> _Layer:
+        return _Layer(**{name: kept(array) for name, array in layout.arrays()})
+
+    for layer, layouts in enumerate(layers):
+        for direction, layout in enumerate(layouts):
+            model.layers[layer][direction] = described(layout)
+    if architecture.pooling == "attention":
+        attention = attention_weights(architecture, weights)
+        layout = product_layout(attention.weight_US, attention.bias_U, units_4=TANH_UNITS, pair_limit=pair_limit)
+        model.attention, model.attention_units = described(layout), len(attention.bias_U)
+        model.context = kept(by_block(attention.context_U))
+    model.head = kept(aligned(head_weights(architecture, weights)))
     model.bias = kept(floats(weights["head.bias"]))
     if architecture.ngram_buckets:
         model.ngrams = kept(floats(weights["ngrams.table"]))

@@ -1,9 +1,10 @@
-"""Weights of an LSTM in the number formats and in the order in which the CPU engine's kernels read them.
+"""Weights in the number formats and in the order in which the CPU engine's kernels read them.
 
 All kernels share the 8-bit recurrent weights. Most compute gates in floating-point numbers; the one
 whose gates are 16-bit integers has another table and, for scales, shifts and factors.
 
-Shape suffixes: V vocabulary, E embedding, H hidden units, G = 4 * H, B = H / 16 blocks of units.
+Shape suffixes: V vocabulary, E embedding, H hidden units, G = 4 * H, B = H / 16 blocks of units,
+D states that a product reads: H, and above the first layer those of the layer below.
 """
 
 from collections.abc import Iterator
@@ -25,6 +26,12 @@ MAX_PAIR = 128
 
 GATE_UNITS = -np.log2(np.e) * np.array([1.0, 1.0, 2.0, 1.0])
 """Gates in floating-point numbers are powers of two, that of the cell's input twice, all with the other sign."""
+
+GRU_UNITS = -np.log2(np.e) * np.array([1.0, 1.0, 2.0, 2.0])
+"""The same of a GRU, whose third and fourth are the two parts of the candidate."""
+
+TANH_UNITS = -np.log2(np.e) * np.array([2.0, 2.0, 2.0, 2.0])
+"""The same of attention's units."""
 
 FIXED_UNITS = 2.0**11 * np.array([1.0, 1.0, 2.0, 1.0])
 """Gates in 16-bit integers hold -16 to 16, that of the cell's input twice."""
@@ -49,12 +56,13 @@ Floats = npt.NDArray[np.float32]
 class Layout:
     """One direction's arrays, in the order of the structure `Direction` of `native/model.h`; None is left out there."""
 
-    table: Array
+    table: Array | None
     weights: npt.NDArray[np.int8]
     offsets: npt.NDArray[np.int32]
     scales: Floats | None = None
     shifts: npt.NDArray[np.int32] | None = None
     factors: npt.NDArray[np.int16] | None = None
+    bias: Floats | None = None
 
     def arrays(self) -> Iterator[tuple[str, Array]]:
         """Arrays that are there, by name."""
@@ -63,21 +71,25 @@ class Layout:
                 yield field.name, array
 
 
-def float_layout(embedding_VE: Array, weight_ih_GE: Floats, weight_hh_GH: Floats, bias_G: Floats) -> Layout:
-    """For kernels whose gates are floating-point numbers."""
-    return _with_floats(embedding_VE, weight_ih_GE, bias_G, pack_recurrent(weight_hh_GH))
-
-
-def paired_layout(embedding_VE: Array, weight_ih_GE: Floats, weight_hh_GH: Floats, bias_G: Floats) -> Layout:
-    """For AVX2, whose sums of two products have 16 bits: the same with smaller integers where they would not do."""
-    return _with_floats(embedding_VE, weight_ih_GE, bias_G, pack_recurrent(weight_hh_GH, pair_limit=MAX_PAIR))
-
-
-def _with_floats(
-    embedding_VE: Array, weight_ih_GE: Floats, bias_G: Floats, recurrent: tuple[Array, Array, Floats]
+def float_layout(
+    embedding_VE: Array,
+    weight_ih_GE: Floats,
+    weight_hh_GH: Floats,
+    bias_G: Floats,
+    *,
+    units_4: Array = GATE_UNITS,
+    pair_limit: int = 2 * MAX_WEIGHT,
 ) -> Layout:
-    packed, offsets, scales = recurrent
-    return Layout(input_table(embedding_VE, weight_ih_GE, bias_G), packed, offsets, scales=scales)
+    """Weights of a first layer for kernels whose gates are floating-point numbers; see `pack_recurrent`."""
+    packed, offsets, scales = pack_recurrent(weight_hh_GH, units_4=units_4, pair_limit=pair_limit)
+    return Layout(input_table(embedding_VE, weight_ih_GE, bias_G, units_4), packed, offsets, scales=scales)
+
+
+def product_layout(weight_GD: Floats, bias_G: Floats, *, units_4: Array, pair_limit: int) -> Layout:
+    """Weights of a layer whose whole input is states: of one above the first, of attention."""
+    packed, offsets, scales = pack_recurrent(weight_GD, units_4=units_4, pair_limit=pair_limit)
+    bias_G = bias_G * np.repeat(units_4, len(bias_G) // GATES).astype(np.float32)
+    return Layout(None, packed, offsets, scales=scales, bias=by_block(bias_G))
 
 
 def fixed_layout(embedding_VE: Array, weight_ih_GE: Floats, weight_hh_GH: Floats, bias_G: Floats) -> Layout:
@@ -110,18 +122,20 @@ def fits_fixed(weight_hh_GH: Floats) -> bool:
 def _fixed_steps(weight_hh_GH: Floats) -> Array:
     """By how much of a 16-bit gate one more in the integer sum moves it, [B, 4, 16]."""
     steps_G = _weight_steps(weight_hh_GH) / H_SCALE * np.repeat(FIXED_UNITS, weight_hh_GH.shape[1])
-    return _by_block(steps_G)
+    return by_block(steps_G)
 
 
 def _shifts(steps_B4L: Array) -> Array:
     return np.floor(np.log2(MAX_WORD / np.ldexp(steps_B4L, FACTOR_BITS))).astype(np.int64)
 
 
-def input_table(embedding_VE: Array, weight_GE: Floats, bias_G: Floats) -> npt.NDArray[np.float16]:
+def input_table(
+    embedding_VE: Array, weight_GE: Floats, bias_G: Floats, units_4: Array = GATE_UNITS
+) -> npt.NDArray[np.float16]:
     """Part of the gates that each token adds, float16 [V, B, 4, 16]."""
     order_G = np.arange(len(bias_G)).reshape(GATES, -1, LANES).transpose(1, 0, 2).ravel()
     table = aligned_empty((len(embedding_VE), len(bias_G)), np.dtype(np.float16))
-    _fill(table, embedding_VE, weight_GE, bias_G, order_G, GATE_UNITS)
+    _fill(table, embedding_VE, weight_GE, bias_G, order_G, units_4)
     return table.reshape(len(table), -1, GATES, LANES)
 
 
@@ -155,20 +169,20 @@ def _fill(
 
 
 def pack_recurrent(
-    weight_GH: Floats, *, pair_limit: int = 2 * MAX_WEIGHT
+    weight_GD: Floats, *, units_4: Array = GATE_UNITS, pair_limit: int = 2 * MAX_WEIGHT
 ) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int32], Floats]:
-    """Recurrent weights as integers [B, H / 4, 4, 16, 4], the start of each sum, and its factor.
+    """Weights of states as integers [B, D / 4, 4, 16, 4], the start of each sum, and its factor.
 
     Each unit of each gate has a scale of its own: its largest weight is 127, or less where two neighbours of one sign
     would exceed `pair_limit` together. The two last are [B, 4, 16].
     """
-    hidden = weight_GH.shape[1]
-    steps_G = np.maximum(_weight_steps(weight_GH), _largest_pairs(weight_GH) / (pair_limit - 1))  # 1: for rounding
-    whole_GH = np.rint(weight_GH / steps_G[:, None]).astype(np.int8)
-    packed = whole_GH.reshape(GATES, hidden // LANES, LANES, hidden // 4, 4).transpose(1, 3, 0, 2, 4)
-    offsets_G = -H_ZERO * whole_GH.sum(axis=1, dtype=np.int32)
-    scales_G = steps_G / H_SCALE * np.repeat(GATE_UNITS, hidden)
-    return aligned(packed), _by_block(offsets_G), _by_block(scales_G.astype(np.float32))
+    hidden, depth = len(weight_GD) // GATES, weight_GD.shape[1]
+    steps_G = np.maximum(_weight_steps(weight_GD), _largest_pairs(weight_GD) / (pair_limit - 1))  # 1: for rounding
+    whole_GD = np.rint(weight_GD / steps_G[:, None]).astype(np.int8)
+    packed = whole_GD.reshape(GATES, hidden // LANES, LANES, depth // 4, 4).transpose(1, 3, 0, 2, 4)
+    offsets_G = -H_ZERO * whole_GD.sum(axis=1, dtype=np.int32)
+    scales_G = steps_G / H_SCALE * np.repeat(units_4, hidden)
+    return aligned(packed), by_block(offsets_G), by_block(scales_G.astype(np.float32))
 
 
 def _weight_steps(weight_GH: Floats) -> Floats:
@@ -184,7 +198,8 @@ def _largest_pairs(weight_GH: Floats) -> Floats:
     return largest_G
 
 
-def _by_block(values_G: Array) -> Array:
+def by_block(values_G: Array) -> Array:
+    """Values of gates in the order of the kernels, [B, 4, 16]."""
     return aligned(values_G.reshape(GATES, -1, LANES).transpose(1, 0, 2))
 
 

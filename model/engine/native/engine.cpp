@@ -16,6 +16,8 @@ using namespace sluice;
 constexpr uint64_t MULTIPLIER = 0x9E3779B97F4A7C15ull;  // of model/ngrams.py
 constexpr int HASH_SHIFT = 20;
 constexpr size_t ALIGNMENT = 64;
+constexpr int64_t KEPT_TOKENS = 24 * 1024;  // of a block where states are kept, but for a few long texts
+constexpr int64_t LEAST_ROWS = 6;           // of a block: a tile of a kernel
 
 const Kernel *const KERNELS[] = {&avx512_fixed_kernel, &avx512_kernel, &avx_vnni_kernel, &avx2_kernel, &neon_kernel, &scalar_kernel};
 constexpr int NUM_KERNELS = sizeof KERNELS / sizeof KERNELS[0];
@@ -23,9 +25,10 @@ constexpr int NUM_KERNELS = sizeof KERNELS / sizeof KERNELS[0];
 // Room for the states of a block, aligned as vectors want it.
 class Room {
   public:
-    explicit Room(int hidden) {
-        const size_t floats = static_cast<size_t>(BLOCK_ROWS) * hidden;
-        memory_ = static_cast<char *>(std::aligned_alloc(ALIGNMENT, floats * (5 * sizeof(float) + 2 * sizeof(int16_t) + 2)));
+    Room(int hidden, int depth) {
+        const size_t floats = static_cast<size_t>(BLOCK_ROWS) * hidden, bytes = static_cast<size_t>(BLOCK_ROWS) * depth;
+        const size_t size = floats * (5 * sizeof(float) + 2 * sizeof(int16_t)) + 2 * bytes;
+        memory_ = static_cast<char *>(std::aligned_alloc(ALIGNMENT, size));
         if (memory_ == nullptr) throw std::bad_alloc();
         float *at = reinterpret_cast<float *>(memory_);
         for (float **part : {&state.c, &state.largest, &state.sum, &state.last, &state.long_sum}) {
@@ -33,8 +36,8 @@ class Room {
             at += floats;
         }
         state.h[0] = reinterpret_cast<uint8_t *>(at);
-        state.h[1] = state.h[0] + floats;
-        state.words = reinterpret_cast<int16_t *>(state.h[1] + floats);
+        state.h[1] = state.h[0] + bytes;
+        state.words = reinterpret_cast<int16_t *>(state.h[1] + bytes);
     }
     ~Room() { std::free(memory_); }
     Room(const Room &) = delete;
@@ -60,6 +63,63 @@ void add_head(const Model &model, const Kernel &kernel, int direction, const Sta
             logits[label] += model.pools[p] == 1 ? product / static_cast<float>(length) : product;
         }
 }
+
+// The recurrent layers, pooling and head, with room for a block of texts.
+class Network {
+  public:
+    explicit Network(const Model &model)
+        : model_(model),
+          kernel_(*KERNELS[model.variant]),
+          width_(model.directions * model.hidden),
+          room_(model.hidden, model.num_layers > 1 ? model.hidden + width_ : model.hidden) {}
+
+    // How many of the next texts, longest first, go together: fewer where long ones' states must be kept.
+    int rows_of_block(const int64_t *starts, const int64_t *order, int64_t left) const {
+        const int64_t most = std::min<int64_t>(BLOCK_ROWS, left);
+        if (!keeps()) return static_cast<int>(most);
+        const int64_t longest = std::max<int64_t>(1, starts[order[0] + 1] - starts[order[0]]);
+        return static_cast<int>(std::min(most, std::max<int64_t>(LEAST_ROWS, KEPT_TOKENS / longest)));
+    }
+
+    // Adds to each text's logits out[row] [labels] those of the block, which has so many tokens.
+    void add_logits(const Rows &rows, int64_t tokens, float *const *out) {
+        if (keeps())
+            for (auto &states : kept_) states.resize(std::max(states.size(), static_cast<size_t>(tokens + 1) * width_));
+        for (int layer = 0; layer < model_.num_layers; ++layer) {
+            const bool last = layer + 1 == model_.num_layers, kept = !last || model_.attention_units;
+            for (int d = 0; d < model_.directions; ++d) {
+                const uint8_t *below = layer ? kept_[(layer + 1) % 2].data() : nullptr;
+                uint8_t *above = kept ? kept_[layer % 2].data() + d * model_.hidden : nullptr;
+                const Pass pass{&model_.layers[layer][d], model_.hidden, width_, d == 1, model_.gru != 0, below, above};
+                kernel_.run(pass, rows, room_.state);
+                if (!last) continue;
+                for (int r = 0; r < rows.count; ++r)
+                    add_head(model_, kernel_, d, room_.state, static_cast<size_t>(r) * model_.hidden, rows.lengths[r], out[r]);
+            }
+        }
+        if (model_.attention_units) add_attention(rows, kept_[(model_.num_layers + 1) % 2].data(), out);
+    }
+
+  private:
+    bool keeps() const { return model_.num_layers > 1 || model_.attention_units; }
+
+    void add_attention(const Rows &rows, const uint8_t *states, float *const *out) {
+        scores_.resize(std::max(scores_.size(), static_cast<size_t>(rows.lengths[0])));
+        float *const mean = room_.state.c;  // no longer in use
+        for (int r = 0; r < rows.count && rows.lengths[r]; ++r) {
+            kernel_.attend(model_, states + rows.firsts[r] * width_, rows.lengths[r], scores_.data(), mean);
+            for (int label = 0; label < model_.labels; ++label)
+                out[r][label] += kernel_.dot(mean, model_.head + static_cast<size_t>(label) * width_, width_);
+        }
+    }
+
+    const Model &model_;
+    const Kernel &kernel_;
+    const int width_;  // states of a token, all directions
+    const Room room_;
+    std::vector<uint8_t> kept_[2];  // [token of the block][width] states of a layer, which the next one or attention reads
+    std::vector<float> scores_;
+};
 
 // Which buckets a text has had: a hash table with open addressing that forgets by counting up, not by clearing.
 class Seen {
@@ -141,35 +201,34 @@ int sluice_size_of_model() { return static_cast<int>(sizeof(Model)); }
 
 // Integer sums [H / 16][4][16] of the model's first direction, of states [H], -127 to 127, without their offsets.
 void sluice_sums(const Model *model, const int8_t *states, int32_t *sums) {
-    KERNELS[model->variant]->sums(model->layers[0], model->hidden, states, sums);
+    KERNELS[model->variant]->sums(model->layers[0][0], model->hidden, states, sums);
 }
 
 // Logits [texts][labels] of the texts order[begin] to order[end - 1], which must be sorted by length, longest first.
 // ids: all texts, one after another; text n is ids[starts[n]] to ids[starts[n + 1] - 1].
 void sluice_logits(const Model *model, const int32_t *ids, const int64_t *starts, const int64_t *order, int64_t begin,
                    int64_t end, float *logits) {
-    const Kernel &kernel = *KERNELS[model->variant];
-    const Room room(model->hidden);
+    Network network(*model);
     std::vector<int64_t> found;
     Seen seen;
     std::vector<float> sums;
-    for (int64_t first = begin; first < end; first += BLOCK_ROWS) {
+    for (int64_t first = begin; first < end;) {
         Rows rows;
         float *out[BLOCK_ROWS];
-        rows.count = static_cast<int>(std::min<int64_t>(BLOCK_ROWS, end - first));
+        rows.count = network.rows_of_block(starts, order + first, end - first);
+        int64_t tokens = 0;
         for (int r = 0; r < rows.count; ++r) {
             const int64_t text = order[first + r];
             rows.ids[r] = ids + starts[text];
             rows.lengths[r] = starts[text + 1] - starts[text];
+            rows.firsts[r] = tokens;
+            tokens += rows.lengths[r];
             out[r] = logits + text * model->labels;
             std::copy_n(model->bias, model->labels, out[r]);
             if (model->buckets) add_ngrams(*model, rows.ids[r], rows.lengths[r], found, seen, sums, out[r]);
         }
-        for (int d = 0; d < model->directions; ++d) {
-            kernel.run(model->layers[d], model->hidden, d == 1, rows, room.state);
-            for (int r = 0; r < rows.count; ++r)
-                add_head(*model, kernel, d, room.state, static_cast<size_t>(r) * model->hidden, rows.lengths[r], out[r]);
-        }
+        network.add_logits(rows, tokens, out);
+        first += rows.count;
     }
 }
 }

@@ -3,7 +3,7 @@
 
 #if defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
 
-#include "lstm_kernel.h"
+#include "attention_kernel.h"
 #include "vectors_avx2.h"
 
 namespace sluice {
@@ -17,14 +17,14 @@ bool supported() {
 
 }  // namespace
 
-const Kernel avx2_kernel{"avx2", supported, run<Avx2>, sums<Avx2>, dot<Avx2>};
+const Kernel avx2_kernel{"avx2", supported, run<Avx2>, attend<Avx2>, sums<Avx2>, dot<Avx2>};
 
 }  // namespace sluice
 
 #else  // another processor, or a compiler without the instruction set
 
 namespace sluice {
-const Kernel avx2_kernel{"avx2", nullptr, nullptr, nullptr, nullptr};
+const Kernel avx2_kernel{"avx2", nullptr, nullptr, nullptr, nullptr, nullptr};
 }
 
 #endif

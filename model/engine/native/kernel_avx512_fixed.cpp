@@ -10,8 +10,8 @@
 
 #include <immintrin.h>
 
+#include "attention_kernel.h"
 #include "gate_tables.h"
-#include "lstm_kernel.h"
 #include "vectors_avx512.h"
 
 namespace sluice {
@@ -188,14 +188,16 @@ void finish(const Pairs &pairs, int hidden, int row, bool flushed, const State &
     }
 }
 
-void run_fixed(const Direction &direction, int hidden, bool backward, const Rows &rows, const State &state) {
+void run_fixed(const Pass &pass, const Rows &rows, const State &state) {
+    const Direction &direction = *pass.direction;
+    const int hidden = pass.hidden;
     const int num_pairs = (rows.count + 1) / 2;
     const size_t size = static_cast<size_t>(num_pairs) * 2 * hidden, per_token = static_cast<size_t>(GATES) * hidden;
     int16_t *words = reinterpret_cast<int16_t *>(state.c);
     const Pairs pairs{words, words + size, state.words, state.words + size, state.long_sum, {state.h[0], state.h[1]}};
     const int16_t *table = reinterpret_cast<const int16_t *>(direction.table);
     const auto input = [&](int row, int64_t t) {
-        return table + per_token * static_cast<size_t>(rows.ids[row][backward ? rows.lengths[row] - 1 - t : t]);
+        return table + per_token * static_cast<size_t>(rows.ids[row][place_of(pass, rows, row, t)]);
     };
     int active = rows.count;
     while (active > 0 && rows.lengths[active - 1] == 0) --active;
@@ -244,14 +246,14 @@ void fixed_sums(const Direction &direction, int hidden, const int8_t *states, in
 
 }  // namespace
 
-const Kernel avx512_fixed_kernel{"avx512-fixed", Avx512::supported, run_fixed, fixed_sums, dot<Avx512>};
+const Kernel avx512_fixed_kernel{"avx512-fixed", Avx512::supported, run_fixed, attend<Avx512>, fixed_sums, dot<Avx512>};
 
 }  // namespace sluice
 
 #else  // another processor, or a compiler without the instruction set
 
 namespace sluice {
-const Kernel avx512_fixed_kernel{"avx512-fixed", nullptr, nullptr, nullptr, nullptr};
+const Kernel avx512_fixed_kernel{"avx512-fixed", nullptr, nullptr, nullptr, nullptr, nullptr};
 }
 
 #endif

@@ -5,7 +5,7 @@
 
 #include <cpuid.h>
 
-#include "lstm_kernel.h"
+#include "attention_kernel.h"
 #include "vectors_avx2.h"
 
 namespace sluice {
@@ -21,14 +21,14 @@ bool supported() {
 
 }  // namespace
 
-const Kernel avx_vnni_kernel{"avx-vnni", supported, run<AvxVnni>, sums<AvxVnni>, dot<AvxVnni>};
+const Kernel avx_vnni_kernel{"avx-vnni", supported, run<AvxVnni>, attend<AvxVnni>, sums<AvxVnni>, dot<AvxVnni>};
 
 }  // namespace sluice
 
 #else  // another processor, or a compiler without the instruction set
 
 namespace sluice {
-const Kernel avx_vnni_kernel{"avx-vnni", nullptr, nullptr, nullptr, nullptr};
+const Kernel avx_vnni_kernel{"avx-vnni", nullptr, nullptr, nullptr, nullptr, nullptr};
 }
 
 #endif

@@ -7,7 +7,7 @@
 #include <sys/auxv.h>
 #endif
 
-#include "lstm_kernel.h"
+#include "attention_kernel.h"
 #include "vectors_neon.h"
 
 namespace sluice {
@@ -24,14 +24,14 @@ bool supported() {
 
 }  // namespace
 
-const Kernel neon_kernel{"neon", supported, run<Neon>, sums<Neon>, dot<Neon>};
+const Kernel neon_kernel{"neon", supported, run<Neon>, attend<Neon>, sums<Neon>, dot<Neon>};
 
 }  // namespace sluice
 
 #else  // another processor, or a compiler without the instruction set
 
 namespace sluice {
-const Kernel neon_kernel{"neon", nullptr, nullptr, nullptr, nullptr};
+const Kernel neon_kernel{"neon", nullptr, nullptr, nullptr, nullptr, nullptr};
 }
 
 #endif

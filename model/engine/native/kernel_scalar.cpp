@@ -1,5 +1,5 @@
 // The kernel in portable C++: any processor can run it.
-#include "lstm_kernel.h"
+#include "attention_kernel.h"
 #include "vectors_scalar.h"
 
 namespace sluice {
@@ -9,6 +9,6 @@ bool supported() { return true; }
 
 }  // namespace
 
-const Kernel scalar_kernel{"scalar", supported, run<Scalar>, sums<Scalar>, dot<Scalar>};
+const Kernel scalar_kernel{"scalar", supported, run<Scalar>, attend<Scalar>, sums<Scalar>, dot<Scalar>};
 
 }  // namespace sluice

@@ -12,26 +12,32 @@ constexpr float H_SCALE = 127;   // of a hidden state, -1 to 1, as an integer
 constexpr int H_ZERO = 128;      // stands for 0 where states are bytes without a sign
 constexpr int MAX_HIDDEN = 4096; // units of a direction
 constexpr int POOLS = 3;         // largest, mean and last state
+constexpr int MAX_LAYERS = 3;
 
-// The weights of one direction; H is a multiple of 16.
+// The weights of one direction of a layer; H is a multiple of 16. A step's products read D states: the H of this layer,
+// and above the first layer those of the layer below, of all its directions.
 struct Direction {
     const uint16_t *table;   // [vocabulary][H / 16][4][16] half precision: weights times embedding, plus bias
-    const int8_t *weights;   // [H / 16][H / 4][4][16][4]
+    const int8_t *weights;   // [H / 16][D / 4][4][16][4]
     const int32_t *offsets;  // [H / 16][4][16] sums begin with these where states have no sign: take H_ZERO out again
     const float *scales;     // [H / 16][4][16] from integer sums to gates
     const int32_t *shifts;   // these two instead of `scales` where gates are integers: [H / 16][4][16] right shifts
     const int16_t *factors;  // [H / 16][4][32] and what then multiplies, over 2^15
+    const float *bias;       // [H / 16][4][16] instead of the table: above the first layer, and of attention
 };
 
 extern "C" struct Model {  // of two directions the forward one is first
     int32_t variant;       // index of a kernel, as sluice_variant counts
-    int32_t directions, hidden, labels, num_pools, ngram_order;
-    int32_t pools[POOLS];  // which of largest (0), mean (1) and last (2), in the order of the head
-    int64_t buckets;       // 0: no n-grams
-    Direction layers[2];
-    const float *head;    // [labels][num_pools][directions][H]
-    const float *bias;    // [labels]
-    const float *ngrams;  // [buckets][labels]
+    int32_t num_layers, gru, directions, hidden, labels, num_pools, ngram_order;
+    int32_t pools[POOLS];       // which of largest (0), mean (1) and last (2), in the order of the head
+    int32_t attention_units;    // pooling by attention: S rounded up to a multiple of 64; else 0
+    int64_t buckets;            // 0: no n-grams
+    Direction layers[MAX_LAYERS][2];
+    Direction attention;        // as a layer whose "gates" are 64 units at a time; D is S, the states of all directions
+    const float *context;       // [attention_units / 64][4][16]
+    const float *head;          // [labels][num_pools][directions][H]
+    const float *bias;          // [labels]
+    const float *ngrams;        // [buckets][labels]
 };
 
 // Texts of a block, longest first.
@@ -39,9 +45,22 @@ struct Rows {
     int count;
     const int32_t *ids[BLOCK_ROWS];
     int64_t lengths[BLOCK_ROWS];
+    int64_t firsts[BLOCK_ROWS];  // place of a text's first token among all of the block
 };
 
-// Of a block of texts, each [row][H]. `h` are bytes, before and after a step in turns.
+// One direction of one layer over a block of texts. States that layers hand on are bytes [token of the block][width].
+struct Pass {
+    const Direction *direction;
+    int hidden;
+    int width;             // states of a token, all directions side by side
+    bool backward, gru;
+    const uint8_t *below;  // states of the layer below; null of the first layer
+    uint8_t *above;        // where this direction's states go, every `width` bytes; null if nobody reads them
+
+    int depth() const { return below == nullptr ? hidden : hidden + width; }
+};
+
+// Of a block of texts, each [row][H]. `h` are bytes [row][D], before and after a step in turns.
 struct State {
     uint8_t *h[2];
     float *c, *largest, *sum, *last;
@@ -54,7 +73,9 @@ struct Kernel {
     const char *name;
     bool (*supported)();  // by this processor
     // All time steps of one direction; leaves the pooled states in `state`.
-    void (*run)(const Direction &direction, int hidden, bool backward, const Rows &rows, const State &state);
+    void (*run)(const Pass &pass, const Rows &rows, const State &state);
+    // Attention over the states [length][width] of one text: their weighted mean [width]. `scores` [length] is room.
+    void (*attend)(const Model &model, const uint8_t *states, int64_t length, float *scores, float *mean);
     // Integer sums [H / 16][4][16] of the recurrent products of states [H], -127 to 127: for tests.
     void (*sums)(const Direction &direction, int hidden, const int8_t *states, int32_t *sums);
     // Sum of n products; n is a multiple of 16.
