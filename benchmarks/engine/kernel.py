@@ -1,38 +1,49 @@
 """Measures the CPU engine alone, without tokenising: nanoseconds of CPU time a token, by shape of the batch.
 
     python -m benchmarks.engine.kernel [--checkpoint FOLDER]... [--variant NAME]... [--against CHECKOUT] [FILE...]
+    python -m benchmarks.engine.kernel --network cell=gru --network num_layers=2,pooling=attention --pytorch
 
 Each checkpoint, by each variant of the kernel (instruction set; those that the processor has, if none is named), in a
 process of its own; they take turns, so that a machine whose speed drifts slows all. `--against` adds another checkout
 of the project with its own library, such as the commit before (a git worktree with `python -m model.engine.build` run).
+`--network` changes the checkpoint's architecture, with random weights; `--pytorch` adds the same network in float32.
 Token ids are drawn by Zipf's law, whose frequencies are those of words; FILEs of texts, such as sst2/test.parquet, add
 shapes of their own, in batches of 64 texts sorted by length.
 """
 
+import itertools
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 import numpy as np
 import numpy.typing as npt
+import torch
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.lib.ratios import Spread
 from benchmarks.lib.shipped import SHIPPED
 from benchmarks.lib.texts import read_texts
-from model.checkpoint import load_checkpoint
+from model.checkpoint import load_checkpoint, save_checkpoint
+from model.config import Architecture
 from model.engine.cpu import VARIANT_VARIABLE, variants
+from model.network import RecurrentClassifier, to_arrays
 from model.text import TextEncoder
 from training.provenance import describe_machine
 
 ROOT = Path(__file__).parents[2]
 WORKER = Path(__file__).with_name("kernel_worker.py")
+PYTORCH = "pytorch"
+"""In place of a variant: the network in float32."""
+
 SHAPES = {"1 of 20 tokens": (1, 20), "64 of 25 tokens": (64, 25), "64 of 230 tokens": (64, 230)}
 """Texts of a batch and tokens of each, by name."""
 
@@ -59,6 +70,24 @@ class Contender:
             text=True,
             env=environment,
         )
+
+
+@contextmanager
+def changed(checkpoint: Path, network: str) -> Iterator[Path]:
+    """A checkpoint with this architecture and random weights, for as long as the block lasts; "" changes nothing."""
+    if not network:
+        yield checkpoint
+        return
+    loaded = load_checkpoint(checkpoint)
+    config = loaded.config
+    changes = dict(part.split("=", 1) for part in network.split(","))
+    architecture = Architecture.model_validate(config.architecture.model_dump() | changes)
+    torch.manual_seed(0)
+    weights = to_arrays(RecurrentClassifier(architecture, len(config.labels)).weights())
+    with tempfile.TemporaryDirectory() as folder:
+        new = replace(loaded, config=config.model_copy(update={"architecture": architecture}), weights=weights)
+        save_checkpoint(Path(folder) / "checkpoint", new)
+        yield Path(folder) / "checkpoint"
 
 
 def drawn(vocabulary: int, texts: int, tokens: int) -> Rows:
@@ -112,6 +141,8 @@ def _ask(worker: "subprocess.Popen[str]", shape: str) -> float:
 @click.option("--checkpoint", "checkpoints", multiple=True, type=click.Path(path_type=Path), default=(SHIPPED,))
 @click.option("--variant", "names", multiple=True, help="As the engine names them.")
 @click.option("--against", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Another checkout.")
+@click.option("--network", "networks", multiple=True, default=("",), help="Settings, such as cell=gru,num_layers=2.")
+@click.option("--pytorch", is_flag=True, help="Time PyTorch too.")
 @click.option("--texts", "count", default=1000, show_default=True, help="Of each file, taken evenly.")
 @click.option("--rounds", default=7, show_default=True, type=click.IntRange(min=1))
 def main(
@@ -119,27 +150,38 @@ def main(
     checkpoints: tuple[Path, ...],
     names: tuple[str, ...],
     against: Path | None,
+    networks: tuple[str, ...],
+    pytorch: bool,
     count: int,
     rounds: int,
 ) -> None:
-    """Prints a table for each checkpoint."""
+    """Prints a table for each network."""
     console = Console(width=160)
     console.print(f"{describe_machine()}, one thread; median of {rounds} rounds (least to most)", highlight=False)
-    for checkpoint in checkpoints:
-        contenders = [Contender(ROOT, checkpoint.resolve(), name) for name in names or variants()]
-        if against is not None:
-            contenders.append(Contender(against.resolve(), checkpoint.resolve(), None))
-        hidden = load_checkpoint(checkpoint).config.architecture.hidden_size
-        table = Table("batch", "variant", "ns a token", "of the last row's time", title=f"H {hidden}")
-        with tempfile.TemporaryDirectory() as folder:
-            rows = Path(folder) / "rows.npz"
-            shapes = write_rows(checkpoint, files, count, rows)
-            for shape, figures in measure(contenders, rows, shapes, rounds).items():
-                for contender, times in zip(contenders, figures, strict=True):
-                    name = contender.variant if contender.checkout == ROOT else str(against)
-                    spread = f"{statistics.median(times):.0f} ({min(times):.0f} to {max(times):.0f})"
-                    table.add_row(shape, name, spread, str(Spread.of(times, figures[-1])))
-        console.print(table)
+    wanted = [*(names or variants()), *([PYTORCH] if pytorch else [])]
+    for checkpoint, network in itertools.product(checkpoints, networks):
+        with changed(checkpoint.resolve(), network) as folder:
+            contenders = [Contender(ROOT, folder, name) for name in wanted]
+            if against is not None:
+                contenders.append(Contender(against.resolve(), folder, None))
+            console.print(compare(contenders, folder, network, files, count, rounds))
+
+
+def compare(
+    contenders: list[Contender], checkpoint: Path, network: str, files: tuple[Path, ...], count: int, rounds: int
+) -> Table:
+    """Times every shape of batch by each contender."""
+    hidden = load_checkpoint(checkpoint).config.architecture.hidden_size
+    table = Table("batch", "variant", "ns a token", "of the last row's time", title=f"H {hidden} {network}".strip())
+    with tempfile.TemporaryDirectory() as folder:
+        rows = Path(folder) / "rows.npz"
+        shapes = write_rows(checkpoint, files, count, rows)
+        for shape, figures in measure(contenders, rows, shapes, rounds).items():
+            for contender, times in zip(contenders, figures, strict=True):
+                name = contender.variant if contender.checkout == ROOT else str(contender.checkout)
+                spread = f"{statistics.median(times):.0f} ({min(times):.0f} to {max(times):.0f})"
+                table.add_row(shape, name, spread, str(Spread.of(times, figures[-1])))
+    return table
 
 
 if __name__ == "__main__":
