@@ -72,7 +72,7 @@ def head_weights(architecture: Architecture, weights: Weights) -> Floats:
 
 
 def _four(array: Floats, gates: Sequence[int | None]) -> Floats:
-    """Of blocks of rows those that four gates take, zeros for none."""
+    """Takes the block of rows of each of four gates, zeros for none."""
     blocks = array.reshape(3, -1, *array.shape[1:])
     zeros = np.zeros_like(blocks[0])
     return np.concatenate([zeros if gate is None else blocks[gate] for gate in gates])

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from benchmarks.engine import kernel, kernel_worker
 from benchmarks.engine.kernel import Contender
-from model.checkpoint import save_checkpoint
+from model.checkpoint import load_checkpoint, save_checkpoint
 from model.config import Architecture, CheckpointConfig
 from model.engine.cpu import PORTABLE, VARIANT_VARIABLE, library
 from model.network import RecurrentClassifier, to_arrays
@@ -80,9 +80,22 @@ def test_the_table_compares_with_the_last_row(worker: Path, tiny_checkpoint: Pat
     assert "100 (100 to 100)" in rows[1]
 
 
+def test_another_network_is_timed_with_weights_of_its_own(worker: Path, tiny_checkpoint: Path) -> None:
+    with kernel.changed(tiny_checkpoint, "num_layers=2,cell=gru,hidden_size=16") as folder:
+        made = load_checkpoint(folder)
+    assert (made.config.architecture.cell, made.config.architecture.num_layers) == ("gru", 2)
+    assert made.weights["layers.1.0.weight_hh"].shape == (48, 16)
+    options = ["--checkpoint", str(tiny_checkpoint), "--variant", "a" * 50, "--pytorch", "--rounds", "1"]
+    done = CliRunner().invoke(kernel.main, [*options, "--network", "cell=gru"], catch_exceptions=False)
+    assert "H 6 cell=gru" in done.output
+    rows = [line for line in done.output.splitlines() if "64 of 25 tokens" in line]
+    assert ["pytorch" in row for row in rows] == [False, True]
+
+
 @pytest.mark.skipif(library() is None, reason="the library is not built: python -m model.engine.build")
+@pytest.mark.parametrize("variant", [PORTABLE, kernel.PYTORCH])
 def test_the_worker_gives_a_figure_for_each_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], variant: str
 ) -> None:
     made = make_checkpoint()
     architecture = Architecture(vocab_size=made.tokenizer.get_vocab_size(), embedding_dim=8, hidden_size=16)
@@ -95,6 +108,6 @@ def test_the_worker_gives_a_figure_for_each_line(
     monkeypatch.setattr(sys, "argv", ["worker", str(kernel.ROOT), str(tmp_path / "model"), str(tmp_path / "rows.npz")])
     monkeypatch.setattr(sys, "stdin", io.StringIO("two\ntwo\n"))
     monkeypatch.setattr(kernel_worker, "LEAST_S", 0)
-    monkeypatch.setenv(VARIANT_VARIABLE, PORTABLE)
+    monkeypatch.setenv(VARIANT_VARIABLE, variant)
     kernel_worker.main()
     assert [float(line) > 0 for line in capsys.readouterr().out.splitlines()] == [True, True]
