@@ -2,6 +2,7 @@
 
 import click
 
+from training.cli.agreement import agreement
 from training.cli.checklist import checklist
 from training.cli.compare import compare
 from training.cli.contrast import contrast
@@ -33,7 +34,7 @@ def main() -> None:
 
 
 COMMANDS = (
-    *(train, evaluate, checklist, reference, precision, distill, pretrain, teach, label, vectors),
+    *(train, evaluate, checklist, reference, precision, distill, pretrain, teach, label, agreement, vectors),
     *(mix, contrast, sentences, leaks, compare, tune, recipes, settings),
 )
 

@@ -20,7 +20,7 @@ class LabelFile:
     """A teacher that knows the texts of a Parquet file and no others.
 
     Each column of floating-point numbers holds the logits of the label that it is named after; logarithms of
-    probabilities are logits too.
+    probabilities are logits too. It does not know a text whose row has none, or null, in all of them.
 
     Args:
         path: the file.
@@ -38,11 +38,16 @@ class LabelFile:
         self.labels = tuple(field.name for field in table.schema if pa.types.is_floating(field.type))
         if len(self.labels) < 2:
             raise DataError(path, "has no two columns of logits; `python -m training label` writes one for each label")
-        self._logits_NK = np.stack([table[name].to_numpy().astype(np.float32) for name in self.labels], axis=1)
+        columns = [table[name].combine_chunks() for name in self.labels]
+        rows = np.flatnonzero(np.any([column.is_valid().to_numpy(zero_copy_only=False) for column in columns], axis=0))
+        self._logits_NK = np.stack([column.to_numpy(zero_copy_only=False)[rows] for column in columns], axis=1)
+        self._logits_NK = self._logits_NK.astype(np.float32)
         if not np.isfinite(self._logits_NK).all():
             row, place = np.argwhere(~np.isfinite(self._logits_NK))[0]
-            raise DataError(path, f"row {row + 1} has a logit that is not finite", column=self.labels[place])
-        self._rows = {text: row for row, text in enumerate(table[text_column].to_pylist()) if isinstance(text, str)}
+            cause = f"row {rows[row] + 1} has a logit that is not finite"
+            raise DataError(path, cause, column=self.labels[place])
+        texts = table[text_column].to_pylist()
+        self._rows = {texts[row]: place for place, row in enumerate(rows.tolist()) if isinstance(texts[row], str)}
 
     @property
     def texts(self) -> tuple[str, ...]:

@@ -39,3 +39,14 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("text,good,bad\na,1,2\n")
     with pytest.raises(DataError, match="is no Parquet file"):
         LabelFile(tmp_path / "labels.csv")
+
+
+def test_a_row_of_nulls_is_a_text_that_it_does_not_know(tmp_path: Path) -> None:
+    path = tmp_path / "labels.parquet"
+    write_parquet(path, {"text": ["a", "b", "c"], "good": [1.0, None, 2.0], "bad": [0.0, None, 3.0]})
+    file = LabelFile(path)
+    assert file.texts == ("a", "c")
+    assert file.logits(["c"]).tolist() == [[2, 3]]
+    write_parquet(path, {"text": ["a", "b", "c"], "good": [1.0, None, 2.0], "bad": [0.0, None, None]})
+    with pytest.raises(DataError, match="row 3 has a logit that is not finite"):
+        LabelFile(path)
