@@ -46,7 +46,7 @@ class KeptAnswers:
         return self._found.get(self._key(text))
 
     def add(self, text: str, judged: Judged) -> None:
-        """Writes an answer.
+        """Writes an answer at the end of the file.
 
         Raises:
             OSError: it cannot be written.
