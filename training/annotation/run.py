@@ -1,13 +1,13 @@
 """Labels the texts of files by a chat endpoint: from the rows that are read to the file that is written."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from tables.label_names import is_missing
-from training.annotation.answers import Unlabelled
+from training.annotation.answers import Judged, Unlabelled
 from training.annotation.client import Endpoint
 from training.annotation.cost import Prices, estimate, money
 from training.annotation.kept import KeptAnswers
@@ -107,8 +107,11 @@ def label_files(job: Job, say: Say) -> None:
             causes=causes,
         )
         labels = {text: judged.label for text in texts if (judged := kept.get(text))}
-        soft = any(judged.log_probabilities for text in labels if (judged := kept.get(text)))
-    _tell(job, rows, labels, causes, soft=soft, say=say)
+        found = [judged for text in labels if (judged := kept.get(text))]
+    _tell_labels(job, found, say)
+    if job.review and labels:
+        _draw_review(job, labels, say)
+    _tell_rows(job, rows, labels, causes, say)
 
 
 def _checked(job: Job) -> Rows:
@@ -136,19 +139,30 @@ def _after(job: Job, usage: Usage) -> str:
     return f"{usage.requests:,} requests, {counted}{money(job.prices, usage.tokens_in, usage.tokens_out)}"
 
 
-def _tell(job: Job, rows: Rows, labels: dict[str, str], causes: dict[str, Unlabelled], *, soft: bool, say: Say) -> None:
-    """Says what is in the file, draws the sample, and fails if too many texts have no label."""
-    counts = Counter(labels.values())
+def _tell_labels(job: Job, found: Sequence[Judged], say: Say) -> None:
+    """Says how often each label was given, and with what."""
+    counts = Counter(judged.label for judged in found)
     say(", ".join(f"{label} {count:,}" for label, count in counts.most_common()) or "no text has a label")
-    say(
-        "with log-probabilities, one column a label: for train and distill"
-        if soft
-        else "without log-probabilities, which the endpoint did not give: for train, not for distill"
-    )
-    if unreadable := [label for label in job.prompt.labels.names if is_missing(label)]:
+    names = job.prompt.labels.names
+    soft = [judged for judged in found if judged.log_probabilities]
+    if soft:
+        say("with log-probabilities, one column a label: for train and distill")
+    elif found:
+        say("without log-probabilities, which the endpoint did not give: for train, not for distill")
+    odd = sum(max(judged.log_probabilities or ()) > _own(judged, names) for judged in soft)
+    if odd:
+        say(f"in {odd:,} texts another label is more probable than the answer; see the prompt and --review")
+    if unreadable := [label for label in names if is_missing(label)]:
         say(f"train takes the label '{unreadable[0]}' for a missing one unless --keep-label '{unreadable[0]}' is given")
-    if job.review and labels:
-        _draw_review(job, labels, say)
+
+
+def _own(judged: Judged, names: Sequence[str]) -> float:
+    """Log-probability of the label that was answered."""
+    return (judged.log_probabilities or ())[names.index(judged.label)]
+
+
+def _tell_rows(job: Job, rows: Rows, labels: Mapping[str, str], causes: Mapping[str, Unlabelled], say: Say) -> None:
+    """Says what is in the file, and fails if too many texts have no label."""
     empty = sum(not text for text in rows.texts)
     kinds = Counter(unlabelled.cause.partition(":")[0] for unlabelled in causes.values())
     why = "; ".join(f"{count:,} {kind}" for kind, count in kinds.most_common())
@@ -165,7 +179,7 @@ def _tell(job: Job, rows: Rows, labels: dict[str, str], causes: dict[str, Unlabe
         )
 
 
-def _draw_review(job: Job, labels: dict[str, str], say: Say) -> None:
+def _draw_review(job: Job, labels: Mapping[str, str], say: Say) -> None:
     path = review_path(job.output)
     texts = draw_sample(labels, job.review, seed=job.seed)
     if write_review(path, texts):

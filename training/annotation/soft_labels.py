@@ -4,7 +4,8 @@ The rule: at the first token of the label in the answer each label gets the prob
 could begin with. An alternative with which several labels could begin is shared among them equally; but where it is the
 token that was answered, the next token decides, times the probability so far, until one label is left. A label that no
 alternative begins is less probable than the least of them: it gets an equal part of what they leave of 1, if that is
-less. What no label begins with is left out, and the rest is scaled to sum to 1.
+less. What no label begins with, or what ends before the label, is left out, and the rest is scaled to sum to 1, at each
+token by itself: many servers give the probabilities before a schema rules tokens out.
 
 Everything is compared as bytes, since a token may be a part of a character.
 """
@@ -76,20 +77,24 @@ class _Walk:
 
     def step(self, token: Token, *, head: bytes) -> bool:
         """Shares out the alternatives of a token, whose first bytes are before the label; true at the last token."""
-        chosen, seen = 0.0, set()
+        chosen, shares = 0.0, list[tuple[list[int], float]]()
         for content, probability in token.alternatives:
+            begins = content.startswith(head) and len(content) > len(head)  # a special token may have no bytes
+            fits = self._fits(self._so_far + content[len(head) :]) if begins else []
             if content == token.content:
                 chosen = probability
-            fits = self._fits(self._so_far + content[len(head) :]) if content.startswith(head) else []
-            seen.update(fits)
-            if content != token.content:
-                self._share(fits, probability)
+            elif fits:
+                shares.append((fits, probability))
         left = self._fits(self._so_far + token.content[len(head) :])
-        unseen = [label for label in self._alive if label not in seen and label not in left]
-        rest = max(0.0, 1.0 - sum(probability for _, probability in token.alternatives))
-        least = min((probability for _, probability in token.alternatives), default=0.0)
-        self._share(unseen, min(rest, least * len(unseen)))
-        self._mass *= chosen
+        seen = {label for fits, _ in shares for label in fits}.union(left)
+        if unseen := [label for label in self._alive if label not in seen]:
+            rest = max(0.0, 1.0 - sum(probability for _, probability in token.alternatives))
+            least = min(probability for _, probability in token.alternatives)
+            shares.append((unseen, min(rest, least * len(unseen))))
+        total = chosen + math.fsum(probability for _, probability in shares) or 1.0
+        for fits, probability in shares:
+            self._share(fits, probability / total)
+        self._mass *= chosen / total
         self._so_far += token.content[len(head) :]
         self._alive = left
         if len(left) <= 1:

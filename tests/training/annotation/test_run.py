@@ -6,10 +6,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from subprocess import DEVNULL, PIPE
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -90,6 +91,17 @@ def test_too_many_texts_without_a_label_are_a_failure_and_in_the_file(job: Job, 
     server.always = lambda body: None
     label_files(job, lines.append)
     assert lines[-1].endswith("4 of 4 distinct texts have a label")
+
+
+def test_an_answer_against_its_own_probabilities_is_told(job: Job, server: RuleServer) -> None:
+    def against(body: Mapping[str, Any]) -> Reply:
+        entry = {"token": "null", "logprob": -1.5, "top_logprobs": [{"token": "good", "logprob": -0.2}]}
+        pieces = [{"token": '{"1":"', "logprob": 0.0}, entry, {"token": '"}', "logprob": 0.0}]
+        return Reply(body=completion('{"1":"null"}', logprobs={"content": pieces}))
+
+    server.always, lines = against, list[str]()
+    label_files(replace(job, texts_per_call=1), lines.append)
+    assert "in 4 texts another label is more probable than the answer; see the prompt and --review" in lines
 
 
 def test_a_run_that_breaks_goes_on_where_it_was(job: Job, server: RuleServer) -> None:

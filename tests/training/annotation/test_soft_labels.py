@@ -42,6 +42,24 @@ def test_where_labels_begin_alike_the_next_token_decides() -> None:
     assert probabilities(tokens, ("good", "very bad", "very good")) == [0.2, 0.2, 0.6]
 
 
+def test_alternatives_that_say_nothing_of_the_label_are_left_out() -> None:
+    tokens = [plain('{"1": "'), token("good", {"good": 0.6, "": 0.2, "bad": 0.2}), plain('"}')]
+    assert probabilities(tokens, ("bad", "good")) == [0.25, 0.75]
+    tokens = [plain('{"1":'), token(' "good', {' "good': 0.6, ' "': 0.2, ' "bad': 0.2}), plain('"}')]
+    assert probabilities(tokens, ("bad", "good")) == [0.25, 0.75]
+
+
+def test_a_token_that_the_schema_forces_takes_nothing_from_its_labels() -> None:
+    tokens = [
+        plain('{"1": "'),
+        token("n", {"n": 0.6, "pos": 0.4}),
+        token("e", {"e": 0.01, "x": 0.9}),
+        token("g", {"g": 0.2, "u": 0.2, "x": 0.6}),
+        plain('ative"}'),
+    ]
+    assert probabilities(tokens, ("negative", "neutral", "positive")) == [0.3, 0.3, 0.4]
+
+
 def test_a_label_that_another_one_begins_with_ends_at_the_quotation_mark() -> None:
     tokens = [plain('{"1": "'), token("pos", {"pos": 1.0}), token('"}', {'"}': 0.9, "itive": 0.1})]
     assert probabilities(tokens, ("pos", "positive")) == [0.9, 0.1]
