@@ -23,6 +23,11 @@ INLINE_TOKENS = 2048
 Handing over to a thread and back costs more than most such batches, and more still where both threads want the
 interpreter. Their measured time is no measure: on a busy core it holds what others computed."""
 
+CPU_TEXTS = 240
+"""Default bound of the texts of a packed batch on a CPU: ten blocks of the engine, which computes 24 texts together.
+Of 64 texts two threads get a block and a third each, which takes them as long as two; and handing over a batch costs
+as much whatever it holds. Long texts meet the bound of tokens first."""
+
 GPU_TEXTS, GPU_TOKENS = 4096, 262_144
 """Default bounds of a packed batch on a GPU. An H200 computed 0.15 million sentences a second in batches of 32, 2.5
 in batches of 1,024 and 4.0 in batches of 16,384 (`docs/design/0020-gpu.md`)."""
@@ -152,4 +157,6 @@ def policy_for(classifier: Classifier, limits: BatchLimits) -> BatchPolicy:
             tokens = min(gpu_tokens, limits.max_queue_tokens)
     if classifier.pads:
         return Padded(texts, tokens)
+    if kind == "cpu" and "max_batch_texts" not in limits.model_fields_set:
+        texts = min(CPU_TEXTS, limits.max_queue_texts)
     return Packed(texts, min(tokens, PACKED_TOKENS[kind]), INLINE_TOKENS if kind == "cpu" else 0)

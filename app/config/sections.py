@@ -108,7 +108,8 @@ class BatchLimits(Section):
     """Size of a batch, of the queue in front of it and of the cache."""
 
     max_batch_texts: Count = 64
-    """Most texts computed at once; if it is not set, on a GPU 4,096, or 1,024 where cuDNN computes."""
+    """Most texts computed at once; if it is not set, 240 where the engine for CPUs computes, and on a GPU 4,096, or
+    1,024 where cuDNN computes."""
 
     max_batch_tokens: Count = 16_384
     """Most tokens computed at once, padding included; if not set, on a GPU 262,144, or 65,536 where cuDNN computes."""

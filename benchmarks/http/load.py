@@ -3,9 +3,11 @@
     python -m benchmarks.http.load [FILE] [--only load|texts|tokens] [--serve-option=--threads=2]
 
 load        For one text a request and for 64: saturation by wrk; then, by an open loop at a fixed rate, p50
-            and p99 of the latency at 70% of saturation; then three times saturation: what is accepted, how late, what
-            is refused. A latency counts from when a request was due, so a generator that falls behind shows as latency
-            of the server; the rate at which requests really left is printed.
+            and p99 of the latency at 70% of saturation, over at least 15 s, after one more that opens the connections
+            and does not count; the same rate against an ASGI function that answers a constant, which is the share of
+            generator and machine; then three times saturation: what is accepted, how late, what is refused. A latency
+            counts from when a request was due, so a generator that falls behind shows as latency of the server; the
+            rate at which requests really left is printed.
 texts       Time per text of 1 to --max-texts texts, in requests of up to 1,024.
 tokens      Time per token of texts of 16 to --max-tokens tokens, with a copy of the checkpoint that reads so many.
 
@@ -34,7 +36,7 @@ from benchmarks.lib.cores import halves, on_cores
 from benchmarks.lib.load_generator import OK, Tally, chunks, connect, percentile, render
 from benchmarks.lib.open_loop import DRAIN_S, OpenLoop
 from benchmarks.lib.ratios import growth
-from benchmarks.lib.server import running_server
+from benchmarks.lib.server import running_bare, running_server
 from benchmarks.lib.shipped import SHIPPED
 from benchmarks.lib.texts import english, read_texts, sentences
 from benchmarks.lib.wrk import WrkMissing, body, find_wrk, run_wrk
@@ -48,6 +50,9 @@ SHAPES = {1: 32, 64: 8}
 
 BUSY, OVERLOAD = 0.7, 3.0
 """Of saturation."""
+
+STEADY_S, WARM_UP_S = 15.0, 1.0
+"""Least time over which a p99 is taken, and the time before it."""
 
 OVERLOADED, LATE = 503, 504
 FULL_REQUEST = 1024
@@ -65,7 +70,20 @@ def offered(tally: Tally, per_second: float) -> str:
     return f"{rate:,.0f} requests/s left" + (" (THE GENERATOR FELL BEHIND)" if rate < 0.95 * per_second else "")
 
 
-async def measure_load(port: int, texts: Sequence[str], size: int, seconds: float, console: Console) -> None:
+async def measure_latency(port: int, requests: Sequence[bytes], per_second: float, seconds: float) -> str:
+    """Latency of a server in a steady state, and whether requests left as they were due."""
+    loop = OpenLoop(port, requests, per_second=per_second, seconds=max(seconds, STEADY_S), warm_up_s=WARM_UP_S)
+    busy = await loop.run()
+    middle, high = (percentile(busy.latencies, percent) for percent in (50, 99))
+    return (
+        f"{offered(busy, per_second)}; p50 {middle * 1e3:.2f} ms, p99 {high * 1e3:.2f} ms, "
+        f"ratio {high / middle:.1f}; {busy.share(OK):.1%} answered with 200"
+    )
+
+
+async def measure_load(
+    port: int, bare_port: int, texts: Sequence[str], size: int, seconds: float, console: Console
+) -> None:
     """Prints saturation, latency below it and behaviour above it, for `size` texts a request."""
     requests = [render(part) for part in chunks(texts, size)]
     bodies = [body(part) for part in chunks(texts, size)]
@@ -78,14 +96,9 @@ async def measure_load(port: int, texts: Sequence[str], size: int, seconds: floa
         f"{size} texts a request: saturation {full.rate:,.0f} requests/s, {full.rate * size:,.0f} texts/s",
         highlight=False,
     )
-    loop = OpenLoop(port, requests, per_second=BUSY * full.rate, seconds=seconds)
-    busy = await loop.run()
-    middle, high = (percentile(busy.latencies, percent) for percent in (50, 99))
-    console.print(
-        f"  at {BUSY:.0%}: {offered(busy, BUSY * full.rate)}; p50 {middle * 1e3:.2f} ms, p99 {high * 1e3:.2f} ms, "
-        f"ratio {high / middle:.1f}; {busy.share(OK):.1%} answered with 200",
-        highlight=False,
-    )
+    for name, to in (("", port), (", a constant answer", bare_port)):
+        found = await measure_latency(to, requests, BUSY * full.rate, seconds)
+        console.print(f"  at {BUSY:.0%}{name}: {found}", highlight=False)
     loop = OpenLoop(port, requests, per_second=OVERLOAD * full.rate, seconds=seconds)
     over, after = await loop.run(), loop.drained
     latest = percentile(over.latencies + after.latencies, 99)
@@ -215,7 +228,7 @@ async def measure_tokens(port: int, encoder: TextEncoder, most: int, rounds: int
 @click.option("--checkpoint", type=click.Path(path_type=Path), default=SHIPPED)
 @click.option("--only", type=click.Choice(["load", "texts", "tokens"]), help="One of the three.")
 @click.option("--request-texts", "sizes", multiple=True, type=int, default=tuple(SHAPES), show_default=True)
-@click.option("--seconds", default=5.0, show_default=True, help="Of each loop of `load`; there are five.")
+@click.option("--seconds", default=5.0, show_default=True, help="Of each loop of `load`, at least.")
 @click.option("--rounds", default=3, show_default=True, help="Of `texts` and `tokens`.")
 @click.option("--max-texts", default=100_000, show_default=True)
 @click.option("--max-tokens", default=16_384, show_default=True)
@@ -246,9 +259,10 @@ def main(
         if only in (None, "load", "texts"):
             with on_cores(theirs):
                 server = stack.enter_context(running_server(f"--model={checkpoint.name}={checkpoint}", *options))
+                bare = stack.enter_context(running_bare())
             if only != "texts":
                 for size in sizes:
-                    uvloop.run(measure_load(server.port, texts, size, seconds, console))
+                    uvloop.run(measure_load(server.port, bare.port, texts, size, seconds, console))
             if only != "load":
                 uvloop.run(measure_texts(server.port, texts, max_texts, rounds, console))
             stack.close()

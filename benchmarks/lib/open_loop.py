@@ -23,7 +23,8 @@ class OpenLoop:
 
     A request that finds no idle connection opens one, up to `connections`; then it waits here. Its time is counted from
     when it was due, so that a generator that falls behind cannot make the server look better. With `reuse` off each
-    request has a connection of its own.
+    request has a connection of its own. What is due in the first `warm_up_s` is sent besides and counts for nothing:
+    there are no connections then, and to open one costs a server more than a request.
 
     Plain sockets and epoll in a thread: a request costs a third of what it costs over asyncio, whose generator falls
     behind a server that refuses quickly.
@@ -39,9 +40,11 @@ class OpenLoop:
         seen: Seen = unseen,
         connections: int = MAX_CONNECTIONS,
         reuse: bool = True,
+        warm_up_s: float = 0.0,
     ) -> None:
         self._address, self._rest, self._seen = ("127.0.0.1", port), cycle(requests), seen
-        self._interval, self._num = 1 / per_second, int(per_second * seconds)
+        self._interval, self._num = 1 / per_second, int(per_second * (warm_up_s + seconds))
+        self._warm_up_s, self._counted_from = warm_up_s, 0.0
         self._idle: list[_Connection] = []
         self._waiting: deque[tuple[bytes, float]] = deque()
         self._open: dict[int, _Connection] = {}
@@ -71,6 +74,7 @@ class OpenLoop:
 
     def _send_all(self) -> None:
         begin, number = time.perf_counter(), 0
+        self._counted_from = begin + self._warm_up_s
         while number < self._num:
             due = begin + number * self._interval
             if (early := due - time.perf_counter()) > 0:
@@ -82,7 +86,7 @@ class OpenLoop:
             if number % 64 == 0:  # behind: answers are read all the same
                 self._poll(0.0)
         self._end = time.perf_counter()
-        self.tally.seconds = self._end - begin
+        self.tally.seconds = self._end - self._counted_from
 
     def _send(self, request: bytes, due: float) -> None:
         if self._idle:
@@ -104,7 +108,7 @@ class OpenLoop:
             self._waiting.append((request, due))
 
     def _ask(self, connection: "_Connection", request: bytes, due: float) -> None:
-        self.tally.sent += time.perf_counter() < self._end
+        self.tally.sent += self._counted_from <= due and time.perf_counter() < self._end
         connection.request, connection.due = request, due
         connection.unsent = memoryview(request)
         self._write(connection)
@@ -163,6 +167,8 @@ class OpenLoop:
     def _count(self, status: int, due: float) -> None:
         now = time.perf_counter()
         self.unanswered -= 1
+        if due < self._counted_from:
+            return
         (self.tally if now < self._end else self.drained).add(status, now - due)
 
 

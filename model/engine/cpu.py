@@ -164,7 +164,7 @@ class Engine:
         self._model, self._arrays = describe(architecture, weights, layers, _pair_limit(self.variant))
         self._model.variant = variants()[self.variant]
         self._threads = threads
-        self._pool = ThreadPoolExecutor(threads, "engine") if threads > 1 else None
+        self._pool = ThreadPoolExecutor(threads - 1, "engine") if threads > 1 else None
 
     def sums(self, states_H: npt.NDArray[np.int8]) -> npt.NDArray[np.int32]:
         """Recurrent sums [H / 16, 4, 16] of the first direction, of states of -127 to 127: what tests compare."""
@@ -189,8 +189,12 @@ class Engine:
         if self._pool is None or num_texts < 2 * MIN_ROWS:
             self._library.sluice_logits(*fixed, 0, num_texts, answer)
         else:
-            parts = share(lengths_N[order_N], self._threads)
-            list(self._pool.map(lambda part: self._library.sluice_logits(*fixed, *part, answer), parts))
+            mine, *others = share(lengths_N[order_N], self._threads)
+            # One part on this thread: each that is woken wants the interpreter twice, for which others may wait too.
+            waiting = [self._pool.submit(self._library.sluice_logits, *fixed, *part, answer) for part in others]
+            self._library.sluice_logits(*fixed, *mine, answer)
+            for part_done in waiting:
+                part_done.result()
         return logits_NC
 
 

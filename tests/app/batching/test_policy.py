@@ -3,6 +3,7 @@ import random
 import pytest
 
 from app.batching.policy import (
+    CPU_TEXTS,
     FREE_PADDING,
     GPU_PADDED_TEXTS,
     GPU_PADDED_TOKENS,
@@ -69,6 +70,19 @@ def test_the_policy_follows_how_the_classifier_computes() -> None:
     assert policy_for(classifier, limits) == Packed(5, PACKED_TOKENS["cpu"], INLINE_TOKENS)
     classifier.device = "cuda:1"
     assert policy_for(classifier, limits) == Packed(5, GPU_TOKENS)
+
+
+@pytest.mark.parametrize(
+    ("limits", "texts"),
+    [(BatchLimits(), CPU_TEXTS), (BatchLimits(max_batch_texts=64), 64), (BatchLimits(max_queue_texts=100), 100)],
+    ids=str,
+)
+def test_a_cpu_that_pads_nothing_takes_whole_blocks_unless_the_settings_bound_them(
+    limits: BatchLimits, texts: int
+) -> None:
+    classifier = FakeClassifier()
+    classifier.pads = False
+    assert policy_for(classifier, limits).max_texts == texts
 
 
 @pytest.mark.parametrize(

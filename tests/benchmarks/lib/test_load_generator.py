@@ -119,6 +119,22 @@ def test_an_open_loop_does_not_wait_for_answers() -> None:
     assert min(loop.tally.latencies + loop.drained.latencies) >= 0.25  # timers are coarse
 
 
+def test_an_open_loop_leaves_its_first_moments_out() -> None:
+    """The first requests open connections, which is slow; here their answers are."""
+
+    async def scenario() -> OpenLoop:
+        async with server(lambda n: REFUSED if n <= 5 else ANSWER) as port:
+            loop = OpenLoop(port, [render(["a"])], per_second=100, seconds=0.2, warm_up_s=0.2)
+            await loop.run()
+            return loop
+
+    loop = uvloop.run(scenario())
+    assert loop.unanswered == 0
+    assert loop.tally.sent == loop.tally.statuses.total() + loop.drained.statuses.total() == 20
+    assert loop.tally.statuses[503] == 0
+    assert loop.tally.seconds == pytest.approx(0.2, rel=0.5)
+
+
 def test_an_open_loop_counts_what_nobody_answers() -> None:
     async def scenario() -> Tally:
         async with server(lambda _: b"") as port:
