@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from app.batching.batcher import INLINE_CHARS
+from app.batching.batcher import INLINE_ASCII_CHARS
 from model.text import Encoded
 from tests.app.conftest import FakeClassifier, serve, service_of
 
@@ -81,7 +81,7 @@ async def test_device_that_always_fails_costs_the_texts_and_not_the_server(class
         assert service_of(client).registry.get(None).batcher.admission.texts == 0
 
 
-@pytest.mark.parametrize("padding", [0, INLINE_CHARS], ids=["on the event loop", "in a thread"])
+@pytest.mark.parametrize("padding", [0, INLINE_ASCII_CHARS], ids=["on the event loop", "in a thread"])
 @pytest.mark.parametrize("error", [RustPanic("at lib.rs"), ValueError("bad")], ids=["panic", "exception"])
 async def test_tokenizer_that_raises_costs_one_text(
     classifier: FakeClassifier, error: BaseException, padding: int

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from app.batching.batcher import INLINE_CHARS, Batcher
+from app.batching.batcher import INLINE_ASCII_CHARS, INLINE_TURN_CHARS, Batcher
 from app.batching.policy import INLINE_TOKENS
 from app.config.sections import BatchLimits
 from app.core.errors import ComputeError, DeadlineExceeded, NotReady, Overloaded
@@ -102,7 +102,7 @@ async def _wait(job: Job) -> None:
 async def test_caller_cancelled_on_the_device_leaves_its_neighbours_unharmed(classifier: FakeClassifier) -> None:
     async with batching(classifier) as batcher:
         held = await hold(batcher, classifier)
-        padding = " " * INLINE_CHARS  # so long that it is not tokenised at once
+        padding = " " * INLINE_ASCII_CHARS  # so long that it is not tokenised at once
         leaving, staying = batcher.submit(["leaving" + padding], 10), batcher.submit(["staying" + padding], 10)
         await until(lambda: None not in (leaving.encoded + staying.encoded))
         classifier.entered.clear()
@@ -243,7 +243,7 @@ async def test_work_abandoned_before_tokenising_is_not_tokenised(classifier: Fak
             classifier, BatchLimits(), Metrics().for_model("m"), tokenisers=tokenisers, device=threading.Lock()
         )
         batcher.start()
-        padding = " " * INLINE_CHARS  # so long that it is not tokenised at once
+        padding = " " * INLINE_ASCII_CHARS  # so long that it is not tokenised at once
         leaving, staying = batcher.submit(["leaving" + padding], 10), batcher.submit(["staying" + padding], 10)
         leaving.done.cancel()
         await asyncio.sleep(0)
@@ -281,7 +281,7 @@ async def test_a_batch_of_many_tokens_goes_to_the_device_thread(quick: FakeClass
 async def test_a_small_batch_queues_behind_one_that_is_computed(quick: FakeClassifier) -> None:
     async with batching(quick) as batcher:
         quick.gate.clear()
-        held = batcher.submit(["holding" + " " * INLINE_CHARS], 10)  # so long that it is not tokenised at once
+        held = batcher.submit(["holding" + " " * INLINE_ASCII_CHARS], 10)  # so long that it is not tokenised at once
         await until(quick.entered.is_set)
         waiting = batcher.submit(["waiting"], 10)
         await asyncio.sleep(0.01)
@@ -299,6 +299,31 @@ async def test_a_small_batch_that_kills_is_left_to_the_thread_that_is_replaced(q
         await job.done
         assert positives(job) == [quick.positive("afterwards")]
     assert batcher.thread.restarts == 1
+
+
+async def test_only_texts_that_are_quickly_tokenised_keep_the_event_loop(quick: FakeClassifier) -> None:
+    on_loop: list[bool] = []
+    encode = quick.encode
+
+    def noted(texts: Sequence[str]) -> list[Encoded]:
+        on_loop.append(threading.current_thread() is threading.main_thread())
+        return encode(texts)
+
+    quick.encode = noted  # type: ignore[method-assign]
+    async with batching(quick) as batcher:
+        for text in (
+            "a " * (INLINE_ASCII_CHARS // 2),
+            "é " * (INLINE_ASCII_CHARS // 2),
+            "a" * (INLINE_ASCII_CHARS + 1),
+        ):
+            await batcher.submit([text], 10).done
+        assert on_loop == [True, False, False]
+        in_turn = INLINE_TURN_CHARS // INLINE_ASCII_CHARS
+        jobs = [batcher.submit(["a " * (INLINE_ASCII_CHARS // 2)], 10) for _ in range(in_turn + 2)]
+        await asyncio.gather(*(job.done for job in jobs))
+        assert sorted(on_loop[3:]) == [False, False, True]
+        await batcher.submit(["a " * (INLINE_ASCII_CHARS // 2)], 10).done
+        assert on_loop[-1]
 
 
 async def test_texts_of_one_turn_are_tokenised_at_once_and_fail_alone(classifier: FakeClassifier) -> None:
