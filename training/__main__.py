@@ -4,6 +4,7 @@ import click
 
 from training.cli.agreement import agreement
 from training.cli.checklist import checklist
+from training.cli.choose import choose
 from training.cli.compare import compare
 from training.cli.contrast import contrast
 from training.cli.distill import distill
@@ -34,7 +35,7 @@ def main() -> None:
 
 
 COMMANDS = (
-    *(train, evaluate, checklist, reference, precision, distill, pretrain, teach, label, agreement, vectors),
+    *(train, evaluate, checklist, reference, precision, distill, pretrain, teach, label, agreement, choose, vectors),
     *(mix, contrast, sentences, leaks, compare, tune, recipes, settings),
 )
 

@@ -1,1 +1,1 @@
-"""Labels from a language model behind a chat endpoint, and how a person checks them."""
+"""Labels from a language model behind a chat endpoint, how a person checks them, and what to label next."""

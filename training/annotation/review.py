@@ -68,7 +68,7 @@ def write_review(path: Path, texts: Sequence[str]) -> bool:
     with replacing(path) as partial, partial.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["key", "text", "label"])
-        writer.writerows([_key(text), _cell(text), ""] for text in texts)
+        writer.writerows([_key(text), formula_safe(text), ""] for text in texts)
     return True
 
 
@@ -133,5 +133,10 @@ def _key(text: str) -> str:
     return "t" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:15]
 
 
-def _cell(text: str) -> str:
+def formula_safe(text: str) -> str:
+    """The text as a cell of a CSV file, with an apostrophe before what a spreadsheet would take for a formula.
+
+    >>> formula_safe("=1+1"), formula_safe("1+1")
+    ("'=1+1", '1+1')
+    """
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text

@@ -1,0 +1,34 @@
+import csv
+from pathlib import Path
+
+import pyarrow.parquet as pq
+from click.testing import Result
+
+from tables.reader import read_columns
+from tests.training.cli.commands import call
+
+
+def test_texts_are_chosen_with_their_rows(trained: tuple[Path, Result], reviews: Path, tmp_path: Path) -> None:
+    output = tmp_path / "next.csv"
+    common = ("choose", reviews / "train.csv", "--checkpoint", trained[0], "--device", "cpu", "--count", 5)
+    result = call(*common, "--output", output)
+    assert result.exit_code == 0, result.output
+    assert f"wrote 5 of {len({*texts_of(reviews)}):,} distinct texts to {output}" in result.output
+    with output.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["text", "label", "file", "row", "predicted", "uncertainty"]
+    texts = texts_of(reviews)
+    assert [texts[int(row["row"]) - 1] for row in rows] == [row["text"] for row in rows]
+    assert {row["label"] for row in rows} == {""}
+    again = call(*common, "--output", tmp_path / "more.parquet", "--but-not", output)
+    assert again.exit_code == 0, again.output
+    table = pq.read_table(tmp_path / "more.parquet")
+    assert not {row["text"] for row in rows} & set(table["text"].to_pylist())
+    assert table["label"].null_count == 5
+    none = call(*common, "--output", output, "--but-not", reviews / "train.csv")
+    assert (none.exit_code, "every text has a label already" in none.output) == (2, True)
+
+
+def texts_of(reviews: Path) -> list[str]:
+    (column,) = read_columns(reviews / "train.csv", ["text"])
+    return [str(value) for value in column.values]
