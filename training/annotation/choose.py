@@ -49,13 +49,14 @@ def uncertainty(probabilities_NC: Floats, *, kind: Uncertainty, multi_label: boo
     if multi_label:
         pairs_NC2 = np.stack([probabilities_NC, 1 - probabilities_NC], axis=2)
         num_texts, num_labels, _ = pairs_NC2.shape
-        return uncertainty(pairs_NC2.reshape(-1, 2), kind=kind).reshape(num_texts, num_labels).max(axis=1)
+        each = uncertainty(pairs_NC2.reshape(-1, 2), kind=kind).reshape(num_texts, num_labels)
+        return np.asarray(each.max(axis=1), dtype=np.float32)
     if kind == "margin":
         top_N2 = np.sort(probabilities_NC, axis=1)[:, -2:]
         return np.asarray(1 - (top_N2[:, 1] - top_N2[:, 0]), dtype=np.float32)
     inside_NC = np.clip(probabilities_NC, np.finfo(np.float32).tiny, 1)
     entropy_N = -(inside_NC * np.log(inside_NC)).sum(axis=1)
-    return np.clip(entropy_N / np.log(inside_NC.shape[1]), 0, 1).astype(np.float32)
+    return np.asarray(np.clip(entropy_N / np.log(inside_NC.shape[1]), 0, 1), dtype=np.float32)
 
 
 def choose(uncertainty_N: Floats, vectors_NP: Floats, count: int, *, seed: int) -> Choice:

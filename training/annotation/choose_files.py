@@ -115,5 +115,5 @@ def write_chosen(output: Path, chosen: Chosen, *, text_column: str) -> None:
         with partial.open("w", encoding="utf-8-sig", newline="") as file:
             writer = csv.writer(file)
             writer.writerow([text_column, "label", *others])
-            columns = zip(map(formula_safe, chosen.texts), *others.values(), strict=True)
-            writer.writerows([text, "", *rest] for text, *rest in columns)
+            rows = zip(map(formula_safe, chosen.texts), [""] * len(chosen), *others.values(), strict=True)
+            writer.writerows(rows)
