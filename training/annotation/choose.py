@@ -26,7 +26,7 @@ CANDIDATES = 10
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Texts to label.
+    """Texts that a person should label.
 
     Attributes:
         places: int64 [M], in the order in which they were chosen.
