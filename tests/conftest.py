@@ -19,13 +19,19 @@ from model.config import Architecture, CheckpointConfig
 from model.network import RecurrentClassifier, to_arrays
 from model.tokenizer import build_tokenizer, train_vocabulary
 
-TOGETHER = ("tests/page/", "tests/integration/")
-"""Folders whose tests one process runs, in their order: they share servers and a browser, and the last test of the page
-looks at what all of them have driven. They take longest, so that they begin first."""
+TOGETHER = {
+    "tests/page/": "page",
+    "tests/integration/": "integration",
+    "tests/training/teachers/": "transformers",
+    "tests/training/runs/test_distill.py": "transformers",
+}
+"""Groups of tests that one process runs, in their order, by how their names begin. Those of a folder share servers and
+a browser, and the last test of the page looks at what all of them have driven; those of transformers share the import
+of its classes, several seconds. They take longest, so that they begin first."""
 
 
 class FilesAndFolders(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no types
-    """Hands out whole files, so that fixtures of a module are made once, and whole folders where `TOGETHER` names them.
+    """Hands out whole files, so that fixtures of a module are made once, and whole groups where `TOGETHER` has them.
 
     pytest-xdist's own groups (`xdist_group`) do nothing here.
     """
@@ -35,7 +41,8 @@ class FilesAndFolders(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdis
         config.option.loadscopereorder = False  # most tests first would begin with the short ones
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid.partition("::")[0])
+        groups = (group for start, group in TOGETHER.items() if nodeid.startswith(start))
+        return next(groups, nodeid.partition("::")[0])
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -47,7 +54,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilesAndFold
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Puts the longest first where several processes run them."""
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: not item.nodeid.startswith(TOGETHER))
+        items.sort(key=lambda item: not item.nodeid.startswith(tuple(TOGETHER)))
 
 
 TEXTS = (

@@ -111,7 +111,7 @@ def test_every_byte_has_a_token_inside_and_at_the_end_of_a_piece(tokenizer: Toke
     assert sorted(vocabulary.values()) == list(range(len(vocabulary)))
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 @given(ANY_TEXT)
 def test_nothing_is_lost(tokenizer: Tokenizer, text: str) -> None:
     """The tokens spell out, byte by byte, every piece of the text."""

@@ -94,7 +94,7 @@ def test_a_line_of_a_text_that_is_a_text_elsewhere_is_no_row() -> None:
         max_size=30,
     )
 )
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 def test_what_is_written_properly_is_read_as_it_was(pairs: list[tuple[str, str]]) -> None:
     """A file of few rows cannot tell a line of a text that is itself a text of the file from a row."""
     texts = {text for text, _ in pairs if text.strip()}

@@ -192,7 +192,7 @@ async def test_what_follows_the_body_is_passed_on() -> None:
     assert (await receive())["body"] == b"more"  # as it comes: nothing of it is inflated any more
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.sampled_from([b"gzip", b"deflate", b"zstd"]), st.binary(max_size=300), st.lists(st.integers(1, 50)))
 def test_any_bytes_are_inflated_or_refused(coding: bytes, noise: bytes, cuts: list[int]) -> None:
     """Noise behind, before and inside something right, however it is cut."""

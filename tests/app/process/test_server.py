@@ -97,9 +97,12 @@ def test_the_minor_version_of_uvicorn_is_pinned() -> None:
 
 def test_serves_a_checkpoint_and_leaves_on_sigterm(tiny_checkpoint: Path, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    with process(log, "--model", f"tiny={tiny_checkpoint}", "--drain-delay-s", "3") as (server, url):
+    options = ("--drain-delay-s", "2", "--no-explain")
+    with process(log, "--model", f"tiny={tiny_checkpoint}", *options) as (server, url):
         assert httpx2.get(f"{url}/health/live").status_code == 200
         wait_ready(url)
+        tasks = Path(f"/proc/{server.pid}/task").iterdir()
+        assert not any((task / "children").read_text() for task in tasks)  # nor one that would explain
         answer = httpx2.post(f"{url}/predict", content=b'{"inputs":["a good film","\\ud800",""]}').json()
         assert answer["model"] == "tiny"
         assert [set(entry) for entry in answer["predictions"]] == [

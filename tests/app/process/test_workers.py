@@ -87,15 +87,6 @@ def test_a_checkpoint_that_cannot_be_loaded_ends_all(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_workers_leave_when_their_parent_is_gone(tiny_checkpoint: Path, tmp_path: Path) -> None:
-    with process(tmp_path / "log", "--model", str(tiny_checkpoint), "--workers", "2") as (server, url):
-        wait_ready(url)
-        workers = pids(server)
-        server.kill()
-        server.wait()
-        wait_until(lambda: not any(_runs(pid) for pid in workers))
-
-
 def _runs(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"

@@ -77,7 +77,7 @@ def test_float16_is_right_to_half_precision() -> None:
 
 
 def test_a_text_gives_the_same_alone_and_in_any_batch() -> None:
-    network, rows = _network(ngram_buckets=64), _rows(*LENGTHS)
+    network, rows = _network(ngram_buckets=64), _rows(*LENGTHS[::2])
     engine = CudaEngine(network, DEVICE, torch.float32)
     alone = np.concatenate([engine.logits([row]) for row in rows])
     np.testing.assert_allclose(engine.logits(rows), alone, rtol=0, atol=1e-6)

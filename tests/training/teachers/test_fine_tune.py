@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModel
+import transformers
 
 from tests.training.teachers.hugging_face import write_encoder
 from training.data.dataset import Dataset, read_dataset
@@ -44,7 +44,7 @@ def test_an_encoder_becomes_a_teacher(tmp_path: Path) -> None:
     assert [step.step for step in steps] == list(range(1, 6 * 15 + 1))
     assert len([step for step in steps if step.accuracy is not None]) == 12
     assert steps[-1].loss < 0.3 < steps[0].loss
-    assert AutoModel.from_pretrained(output).config.hidden_size == 16
+    assert transformers.AutoModel.from_pretrained(output).config.hidden_size == 16
     teacher = load_teacher(output, max_tokens=20, device=CPU)
     assert teacher.labels == ("negative", "positive")
     assert teacher.logits(["a good film", "a bad film"]).argmax(1).tolist() == [1, 0]
@@ -61,7 +61,7 @@ def test_a_frozen_embedding_stays_as_it_is(tmp_path: Path) -> None:
 
 
 def load_words(folder: Path) -> torch.Tensor:
-    model = AutoModel.from_pretrained(folder)
+    model = transformers.AutoModel.from_pretrained(folder)
     embedding: torch.Tensor = model.get_input_embeddings().weight.detach()
     return embedding
 

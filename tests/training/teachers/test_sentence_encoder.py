@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import transformers
 from click.testing import CliRunner
-from transformers import AutoModel, AutoTokenizer
 
 import training.teachers.sentence_encoder
 from tests.training.teachers.hugging_face import write_encoder
@@ -44,7 +44,10 @@ def read(path: Path) -> tuple[list[str | None], np.ndarray[tuple[int, ...], np.d
 
 @pytest.mark.parametrize("prefix", ["", "good"])
 def test_a_vector_is_the_mean_of_the_last_states_text_by_text(folder: Path, prefix: str) -> None:
-    model, tokenizer = AutoModel.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
+    model, tokenizer = (
+        transformers.AutoModel.from_pretrained(folder).eval(),
+        transformers.AutoTokenizer.from_pretrained(folder),
+    )
     found = load(folder, prefix=prefix).vectors(TEXTS)
     assert found.dtype == np.float16
     for text, vector in zip(TEXTS, found, strict=True):

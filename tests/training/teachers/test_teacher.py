@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+import transformers
 
 from model.classifier import Classifier
 from tests.training.teachers.hugging_face import write_classifier, write_encoder
@@ -30,8 +30,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_logits_are_those_of_transformers_text_by_text(folder: Path) -> None:
-    model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     logits = load_teacher(folder, max_tokens=20, device=CPU).logits(TEXTS)
     assert len({tuple(row) for row in logits.round(3).tolist()}) > 3
     for text, row in zip(TEXTS, logits, strict=True):

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import transformers
 from tokenizers import Tokenizer
-from transformers import AutoModel, AutoTokenizer
 
 from model.tokenizer import build_tokenizer, train_vocabulary
 from tests.training.teachers.hugging_face import write_encoder
@@ -92,8 +92,8 @@ def test_a_model_gives_words_their_vectors_and_others_the_mean_of_their_pieces(
 ) -> None:
     folder = write_encoder(tmp_path / "encoder")
     source = open_source(folder, tokenizer)
-    matrix = AutoModel.from_pretrained(folder).get_input_embeddings().weight.detach().numpy()
-    ids = AutoTokenizer.from_pretrained(folder).get_vocab()
+    matrix = transformers.AutoModel.from_pretrained(folder).get_input_embeddings().weight.detach().numpy()
+    ids = transformers.AutoTokenizer.from_pretrained(folder).get_vocab()
     word, match = source.find("good", ends_word=True)
     np.testing.assert_array_equal(word, matrix[ids["good"]])
     assert match == "word"
