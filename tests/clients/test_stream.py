@@ -12,7 +12,7 @@ import httpx2
 
 from tests.app.process.test_server import process, wait_ready
 
-NUM_LINES = 20_000
+NUM_LINES = 10_000
 
 
 def resident_kib(pid: int) -> int:
@@ -42,7 +42,7 @@ def test_reads_and_writes_at_the_same_time_in_bounded_memory(tiny_checkpoint: Pa
             entry = json.loads(response.readline())
             assert entry["line"] == number
             assert entry["scores"]
-            if number % 2000 == 0:
+            if number % 1000 == 0:
                 sizes.append(resident_kib(server.pid))
         assert response.read() == b""
         writer.join()
