@@ -88,6 +88,12 @@ class Reading:
                 parts.append(f"{count(places.count, 'row')} {what} ({places})")
         return f"{self.path}: {'; '.join(parts + self.remarks + self.warnings())}"
 
+    @property
+    def misread(self) -> Places:
+        """The rows with fewer or more fields than the header."""
+        first = sorted([*self.short.first, *self.left_out.first], key=lambda row: row.number)[:SHOWN]
+        return Places(self.short.count + self.left_out.count, first)
+
     def warnings(self) -> list[str]:
         """The sentences that a person should read before trusting the rows; empty if there are none."""
         found = [

@@ -10,6 +10,7 @@ from training.cli.contrast import contrast
 from training.cli.distill import distill
 from training.cli.evaluate import evaluate
 from training.cli.group import Commands
+from training.cli.inspect import inspect
 from training.cli.label import label
 from training.cli.leaks import leaks
 from training.cli.mix import mix
@@ -36,7 +37,7 @@ def main() -> None:
 
 COMMANDS = (
     *(train, evaluate, checklist, reference, precision, distill, pretrain, teach, label, agreement, choose, vectors),
-    *(mix, contrast, sentences, leaks, compare, tune, recipes, settings),
+    *(inspect, mix, contrast, sentences, leaks, compare, tune, recipes, settings),
 )
 
 for command in COMMANDS:

@@ -38,6 +38,11 @@ from training.cli.options import FILE, LABEL_COLUMN, TEXT_COLUMN
     is_flag=True,
     help="Take emoticons such as [泪] out of posts that were labelled by them; posts of fewer than 4 letters go.",
 )
+@click.option(
+    "--mask-personal",
+    is_flag=True,
+    help="Put fixed words in place of e-mail addresses and telephone numbers.",
+)
 @click.option("--limit", type=click.IntRange(min=1), help="Draw so many texts of each data set.  [default: all]")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the draw.")
 @TEXT_COLUMN

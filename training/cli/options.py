@@ -29,6 +29,13 @@ class Shard(click.ParamType[tuple[int, int]]):
 DEVICE = click.option(
     "--device", default="auto", show_default=True, help="auto (CUDA if there is one), cpu, cuda or cuda:N."
 )
+MASK_PERSONAL = click.option(
+    "--mask-personal",
+    is_flag=True,
+    default=None,
+    help="Put fixed words in place of e-mail addresses and telephone numbers in the texts that are trained on. "
+    "Validation, test and requests are not masked.",
+)
 UNLABELED = click.option(
     "--unlabeled",
     type=FILE,

@@ -4,18 +4,21 @@ from typing import Any
 
 import click
 
-from training.cli.options import START, UNLABELED, data_options, run_options, setting_options
+from training.cli.options import MASK_PERSONAL, START, UNLABELED, data_options, run_options, setting_options
 from training.cli.runs import train_classifier
 
 
 @click.command()
 @data_options
 @UNLABELED
+@MASK_PERSONAL
 @setting_options
 @START
 @run_options
 def train(**options: Any) -> None:
     """Trains a classifier on a file of labelled texts.
+
+    Findings about the data are printed first, with what is done about each; `inspect` shows them with examples.
 
     Ctrl-C (or SIGTERM) stops after the current step and leaves a state in OUTPUT.run; the command to go on is printed.
     A state is also saved every five minutes.

@@ -159,6 +159,7 @@ class CallOptions(Call):
     keep_labels: Annotated[tuple[str, ...], Option("--keep-label", "data.keep_labels")] = ()
     label_separator: Annotated[str | None, Option("--label-separator", "data.label_separator")] = None
     merge_labels: Annotated[bool | None, Option("--merge-labels", "data.merge_labels")] = None
+    mask_personal: Annotated[bool | None, Option("--mask-personal", "data.mask_personal")] = None
     seed: Annotated[int | None, Option("--seed", "seed")] = None
     start: Annotated[Path | None, Option("--start", "start")] = None
     teachers: Annotated[tuple[Path, ...], Option("--teacher", "distill.teachers")] = ()

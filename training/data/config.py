@@ -17,6 +17,9 @@ class DataConfig(Frozen):
         text_column, label_column: names of columns.
         keep_labels: names that are labels although they are spelled like a missing value (nan, NA, null, -).
         label_separator: between several labels in one value; None finds it, `none` is that there is none.
+        mask_personal: puts fixed words in place of e-mail addresses and telephone numbers in all texts that are trained
+            on, before a tokenizer or anything else learns from them. Held-out texts stay as they are, because requests
+            will not be masked either.
         merge_labels: reads labels that differ in spelling only as one, by the commonest spelling.
         source_column: names the set that a text of a mixture comes from, as `mix` writes it: each text is then judged
             among the labels of its set, in training and in every score; a file without the column is one set.
@@ -37,6 +40,7 @@ class DataConfig(Frozen):
     keep_labels: tuple[str, ...] = ()
     label_separator: str | None = None
     merge_labels: bool = False
+    mask_personal: bool = False
     source_column: str | None = None
     source_power: Annotated[float, Field(ge=0, le=1)] = 1.0
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1

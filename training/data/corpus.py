@@ -11,6 +11,7 @@ from training.data.choices import with_choices
 from training.data.config import DataConfig
 from training.data.dataset import Dataset, encode_labels, label_names, list_some, read_dataset
 from training.data.duplicates import normalised, num_contradictions, num_shared
+from training.data.personal import mask_personal
 from training.data.split import halve, small_labels, split
 from training.errors import DataError, UsageError
 from training.provenance import file_digest
@@ -92,18 +93,7 @@ def read_corpus(config: DataConfig, *, seed: int, data_root: Path) -> Corpus:
         UsageError: no training file is named.
         TableError: a file, a row or a label is unusable.
     """
-    if config.train is None:
-        raise UsageError("no training file; give --train FILE, or a recipe that names one")
-    train = _read(config.train, config, config.label_rules)
-    # What a held-out file looks like by itself does not matter: its labels are read as those of the training file.
-    rules = replace(
-        config.label_rules,
-        keep=config.label_rules.keep | train.counts().keys(),
-        separator=train.separator,
-        multi_label=train.task == "multi_label",
-    )
-    named = {"validation": config.validation, "test": config.test} | (config.tests or {})
-    held_out = {role: _read(file, config, rules) for role, file in named.items() if file}
+    train, held_out = read_files(config)
     if config.source_column:
         train = with_choices(train, config.source_column)
         held_out = {role: _held_out_choices(dataset, config) for role, dataset in held_out.items()}
@@ -113,6 +103,8 @@ def read_corpus(config: DataConfig, *, seed: int, data_root: Path) -> Corpus:
     if "validation" not in held_out:
         train, validation = split(train, fraction=config.validation_fraction, seed=seed)
         held_out = {"validation": validation} | held_out
+    if config.mask_personal:
+        train = _masked(train)
     roles = {"train": train} | held_out
     digests = {dataset.path: file_digest(dataset.path) for dataset in roles.values()}
     stopping, calibration = _halves(held_out["validation"], seed=seed)
@@ -125,6 +117,35 @@ def read_corpus(config: DataConfig, *, seed: int, data_root: Path) -> Corpus:
         files={role: _describe(part, digests[part.path], labels, data_root) for role, part in roles.items()},
         warnings=_warnings(train, held_out, labels),
     )
+
+
+def read_files(config: DataConfig) -> tuple[Dataset, dict[str, Dataset]]:
+    """Reads the training file and the held-out files by role, and does not compare them.
+
+    Raises:
+        UsageError: no training file is named.
+        TableError: a file, a row or a label is unusable.
+    """
+    if config.train is None:
+        raise UsageError("no training file; give --train FILE, or a recipe that names one")
+    train = _read(config.train, config, config.label_rules)
+    # What a held-out file looks like by itself does not matter: its labels are read as those of the training file.
+    rules = replace(
+        config.label_rules,
+        keep=config.label_rules.keep | train.counts().keys(),
+        separator=train.separator,
+        multi_label=train.task == "multi_label",
+    )
+    named = {"validation": config.validation, "test": config.test} | (config.tests or {})
+    return train, {role: _read(file, config, rules) for role, file in named.items() if file}
+
+
+def _masked(dataset: Dataset) -> Dataset:
+    """The data set without e-mail addresses and telephone numbers; a warning counts the texts that had some."""
+    texts = [mask_personal(text) for text in dataset.texts]
+    changed = sum(text != before for text, before in zip(texts, dataset.texts, strict=True))
+    said = f"e-mail addresses and telephone numbers are masked in {changed:,} training texts; requests are not masked"
+    return replace(dataset, texts=texts, warnings=[*dataset.warnings, said])
 
 
 def _halves(validation: Dataset, *, seed: int) -> tuple[Dataset, Dataset]:

@@ -33,6 +33,8 @@ class Dataset:
         warnings: what was left out or is doubtful in the file, one sentence each.
         choices: the labels among which each text is judged, all where there are none; None is all for every text. See
             `training.data.choices`.
+        without_text, without_label: rows left out because they have no text, or a text and no usable label.
+        misread: rows with fewer or more fields than the header; those with more are left out.
     """
 
     path: Path
@@ -45,6 +47,9 @@ class Dataset:
     separator: str = ""
     warnings: list[str] = field(default_factory=list)
     choices: list[Names] | None = None
+    without_text: Places = field(default_factory=Places)
+    without_label: Places = field(default_factory=Places)
+    misread: Places = field(default_factory=Places)
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -80,10 +85,8 @@ def read_dataset(path: Path, *, text_column: str, label_column: str, rules: Labe
     if not found.kept:
         raise DataError(path, f"no row has both a '{text_column}' and a '{label_column}'")
     warnings = texts.reading.warnings()
-    if len(places) < len(texts.rows):
-        blank = Places()
-        for place in sorted(set(range(len(texts.rows))) - set(places)):
-            blank.add(texts.rows[place])
+    blank = _left_out(texts.rows, range(len(texts.rows)), places)
+    if blank.count:
         warnings.append(f"{count(blank.count, 'row')} without a text left out ({blank})")
     by_place = dict(zip(places, checked, strict=True))
     return Dataset(
@@ -96,7 +99,18 @@ def read_dataset(path: Path, *, text_column: str, label_column: str, rules: Labe
         label_column,
         found.separator,
         warnings + found.warnings,
+        without_text=blank,
+        without_label=_left_out(texts.rows, places, found.kept),
+        misread=texts.reading.misread,
     )
+
+
+def _left_out(rows: Sequence[Row], places: Iterable[int], kept: Iterable[int]) -> Places:
+    """The rows of the `places` that are not among those kept."""
+    left_out = Places()
+    for place in sorted(set(places) - set(kept)):
+        left_out.add(rows[place])
+    return left_out
 
 
 def label_names(dataset: Dataset) -> Names:

@@ -123,6 +123,42 @@ def fingerprints(texts: Sequence[str], *, varied: bool = False) -> Fingerprints:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class WordRuns:
+    """Fingerprints of N texts and of their runs of words.
+
+    Attributes:
+        text_N: of each text, as in `Fingerprints`.
+        run_G, text_G: of each run of `units` units inside a text, with repetitions, and the place of its text.
+        units_N: number of units of each text.
+    """
+
+    text_N: Keys
+    run_G: Keys
+    text_G: Places
+    units_N: Places
+
+
+def word_runs(texts: Sequence[str], units: int = 3) -> WordRuns:
+    """Computes the fingerprints of texts and of their runs of a few units, which is quicker than of sentences."""
+    codes, text = _code_points([MARKUP_BREAK.sub("\n", text).replace(BREAK, " ") for text in texts])
+    letters = _letters(codes, text, len(texts))
+    text_K = text[letters]
+    hashing = _RunHash(_mixed(codes[letters].astype(np.uint64)))
+    bounds_N = np.searchsorted(text_K, np.arange(len(texts) + 1))
+    starts_U, _ = _units(codes, letters)
+    unit_U = hashing.runs(starts_U, np.append(starts_U[1:], len(letters))[: len(starts_U)])
+    text_U = text_K[starts_U]
+    first_G = np.arange(max(0, len(text_U) - units + 1))
+    first_G = first_G[text_U[first_G] == text_U[first_G + units - 1]]
+    return WordRuns(
+        text_N=hashing.runs(bounds_N[:-1], bounds_N[1:]),
+        run_G=_RunHash(unit_U).runs(first_G, first_G + units),
+        text_G=text_U[first_G],
+        units_N=np.bincount(text_U, minlength=len(texts)).astype(np.int64),
+    )
+
+
 class _RunHash:
     """Fingerprints of runs of a sequence of 64-bit numbers, in constant time each."""
 

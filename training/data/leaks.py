@@ -10,7 +10,7 @@ One rule for `mix`, `sentences` and `leaks`. A training text leaks a held-out te
 Repetition is no evidence: the 4 words must be distinct, and half of the units of an n-gram.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,13 +110,14 @@ class HeldOut:
         self._telling[self.sentences.places[~self.stock]] = True
 
     @classmethod
-    def read(cls, paths: Iterable[Path], *, text_column: str) -> "HeldOut":
-        """Reads the texts of files, which are shown as FOLDER/FILE.
+    def read(cls, paths: Iterable[Path], *, text_column: str, change: Callable[[str], str] | None = None) -> "HeldOut":
+        """Reads the texts of files, which are shown as FOLDER/FILE; `change` is applied to each.
 
         Raises:
             TableError: a file cannot be read.
         """
-        return cls({source_name(path): read_unlabeled(path, text_column=text_column) for path in paths})
+        files = {source_name(path): read_unlabeled(path, text_column=text_column) for path in paths}
+        return cls(files if change is None else {name: list(map(change, texts)) for name, texts in files.items()})
 
     def match(self, texts: Sequence[str]) -> Matches:
         """Compares a batch of training texts with all held-out ones."""

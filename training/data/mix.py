@@ -19,6 +19,7 @@ from training.data.dataset import Dataset, read_dataset
 from training.data.duplicates import normalised
 from training.data.emoticons import without_emoticons
 from training.data.leaks import HeldOut, source_name
+from training.data.personal import mask_personal
 from training.data.unlabeled import read_unlabeled
 from training.errors import UsageError
 
@@ -63,6 +64,7 @@ class MixOptions:
         mapping: from labels of the output to the files' names for them; if it is empty the files' names stay. A row is
             left out if one of its labels has no counterpart, or if its labels have different ones.
         drop_emoticons: see `training.data.emoticons`.
+        mask_personal: puts fixed words in place of e-mail addresses and telephone numbers, before texts are compared.
         limit: texts to draw of each source at most; None takes all.
         seed: of the draw, whose order is that of the files.
     """
@@ -72,6 +74,7 @@ class MixOptions:
     source_column: str | None = None
     mapping: Mapping[str, Sequence[str]] | None = None
     drop_emoticons: bool = False
+    mask_personal: bool = False
     limit: int | None = None
     seed: int = 0
 
@@ -103,7 +106,9 @@ def mix_files(files: Sequence[Path], output: Path, *, without: Sequence[Path], o
         UsageError: a file is multi-label, and there is no mapping.
     """
     parts = [_read(path, options) for path in files]
-    held_out = HeldOut.read(without, text_column=options.text_column)
+    held_out = HeldOut.read(
+        without, text_column=options.text_column, change=mask_personal if options.mask_personal else None
+    )
     labels = _labels_by_text(parts)
     seen: set[str] = set()
     kept: list[tuple[int, int]] = []
@@ -144,6 +149,8 @@ def _read(path: Path, options: MixOptions) -> _Part:
         found = map_labels(whole, options.mapping or {})
         labels = [label for (label,) in found.labels]
         part = _Part(path, found.texts, labels, _sources(found, options.source_column), len(whole) - len(found))
+    if options.mask_personal:
+        part = replace(part, texts=[mask_personal(text) for text in part.texts])
     return _without_emoticons(part) if options.drop_emoticons else part
 
 

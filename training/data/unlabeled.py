@@ -7,6 +7,7 @@ from pathlib import Path
 from tables.reader import read_batches
 from training.data.corpus import Corpus, DataFile, shown_path
 from training.data.duplicates import distinct, normalised
+from training.data.personal import mask_personal
 from training.errors import DataError
 from training.provenance import file_digest
 
@@ -27,11 +28,13 @@ def read_unlabeled(path: Path, *, text_column: str) -> list[str]:
     return texts
 
 
-def with_unlabeled(corpus: Corpus, names: Sequence[str], *, text_column: str, data_root: Path) -> Corpus:
+def with_unlabeled(
+    corpus: Corpus, names: Sequence[str], *, text_column: str, data_root: Path, mask: bool = False
+) -> Corpus:
     """Adds the texts of these files to the corpus as its `unlabeled`, each once, and records the files.
 
     A text that validation or test has is left out: what a model is measured on has no part in making it, not even
-    without its label.
+    without its label. `mask` masks e-mail addresses and telephone numbers first.
 
     Raises:
         TableError: a file cannot be read, or (as `DataError`) has no text that is left.
@@ -39,7 +42,8 @@ def with_unlabeled(corpus: Corpus, names: Sequence[str], *, text_column: str, da
     seen = {normalised(text) for dataset in corpus.held_out.values() for text in dataset.texts}
     files, texts = dict(corpus.files), list(corpus.unlabeled)
     for number, path in enumerate(map(Path, names), 1):
-        kept = distinct(read_unlabeled(path, text_column=text_column), but_not=seen)
+        found = read_unlabeled(path, text_column=text_column)
+        kept = distinct(map(mask_personal, found) if mask else found, but_not=seen)
         if not kept:
             raise DataError(path, "every text in it also occurs in validation, test or an earlier file")
         seen |= set(map(normalised, kept))

@@ -77,13 +77,23 @@ class LeakCount:
             examples += [texts[row] for row in rows[: num_examples - len(examples)]]
         return TrainingLeaks(name, len(texts), leaking, tuple(examples))
 
+    def leaked(self) -> Marks:
+        """Marks the held-out texts [N] of all files that the texts added so far give away."""
+        held, total = self._held_out, sum(self._held_out.rows)
+        return (
+            held.texts.touched(self._texts, total) | held.ngrams.touched(self._ngrams, total) | self._by_sentence(total)
+        )
+
+    def _by_sentence(self, total: int) -> Marks:
+        held = self._held_out
+        return held.sentences.touched(self._main, total) | held.sentences.touched(self._minor, total, only=~held.stock)
+
     def by_file(self) -> list[FileLeaks]:
         """The counts of each held-out file, in their order."""
         held, total = self._held_out, sum(self._held_out.rows)
         whole = held.texts.touched(self._texts, total)
         ngram = held.ngrams.touched(self._ngrams, total)
-        sentence = held.sentences.touched(self._main, total)
-        sentence |= held.sentences.touched(self._minor, total, only=~held.stock)
+        sentence = self._by_sentence(total)
         leaked = whole | sentence | ngram
         stock = held.sentences.touched(self._minor, total, only=held.stock) & ~leaked
         ends = np.cumsum(held.rows)

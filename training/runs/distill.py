@@ -74,6 +74,8 @@ def check_settings(config: TrainConfig) -> None:
         raise UsageError(
             "the terms of the section semi are for train: leave them out; a student learns its teachers' answers"
         )
+    if config.data.mask_personal:
+        raise UsageError("a teacher is asked about texts as they are: mask the files first, with mix --mask-personal")
     if config.start is not None and config.distill.vectors not in ("teacher", "none"):
         raise UsageError("the embedding can start from --vectors or from --start, not from both")
 

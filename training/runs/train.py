@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import Unpack
 
+from rich.console import Console
 from tokenizers import Tokenizer
 
 from model.text import TextEncoder
@@ -17,6 +18,8 @@ from training.errors import UsageError
 from training.fit.objective import MakeObjective, Supervised
 from training.fit.semi_supervised import SemiSupervised, UnlabeledBatches
 from training.fit.trainer import Place, Trainer
+from training.inspection.report import inspect_corpus
+from training.inspection.text import short_text
 from training.runs.classifier import ClassifierRun, encode_training, new_encoder, new_network, new_trainer
 from training.runs.session import Session
 
@@ -48,6 +51,8 @@ def prepare(request: Request, session: Session) -> tuple[ClassifierRun, Trainer]
             "the terms of the section semi cannot be split among processes; start this run without torchrun"
         )
     corpus = read_texts(config, Path(request.data_root))
+    if session.processes.is_first and not session.resume:
+        report(corpus, config, session.console)
     run = ClassifierRun.begin(session, request, corpus, corpus.training_texts)
     return run, build_trainer(config, corpus, run.tokenizer, start=run.start, **session.place)
 
@@ -60,7 +65,22 @@ def read_texts(config: TrainConfig, data_root: Path) -> Corpus:
         TableError: a file, a row or a label is unusable.
     """
     corpus = read_corpus(config.data, seed=config.seed, data_root=data_root)
-    return with_unlabeled(corpus, config.semi.unlabeled, text_column=config.data.text_column, data_root=data_root)
+    return with_unlabeled(
+        corpus,
+        config.semi.unlabeled,
+        text_column=config.data.text_column,
+        data_root=data_root,
+        mask=config.data.mask_personal,
+    )
+
+
+def report(corpus: Corpus, config: TrainConfig, console: Console) -> None:
+    """Prints the findings about the data, without those of which `corpus.warnings` tells, and what is done about each.
+
+    Languages are not looked for: loading their model takes longer than all other checks of a small file.
+    """
+    if findings := short_text(inspect_corpus(corpus, config.data, config.tokenizer)):
+        console.print(findings, markup=False)
 
 
 def build_trainer(

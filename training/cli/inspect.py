@@ -1,0 +1,87 @@
+"""`python -m training inspect`."""
+
+from pathlib import Path
+
+import click
+
+from training.cli.options import FILE, LABEL_COLUMN, LABELS, TEXT_COLUMN
+
+
+def _label_options(command: click.Command) -> click.Command:
+    for option in reversed(LABELS):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("files", type=FILE, nargs=-1, required=True)
+@click.option("--validation", type=FILE, help="Validation texts: looked at for leaks and labels that do not fit.")
+@click.option("--test", type=FILE, help="Test texts, likewise.")
+@TEXT_COLUMN
+@LABEL_COLUMN
+@_label_options
+@click.option(
+    "--tokenizer",
+    "tokenizer_path",
+    type=FILE,
+    help="A checkpoint, or a tokenizer.json, whose tokens are counted.  [default: one is learned from the texts]",
+)
+@click.option(
+    "--max-tokens",
+    type=click.IntRange(min=1),
+    help="Count texts with more tokens.  [default: that of train, tokenizer.max_tokens]",
+)
+@click.option("--json", "json_file", type=FILE, help="Write the reports to this file, as a list.")
+def inspect(
+    files: tuple[Path, ...],
+    validation: Path | None,
+    test: Path | None,
+    text_column: str,
+    label_column: str,
+    keep_labels: tuple[str, ...],
+    label_separator: str | None,
+    merge_labels: bool | None,
+    tokenizer_path: Path | None,
+    max_tokens: int | None,
+    json_file: Path | None,
+) -> None:
+    """Looks for defects in labelled FILES before anything is trained on them; changes nothing.
+
+    Prints an overview of each file (labels, lengths, scripts, languages) and what it finds: copies and near copies,
+    contradictions, leaks, labels that are rare or spelled in several ways, words that give a label away, markup, wrong
+    encodings, missing and cut texts, personal data (shown masked) and more. Each finding says how many rows it
+    concerns, shows some of them, and says what `train` does about it and what you can do. A "problem" should be mended;
+    notes are good to know. `train` prints the same, in short, before it trains.
+
+    The exit code is 0 whatever is found, 2 if a file cannot be read.
+
+    \b
+    python -m training inspect reviews.csv
+    python -m training inspect train.parquet --validation dev.parquet --test test.parquet --json report.json
+    """
+    from training.data.config import DataConfig
+    from training.data.corpus import read_files
+    from training.data.tokenizer import TokenizerConfig, read_tokenizer
+    from training.inspection.report import as_json
+    from training.inspection.report import inspect as run_inspection
+    from training.inspection.text import full_text
+
+    settings = TokenizerConfig() if max_tokens is None else TokenizerConfig(max_tokens=max_tokens)
+    given = None if tokenizer_path is None else read_tokenizer(tokenizer_path)
+    reports = []
+    for place, file in enumerate(files):
+        config = DataConfig(
+            train=str(file),
+            validation=validation and str(validation),
+            test=test and str(test),
+            text_column=text_column,
+            label_column=label_column,
+            keep_labels=keep_labels,
+            label_separator=label_separator,
+            merge_labels=bool(merge_labels),
+        )
+        report = run_inspection(*read_files(config), tokenizer=settings, given=given, languages=True)
+        click.echo(("\n" if place else "") + full_text(report))
+        reports.append(report)
+    if json_file is not None:
+        json_file.write_bytes(as_json(reports))

@@ -1,0 +1,1 @@
+"""Looks for defects in labelled files before anything is trained on them."""
