@@ -4,13 +4,7 @@ from pathlib import Path
 
 import click
 
-from training.cli.options import FILE, LABEL_COLUMN, LABELS, TEXT_COLUMN
-
-
-def _label_options(command: click.Command) -> click.Command:
-    for option in reversed(LABELS):
-        command = option(command)
-    return command
+from training.cli.options import FILE, LABEL_COLUMN, TEXT_COLUMN, label_options
 
 
 @click.command()
@@ -19,7 +13,7 @@ def _label_options(command: click.Command) -> click.Command:
 @click.option("--test", type=FILE, help="Test texts, likewise.")
 @TEXT_COLUMN
 @LABEL_COLUMN
-@_label_options
+@label_options
 @click.option(
     "--tokenizer",
     "tokenizer_path",
@@ -72,8 +66,8 @@ def inspect(
     for place, file in enumerate(files):
         config = DataConfig(
             train=str(file),
-            validation=validation and str(validation),
-            test=test and str(test),
+            validation=None if validation is None else str(validation),
+            test=None if test is None else str(test),
             text_column=text_column,
             label_column=label_column,
             keep_labels=keep_labels,

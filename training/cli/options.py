@@ -117,6 +117,13 @@ LABELS = (
 )
 
 
+def label_options(command: Any) -> Any:
+    """Adds the options that say how labels are read."""
+    for option in reversed(LABELS):
+        command = option(command)
+    return command
+
+
 def data_options(command: Any, *, test: bool = True) -> Any:
     """Adds the options that say which texts are trained on and, unless `test` is false, which are scored at the end."""
     options = [
