@@ -10,7 +10,7 @@ from training.cli.options import FILE, LABEL_COLUMN, TEXT_COLUMN, label_options
 @click.command()
 @click.argument("files", type=FILE, nargs=-1, required=True)
 @click.option("--validation", type=FILE, help="Validation texts: looked at for leaks and labels that do not fit.")
-@click.option("--test", type=FILE, help="Test texts, likewise.")
+@click.option("--test", type=FILE, help="Test texts: likewise.")
 @TEXT_COLUMN
 @LABEL_COLUMN
 @label_options

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -38,11 +37,6 @@ class Material:
     given: Tokenizer | None = None
     languages: bool = False
     masked: bool = False
-
-    @property
-    def path(self) -> Path:
-        """The file."""
-        return self.dataset.path
 
     @cached_property
     def text_N(self) -> Keys:

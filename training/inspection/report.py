@@ -38,7 +38,7 @@ class LabelCount(Frozen):
 
 
 class Report(Frozen):
-    """What a training file looks like before anything is trained; `--json` writes a list of these.
+    """Overview and findings of a training file before anything is trained; `--json` writes a list of these.
 
     Attributes:
         file: its path.
