@@ -1,6 +1,7 @@
 """`python -m training inspect`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -27,17 +28,7 @@ from training.cli.options import FILE, LABEL_COLUMN, TEXT_COLUMN, label_options
 )
 @click.option("--json", "json_file", type=FILE, help="Write the reports to this file, as a list.")
 def inspect(
-    files: tuple[Path, ...],
-    validation: Path | None,
-    test: Path | None,
-    text_column: str,
-    label_column: str,
-    keep_labels: tuple[str, ...],
-    label_separator: str | None,
-    merge_labels: bool | None,
-    tokenizer_path: Path | None,
-    max_tokens: int | None,
-    json_file: Path | None,
+    files: tuple[Path, ...], tokenizer_path: Path | None, max_tokens: int | None, json_file: Path | None, **data: Any
 ) -> None:
     """Looks for defects in labelled FILES before anything is trained on them; changes nothing.
 
@@ -62,18 +53,11 @@ def inspect(
 
     settings = TokenizerConfig() if max_tokens is None else TokenizerConfig(max_tokens=max_tokens)
     given = None if tokenizer_path is None else read_tokenizer(tokenizer_path)
+    given_data = {name: str(value) if isinstance(value, Path) else value for name, value in data.items()}
+    given_data["merge_labels"] = bool(data["merge_labels"])
     reports = []
     for place, file in enumerate(files):
-        config = DataConfig(
-            train=str(file),
-            validation=None if validation is None else str(validation),
-            test=None if test is None else str(test),
-            text_column=text_column,
-            label_column=label_column,
-            keep_labels=keep_labels,
-            label_separator=label_separator,
-            merge_labels=bool(merge_labels),
-        )
+        config = DataConfig.model_validate({"train": str(file)} | given_data)
         report = run_inspection(*read_files(config), tokenizer=settings, given=given, languages=True)
         click.echo(("\n" if place else "") + full_text(report))
         reports.append(report)
