@@ -76,8 +76,10 @@ class Checkpoint:
 
         from model.network import RecurrentClassifier
 
-        network = RecurrentClassifier(self.config.architecture, len(self.config.labels))
-        network.load_weights({name: torch.tensor(weight).float() for name, weight in self.weights.items()})
+        with torch.device("meta"):  # initial weights would be drawn for nothing
+            network = RecurrentClassifier(self.config.architecture, len(self.config.labels))
+        weights = {name: torch.tensor(weight).float() for name, weight in self.weights.items()}
+        network.load_weights(weights, assign=True)
         return network.eval()
 
 

@@ -73,14 +73,14 @@ class RecurrentClassifier(nn.Module):
         """Weights by the names that files give them (see `stored_name`); they share memory with the network's."""
         return {stored_name(name): weight for name, weight in self.state_dict().items()}
 
-    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Copies weights, named as in `weights`, into the network.
+    def load_weights(self, weights: Mapping[str, Tensor], *, assign: bool = False) -> None:
+        """Copies weights, named as in `weights`, into the network; `assign` puts them themselves there.
 
         Raises:
             KeyError: a weight is missing.
             RuntimeError: a weight has another shape.
         """
-        self.load_state_dict({name: weights[stored_name(name)] for name in self.state_dict()})
+        self.load_state_dict({name: weights[stored_name(name)] for name in self.state_dict()}, assign=assign)
 
 
 def stored_name(name: str) -> str:

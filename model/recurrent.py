@@ -22,15 +22,9 @@ from model.config import Cell
 class Fused(RecurrentCell):
     """A layer on PyTorch's fused kernel; PyTorch's second bias is a constant zero here."""
 
-    zero_bias: Tensor
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__(input_size, hidden_size)
-        self.register_buffer("zero_bias", torch.zeros(self.num_gates * hidden_size), persistent=False)
-
     def weights(self, weight_hh: Tensor) -> list[Tensor]:
         """Weights in the order of the kernels' arguments."""
-        return [self.weight_ih, weight_hh, self.bias, self.zero_bias]
+        return [self.weight_ih, weight_hh, self.bias, torch.zeros_like(self.bias)]
 
 
 class FusedLstm(Fused, LstmCell):

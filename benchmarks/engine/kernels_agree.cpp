@@ -46,8 +46,10 @@ const float *floats(size_t count, float largest) {
 // Weights of `units` units in each gate, of `depth` states; with a table for the first layer, else with a bias.
 Direction direction(int units, int depth, bool first) {
     const size_t gates = static_cast<size_t>(GATES) * units;
-    uint16_t *table = room<uint16_t>(VOCABULARY * gates);
-    for (size_t n = 0; n < VOCABULARY * gates; ++n) table[n] = drawn(0x2c00, 0x3c00) | (drawn(0, 1) ? 0x8000 : 0);
+    int8_t *table = room<int8_t>(VOCABULARY * gates);
+    for (size_t n = 0; n < VOCABULARY * gates; ++n) table[n] = static_cast<int8_t>(drawn(-127, 127));
+    uint8_t *steps = room<uint8_t>(VOCABULARY * gates / BLOCK_UNITS);
+    for (size_t n = 0; n < VOCABULARY * gates / BLOCK_UNITS; ++n) steps[n] = static_cast<uint8_t>(drawn(1, 16));
     int8_t *weights = room<int8_t>(gates * depth);
     for (size_t n = 0; n < gates * depth; ++n) weights[n] = static_cast<int8_t>(drawn(-64, 64));
     int32_t *offsets = room<int32_t>(gates);
@@ -62,7 +64,7 @@ Direction direction(int units, int depth, bool first) {
                     sum += weights[(((block * (depth / 4) + k / 4) * GATES + g) * BLOCK_UNITS + unit) * 4 + k % 4];
                 offsets[(block * GATES + g) * BLOCK_UNITS + unit] = -H_ZERO * sum;
             }
-    return {first ? table : nullptr, weights, offsets, scales, nullptr, nullptr, first ? nullptr : floats(gates, 0.5f)};
+    return {first ? table : nullptr, first ? steps : nullptr, weights, offsets, scales, nullptr, nullptr, first ? nullptr : floats(gates, 0.5f)};
 }
 
 Model network(int layers, bool gru, bool attention) {

@@ -20,7 +20,7 @@ SOURCES = Path(__file__).with_name("native")
 FLAGS = ("-O3", "-std=c++17", "-fPIC", "-fno-tree-pre")
 """GCC 12 spills the sums of the innermost loop into memory when it removes partial redundancies: twice the time."""
 
-_AVX2 = ("-mavx2", "-mfma", "-mf16c")
+_AVX2 = ("-mavx2", "-mfma")
 _AVX512 = ("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512vnni", *_AVX2)
 SETS = {
     "kernel_avx512_fixed": _AVX512,

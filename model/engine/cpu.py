@@ -7,7 +7,7 @@ when it is loaded. What makes it fast: the input's part of the gates is looked u
 are only so many tokens; the weights are laid out once, in the order in which they are used; no
 padding is computed; pooling happens in the same pass.
 
-It is not exact: hidden states and recurrent weights are rounded to 8 bits, looked-up gates to 16.
+It is not exact: hidden states, recurrent weights and looked-up gates are rounded to 8 bits.
 `tests/model/engine/test_cpu.py` bounds what that does to a probability.
 
 Shape suffixes: H hidden units, N texts, C labels.
@@ -26,22 +26,18 @@ import numpy.typing as npt
 
 from model.batch import Ids
 from model.config import Architecture
+from model.engine.arrays import GATES, LANES, aligned, by_block, floats
 from model.engine.gates import Gates, Weights, attention_weights, head_weights, layer_gates
 from model.engine.layout import (
     GATE_UNITS,
-    GATES,
     GRU_UNITS,
-    LANES,
     MAX_PAIR,
     MAX_WEIGHT,
     TANH_UNITS,
     Layout,
-    aligned,
-    by_block,
     fits_fixed,
     fixed_layout,
     float_layout,
-    floats,
     product_layout,
 )
 from model.library import LIBRARY

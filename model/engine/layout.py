@@ -1,7 +1,8 @@
 """Weights in the number formats and in the order in which the CPU engine's kernels read them.
 
 All kernels share the 8-bit recurrent weights. Most compute gates in floating-point numbers; the one
-whose gates are 16-bit integers has another table and, for scales, shifts and factors.
+whose gates are 16-bit integers has its table in another order and, for scales, shifts and factors.
+`input_table.py` makes the table.
 
 Shape suffixes: V vocabulary, E embedding, H hidden units, G = 4 * H, B = H / 16 blocks of units,
 D states that a product reads: H, and above the first layer those of the layer below.
@@ -9,13 +10,13 @@ D states that a product reads: H, and above the first layer those of the layer b
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-LANES = 16
-GATES = 4
+from model.engine.arrays import GATES, LANES, Array, Floats, aligned, by_block
+from model.engine.input_table import INPUT_UNITS, input_table
+
 H_SCALE = 127
 H_ZERO = 128
 """See `native/model.h`."""
@@ -33,30 +34,19 @@ GRU_UNITS = -np.log2(np.e) * np.array([1.0, 1.0, 2.0, 2.0])
 TANH_UNITS = -np.log2(np.e) * np.array([2.0, 2.0, 2.0, 2.0])
 """The same of attention's units."""
 
-FIXED_UNITS = 2.0**11 * np.array([1.0, 1.0, 2.0, 1.0])
-"""Gates in 16-bit integers hold -16 to 16, that of the cell's input twice."""
-
 FACTOR_BITS = 15
 """A factor f stands for f / 2^15 (`vpmulhrsw`)."""
 
 MAX_WORD = 32767
 MAX_SHIFT = 20
 
-ALIGNMENT = 64
-"""Bytes; of a vector."""
-
-TOKENS_AT_ONCE = 1024
-"""Rows of the table that are computed together: bounds the memory that making it takes."""
-
-Array = npt.NDArray[Any]
-Floats = npt.NDArray[np.float32]
-
 
 @dataclass(frozen=True)
 class Layout:
     """One direction's arrays, in the order of the structure `Direction` of `native/model.h`; None is left out there."""
 
-    table: Array | None
+    table: npt.NDArray[np.int8] | None
+    steps: npt.NDArray[np.uint8] | None
     weights: npt.NDArray[np.int8]
     offsets: npt.NDArray[np.int32]
     scales: Floats | None = None
@@ -82,14 +72,16 @@ def float_layout(
 ) -> Layout:
     """Weights of a first layer for kernels whose gates are floating-point numbers; see `pack_recurrent`."""
     packed, offsets, scales = pack_recurrent(weight_hh_GH, units_4=units_4, pair_limit=pair_limit)
-    return Layout(input_table(embedding_VE, weight_ih_GE, bias_G, units_4), packed, offsets, scales=scales)
+    # The table has other units: there the kernel makes powers of two of them.
+    table, steps = input_table(embedding_VE, weight_ih_GE, bias_G, units_4=units_4 / GATE_UNITS[0] * INPUT_UNITS[0])
+    return Layout(table, steps, packed, offsets, scales=scales)
 
 
 def product_layout(weight_GD: Floats, bias_G: Floats, *, units_4: Array, pair_limit: int) -> Layout:
     """Weights of a layer whose whole input is states: of one above the first, of attention."""
     packed, offsets, scales = pack_recurrent(weight_GD, units_4=units_4, pair_limit=pair_limit)
     bias_G = bias_G * np.repeat(units_4, len(bias_G) // GATES).astype(np.float32)
-    return Layout(None, packed, offsets, scales=scales, bias=by_block(bias_G))
+    return Layout(None, None, packed, offsets, scales=scales, bias=by_block(bias_G))
 
 
 def fixed_layout(embedding_VE: Array, weight_ih_GE: Floats, weight_hh_GH: Floats, bias_G: Floats) -> Layout:
@@ -106,7 +98,7 @@ def fixed_layout(embedding_VE: Array, weight_ih_GE: Floats, weight_hh_GH: Floats
     # The kernel computes two rows at once: four units of one, the same of the other, and so on.
     pairs = factors_B4L.reshape(-1, GATES, LANES // 4, 1, 4).repeat(2, axis=3)
     return Layout(
-        fixed_table(embedding_VE, weight_ih_GE, bias_G),
+        *input_table(embedding_VE, weight_ih_GE, bias_G, four_units=True),
         packed,
         aligned(offsets + halves_B4L.astype(np.int32)),
         shifts=aligned(shifts_B4L.astype(np.int32)),
@@ -121,51 +113,12 @@ def fits_fixed(weight_hh_GH: Floats) -> bool:
 
 def _fixed_steps(weight_hh_GH: Floats) -> Array:
     """By how much of a 16-bit gate one more in the integer sum moves it, [B, 4, 16]."""
-    steps_G = _weight_steps(weight_hh_GH) / H_SCALE * np.repeat(FIXED_UNITS, weight_hh_GH.shape[1])
+    steps_G = _weight_steps(weight_hh_GH) / H_SCALE * np.repeat(INPUT_UNITS, weight_hh_GH.shape[1])
     return by_block(steps_G)
 
 
 def _shifts(steps_B4L: Array) -> Array:
     return np.floor(np.log2(MAX_WORD / np.ldexp(steps_B4L, FACTOR_BITS))).astype(np.int64)
-
-
-def input_table(
-    embedding_VE: Array, weight_GE: Floats, bias_G: Floats, units_4: Array = GATE_UNITS
-) -> npt.NDArray[np.float16]:
-    """Part of the gates that each token adds, float16 [V, B, 4, 16]."""
-    order_G = np.arange(len(bias_G)).reshape(GATES, -1, LANES).transpose(1, 0, 2).ravel()
-    table = aligned_empty((len(embedding_VE), len(bias_G)), np.dtype(np.float16))
-    _fill(table, embedding_VE, weight_GE, bias_G, order_G, units_4)
-    return table.reshape(len(table), -1, GATES, LANES)
-
-
-def fixed_table(embedding_VE: Array, weight_GE: Floats, bias_G: Floats) -> npt.NDArray[np.int16]:
-    """Part of the gates that each token adds, int16 [V, B, 2, 4, 2, 4]: two gates side by side, four units in turns."""
-    order_G = np.arange(len(bias_G)).reshape(2, 2, -1, 4, 4).transpose(2, 0, 3, 1, 4).ravel()
-    table = aligned_empty((len(embedding_VE), len(bias_G)), np.dtype(np.int16))
-    _fill(table, embedding_VE, weight_GE, bias_G, order_G, FIXED_UNITS)
-    return table.reshape(len(table), -1, 2, 4, 2, 4)
-
-
-def _fill(
-    table: Array, embedding_VE: Array, weight_GE: Floats, bias_G: Floats, order_G: npt.NDArray[np.int64], units_4: Array
-) -> None:
-    """Writes the input's part of the gates of all tokens [V, G], in this order and in these units."""
-    size, width = weight_GE.shape
-    units_G = np.repeat(units_4, size // GATES).astype(np.float32)
-    weight_EG = np.ascontiguousarray((weight_GE * units_G[:, None])[order_G].T)
-    bias_G = (bias_G * units_G)[order_G]
-    # One room for all products: a fresh one each time would cost more than the product.
-    vectors, gates = (np.empty((TOKENS_AT_ONCE, columns), dtype=np.float32) for columns in (width, size))
-    for start in range(0, len(table), TOKENS_AT_ONCE):
-        part = table[start : start + TOKENS_AT_ONCE]
-        vectors[: len(part)] = embedding_VE[start : start + TOKENS_AT_ONCE]
-        made = gates[: len(part)]
-        np.matmul(vectors[: len(part)], weight_EG, out=made)
-        made += bias_G
-        if table.dtype == np.int16:
-            np.clip(np.rint(made, out=made), -MAX_WORD, MAX_WORD, out=made)
-        part[...] = made
 
 
 def pack_recurrent(
@@ -196,28 +149,3 @@ def _largest_pairs(weight_GH: Floats) -> Floats:
     pairs_GK2 = weight_GH.reshape(len(weight_GH), -1, 2)
     largest_G: Floats = np.maximum(pairs_GK2.clip(min=0).sum(2), -pairs_GK2.clip(max=0).sum(2)).max(axis=1)
     return largest_G
-
-
-def by_block(values_G: Array) -> Array:
-    """Values of gates in the order of the kernels, [B, 4, 16]."""
-    return aligned(values_G.reshape(GATES, -1, LANES).transpose(1, 0, 2))
-
-
-def aligned(array: Array) -> Array:
-    """A copy whose first byte lies on a multiple of `ALIGNMENT`."""
-    copy = aligned_empty(array.shape, array.dtype)
-    copy[...] = array
-    return copy
-
-
-def aligned_empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """An array of this shape, not filled, whose first byte lies on a multiple of `ALIGNMENT`."""
-    size = int(np.prod(shape)) * dtype.itemsize
-    room = np.empty(size + ALIGNMENT, dtype=np.uint8)
-    start = -room.ctypes.data % ALIGNMENT
-    return room[start : start + size].view(dtype).reshape(shape)
-
-
-def floats(array: Array) -> Floats:
-    """A copy in single precision, row after row."""
-    return np.array(array, dtype=np.float32, order="C")

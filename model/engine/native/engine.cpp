@@ -27,7 +27,7 @@ class Room {
   public:
     Room(int hidden, int depth) {
         const size_t floats = static_cast<size_t>(BLOCK_ROWS) * hidden, bytes = static_cast<size_t>(BLOCK_ROWS) * depth;
-        const size_t size = floats * (5 * sizeof(float) + 2 * sizeof(int16_t)) + 2 * bytes;
+        const size_t size = floats * (5 * sizeof(float) + 3 * sizeof(int16_t)) + 2 * bytes;
         memory_ = static_cast<char *>(std::aligned_alloc(ALIGNMENT, size));
         if (memory_ == nullptr) throw std::bad_alloc();
         float *at = reinterpret_cast<float *>(memory_);

@@ -1,7 +1,7 @@
 // The kernel for AVX2; model/engine/build.py gives the flags.
 #include "model.h"
 
-#if defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
+#if defined(__AVX2__) && defined(__FMA__)
 
 #include "attention_kernel.h"
 #include "vectors_avx2.h"
@@ -11,7 +11,6 @@ namespace {
 
 bool supported() {
     __builtin_cpu_init();
-    // Every processor with AVX2 and FMA has conversions of half precision.
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 

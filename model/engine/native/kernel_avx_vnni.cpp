@@ -1,7 +1,7 @@
 // The kernel for AVX2 with AVX-VNNI; model/engine/build.py gives the flags.
 #include "model.h"
 
-#if defined(__AVXVNNI__) && defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
+#if defined(__AVXVNNI__) && defined(__AVX2__) && defined(__FMA__)
 
 #include <cpuid.h>
 

@@ -3,7 +3,7 @@
 // `V` is a layer of vector operations (vectors_*.h): `V::Float` and `V::Int` hold V::LANES units. A tile of V::TILE rows
 // and one vector of units keeps its sums (rows times four gates) in registers while the weights go by; the products are
 // of 8-bit integers, four to a lane, everything else is float32. In the first layer the input's part of the gates is not
-// computed at all: it is looked up in a table with a row for each token of the vocabulary, in half precision. Above it
+// computed at all: it is looked up in a table with a row for each token of the vocabulary, of bytes and their steps. Above it
 // the states of the layer below are copied beside a row's own, and one product does for both.
 //
 // Everything here is in an anonymous namespace and calls no inline function of the standard library: two files compiled
@@ -26,8 +26,7 @@ struct Tile {
     int group;                      // first vector of units, counted from the row's beginning
     bool ends;                      // some row's text is over: its last state is wanted
     bool looked_up;                 // the input's part of the gates: else it is in the products
-    const uint16_t *const *inputs;  // of each row, this step's place in the table
-    const uint16_t *const *next;    // and the next step's
+    const Input *inputs, *next;     // of each row, this step's places in the table and the next step's
     const uint8_t *h;
     uint8_t *h_next;
     float *c, *largest, *sum, *last;
@@ -41,6 +40,26 @@ struct Place {
         : block(group / (BLOCK_UNITS / V::LANES)), lane(group % (BLOCK_UNITS / V::LANES) * V::LANES) {}
     size_t of_gate(int gate) const { return (static_cast<size_t>(block) * GATES + gate) * BLOCK_UNITS + lane; }
 };
+
+// Steps of the table as the floating-point gates want them.
+constexpr struct InputSteps {
+    float of[256]{};
+    constexpr InputSteps() {
+        for (int n = 0; n < 256; ++n) of[n] = -LOG2_E * INPUT_STEP * static_cast<float>(n);
+    }
+} input_steps;
+
+// Place of a token in the table.
+INLINE Input input_of(const Direction &direction, int32_t token, int hidden) {
+    const size_t at = static_cast<size_t>(token) * static_cast<size_t>(hidden / BLOCK_UNITS) * GATES;
+    return {direction.table + at * BLOCK_UNITS, direction.steps + at};
+}
+
+template <class V>
+INLINE typename V::Float looked_up_gate(const Input &input, const Place<V> &place, int gate) {
+    const float step = input_steps.of[input.steps[place.block * GATES + gate]];
+    return V::mul(V::load_whole(input.values + place.of_gate(gate)), V::set(step));
+}
 
 // Integer sums [Rows][Groups][4] of the recurrent products of a tile. A function of its own, which leaves them in memory:
 // inlined, GCC keeps them there all the time.
@@ -97,14 +116,11 @@ void step(const Tile &tile) {
         for (int q = 0; q < Groups; ++q) {
             const Place<V> place(tile.group + q);
             // The table is far larger than the cache: what the next step looks up is fetched while this one computes.
-            if (place.lane == 0 && looked_up) {
-                __builtin_prefetch(tile.next[r] + place.of_gate(0));
-                __builtin_prefetch(tile.next[r] + place.of_gate(2));
-            }
+            if (place.lane == 0 && looked_up) __builtin_prefetch(tile.next[r].values + place.of_gate(0));
             typename V::Float gates[GATES];
 #pragma GCC unroll 4
             for (int g = 0; g < GATES; ++g) {
-                gates[g] = looked_up ? V::load_half(tile.inputs[r] + place.of_gate(g))
+                gates[g] = looked_up ? looked_up_gate<V>(tile.inputs[r], place, g)
                                      : V::load(tile.direction->bias + place.of_gate(g));
                 const typename V::Float scale = V::load(tile.direction->scales + place.of_gate(g));
                 if (multiplied) gates[g] = V::fma(V::to_float(sums[r][q][g]), scale, gates[g]);
@@ -169,10 +185,10 @@ INLINE int64_t place_of(const Pass &pass, const Rows &rows, int row, int64_t t) 
 
 template <class V, class Cell>
 void run_cell(const Pass &pass, const Rows &rows, const State &state) {
-    const size_t per_token = static_cast<size_t>(GATES) * pass.hidden, depth = static_cast<size_t>(pass.depth());
+    const size_t depth = static_cast<size_t>(pass.depth());
     const bool looked_up = pass.below == nullptr;
     const auto input = [&](int row, int64_t t) {
-        return pass.direction->table + per_token * static_cast<size_t>(rows.ids[row][place_of(pass, rows, row, t)]);
+        return input_of(*pass.direction, rows.ids[row][place_of(pass, rows, row, t)], pass.hidden);
     };
     const auto token = [&](int row, int64_t t) {  // where states that layers hand on begin
         return static_cast<size_t>(rows.firsts[row] + place_of(pass, rows, row, t)) * pass.width;
@@ -183,12 +199,12 @@ void run_cell(const Pass &pass, const Rows &rows, const State &state) {
     for (int64_t t = 0; t < rows.lengths[0]; ++t) {
         while (active > 0 && rows.lengths[active - 1] <= t) --active;
         uint8_t *const h = state.h[t & 1], *const h_next = state.h[(t + 1) & 1];
-        const uint16_t *inputs[BLOCK_ROWS];
-        const uint16_t *next[BLOCK_ROWS];
+        Input inputs[BLOCK_ROWS], next[BLOCK_ROWS];
         for (int r = 0; r < active; ++r)
             if (looked_up) {
                 inputs[r] = input(r, t);
                 next[r] = t + 1 < rows.lengths[r] ? input(r, t + 1) : inputs[r];
+                __builtin_prefetch(next[r].steps);
             } else {
                 __builtin_memcpy(h + r * depth + pass.hidden, pass.below + token(r, t), pass.width);
             }

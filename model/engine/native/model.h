@@ -10,14 +10,22 @@ constexpr int GATES = 4;         // input, forget, cell, output
 constexpr int BLOCK_ROWS = 24;   // texts that go through all time steps together
 constexpr float H_SCALE = 127;   // of a hidden state, -1 to 1, as an integer
 constexpr int H_ZERO = 128;      // stands for 0 where states are bytes without a sign
+constexpr float INPUT_STEP = 1.0f / (1 << 11);  // of a gate: the table holds -16 to 16
 constexpr int MAX_HIDDEN = 4096; // units of a direction
 constexpr int POOLS = 3;         // largest, mean and last state
 constexpr int MAX_LAYERS = 3;
 
+// What a token adds to the gates: a byte times the step of its 16 units of a gate.
+struct Input {
+    const int8_t *values;  // [H / 16][4][16], or as kernel_avx512_fixed.cpp has them: [H / 16][4][4 gates][4]
+    const uint8_t *steps;  // [H / 16][4], of INPUT_STEP each
+};
+
 // The weights of one direction of a layer; H is a multiple of 16. A step's products read D states: the H of this layer,
 // and above the first layer those of the layer below, of all its directions.
 struct Direction {
-    const uint16_t *table;   // [vocabulary][H / 16][4][16] half precision: weights times embedding, plus bias
+    const int8_t *table;     // [vocabulary] times the two arrays of `Input`: weights times embedding, plus bias; of a
+    const uint8_t *steps;    // tanh twice as much
     const int8_t *weights;   // [H / 16][D / 4][4][16][4]
     const int32_t *offsets;  // [H / 16][4][16] sums begin with these where states have no sign: take H_ZERO out again
     const float *scales;     // [H / 16][4][16] from integer sums to gates
@@ -64,7 +72,7 @@ struct Pass {
 struct State {
     uint8_t *h[2];
     float *c, *largest, *sum, *last;
-    int16_t *words;   // twice as many, for kernels that compute in 16 bits
+    int16_t *words;   // three times as many, for kernels that compute in 16 bits
     float *long_sum;
 };
 

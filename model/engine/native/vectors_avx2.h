@@ -1,4 +1,4 @@
-// Vectors of 8 lanes: AVX2 with FMA and half precision (x86 since Haswell and Zen), and the same with AVX-VNNI (Intel's
+// Vectors of 8 lanes: AVX2 with FMA (x86 since Haswell and Zen), and the same with AVX-VNNI (Intel's
 // desktop processors since Alder Lake, AMD since Zen 5), which multiplies and adds 8-bit integers in one instruction.
 #pragma once
 
@@ -25,8 +25,8 @@ struct Avx2 {
     static Float load(const float *p) { return _mm256_load_ps(p); }
     static Int load(const int32_t *p) { return _mm256_load_si256(reinterpret_cast<const __m256i *>(p)); }
     static Bytes load_bytes(const int8_t *p) { return _mm256_load_si256(reinterpret_cast<const __m256i *>(p)); }
-    static Float load_half(const uint16_t *p) {
-        return _mm256_cvtph_ps(_mm_load_si128(reinterpret_cast<const __m128i *>(p)));
+    static Float load_whole(const int8_t *p) {
+        return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i *>(p))));
     }
     static void store(float *p, Float x) { _mm256_store_ps(p, x); }
     static void store_anywhere(float *p, Float x) { _mm256_storeu_ps(p, x); }

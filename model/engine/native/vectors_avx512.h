@@ -32,8 +32,8 @@ struct Avx512 {
     static Float load(const float *p) { return _mm512_load_ps(p); }
     static Int load(const int32_t *p) { return _mm512_load_si512(p); }
     static Bytes load_bytes(const int8_t *p) { return _mm512_load_si512(p); }
-    static Float load_half(const uint16_t *p) {
-        return _mm512_cvtph_ps(_mm256_load_si256(reinterpret_cast<const __m256i *>(p)));
+    static Float load_whole(const int8_t *p) {
+        return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_load_si128(reinterpret_cast<const __m128i *>(p))));
     }
     static void store(float *p, Float x) { _mm512_store_ps(p, x); }
     static void store_anywhere(float *p, Float x) { _mm512_storeu_ps(p, x); }

@@ -25,7 +25,12 @@ struct Neon {
     static Float load(const float *p) { return vld1q_f32(p); }
     static Int load(const int32_t *p) { return vld1q_s32(p); }
     static Bytes load_bytes(const int8_t *p) { return vld1q_s8(p); }
-    static Float load_half(const uint16_t *p) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))); }
+    static Float load_whole(const int8_t *p) {
+        int32_t four;
+        __builtin_memcpy(&four, p, sizeof four);
+        const int16x8_t words = vmovl_s8(vreinterpret_s8_s32(vdup_n_s32(four)));
+        return vcvtq_f32_s32(vmovl_s16(vget_low_s16(words)));
+    }
     static void store(float *p, Float x) { vst1q_f32(p, x); }
     static void store_anywhere(float *p, Float x) { vst1q_f32(p, x); }
     static States broadcast(const uint8_t *p) {

@@ -38,22 +38,13 @@ struct Scalar {
         __builtin_memcpy(&result, p, sizeof result);
         return result;
     }
-    static float half_to_float(uint16_t half) {
-        // Exponent and mantissa in their places, and the exponent's zero moved from 15 to 127 by a product, which also
-        // serves numbers too small for an exponent. There is no infinity in the table.
-        const uint32_t sign = static_cast<uint32_t>(half & 0x8000) << 16, rest = static_cast<uint32_t>(half & 0x7fff) << 13;
-        const uint32_t bits = copied<uint32_t>(&rest);
-        const float magnitude = copied<float>(&bits) * 0x1p112f;
-        const uint32_t whole = copied<uint32_t>(&magnitude) | sign;
-        return copied<float>(&whole);
-    }
 
     static Float set(float x) { return each<Float>([&](int) { return x; }); }
     static Int zero() { return Int{}; }
     static Float load(const float *p) { return copied<Float>(p); }
     static Int load(const int32_t *p) { return copied<Int>(p); }
     static Bytes load_bytes(const int8_t *p) { return copied<Bytes>(p); }
-    static Float load_half(const uint16_t *p) { return each<Float>([&](int i) { return half_to_float(p[i]); }); }
+    static Float load_whole(const int8_t *p) { return each<Float>([&](int i) { return static_cast<float>(p[i]); }); }
     static void store(float *p, const Float &x) { __builtin_memcpy(p, &x, sizeof x); }
     static void store_anywhere(float *p, const Float &x) { store(p, x); }
     static States broadcast(const uint8_t *p) { return copied<States>(p); }

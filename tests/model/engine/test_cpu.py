@@ -194,13 +194,13 @@ def test_where_there_is_only_the_portable_kernel_pytorch_answers(monkeypatch: py
 
 
 @runs_here
-def test_it_is_right_to_half_precision_where_nothing_is_rounded() -> None:
+def test_it_is_right_to_the_rounding_of_the_table_where_nothing_else_is_rounded() -> None:
     """Recurrent weights of zero leave the looked-up gates, the cells and the pooling."""
     network, rows = _network(), _rows(*LENGTHS)
     with torch.no_grad():
         for direction in (0, 1):
             network.encoder.lstm(0, direction).weight_hh.zero_()
-    np.testing.assert_allclose(_engine(network).logits(rows), _reference(network, rows), atol=5e-3)
+    np.testing.assert_allclose(_engine(network).logits(rows), _reference(network, rows), atol=1e-2)
 
 
 @runs_here

@@ -3,17 +3,14 @@
 import numpy as np
 import pytest
 
+from model.engine.arrays import GATES, LANES
 from model.engine.layout import (
     FACTOR_BITS,
-    GATES,
     H_SCALE,
     H_ZERO,
-    LANES,
     MAX_PAIR,
     fits_fixed,
     fixed_layout,
-    fixed_table,
-    input_table,
     pack_recurrent,
 )
 
@@ -40,20 +37,6 @@ def test_no_two_neighbours_of_one_sign_exceed_a_limit() -> None:
     assert max(pairs.clip(min=0).sum(-1).max(), -pairs.clip(max=0).sum(-1).min()) in (MAX_PAIR - 1, MAX_PAIR)
     unit_scale = scales[0, 0, 5] * H_SCALE / -np.log2(np.e)
     assert packed[0, 2, 0, 5, 3] * unit_scale == pytest.approx(weights[5, 11], abs=unit_scale / 2 + 1e-6)
-
-
-def test_both_tables_hold_the_same_gates() -> None:
-    rng = np.random.default_rng(0)
-    embedding, weight, bias = (
-        rng.normal(size=size).astype(np.float32) for size in ((9, 5), (GATES * 32, 5), GATES * 32)
-    )
-    halves, words = input_table(embedding, weight, bias), fixed_table(embedding, weight, bias)
-    token, gate, unit = 7, 2, 21
-    exact = 2 * (embedding[token] @ weight[gate * 32 + unit] + bias[gate * 32 + unit])  # twice: the cell's input
-    lane = unit % LANES
-    assert halves[token, unit // LANES, gate, lane] == pytest.approx(-exact * np.log2(np.e), rel=1e-3)
-    word = words[token, unit // LANES, gate // 2, lane // 4, gate % 2, lane % 4]
-    assert word / 2**11 == pytest.approx(exact, abs=2**-12 + 1e-6)
 
 
 def test_shift_and_factor_stand_for_the_scale() -> None:
