@@ -4,7 +4,8 @@
 //
 // Fixed-point numbers, as "name * 2^bits": x 12 (-8 to 8), sums of a gate 11 (-16 to 16), cells 11 (saturated at 16),
 // states 12. Rounding them moves a gate by 3e-4. Rounding the states to 8 bits for the products moves it by up to 5e-3, so
-// each row's are first multiplied, at every step, such that the largest of them is 127: half of the error on average.
+// each row's are first multiplied, at every step, such that the largest of them is 127, or by 2: half of the error's
+// square on average.
 #include "model.h"
 
 #if defined(__AVX512VNNI__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
@@ -24,7 +25,7 @@ constexpr int AHEAD = 1024;                  // bytes
 constexpr int SUM_STEPS = 7;                 // states of at most 2^12 whose sum fits 16 bits
 constexpr float STATE_UNIT = 1.0f / (1 << 12);
 constexpr int STATE_FACTOR = 1016;  // 127 * 8: from 2^12 to 127, with the 2^15 of the multiplication
-constexpr int LEAST_STATE = 128;    // that is made 127: a smaller one would need a factor of 17 bits
+constexpr int LEAST_STATE = 2048;   // that is made 127: with smaller ones sums of a gate beyond 8 would not fit
 
 using Words = __m512i;
 
