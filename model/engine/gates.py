@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.config import Architecture
-from model.engine.layout import GATES, LANES, floats
+from model.engine.arrays import GATES, LANES, floats
 
 GRU_INPUT, GRU_STATE = (0, 1, None, 2), (0, 1, 2, None)
 """Which of a GRU's reset, update and candidate each of four gates takes of the input and of the state."""
