@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(not LIBRARY.is_file(), reason="the engine's libr
 def _table(bias: float = 0.0, *, four_units: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Values, steps, and the gates [V, B, 4, 16] that they stand for, in steps of 2^-11."""
     rng = np.random.default_rng(0)
-    embedding, weight = (rng.normal(size=size).astype(np.float32) / 2 for size in ((300, 5), (GATES * HIDDEN, 5)))
+    embedding, weight = ((rng.normal(size=size) / 2).astype(np.float32) for size in ((300, 5), (GATES * HIDDEN, 5)))
     bias_G = np.full(GATES * HIDDEN, bias, dtype=np.float32)
     values, steps = input_table(embedding, weight, bias_G, four_units=four_units)
     exact = (embedding @ weight.T + bias_G).reshape(-1, GATES, HIDDEN // LANES, LANES).transpose(0, 2, 1, 3) * 2.0**11
