@@ -285,7 +285,7 @@ def describe(
     model.head = kept(aligned(head_weights(architecture, weights)))
     model.bias = kept(floats(weights["head.bias"]))
     if architecture.ngram_buckets:
-        model.ngrams = kept(floats(weights["ngrams.table"]))
+        model.ngrams = kept(np.asarray(weights["ngrams.table"], dtype=np.float16, order="C"))  # as files have it
     return model, arrays
 
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <new>
 #include <vector>
 
@@ -152,6 +153,20 @@ class Seen {
     int64_t text_ = 0;
 };
 
+// A finite number in half precision. Exponent and mantissa go to their places, and a product moves the exponent's zero
+// from 15 to 127; it also serves numbers too small for an exponent.
+float half_to_float(uint16_t half) {
+    const uint32_t bits = static_cast<uint32_t>(half & 0x7fff) << 13, sign = static_cast<uint32_t>(half & 0x8000) << 16;
+    float value;
+    std::memcpy(&value, &bits, sizeof value);
+    value *= 0x1p112f;
+    uint32_t whole;
+    std::memcpy(&whole, &value, sizeof whole);
+    whole |= sign;
+    std::memcpy(&value, &whole, sizeof value);
+    return value;
+}
+
 // Adds to `logits` [labels] of one text the table's rows of its distinct n-grams over the root of how many they are.
 // Buckets and root are those of model/ngrams.py; `found`, `seen` and `sums` only spare the allocation.
 void add_ngrams(const Model &model, const int32_t *row, int64_t length, std::vector<int64_t> &found, Seen &seen,
@@ -178,7 +193,7 @@ void add_ngrams(const Model &model, const int32_t *row, int64_t length, std::vec
     for (const int64_t bucket : found) {
         if (!seen.add(bucket)) continue;
         ++distinct;
-        for (int label = 0; label < labels; ++label) sums[label] += model.ngrams[bucket * labels + label];
+        for (int label = 0; label < labels; ++label) sums[label] += half_to_float(model.ngrams[bucket * labels + label]);
     }
     const float root = std::sqrt(static_cast<float>(distinct));
     for (int label = 0; label < labels; ++label) logits[label] += sums[label] / root;

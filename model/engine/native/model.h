@@ -45,7 +45,7 @@ extern "C" struct Model {  // of two directions the forward one is first
     const float *context;       // [attention_units / 64][4][16]
     const float *head;          // [labels][num_pools][directions][H]
     const float *bias;          // [labels]
-    const float *ngrams;        // [buckets][labels]
+    const uint16_t *ngrams;     // [buckets][labels], half precision
 };
 
 // Texts of a block, longest first.
