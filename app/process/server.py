@@ -8,6 +8,7 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 import time
 from types import FrameType
 
@@ -37,6 +38,10 @@ TICKS_PER_SWEEP = 10
 
 LAST_WORDS_S = 0.2
 """Time for the requests of accepted connections to arrive, once no more are accepted."""
+
+SWITCH_S = 0.0005
+"""Time for which a thread keeps the interpreter though another waits for it. At Python's own 5 ms the device thread
+waited until the event loop had rendered all answers of a batch, and the processors with it."""
 
 TICKS_PER_SHARE = 10
 """Ticks, ten a second, after which a worker shares its counts with the others."""
@@ -141,6 +146,7 @@ def run(app: FastAPI, service: Service, sock: socket.socket, *, parent: int | No
         Exception: raised by a model that could not be loaded.
     """
     return_large()
+    sys.setswitchinterval(SWITCH_S)
     server = Server(app, service, sock, parent=parent)
     signal.signal(signal.SIGHUP, server.handle_reload)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
