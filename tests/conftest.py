@@ -15,7 +15,7 @@ if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")  # read when Triton is imported
 
 from model.checkpoint import Checkpoint, save_checkpoint
-from model.config import Architecture, CheckpointConfig
+from model.config import Architecture, Cell, CheckpointConfig
 from model.network import RecurrentClassifier, to_arrays
 from model.tokenizer import build_tokenizer, train_vocabulary
 
@@ -68,12 +68,12 @@ TEXTS = (
 
 
 def make_checkpoint(
-    *, labels: tuple[str, ...] = ("negative", "positive"), max_tokens: int = 32, seed: int = 0
+    *, labels: tuple[str, ...] = ("negative", "positive"), max_tokens: int = 32, seed: int = 0, cell: Cell = "lstm"
 ) -> Checkpoint:
     """An untrained checkpoint with random weights large enough that different texts get different scores."""
     torch.manual_seed(seed)
     tokenizer = train_vocabulary(build_tokenizer(), TEXTS, vocab_size=600, min_frequency=1)
-    architecture = Architecture(vocab_size=tokenizer.get_vocab_size(), embedding_dim=8, hidden_size=6)
+    architecture = Architecture(vocab_size=tokenizer.get_vocab_size(), embedding_dim=8, hidden_size=6, cell=cell)
     network = RecurrentClassifier(architecture, len(labels))
     with torch.no_grad():
         network.embedding.normal_()

@@ -7,9 +7,10 @@ import torch
 
 from app.config.sections import SHIPPED_CHECKPOINT, ComputeSettings
 from app.deployment.loader import Checkpoints
-from model.checkpoint import read_config
+from model.checkpoint import read_config, save_checkpoint
 from model.engine.cpu import unfit
 from model.errors import CheckpointMissing, ConfigError
+from tests.conftest import make_checkpoint
 
 ANSWERED = unfit(read_config(SHIPPED_CHECKPOINT).architecture) is None
 
@@ -30,16 +31,17 @@ def test_loading_beside_requests_takes_one_thread_and_gives_the_others_back(
 ) -> None:
     bounds: list[int] = []
     monkeypatch.setattr(torch, "set_num_threads", bounds.append)
-    classifier = Checkpoints(ComputeSettings(device="cpu", threads=3)).load(tiny_checkpoint, spare=True)
+    classifier = Checkpoints(ComputeSettings(device="cpu", dtype="float32", threads=3)).load(
+        tiny_checkpoint, spare=True
+    )
     assert (classifier.dtype, bounds) == ("float32", [1, 3])
 
 
-def test_what_pytorch_must_compute_is_refused_without_it(
-    tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_pytorch_must_compute_is_refused_without_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_checkpoint(tmp_path / "sru", make_checkpoint(cell="sru"))
     monkeypatch.setattr("model.availability.find_spec", lambda _name: None)
     with pytest.raises(ConfigError, match=r"PyTorch is not installed.* since the engine for CPUs cannot: "):
-        Checkpoints(ComputeSettings(device="cpu")).load(tiny_checkpoint, spare=False)
+        Checkpoints(ComputeSettings(device="cpu")).load(tmp_path / "sru", spare=False)
 
 
 def test_what_has_begun_is_loaded_once_and_its_error_is_told(tiny_checkpoint: Path, tmp_path: Path) -> None:
