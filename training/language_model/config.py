@@ -110,6 +110,7 @@ class PretrainConfig(Frozen):
         text_column: of all files.
         weights: number format in which the weights are stored; `int8` is float16 with an embedding of 8 bits.
         seed: of the first weights, the order of the batches, dropout and drawn tokens.
+        source, licence: where to get the texts, and the licence that is stated there; shown in the card.
         validation_fraction: share of the texts that measure the perplexity, chosen by their digests.
         validation_tokens: of these texts so many tokens are read at most, for every reading costs a full softmax each.
         tokenizer: `max_tokens` is the length of a window: longer texts are parted, none is cut off.
@@ -121,6 +122,8 @@ class PretrainConfig(Frozen):
     vocabulary: tuple[str, ...] = ()
     fixed_tokenizer: str | None = None
     text_column: str = "text"
+    source: str = ""
+    licence: str = ""
     weights: WeightFormat = "float32"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.02

@@ -6,6 +6,7 @@
 | `model.safetensors` | embedding and recurrent layers under the names of a classifier's, and what else was learned |
 | `tokenizer.json` | the whole text pipeline |
 | `metrics.json` | `PretrainRecord` |
+| `README.md` | the card |
 | `SHA256SUMS` | a digest of each |
 
 Learned beside the layers: the bias of the softmax and its projections, and the linear maps from pooled states to the
@@ -23,6 +24,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from model.checkpoint import (
+    CARD,
     CONFIG,
     METRICS,
     TOKENIZER,
@@ -198,15 +200,18 @@ def save_pretrained(
     weights: Mapping[str, Tensor],
     tokenizer: Tokenizer,
     record: PretrainRecord,
+    card: str,
+    *,
     kind: WeightFormat = "float32",
 ) -> str:
-    """Writes the folder whole or not at all, in a number format for the weights, and returns its version.
+    """Writes the folder whole or not at all, its weights in the number format `kind`, and returns its version.
 
     Raises:
         CheckpointError: something else stands at `directory`; it is left as it is.
     """
     contents = model_contents(config, to_arrays(packed(weights, kind)), tokenizer)
-    return write_folder(directory, {**contents, METRICS: as_json(record.model_dump(mode="json"))})
+    contents |= {METRICS: as_json(record.model_dump(mode="json")), CARD: card.encode()}
+    return write_folder(directory, contents)
 
 
 def load_pretrained(directory: Path) -> Pretrained:

@@ -10,6 +10,7 @@ from rich.console import Console
 from tokenizers import Tokenizer
 
 from model.batch import lengths_of
+from training.artifacts.encoder_card import write_encoder_card
 from training.config.pretrain_request import PretrainRequest
 from training.data.tokenizer import read_tokenizer, tokenizer_file, train_tokenizer
 from training.errors import UsageError
@@ -66,7 +67,8 @@ def pretrain(request: PretrainRequest, session: Session) -> PretrainRecord | Non
         architecture=config.architecture,
         vectors=tuple(VectorMap(encoder=each.encoder, width=each.width) for each in targets),
     )
-    save_pretrained(session.output, folder, trainer.stored(), tokenizer, record, config.weights)
+    card = write_encoder_card(session.output.resolve().name, folder, record)
+    save_pretrained(session.output, folder, trainer.stored(), tokenizer, record, card, kind=config.weights)
     session.run.remove()
     return record
 

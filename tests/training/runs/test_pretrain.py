@@ -429,3 +429,13 @@ def test_help_and_settings() -> None:
     assert "dropouts.output = " in listed
     assert "vectors.weight = 10.0" in listed
     assert "loop.layer_decay = 1.0" in call("settings").output
+
+
+def test_a_card_stands_beside_the_layers(imitating: tuple[Path, Result], pretrained: tuple[Path, Result]) -> None:
+    card, metrics = (imitating[0] / "README.md").read_text(encoding="utf-8"), metrics_of(imitating[0])
+    assert card.startswith("# encoder\n")
+    assert metrics["command"] in card
+    everything = metrics["imitated"][1]
+    assert f"| {everything['cosine_before']:.3f} | {everything['cosine']:.3f} |" in card
+    assert "licence of the data: not recorded" in card.lower()
+    assert "vectors" not in (pretrained[0] / "README.md").read_text(encoding="utf-8").split("## Limits")[0]
