@@ -33,7 +33,7 @@ OUTPUT ?= runs/$(RECIPE)
 #? BUILD            folder in which `model` keeps its stages (default: runs/sentiment); MODEL is the checkpoint (default: checkpoints/sentiment)
 #? LIMIT            texts of each file that `model` reads, for a trial of the whole chain
 #? BENCH            benchmarks of `bench`, by file name without .py (default: all)
-BENCH ?= $(subst /,.,$(patsubst benchmarks/%.py,%,$(wildcard benchmarks/guard.py benchmarks/engine/[a-z]*.py benchmarks/http/[a-z]*.py benchmarks/faults/[a-z]*.py benchmarks/training/[a-z]*.py)))
+BENCH ?= $(subst /,.,$(patsubst benchmarks/%.py,%,$(filter-out %_worker.py %_table.py,$(wildcard benchmarks/guard.py benchmarks/engine/[a-z]*.py benchmarks/http/[a-z]*.py benchmarks/faults/[a-z]*.py benchmarks/training/[a-z]*.py))))
 #? JOBS             processes of `test` (default: one for each processor)
 JOBS ?= auto
 #? ARGS             further arguments for serve, test, train and bench
@@ -49,7 +49,7 @@ training := $(VENV)/.training
 dev := $(VENV)/.dev
 audit := build/audit/.done
 
-.PHONY: help setup engine serve test clients train model bench guard soak structure fmt lint types check coverage container-test audit sbom hooks lock clean
+.PHONY: help setup engine serve test clients train model encoder bench guard soak structure fmt lint types check coverage container-test audit sbom hooks lock clean
 
 help: ## this list
 	@echo 'Targets:'
@@ -77,6 +77,9 @@ train: $(training) ## a checkpoint by RECIPE, from TRAIN=FILE or from the recipe
 
 model: $(training) engine ## the default checkpoint from the public sets below SLUICE_DATA; stages, hours: training/config/recipes/sentiment.mk
 	@$(MAKE) --no-print-directory -f training/config/recipes/sentiment.mk python=$(python) model
+
+encoder: $(training) engine ## the layers that trainings start from, of the same sets; hours
+	@$(MAKE) --no-print-directory -f training/config/recipes/sentiment.mk python=$(python) encoder
 
 bench: $(dev) ## the measurements in benchmarks/; BENCH=NAME for one
 	@for name in $(BENCH); do echo "== $$name"; $(python) -m benchmarks.$$name $(ARGS); done

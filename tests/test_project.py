@@ -170,15 +170,15 @@ RECIPE = ROOT / "training" / "config" / "recipes" / "sentiment.mk"
 SET = re.compile(r"\b([a-z0-9_]+)/(?:train|unlabeled)\w*")
 
 
-def _stages(folder: Path) -> list[list[str]]:
-    """The arguments of each command of `training` that `make model` runs, with empty files for the public sets."""
+def _stages(folder: Path, target: str = "model") -> list[list[str]]:
+    """The arguments of each command of `training` that a target runs, with empty files for the public sets."""
     splits = ("train", "train_phrases", "train_sentences", "unlabeled", "validation", "test")
     for name in set(SET.findall(RECIPE.read_text("utf-8"))):
-        (folder / "data" / name).mkdir(parents=True)
+        (folder / "data" / name).mkdir(parents=True, exist_ok=True)
         for split in splits:
             (folder / "data" / name / f"{split}.parquet").touch()
     data = (f"SLUICE_DATA={folder / 'data'}", f"BUILD={folder / 'build'}", f"MODEL={folder / 'model'}")
-    done = make("-n", "-f", str(RECIPE), *data, f"ENGLISH_ENCODER={folder}", f"CHINESE_ENCODER={folder}", "model")
+    done = make("-n", "-f", str(RECIPE), *data, f"ENGLISH_ENCODER={folder}", f"CHINESE_ENCODER={folder}", target)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.replace("\\\n", " ").splitlines()
     parts = [part for line in lines for part in re.split(r" && | > | \|\| ", line)]
@@ -204,6 +204,16 @@ def test_every_stage_of_the_default_checkpoint_is_a_call_that_its_command_takes(
             assert "--without" in arguments, arguments
     shards = [arguments[arguments.index("--shard") + 1] for name, *arguments in stages if "--shard" in arguments]
     assert shards == ["1/4", "2/4", "3/4", "4/4"]
+
+
+def test_every_stage_of_the_encoder_is_a_call_that_its_command_takes(tmp_path: Path) -> None:
+    stages = _stages(tmp_path, "encoder")
+    for name, *arguments in stages:
+        main.commands[name].make_context(name, arguments)
+    names = [name for name, *_ in stages]
+    assert names[-1] == "pretrain"
+    assert names.count("vectors") == 3
+    assert {"teach", "label", "distill"}.isdisjoint(names)
 
 
 def test_the_default_checkpoint_learns_from_sets_whose_licences_it_names_and_allow_it() -> None:

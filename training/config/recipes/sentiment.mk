@@ -1,4 +1,4 @@
-# The default checkpoint from its data, by `make model`.
+# The default checkpoint from its data, by `make model`; and by `make encoder` the layers that other trainings start from.
 #
 # Every stage writes one file or folder below BUILD, whole or not at all, and is left out where that is there: after a
 # break call it again. Labelling goes on where it was by its cache, and a student by its saved state; a teacher's stage
@@ -12,6 +12,8 @@
 # chinese-labels                         25 minutes in bfloat16, 80 in float32
 # student                                100 minutes, one core, reckoned from an epoch of 27; on an H200 some 10, reckoned
 #                                        from 2.85 epochs of one beside three to nine others
+# english-mpnet, english-e5, chinese-e5  110, 30 and 60 minutes in bfloat16, one core each
+# encoder                                60 minutes, one core, beside other work
 # tuned                                  11 minutes of training and 9 of n-grams and figures, one core each of two runs
 # bfloat16: the processor has avx512_bf16 or AMX (lscpu); training takes it by itself. The rates of teachers are those of
 # single measured runs (20 sentences/s of MPNet in training and 2,060 tokens/s in labelling, 27 and 7,040 of e5, a core).
@@ -34,6 +36,7 @@ python ?= python
 SLUICE_DATA ?= data
 BUILD ?= runs/sentiment
 MODEL ?= checkpoints/sentiment
+ENCODER ?= checkpoints/encoder
 # Folders that transformers loads: all-mpnet-base-v2 (Apache-2.0) and multilingual-e5-small (MIT), or others.
 ENGLISH_ENCODER ?=
 CHINESE_ENCODER ?=
@@ -41,6 +44,7 @@ CHINESE_ENCODER ?=
 LIMIT ?=
 TEACHER_ARGS ?=
 STUDENT_ARGS ?=
+PRETRAIN_ARGS ?=
 STAGE_S ?= 9000
 # Settings of the last stage, over those of the recipe.
 tuning := --set loop.epochs=1 --set loop.learning_rate=7e-4 --set loop.other_labels=0.3 --set ngrams.buckets=1048576 --set ngrams.order=3
@@ -90,10 +94,17 @@ labels := $(foreach shard,$(SHARDS),$(BUILD)/english-labels-$(shard).parquet) $(
 
 # --- the stages --------------------------------------------------------------------------------------------------------
 
-.PHONY: model
+# `call put,FOLDER,PLACE` copies a folder to its place, whole or not at all, if it is another one than stands there.
+put = cmp -s $(1)/SHA256SUMS $(2)/SHA256SUMS || { rm -rf $(2).part && cp -r $(1) $(2).part && rm -rf $(2) && mv $(2).part $(2); }
+
+.PHONY: model encoder
 model: $(BUILD)/finished
-	@cmp -s $</SHA256SUMS $(MODEL)/SHA256SUMS || { rm -rf $(MODEL).part && cp -r $< $(MODEL).part && rm -rf $(MODEL) && mv $(MODEL).part $(MODEL); }
+	@$(call put,$<,$(MODEL))
 	@echo 'The checkpoint is $(MODEL).'
+
+encoder: $(BUILD)/encoder
+	@$(call put,$<,$(ENCODER))
+	@echo 'The encoder is $(ENCODER).'
 
 $(BUILD)/validation:
 	@mkdir -p $@
@@ -163,6 +174,16 @@ $(BUILD)/english-labels-%.parquet: $(BUILD)/english-teacher $(BUILD)/english-tex
 $(BUILD)/chinese-labels.parquet: $(BUILD)/chinese-teacher $(BUILD)/chinese-texts.parquet
 	$(call write,label $(BUILD)/chinese-texts.parquet --teacher $< --max-tokens 192 --cache $(BUILD)/logits)
 
+# Sentence vectors for the encoder: MPNet's of a quarter of the English texts, e5's of half of those and of all Chinese ones.
+$(BUILD)/english-mpnet.parquet: $(BUILD)/english-texts.parquet
+	$(run) vectors $< --encoder $(ENGLISH_ENCODER) --shard 1/4 --output $@
+
+$(BUILD)/english-e5.parquet: $(BUILD)/english-texts.parquet
+	$(run) vectors $< --encoder $(CHINESE_ENCODER) --prefix query: --shard 1/8 --output $@
+
+$(BUILD)/chinese-e5.parquet: $(BUILD)/chinese-texts.parquet
+	$(run) vectors $< --encoder $(CHINESE_ENCODER) --prefix query: --output $@
+
 # Exit code 1, and no student, if a training text gives a validation or test text away.
 $(BUILD)/leaks.txt: $(teaching) $(texts)
 	$(run) leaks $^ $(addprefix --held-out ,$(held)) > $@.part && mv $@.part $@
@@ -172,6 +193,20 @@ student_files := --data-root $(SLUICE_DATA) --set data.train=$(abspath $(BUILD))
 	--set data.validation=$(abspath $(BUILD))/validation.parquet
 resumable = timeout --foreground --signal=INT $(STAGE_S) $(run) $(1) --output $@ --resume || { \
 	code=$$?; test ! -d $@.run || echo 'Not done: call make again to go on with $@' >&2; exit $$code; }
+
+# It has the tokenizer of the default checkpoint, so that each can start from the other.
+vectors := $(BUILD)/english-mpnet.parquet $(BUILD)/english-e5.parquet $(BUILD)/chinese-e5.parquet
+pretraining := --tokenizer $(MODEL) --set tokenizer.min_frequency=3 --set architecture.embedding_dim=160 \
+	--set architecture.hidden_size=192 --set loop.epochs=2 --set loop.batch_rows=256 --set loop.batch_tokens=8192 \
+	--set loop.softmax_samples=256 --set loop.validations_per_epoch=2 --set weights=int8 \
+	--set 'source=the texts of make model without their labels (training/config/recipes/sentiment.mk), and the vectors of \
+all-mpnet-base-v2 (Apache-2.0) and multilingual-e5-small (MIT)' \
+	--set 'licence=that of each set, as training/config/recipes/sentiment.toml lists them: none stated by most authors, else \
+CC BY 4.0, Apache-2.0 or MIT'
+
+$(BUILD)/encoder: $(vectors) $(BUILD)/leaks.txt
+	$(call resumable,pretrain $(BUILD)/english-mpnet.parquet $(BUILD)/chinese-texts.parquet $(addprefix --vectors ,$(vectors)) \
+		$(pretraining) $(PRETRAIN_ARGS))
 
 $(BUILD)/student: $(labels) $(BUILD)/train.parquet $(BUILD)/validation.parquet $(BUILD)/leaks.txt
 	$(call resumable,distill --recipe sentiment $(addprefix --teacher ,$(labels)) $(student_files) $(STUDENT_ARGS))
