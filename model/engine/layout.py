@@ -94,7 +94,8 @@ def fixed_layout(embedding_VE: Array, weight_ih_GE: Floats, weight_hh_GH: Floats
     steps_B4L = _fixed_steps(weight_hh_GH)
     shifts_B4L = _shifts(steps_B4L).clip(max=MAX_SHIFT)
     factors_B4L = np.rint(np.ldexp(steps_B4L, FACTOR_BITS + shifts_B4L)).astype(np.int16)
-    halves_B4L = np.where(shifts_B4L > 0, np.left_shift(1, np.maximum(shifts_B4L - 1, 0)), 0)
+    shifts_B4L += 1  # the kernel doubles the product, when states' own factor, 1 to 2, is out of it again
+    halves_B4L = np.left_shift(1, shifts_B4L - 1)
     # The kernel computes two rows at once: four units of one, the same of the other, and so on.
     pairs = factors_B4L.reshape(-1, GATES, LANES // 4, 1, 4).repeat(2, axis=3)
     return Layout(

@@ -105,7 +105,8 @@ INLINE Words gate(const PairTile &tile, int p, int g, const __m512i (&both_sums)
     const __m512i shifts = _mm512_load_si512(tile.direction->shifts + at * BLOCK_UNITS);
     const Words sums = _mm512_packs_epi32(_mm512_srav_epi32(both_sums[0][g], shifts), _mm512_srav_epi32(both_sums[1][g], shifts));
     const Words whole = _mm512_mulhrs_epi16(sums, _mm512_load_si512(tile.direction->factors + at * PAIR_UNITS));
-    return twice(_mm512_adds_epi16(input, _mm512_mulhrs_epi16(whole, _mm512_load_si512(tile.shares[p]))));
+    // Half of the sum until here, so that one of states made twice as large does not saturate.
+    return twice(_mm512_adds_epi16(input, twice(_mm512_mulhrs_epi16(whole, _mm512_load_si512(tile.shares[p])))));
 }
 
 // The looked-up inputs of a pair of rows. Each 128-bit lane of the table has four bytes of each gate; a step is the same

@@ -52,7 +52,7 @@ def test_shift_and_factor_stand_for_the_scale() -> None:
         factor = layout.factors[place[0], gate, place[2] // 4, row, place[2] % 4]
         assert 2**14 <= factor < 2**15
         step = np.abs(weight[gate * 32 + unit]).max() / 127 / H_SCALE * 2**11
-        assert factor / 2.0**FACTOR_BITS / 2.0 ** layout.shifts[place] == pytest.approx(step, rel=1e-4)
+        assert factor / 2.0 ** (FACTOR_BITS - 1) / 2.0 ** layout.shifts[place] == pytest.approx(step, rel=1e-4)
 
 
 def test_weights_that_need_larger_factors_do_not_fit() -> None:
