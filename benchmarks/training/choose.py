@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from rich.console import Console
 
 from benchmarks.training.own_data import draw, known
+from training.annotation.choose import Uncertainty
 from training.annotation.choose_files import choose_from
 from training.config.request import CallOptions
 from training.runs.session import Session
@@ -59,7 +60,7 @@ def next_rows(pool: pa.Table, places: Sequence[int], count: int, method: str, fo
     if method == "random":
         return left[:count]  # the pool's order is random
     pq.write_table(pool.take(pa.array(left)).select(["text"]), folder / "left.parquet")
-    kind = "margin" if method == "margin" else "entropy"
+    kind: Uncertainty = "margin" if method == "margin" else "entropy"
     chosen = choose_from([folder / "left.parquet"], folder / "model", count, kind=kind, seed=seed, device="cpu")
     return [left[row - 1] for row in chosen.rows]
 
