@@ -90,6 +90,7 @@ def rule_server(rule: Rule, *, soft: bool = True) -> Iterator[RuleServer]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # head and body in one write: two wait 40 ms for each other
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -31,7 +31,7 @@ def kept(tmp_path: Path) -> Iterator[KeptAnswers]:
 
 
 def labeller(server: RuleServer, kept: KeptAnswers, **options: Any) -> Labeller:
-    endpoint = Endpoint(chat_url(server.url), "m", retries=1, backoff_s=0.001, timeout_s=0.3)
+    endpoint = Endpoint(chat_url(server.url), "m", retries=1, backoff_s=0.001, timeout_s=0.2)
     return Labeller(endpoint, PROMPT, kept, **options)
 
 
@@ -71,7 +71,7 @@ def test_without_log_probabilities_labels_are_hard(tmp_path: Path) -> None:
         (Reply(body=completion("", finish_reason="content_filter")), "refused by the endpoint's content filter", 2),
         (Reply(400, {"error": {"message": "context is full"}}), "refused: 400 context is full", 2),
         (Reply(500, b"crash"), "500 crash (2 attempts)", 4),
-        (Reply(200, b"{}", delay_s=0.5), "no answer within 0.3 s (2 attempts)", 4),
+        (Reply(200, b"{}", delay_s=0.3), "no answer within 0.2 s (2 attempts)", 4),
     ],
 )
 def test_a_text_without_a_label_says_why_and_its_neighbours_have_one(
