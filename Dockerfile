@@ -52,7 +52,7 @@ WORKDIR /srv/sluice
 # hadolint ignore=DL3008
 RUN command -v g++ \
     || (apt-get update && apt-get install --yes --no-install-recommends g++ && rm -rf /var/lib/apt/lists/*)
-COPY checkpoints checkpoints
+COPY checkpoints/sentiment checkpoints/sentiment
 COPY model model
 COPY app app
 # The image is meant to run read-only, so the byte code is made here; it is checked against nothing at start.

@@ -179,11 +179,11 @@ def test_each_make_target_that_the_readme_names_exists() -> None:
 
 @pytest.mark.parametrize("checkpoint", CHECKPOINTS, ids=lambda path: path.name)
 def test_a_shipped_checkpoint_is_whole_and_has_its_card(checkpoint: Path) -> None:
-    from model.checkpoint import load_checkpoint
+    from training.config.start import load_start
 
-    loaded = load_checkpoint(checkpoint)
-    assert loaded.card.startswith("# ")
-    assert loaded.metrics
+    assert load_start(checkpoint).version
+    assert (checkpoint / "README.md").read_text("utf-8").startswith(f"# {checkpoint.name}\n")
+    assert (checkpoint.name == "encoder") == (load_start(checkpoint).labels == ())
 
 
 def test_shipped_checkpoints_are_small() -> None:
