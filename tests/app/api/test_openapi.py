@@ -202,7 +202,7 @@ def test_schemathesis_finds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     thread.start()
     try:
         url = f"http://127.0.0.1:{sock.getsockname()[1]}"
-        run = run_schemathesis(url, tmp_path, seed=20, max_examples=5, max_s=60)
+        run = run_schemathesis(url, tmp_path, seed=20, max_examples=5, max_s=20)
     finally:
         server.should_exit = True
         thread.join()

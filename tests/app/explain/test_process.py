@@ -63,7 +63,7 @@ def test_it_explains_the_version_that_is_served_and_says_if_it_cannot(tmp_path: 
     assert [answer["version"] for answer in answers] == [second, second, first]
     scores = [answer["explanations"][0]["score"] for answer in answers]
     assert scores[0] == scores[1] != scores[2]
-    assert scores[2] == pytest.approx(predicted["score"], abs=1e-4)
+    assert scores[2] == pytest.approx(predicted["score"], abs=0.01)  # one computes in float32, the other in 8 bits
 
 
 def _served(url: str) -> Any:

@@ -69,7 +69,7 @@ def test_the_perplexity_falls_and_is_told(pretrained: tuple[Path, Result], revie
 
 def test_the_folder_is_what_it_says(pretrained: tuple[Path, Result]) -> None:
     output, _ = pretrained
-    names = {"config.json", "model.safetensors", "tokenizer.json", "metrics.json", "SHA256SUMS"}
+    names = {"config.json", "model.safetensors", "tokenizer.json", "metrics.json", "README.md", "SHA256SUMS"}
     assert {path.name for path in output.iterdir()} == names
     for line in (output / "SHA256SUMS").read_text().splitlines():
         digest, name = line.split("  ")

@@ -13,7 +13,7 @@
 # student                                100 minutes, one core, reckoned from an epoch of 27; on an H200 some 10, reckoned
 #                                        from 2.85 epochs of one beside three to nine others
 # english-mpnet, english-e5, chinese-e5  110, 30 and 60 minutes in bfloat16, one core each
-# encoder                                60 minutes, one core, beside other work
+# encoder                                45 minutes, one core, beside other work
 # tuned                                  11 minutes of training and 9 of n-grams and figures, one core each of two runs
 # bfloat16: the processor has avx512_bf16 or AMX (lscpu); training takes it by itself. The rates of teachers are those of
 # single measured runs (20 sentences/s of MPNet in training and 2,060 tokens/s in labelling, 27 and 7,040 of e5, a core).
