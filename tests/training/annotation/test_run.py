@@ -118,6 +118,15 @@ def test_a_run_that_breaks_goes_on_where_it_was(job: Job, server: RuleServer) ->
     assert pq.read_table(job.output)["label"].null_count == 0
 
 
+@pytest.fixture
+def ctrl_c_as_on_a_terminal() -> Iterator[None]:
+    """A job in the background of a shell begins with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c_as_on_a_terminal")
 def test_ctrl_c_keeps_the_answers(job: Job, server: RuleServer) -> None:
     def interrupt(body: object) -> Reply | None:
         if len(server.bodies) < 3:
