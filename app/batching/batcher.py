@@ -16,24 +16,20 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from itertools import repeat
-from operator import attrgetter
-from typing import NamedTuple, TypeAlias
-
-import numpy as np
 
 from app.batching.admission import Admission, Permit
-from app.batching.bisect import by_halves
 from app.batching.cache import ResultCache
 from app.batching.policy import policy_for
 from app.batching.queue import BatchQueue
+from app.batching.scoring import Runs, by_piece, score, stamp, tokens_of
 from app.batching.supervised import SupervisedThread
+from app.batching.tokenising import Part, Tokenising
 from app.config.sections import BatchLimits
 from app.core.classifier import Classifier
 from app.core.errors import ComputeError, NotReady, Overloaded
 from app.core.job import Answer, Job, Piece, Scores
 from app.core.timers import Timers
 from app.telemetry.models import OVERLOAD, ModelMetrics
-from model.text import Encoded
 
 logger = logging.getLogger(__name__)
 
@@ -52,25 +48,6 @@ INLINE_TURN_CHARS = 32_768
 """Characters that are tokenised in one turn of the event loop; requests that come after them go to the threads."""
 
 DRAIN_POLL_S = 0.05
-
-
-class _Part(NamedTuple):
-    """Texts of a job that are tokenised together.
-
-    Attributes:
-        estimate: of their tokens.
-    """
-
-    job: Job
-    indexes: Sequence[int]
-    permit: Permit
-    estimate: int
-
-
-Runs: TypeAlias = list[tuple[int, Scores | Exception]]
-"""Of the texts of a batch, one after another: how many they are, and their scores or the exception of one text."""
-
-_num_scored = attrgetter("num_texts")
 
 
 class Batcher:
@@ -108,12 +85,13 @@ class Batcher:
         self._cache = ResultCache(0) if cache is None else cache
         self._tokenisers = tokenisers
         self._device = device
+        self._tokenising = Tokenising(classifier, self._unreadable)
         self._policy = policy_for(classifier, limits)
         self._queue = BatchQueue(self._policy)
         self._jobs: set[Job] = set()
         self._deadlines = Timers()
         self._holders = 0
-        self._arrived: list[_Part] = []
+        self._arrived: list[Part] = []
         self._arrived_chars = 0
         self._handing_over = False
         self._in_hand: list[Piece] = []
@@ -194,14 +172,14 @@ class Batcher:
         if not missing:
             return job
         if len(missing) <= TOKENISE_CHUNK and self._is_inline(texts, sum(lengths)):
-            self._arrived.append(_Part(job, missing, permit, estimate))
+            self._arrived.append(Part(job, missing, permit, estimate))
             if not self._handing_over:
                 self._handing_over = True
                 self._loop.call_soon(self._hand_over)
             return job
         for start in range(0, len(missing), TOKENISE_CHUNK):
             end = start + TOKENISE_CHUNK
-            part = _Part(job, missing[start:end], permit, self._estimate(lengths[start:end]))
+            part = Part(job, missing[start:end], permit, self._estimate(lengths[start:end]))
             self._tokenisers.submit(self._tokenise, part)
         return job
 
@@ -239,7 +217,7 @@ class Batcher:
         One by one they would cost several times as much, and so would waking a thread for a few.
         """
         parts, self._arrived, self._arrived_chars, self._handing_over = self._arrived, [], 0, False
-        pieces = self._encode(parts)
+        pieces = self._tokenising.pieces(parts)
         if not self._compute_here(pieces):
             self._enqueue(pieces)
 
@@ -250,8 +228,8 @@ class Batcher:
         if not self._device.acquire(blocking=False):
             return False
         try:
-            started = _stamp(batch)
-            runs = self._score(batch)
+            started = stamp(batch)
+            runs = score(self._classifier, batch)
         except BaseException:  # the thread has somebody who sees to it
             return False
         finally:
@@ -260,65 +238,17 @@ class Batcher:
         return True
 
     def _is_small(self, batch: Sequence[Piece]) -> bool:
-        return sum(map(len, batch)) <= self._policy.max_texts and _tokens_of(batch) <= self._policy.inline_tokens
+        return sum(map(len, batch)) <= self._policy.max_texts and tokens_of(batch) <= self._policy.inline_tokens
 
     # On a tokeniser thread, or on the event loop.
 
-    def _tokenise(self, part: "_Part") -> None:
-        self._enqueue(self._encode([part]))
+    def _tokenise(self, part: Part) -> None:
+        self._enqueue(self._tokenising.pieces([part]))
 
     def _enqueue(self, pieces: list[Piece]) -> None:
         if pieces:
             self._queue.put(pieces)
             self._queue.cut_ahead()
-
-    def _encode(self, parts: "Sequence[_Part]") -> list[Piece]:
-        """Tokenises the texts that somebody waits for."""
-        parts = [part for part in parts if part.job.alive]
-        started = time.monotonic()
-        texts: list[str] = []
-        for job, indexes, *_ in parts:
-            if job.started_at == job.admitted_at:
-                job.started_at = started
-            texts += job.take(indexes)
-        runs = by_halves(self._encode_texts, texts, len)
-        results: list[Encoded | Exception] = []
-        for _, found in runs:
-            results += [found] if isinstance(found, Exception) else found
-        encoded_at = time.monotonic()
-        pieces: list[Piece] = []
-        begin = 0
-        for part in parts:
-            end = begin + len(part.indexes)
-            piece = self._piece(part, results[begin:end], all_read=len(runs) == 1)
-            begin, part.job.encoded_at = end, encoded_at
-            part.permit.replace_tokens(part.estimate, piece.num_tokens)
-            if piece.indexes:
-                pieces.append(piece)
-        return pieces
-
-    def _piece(self, part: _Part, results: list[Encoded | Exception], *, all_read: bool) -> Piece:
-        """The texts of a part that were read; the others get their error."""
-        job, indexes, *_ = part
-        encoded: list[Encoded] = results  # type: ignore[assignment]  # where all were read
-        if not all_read or isinstance(results[0], Exception):
-            for index, found in zip(indexes, results, strict=True):
-                if isinstance(found, Exception):
-                    self.thread.post(job.settle_error, index, self._failure("tokenise", found))
-            read = [(index, found) for index, found in zip(indexes, results, strict=True) if isinstance(found, Encoded)]
-            indexes, encoded = [index for index, _ in read], [found for _, found in read]
-        if job.max_tokens is not None:
-            encoded = [_first_tokens(of_text, job.max_tokens) for of_text in encoded]
-        job.note_tokens(indexes, encoded)
-        return Piece.of(job, indexes, encoded)
-
-    def _encode_texts(self, texts: Sequence[str]) -> list[Encoded]:
-        try:
-            return self._classifier.encode(texts)
-        except (Exception, KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as panic:  # one of Rust's, which means no more than that these texts cannot be read
-            raise RuntimeError("the tokeniser panicked") from panic
 
     # On the device thread.
 
@@ -327,24 +257,14 @@ class Batcher:
             self._compute(batch)
 
     def _compute(self, batch: list[Piece]) -> None:
-        started = self._in_hand_since = _stamp(batch)
+        started = self._in_hand_since = stamp(batch)
         self._in_hand = batch
         if self._queue.full:
             self._tokenisers.submit(self._queue.cut_ahead)
         with self._device:
-            runs = self._score(batch)
+            runs = score(self._classifier, batch)
         self._in_hand = []
         self.thread.post(self._deliver, batch, runs, time.monotonic() - started)
-
-    def _score(self, batch: Sequence[Piece]) -> Runs:
-        texts = batch[0].encoded if len(batch) == 1 else [text for piece in batch for text in piece.encoded]
-        return by_halves(self._score_texts, texts, _num_scored)
-
-    def _score_texts(self, texts: Sequence[Encoded]) -> Scores:
-        logits = self._classifier.logits(texts)
-        if not np.isfinite(logits).all():
-            raise ArithmeticError("a logit is not a number")
-        return Scores(self._classifier.probabilities(logits), logits)
 
     # On the event loop.
 
@@ -354,7 +274,7 @@ class Batcher:
         tokens, cost = sum(lengths), self._policy.cost(lengths)
         self.admission.computed(tokens, seconds)
         self._metrics.observe_batch(texts=len(lengths), tokens=tokens, padded_tokens=cost, seconds=seconds)
-        for piece, found in _by_piece(batch, runs):
+        for piece, found in by_piece(batch, runs):
             if isinstance(found, Exception):
                 piece.job.settle_error(piece.indexes[0], self._failure("compute", found))
             else:
@@ -366,6 +286,9 @@ class Batcher:
             for index, *answer in zip(piece.indexes, scores.probabilities, piece.encoded, scores.logits, strict=True):
                 self._cache.keep(digests[index], Answer(*answer))
         piece.job.settle(piece.indexes, scores)
+
+    def _unreadable(self, job: Job, index: int, error: Exception) -> None:
+        self.thread.post(job.settle_error, index, self._failure("tokenise", error))
 
     def _failure(self, stage: str, error: Exception) -> ComputeError:
         # Text reaches the tokeniser, whose message might quote it; the device sees only numbers.
@@ -379,36 +302,3 @@ class Batcher:
             self._queue.close()
         for job in list(self._jobs):
             job.fail(error)
-
-
-def _tokens_of(pieces: Sequence[Piece]) -> int:
-    return sum([piece.num_tokens for piece in pieces])
-
-
-def _stamp(batch: Sequence[Piece]) -> float:
-    """Notes that the device takes these texts now, and returns the time."""
-    now = time.monotonic()
-    for piece in batch:
-        piece.job.taken_at = now
-    return now
-
-
-def _by_piece(batch: Sequence[Piece], runs: Runs) -> Iterator[tuple[Piece, Scores | Exception]]:
-    """Pairs each piece with its scores; where a text failed, each text by itself."""
-    if len(runs) == 1 and not isinstance(scores := runs[0][1], Exception):
-        begin = 0
-        for piece in batch:
-            end = begin + len(piece)
-            yield piece, scores.part(begin, end)
-            begin = end
-        return
-    texts = (piece.only([place]) for piece in batch for place in range(len(piece)))
-    for num_texts, found in runs:
-        for place in range(num_texts):
-            yield next(texts), found if isinstance(found, Exception) else found.part(place, place + 1)
-
-
-def _first_tokens(encoded: Encoded, max_tokens: int | None) -> Encoded:
-    if max_tokens is None or encoded.num_tokens <= max_tokens:
-        return encoded
-    return Encoded(encoded.ids[:max_tokens], truncated=True)

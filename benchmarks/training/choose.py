@@ -19,14 +19,10 @@ import click
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from rich.console import Console
 
-from benchmarks.training.own_data import draw, known
+from benchmarks.training.own_data import call_of, draw, fit, known
 from training.annotation.choose import Uncertainty
 from training.annotation.choose_files import choose_from
-from training.config.request import CallOptions
-from training.runs.session import Session
-from training.runs.train import train
 
 METHODS = ("random", "entropy", "margin")
 
@@ -37,21 +33,9 @@ Cell = tuple[str, str, int, int]
 """Set, method, size, seed."""
 
 
-def fit(rows: pa.Table, held: pa.Table, folder: Path, seed: int) -> float:
+def fit_default(rows: pa.Table, held: pa.Table, folder: Path, seed: int) -> float:
     """The default training; see `Fit`."""
-    pq.write_table(rows, folder / "train.parquet")
-    pq.write_table(known(held, rows), folder / "held.parquet")
-    call = CallOptions(
-        output=folder / "model",
-        data_root=folder,
-        train_file=folder / "train.parquet",
-        test=folder / "held.parquet",
-        seed=seed,
-    )
-    record = train(call.request(), Session(output=folder / "model", console=Console(quiet=True), device="cpu"))
-    if record is None:
-        raise KeyboardInterrupt
-    return float(record.evaluations["test"].scores.accuracy)
+    return fit(call_of(rows, held, folder, seed=seed))
 
 
 def next_rows(pool: pa.Table, places: Sequence[int], count: int, method: str, folder: Path, seed: int) -> list[int]:
@@ -65,7 +49,9 @@ def next_rows(pool: pa.Table, places: Sequence[int], count: int, method: str, fo
     return [left[row - 1] for row in chosen.rows]
 
 
-def curve(pool: pa.Table, held: pa.Table, method: str, sizes: Sequence[int], seed: int, fit: Fit = fit) -> list[float]:
+def curve(
+    pool: pa.Table, held: pa.Table, method: str, sizes: Sequence[int], seed: int, fit: Fit = fit_default
+) -> list[float]:
     """Figures at each size, the first of which is drawn at random.
 
     A held-out text whose label is in no labelled row counts as wrong.

@@ -88,29 +88,48 @@ def known(held: pa.Table, train_rows: pa.Table) -> pa.Table:
     return held.filter(pc.is_in(held["label"], value_set=pc.unique(train_rows["label"])))
 
 
+def call_of(
+    train_rows: pa.Table,
+    held: pa.Table,
+    folder: Path,
+    *,
+    seed: int,
+    start: Path | None = None,
+    settings: tuple[str, ...] = (),
+) -> CallOptions:
+    """Writes rows to train on and to score into `folder`, and gives the call of `train` that reads them."""
+    pq.write_table(train_rows, folder / "train.parquet")
+    pq.write_table(known(held, train_rows), folder / "held.parquet")
+    return CallOptions(
+        output=folder / "model",
+        data_root=folder,
+        train_file=folder / "train.parquet",
+        test=folder / "held.parquet",
+        start=start,
+        settings=settings,
+        seed=seed,
+    )
+
+
+def fit(call: CallOptions) -> float:
+    """Trains as the call says, and returns the figure on its test texts, 0 to 1."""
+    record = train(call.request(), Session(output=call.output, console=Console(quiet=True), device="cpu"))
+    if record is None:
+        raise KeyboardInterrupt
+    return figure(record.evaluations["test"].scores, multi_label=record.task == "multi_label")
+
+
 def measure(cell: Cell, data: Path, fasttext_s: float) -> float:
     """Fits a method as its user would, and returns its figure on the held-out texts, 0 to 1."""
     method, _, start = cell.method.partition(":")
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         train_rows, held = draw(data / cell.set, cell.rows, cell.seed, cell.split)
-        pq.write_table(train_rows, folder / "train.parquet")
-        pq.write_table(known(held, train_rows), folder / "held.parquet")
-        call = CallOptions(
-            output=folder / "model",
-            data_root=folder,
-            train_file=folder / "train.parquet",
-            test=folder / "held.parquet",
-            start=Path(start) if start else None,
-            settings=cell.settings if method == TRAIN else (),
-            seed=cell.seed,
-        )
-        console = Console(quiet=True)
+        settings = cell.settings if method == TRAIN else ()
+        start_folder = Path(start) if start else None
+        call = call_of(train_rows, held, folder, seed=cell.seed, start=start_folder, settings=settings)
         if method == TRAIN:
-            record = train(call.request(), Session(output=call.output, console=console, device="cpu"))
-            if record is None:
-                raise KeyboardInterrupt
-            return figure(record.evaluations["test"].scores, multi_label=record.task == "multi_label")
+            return fit(call)
         corpus = read_texts(call.request().config, folder)
         context = FitContext(
             request=call.request(),
@@ -118,7 +137,7 @@ def measure(cell: Cell, data: Path, fasttext_s: float) -> float:
             device="cpu",
             budget_s=fasttext_s if method == "fasttext" else None,
             scratch=folder,
-            console=console,
+            console=Console(quiet=True),
         )
         contender = CONTENDERS[method]
         outcome = measure_outcome(contender, contender.fit(context, cell.seed), corpus, seed=cell.seed, seconds=0.0)

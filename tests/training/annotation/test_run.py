@@ -1,7 +1,6 @@
 """From files to the file of labels, with what is told about it."""
 
 import os
-import pickle
 import signal
 import subprocess
 import sys
@@ -9,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from subprocess import DEVNULL, PIPE
+from subprocess import DEVNULL
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -141,21 +140,12 @@ def test_ctrl_c_keeps_the_answers(job: Job, server: RuleServer) -> None:
     assert len(kept_path(job.output).read_bytes().splitlines()) == 2
 
 
-KILLED = """
-import pickle, sys
-from training.annotation.review import review_path
-from training.annotation.run import label_files
-label_files(pickle.load(sys.stdin.buffer), print)
-"""
-
-
 def test_a_run_that_is_killed_keeps_its_answers(job: Job, server: RuleServer) -> None:
     job = replace(job, texts_per_call=1)
     server.always = lambda body: Reply(delay_s=0.5) if len(server.bodies) > 2 else None
-    with subprocess.Popen([sys.executable, "-c", KILLED], cwd=ROOT, stdin=PIPE, stdout=DEVNULL) as process:
-        assert process.stdin is not None
-        process.stdin.write(pickle.dumps(job))
-        process.stdin.close()
+    command = [sys.executable, "-m", "training", "label", str(job.files[0]), "--output", str(job.output)]
+    command += ["--endpoint", server.url, "--model", "m", "--labels", "good,null", "--max-characters", "100"]
+    with subprocess.Popen([*command, "--concurrency", "1"], cwd=ROOT, stdout=DEVNULL, stderr=DEVNULL) as process:
         while len(server.bodies) < 3 and process.poll() is None:
             time.sleep(0.01)
         process.kill()
