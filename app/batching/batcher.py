@@ -23,7 +23,7 @@ from app.batching.policy import policy_for
 from app.batching.queue import BatchQueue
 from app.batching.scoring import Runs, by_piece, score, stamp, tokens_of
 from app.batching.supervised import SupervisedThread
-from app.batching.tokenising import Part, Tokenising
+from app.batching.tokenising import Part, tokenise
 from app.config.sections import BatchLimits
 from app.core.classifier import Classifier
 from app.core.errors import ComputeError, NotReady, Overloaded
@@ -85,7 +85,6 @@ class Batcher:
         self._cache = ResultCache(0) if cache is None else cache
         self._tokenisers = tokenisers
         self._device = device
-        self._tokenising = Tokenising(classifier, self._unreadable)
         self._policy = policy_for(classifier, limits)
         self._queue = BatchQueue(self._policy)
         self._jobs: set[Job] = set()
@@ -217,7 +216,7 @@ class Batcher:
         One by one they would cost several times as much, and so would waking a thread for a few.
         """
         parts, self._arrived, self._arrived_chars, self._handing_over = self._arrived, [], 0, False
-        pieces = self._tokenising.pieces(parts)
+        pieces = tokenise(self._classifier, parts, self._unreadable)
         if not self._compute_here(pieces):
             self._enqueue(pieces)
 
@@ -243,7 +242,7 @@ class Batcher:
     # On a tokeniser thread, or on the event loop.
 
     def _tokenise(self, part: Part) -> None:
-        self._enqueue(self._tokenising.pieces([part]))
+        self._enqueue(tokenise(self._classifier, [part], self._unreadable))
 
     def _enqueue(self, pieces: list[Piece]) -> None:
         if pieces:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from app.batching.admission import Permit
@@ -24,64 +25,59 @@ class Part(NamedTuple):
     estimate: int
 
 
-class Tokenising:
-    """Makes pieces of parts; any thread may call it.
+Fail = Callable[[Job, int, Exception], None]
+"""Is told of a text that cannot be read: its job, its index there, and why."""
 
-    Args:
-        classifier: whose `encode` reads texts.
-        fail: told of each text that cannot be read: its job, its index there, and why.
-    """
 
-    def __init__(self, classifier: Classifier, fail: Callable[[Job, int, Exception], None]) -> None:
-        self._classifier, self._fail = classifier, fail
+def tokenise(classifier: Classifier, parts: Sequence[Part], fail: Fail) -> list[Piece]:
+    """Tokenises the texts that somebody waits for; any thread may call it."""
+    parts = [part for part in parts if part.job.alive]
+    started = time.monotonic()
+    texts: list[str] = []
+    for job, indexes, *_ in parts:
+        if job.started_at == job.admitted_at:
+            job.started_at = started
+        texts += job.take(indexes)
+    runs = by_halves(partial(_encode, classifier), texts, len)
+    results: list[Encoded | Exception] = []
+    for _, found in runs:
+        results += [found] if isinstance(found, Exception) else found
+    encoded_at = time.monotonic()
+    pieces: list[Piece] = []
+    begin = 0
+    for part in parts:
+        end = begin + len(part.indexes)
+        piece = _piece(part, results[begin:end], fail, all_read=len(runs) == 1)
+        begin, part.job.encoded_at = end, encoded_at
+        part.permit.replace_tokens(part.estimate, piece.num_tokens)
+        if piece.indexes:
+            pieces.append(piece)
+    return pieces
 
-    def pieces(self, parts: Sequence[Part]) -> list[Piece]:
-        """Tokenises the texts that somebody waits for."""
-        parts = [part for part in parts if part.job.alive]
-        started = time.monotonic()
-        texts: list[str] = []
-        for job, indexes, *_ in parts:
-            if job.started_at == job.admitted_at:
-                job.started_at = started
-            texts += job.take(indexes)
-        runs = by_halves(self._encode_texts, texts, len)
-        results: list[Encoded | Exception] = []
-        for _, found in runs:
-            results += [found] if isinstance(found, Exception) else found
-        encoded_at = time.monotonic()
-        pieces: list[Piece] = []
-        begin = 0
-        for part in parts:
-            end = begin + len(part.indexes)
-            piece = self._piece(part, results[begin:end], all_read=len(runs) == 1)
-            begin, part.job.encoded_at = end, encoded_at
-            part.permit.replace_tokens(part.estimate, piece.num_tokens)
-            if piece.indexes:
-                pieces.append(piece)
-        return pieces
 
-    def _piece(self, part: Part, results: list[Encoded | Exception], *, all_read: bool) -> Piece:
-        """The texts of a part that were read; the others get their error."""
-        job, indexes, *_ = part
-        encoded: list[Encoded] = results  # type: ignore[assignment]  # where all were read
-        if not all_read or isinstance(results[0], Exception):
-            for index, found in zip(indexes, results, strict=True):
-                if isinstance(found, Exception):
-                    self._fail(job, index, found)
-            read = [(index, found) for index, found in zip(indexes, results, strict=True) if isinstance(found, Encoded)]
-            indexes, encoded = [index for index, _ in read], [found for _, found in read]
-        if job.max_tokens is not None:
-            encoded = [_first_tokens(of_text, job.max_tokens) for of_text in encoded]
-        job.note_tokens(indexes, encoded)
-        return Piece.of(job, indexes, encoded)
+def _piece(part: Part, results: list[Encoded | Exception], fail: Fail, *, all_read: bool) -> Piece:
+    """The texts of a part that were read; the others get their error."""
+    job, indexes, *_ = part
+    encoded: list[Encoded] = results  # type: ignore[assignment]  # where all were read
+    if not all_read or isinstance(results[0], Exception):
+        for index, found in zip(indexes, results, strict=True):
+            if isinstance(found, Exception):
+                fail(job, index, found)
+        read = [(index, found) for index, found in zip(indexes, results, strict=True) if isinstance(found, Encoded)]
+        indexes, encoded = [index for index, _ in read], [found for _, found in read]
+    if job.max_tokens is not None:
+        encoded = [_first_tokens(of_text, job.max_tokens) for of_text in encoded]
+    job.note_tokens(indexes, encoded)
+    return Piece.of(job, indexes, encoded)
 
-    def _encode_texts(self, texts: Sequence[str]) -> list[Encoded]:
-        try:
-            return self._classifier.encode(texts)
-        except (Exception, KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as panic:  # one of Rust's, which means no more than that these texts cannot be read
-            raise RuntimeError("the tokeniser panicked") from panic
+
+def _encode(classifier: Classifier, texts: Sequence[str]) -> list[Encoded]:
+    try:
+        return classifier.encode(texts)
+    except (Exception, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as panic:  # one of Rust's, which means no more than that these texts cannot be read
+        raise RuntimeError("the tokeniser panicked") from panic
 
 
 def _first_tokens(encoded: Encoded, max_tokens: int | None) -> Encoded:
