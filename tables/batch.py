@@ -1,7 +1,7 @@
 """Record batches with row numbers, which every format is read into."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from tables.errors import MissingColumnError, Row, TableError
-from tables.names import same_name
+from tables.names import clean_name, same_name
 from tables.reading import Reading
 
 STRING = pa.large_string()
@@ -17,6 +17,9 @@ STRING = pa.large_string()
 
 JSON = pa.json_(STRING)
 """Type of a column of JSON lines: each value as JSON, because one column may hold values of several types."""
+
+Columns = Sequence[str] | None
+"""Names of the columns to read; None is all that the first rows have."""
 
 BATCH_ROWS = 4096
 """Rows of a batch unless the caller says otherwise."""
@@ -31,18 +34,21 @@ class Batch:
             Parquet what the file says.
         numbers: int64, the number of each row in the file; see `Row`.
         lines: int64, the line where each row ends; None where the format has no lines.
+        paths: the file of each row, where a table is of several; else None.
     """
 
     records: pa.RecordBatch
     numbers: pa.Int64Array
     lines: pa.Int64Array | None
+    paths: Sequence[Path] | None = None
 
     @property
     def rows(self) -> list[Row]:
         """The place of each row in the file."""
         numbers = self.numbers.to_pylist()
         lines = [None] * len(numbers) if self.lines is None else self.lines.to_pylist()
-        return list(map(Row, numbers, lines))
+        paths: Sequence[Path | None] = self.paths or [None] * len(numbers)
+        return list(map(Row, numbers, lines, paths))
 
     def values(self, column: str) -> list[object]:
         """A column as Python values; None stands for null."""
@@ -75,14 +81,40 @@ def batches_of(
         )
 
 
-def find_columns(path: Path, wanted: Sequence[str], present: Sequence[str], reading: Reading) -> list[int]:
+def numbered(columns: Mapping[str, pa.Array], reading: Reading) -> Batch:
+    """The next rows of a format that has no lines, counted in `reading`; bytes, as older programs write, are UTF-8."""
+    arrays = [array.cast(STRING) if _is_binary(array.type) else array for array in columns.values()]
+    start, reading.rows = reading.rows, reading.rows + (len(arrays[0]) if arrays else 0)
+    numbers = pa.array(range(start + 1, reading.rows + 1), pa.int64())
+    return Batch(pa.RecordBatch.from_arrays(arrays, names=list(columns)), numbers, lines=None)
+
+
+def _is_binary(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
+def find_columns(path: Path, wanted: Columns, present: Sequence[str], reading: Reading) -> dict[str, int]:
     """Finds the wanted columns: by their names, or else by names that differ in case, spaces or invisible characters.
+
+    Args:
+        path: the file.
+        wanted: names of columns; None is all, of those with one name the first.
+        present: the names in the file.
+        reading: is told of names that differ.
+
+    Returns:
+        The place of each column by its wanted name.
 
     Raises:
         MissingColumnError: a column is missing.
         TableError: several columns have its name.
     """
-    places = []
+    places: dict[str, int] = {}
+    if wanted is None:
+        for place, name in enumerate(map(clean_name, present)):
+            places.setdefault(name, place)
+        places.pop("", None)
+        return places
     for name in wanted:
         found = [place for place, other in enumerate(present) if other == name]
         if not found:
@@ -93,5 +125,5 @@ def find_columns(path: Path, wanted: Sequence[str], present: Sequence[str], read
             raise MissingColumnError(path, f"no column '{name}'; the file has {', '.join(map(repr, present))}")
         if len(found) > 1:
             raise TableError(path, "two columns have this name", column=name)
-        places.append(found[0])
+        places[name] = found[0]
     return places

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from tables.batch import STRING, Batch, batches_of, find_columns
+from tables.batch import STRING, Batch, Columns, batches_of, find_columns
 from tables.dialect import SAMPLE_LINES, Dialect, find_dialect
 from tables.errors import Row, TableError
-from tables.names import clean_name
+from tables.names import COMMON, clean_name
 from tables.reading import Reading, count
 from tables.records import Known, Lines, Record, read_records
 from tables.text import BEGINNING_CHARS, open_text
@@ -16,13 +16,8 @@ MOST_LEFT_OUT = 0.1
 """A file with a larger share of rows that cannot be told apart, and more than one, is refused."""
 
 
-def read_delimited(path: Path, columns: Sequence[str], batch_rows: int, reading: Reading) -> Iterator[Batch]:
-    """Reads the chosen columns of a file whose separator and quotation marks are found from its first lines."""
-    return batches_of(_rows(path, columns, reading), columns, STRING, batch_rows)
-
-
-def _rows(path: Path, columns: Sequence[str], reading: Reading) -> Iterator[tuple[Row, Sequence[str | None]]]:
-    """Yields place and chosen fields of each row below the header.
+def read_delimited(path: Path, columns: Columns, batch_rows: int, reading: Reading) -> Iterator[Batch]:
+    """Reads the chosen columns of a file whose separator and quotation marks are found from its first lines.
 
     Raises:
         TableError: there is no header, a column is missing, or too many rows are too wide.
@@ -32,7 +27,8 @@ def _rows(path: Path, columns: Sequence[str], reading: Reading) -> Iterator[tupl
         beginning = list(islice(lines, SAMPLE_LINES))
         lines.keep(0)
         prefer = "\t" if ".tsv" in path.suffixes or ".tab" in path.suffixes else ","
-        dialect = find_dialect("".join(beginning)[:BEGINNING_CHARS] + "\n", columns, prefer)
+        wanted = COMMON if columns is None else columns
+        dialect = find_dialect("".join(beginning)[:BEGINNING_CHARS] + "\n", wanted, prefer)
         header = _header(read_records(lines, dialect, None), dialect, reading)
         reading.lines = reading.header_lines = lines.number
         if header is None:
@@ -42,7 +38,9 @@ def _rows(path: Path, columns: Sequence[str], reading: Reading) -> Iterator[tupl
         reading.form = dialect.describe() if len(names) > 1 else "one column"
         places = find_columns(path, columns, names, reading)
         known = Known(dialect, len(names), sample)
-        yield from _chosen(read_records(lines, dialect, known), dialect, len(names), places, reading)
+        records = read_records(lines, dialect, known)
+        rows = _chosen(records, dialect, len(names), list(places.values()), reading)
+        yield from batches_of(rows, list(places), STRING, batch_rows)
         reading.lines = lines.number
     _check_left_out(path, len(names), reading)
 

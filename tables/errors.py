@@ -11,13 +11,20 @@ class Row:
     Attributes:
         number: 1 for the first row of data; a header is not counted.
         line: the line of the file where the row ends, None where the format has no lines.
+        path: the file, where a table is of several; else None.
     """
 
     number: int
     line: int | None = None
+    path: Path | None = None
+
+    @property
+    def place(self) -> str:
+        """The place in its file."""
+        return f"row {self.number}" if self.line is None else f"row {self.number} (line {self.line})"
 
     def __str__(self) -> str:
-        return f"row {self.number}" if self.line is None else f"row {self.number} (line {self.line})"
+        return self.place if self.path is None else f"{self.path.name} {self.place}"
 
 
 class TableError(Exception):
@@ -31,9 +38,10 @@ class TableError(Exception):
     """
 
     def __init__(self, path: Path, cause: str, *, row: Row | None = None, column: str | None = None) -> None:
+        path = path if row is None or row.path is None else row.path
         place = [str(path)]
         if row is not None:
-            place.append(str(row))
+            place.append(row.place)
         if column is not None:
             place.append(f"column '{column}'")
         super().__init__(f"{', '.join(place)}: {cause}")

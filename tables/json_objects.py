@@ -6,9 +6,9 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from tables.batch import JSON, Batch, batches_of, find_columns
+from tables.batch import JSON, Batch, Columns, batches_of, find_columns
 from tables.errors import Row, TableError
-from tables.names import same_name
+from tables.names import COMMON, same_name
 from tables.reading import Reading
 from tables.text import open_text
 
@@ -16,13 +16,27 @@ SPACE = " \t\r\n"
 NESTED = ("data", "rows", "records", "examples")
 """Keys under which a single object may hold the array of rows."""
 
-
-def read_json(path: Path, columns: Sequence[str], batch_rows: int, reading: Reading) -> Iterator[Batch]:
-    """Reads the named fields of each object; null stands for one that an object lacks."""
-    return batches_of(_rows(path, columns, reading), columns, JSON, batch_rows)
+FIRST_RECORDS = 500
+"""The columns of a file, where they are not named, are the keys of so many objects."""
 
 
-def _rows(path: Path, columns: Sequence[str], reading: Reading) -> Iterator[tuple[Row, list[str | None]]]:
+def read_json(path: Path, columns: Columns, batch_rows: int, reading: Reading) -> Iterator[Batch]:
+    """Reads the named fields of each object; null stands for one that an object lacks.
+
+    Raises:
+        TableError: something is not JSON or no object, or no object has one of the columns.
+    """
+    records = _unfolded(_records(path, reading), path, COMMON if columns is None else columns, reading)
+    if columns is None:
+        first = list(islice(records, FIRST_RECORDS))
+        columns = list(dict.fromkeys(key for _, record in first if isinstance(record, dict) for key in record))
+        records = chain(first, records)
+    yield from batches_of(_rows(records, path, columns, reading), columns, JSON, batch_rows)
+
+
+def _rows(
+    records: Iterator[tuple[int, object]], path: Path, columns: Sequence[str], reading: Reading
+) -> Iterator[tuple[Row, list[str | None]]]:
     """Yields the place and the chosen values of each object, as JSON.
 
     Raises:
@@ -31,7 +45,7 @@ def _rows(path: Path, columns: Sequence[str], reading: Reading) -> Iterator[tupl
     encode = json.JSONEncoder().encode
     names: dict[str, str] = {}
     first: dict[str, object] | None = None
-    for number, (line, record) in enumerate(_unfolded(_records(path, reading), path, columns, reading), 1):
+    for number, (line, record) in enumerate(records, 1):
         row = Row(number, line)
         if not isinstance(record, dict):
             raise TableError(path, f"expected one JSON object a row, found {type(record).__name__}", row=row)
@@ -96,7 +110,7 @@ def _find(path: Path, column: str, record: dict[str, object], reading: Reading) 
     if column in record:
         return column
     if any(same_name(key, column) for key in record):
-        (place,) = find_columns(path, [column], list(record), reading)
+        place = find_columns(path, [column], list(record), reading)[column]
         return list(record)[place]
     return None
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tables.batch import Batch, find_columns
+from tables.batch import Batch, Columns, find_columns, numbered
 from tables.errors import TableError
 from tables.reading import Reading
 
 
-def read_parquet(path: Path, columns: Sequence[str], batch_rows: int, reading: Reading) -> Iterator[Batch]:
+def read_parquet(path: Path, columns: Columns, batch_rows: int, reading: Reading) -> Iterator[Batch]:
     """Reads the columns as they are typed in the file, bytes as UTF-8.
 
     Raises:
@@ -21,20 +21,11 @@ def read_parquet(path: Path, columns: Sequence[str], batch_rows: int, reading: R
     try:
         with pq.ParquetFile(path) as file:
             present = file.schema_arrow.names
-            chosen = [present[place] for place in find_columns(path, columns, present, reading)]
-            for records in file.iter_batches(batch_rows, columns=chosen):
-                numbers = pa.array(range(reading.rows + 1, reading.rows + len(records) + 1), pa.int64())
-                reading.rows += len(records)
-                arrays = [_text(records.column(name)) for name in chosen]
-                yield Batch(pa.RecordBatch.from_arrays(arrays, names=list(columns)), numbers, lines=None)
+            places = find_columns(path, columns, present, reading)
+            for records in file.iter_batches(batch_rows, columns=[present[place] for place in places.values()]):
+                yield numbered({name: records.column(present[place]) for name, place in places.items()}, reading)
     except pa.ArrowException as error:
         raise TableError(path, f"not a valid Parquet file: {error}") from error
-
-
-def _text(array: pa.Array) -> pa.Array:
-    """An array whose bytes, as older programs write strings, are strings."""
-    binary = pa.types.is_binary(array.type) or pa.types.is_large_binary(array.type)
-    return array.cast(pa.large_string()) if binary else array
 
 
 def write_parquet(path: Path, columns: Mapping[str, Sequence[object]]) -> None:

@@ -49,4 +49,4 @@ def test_a_column_by_itself_may_hold_separators(tmp_path: Path) -> None:
 
     (column,) = read_columns(path, ["text"])
     assert column.values == ["fine, warm; cheap", "no", "well, no"]
-    assert "3 rows from 5 lines; one column, UTF-8; 1 empty row passed over" in column.reading.describe()
+    assert "3 rows from 5 lines; one column, UTF-8; 1 empty row passed over" in column.readings[0].describe()

@@ -14,7 +14,7 @@ from tests.tables.samples import write
 
 def column(*values: object) -> Column:
     rows = [Row(number + 1) for number in range(len(values))]
-    return Column(Path("a.csv"), "label", list(values), rows, Reading(Path("a.csv")))
+    return Column(Path("a.csv"), "label", list(values), rows, [Reading(Path("a.csv"))])
 
 
 def labels_in(path: Path, name: str = "label") -> Labels:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tables.errors import TableError
 from tables.parquet import write_parquet
 from tables.reader import LOGGER, read_batches, read_columns
 from tests.tables.cases import CASES, Case
@@ -14,7 +15,7 @@ from tests.tables.samples import BOTH, error_of, values, write
 def test_missing_file_and_folder(tmp_path: Path) -> None:
     assert error_of(tmp_path / "none.csv").cause == "does not exist"
     (tmp_path / "folder.csv").mkdir()
-    assert error_of(tmp_path / "folder.csv").cause == "is a folder"
+    assert error_of(tmp_path / "folder.csv").cause.startswith("is a folder; it should hold tables")
 
 
 def test_a_file_that_cannot_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,11 +75,37 @@ def test_a_line_is_logged_of_each_file_that_was_read_to_its_end(
     assert caplog.messages == [expected]
 
 
+def test_rows_of_several_files_know_their_files(tmp_path: Path) -> None:
+    first = write(tmp_path / "a.csv", "text,label\na,x\nb\n")
+    second = write(tmp_path / "b.jsonl", '{"label": 1, "text": "c"}\n')
+    texts, labels = read_columns([first, second], BOTH)
+    assert (texts.values, labels.values) == (["a", "b", "c"], ["x", None, 1])
+    assert list(map(str, texts.rows)) == ["a.csv row 1 (line 2)", "a.csv row 2 (line 3)", "b.jsonl row 1 (line 1)"]
+    assert str(labels.error(2, "is no good")) == f"{second}, row 1 (line 1), column 'label': is no good"
+    assert texts.warnings == ["a.csv: 1 row shorter than the header, the rest taken for empty (row 2 (line 3))"]
+    assert (texts.misread.count, str(texts.misread)) == (1, "a.csv row 2 (line 3)")
+    with pytest.raises(TableError, match=r"b\.jsonl: no column 'note'"):
+        read_columns([write(first, "text,note\na,x\n"), second], ["text", "note"])
+
+
+def test_all_columns_are_read_where_none_are_named(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "a.parquet", {"id": [1], "text": ["a"]})
+    files = [
+        write(tmp_path / "a.csv", "id;text;text\n1;a;b\n"),
+        write(tmp_path / "a.jsonl", '{"id": 1}\n{"text": "a"}\n'),
+        tmp_path / "a.parquet",
+    ]
+    for path in files:
+        (batch,) = read_batches(path, None)
+        assert batch.records.schema.names == ["id", "text"]
+        assert "a" in batch.values("text")
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_every_row_is_read_and_said(case: Case, tmp_path: Path) -> None:
     texts, labels = read_columns(write(tmp_path / case.name, case.content), BOTH)
     assert list(zip(texts.values, labels.values, strict=True)) == case.rows
-    reading = texts.reading
+    (reading,) = texts.readings
     line = reading.describe()
     assert "\n" not in line
     assert all(part in line for part in case.said), line

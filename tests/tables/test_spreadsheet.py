@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tables.errors import TableError
 from tables.reader import read_columns
 from tests.tables.samples import BOTH, error_of, rows, values, write
 
@@ -60,7 +61,7 @@ def test_a_spreadsheet_is_read_whatever_its_name(tmp_path: Path, name: str) -> N
     path = write(tmp_path / name, workbook(Sheet1=table))
     assert values(path) == {"text": ["Good, warm", "好\n吃", " bad", "no"], "label": [1, True, 0.5, None]}
     assert rows(path) == ["row 1 (line 2)", "row 2 (line 4)", "row 3 (line 5)", "row 4 (line 6)"]
-    assert read_columns(path, BOTH)[0].reading.describe() == f"{path}: 4 rows; spreadsheet; 1 empty row passed over"
+    assert read_columns(path, BOTH)[0].readings[0].describe() == f"{path}: 4 rows; spreadsheet; 1 empty row passed over"
 
 
 def test_the_sheet_that_has_the_columns_is_read(tmp_path: Path) -> None:
@@ -68,9 +69,23 @@ def test_the_sheet_that_has_the_columns_is_read(tmp_path: Path) -> None:
         tmp_path / "a.xlsx", workbook(Notes=[["read me"]], Empty=[], Data=[[], ["Text ", "label"], ["a", "x"]])
     )
     assert values(path) == {"text": ["a"], "label": ["x"]}
-    assert (
-        "of 2 sheets 'Data' is read; column 'Text ' taken for 'text'" in read_columns(path, BOTH)[0].reading.describe()
-    )
+    said = read_columns(path, BOTH)[0].readings[0].describe()
+    assert "of 2 sheets 'Data' is read; column 'Text ' taken for 'text'" in said
+
+
+def test_a_sheet_is_read_by_its_name(tmp_path: Path) -> None:
+    sheets: dict[str, list[list[str | float | bool | None]]] = {}
+    for name, text in (("2024", "old"), ("2025", "new")):
+        sheets[name] = [["text", "label"], [text, "x"]]
+    path = write(tmp_path / "a.xlsx", workbook(**sheets))
+    assert values(path)["text"] == ["old"]
+    (texts,) = read_columns(path, ["text"], sheet="2025")
+    assert texts.values == ["new"]
+    assert texts.readings[0].describe() == f"{path}: 1 row; spreadsheet; sheet '2025' is read"
+    with pytest.raises(TableError, match=r"a\.xlsx: no sheet '2026'; it has '2024', '2025'"):
+        read_columns(path, ["text"], sheet="2026")
+    with pytest.raises(TableError, match=r"a\.csv: is no spreadsheet, so it has no sheet '2026'"):
+        read_columns(write(tmp_path / "a.csv", "text\na\n"), ["text"], sheet="2026")
 
 
 @pytest.mark.parametrize(

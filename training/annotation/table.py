@@ -52,7 +52,7 @@ def read_rows(files: Sequence[Path], *, text_column: str) -> Rows:
         texts = dict(zip(places, found, strict=True))
         rows.texts.extend(texts.get(place, "") for place in range(len(column.rows)))
         rows.numbers.extend(row.number for row in column.rows)
-        rows.files.extend([path.name] * len(column.rows))
+        rows.files.extend((row.path or path).name for row in column.rows)
     return rows
 
 

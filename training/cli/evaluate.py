@@ -1,11 +1,11 @@
 """`python -m training evaluate`."""
 
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
-from training.cli.options import DEVICE, FILE, LABEL_COLUMN, TEXT_COLUMN, THREADS
+from training.cli.options import DEVICE, FILE, LABEL_COLUMN, SHEET, TEXT_COLUMN, THREADS
 from training.errors import UsageError
 
 
@@ -14,6 +14,7 @@ from training.errors import UsageError
 @click.argument("file", type=FILE)
 @TEXT_COLUMN
 @LABEL_COLUMN
+@SHEET
 @click.option(
     "--worst", type=click.IntRange(min=0), default=10, show_default=True, metavar="N", help="Show the N worst mistakes."
 )
@@ -51,12 +52,12 @@ def evaluate(
     own_labels: bool,
     json_file: Path | None,
     device: str,
-    text_column: str,
-    label_column: str,
+    **columns: Any,
 ) -> None:
     """Scores CHECKPOINT on the labelled texts of FILE.
 
-    FILE is CSV, TSV, JSON, Parquet or a spreadsheet in any common encoding; a line says how it was read.
+    FILE is CSV, TSV, JSON, Parquet, Arrow or a spreadsheet in any common encoding, a pattern, a folder, or - for
+    standard input; a line says how it was read.
 
     Prints accuracy and macro-F1 with 95% intervals, calibration before and after the temperature (ECE in bins of equal
     width and of equally many answers, NLL, Brier), figures of each label, the confusion matrix and the worst mistakes
@@ -78,8 +79,7 @@ def evaluate(
 
     classifier = Classifier.load(checkpoint, device=device)
     rules = rules_for(classifier, merge=merge_labels)
-    read = partial(read_dataset, text_column=text_column, label_column=label_column, rules=rules)
-    dataset = read(file)
+    dataset = read_dataset(file, rules=rules, **columns)
     if ignore_unknown_labels:
         dataset = without_unknown(dataset, classifier.labels)
     if own_labels:
@@ -88,7 +88,7 @@ def evaluate(
     if neighbours_file is not None:
         if not worst:
             raise UsageError("--neighbours is about the worst mistakes; --worst must be at least 1")
-        trained = read(neighbours_file)
+        trained = read_dataset(neighbours_file, rules=rules, **columns)
     result = run_evaluation(classifier, dataset)
     console = make_console()
     console.print(f"{checkpoint} (version {classifier.version}) on {file}", markup=False)

@@ -5,15 +5,16 @@ from typing import Any
 
 import click
 
-from training.cli.options import FILE, LABEL_COLUMN, TEXT_COLUMN, label_options
+from training.cli.options import FILE, LABEL_COLUMN, SHEET, TEXT_COLUMN, label_options, table_option
 
 
 @click.command()
 @click.argument("files", type=FILE, nargs=-1, required=True)
-@click.option("--validation", type=FILE, help="Validation texts: looked at for leaks and labels that do not fit.")
-@click.option("--test", type=FILE, help="Test texts: likewise.")
+@table_option("--validation", help="Validation texts: looked at for leaks and labels that do not fit.")
+@table_option("--test", help="Test texts: likewise.")
 @TEXT_COLUMN
 @LABEL_COLUMN
+@SHEET
 @label_options
 @click.option(
     "--tokenizer",
@@ -53,7 +54,7 @@ def inspect(
 
     settings = TokenizerConfig() if max_tokens is None else TokenizerConfig(max_tokens=max_tokens)
     given = None if tokenizer_path is None else read_tokenizer(tokenizer_path)
-    given_data = {name: str(value) if isinstance(value, Path) else value for name, value in data.items()}
+    given_data = {name: _named(value) for name, value in data.items()}
     given_data["merge_labels"] = bool(data["merge_labels"])
     reports = []
     for place, file in enumerate(files):
@@ -63,3 +64,10 @@ def inspect(
         reports.append(report)
     if json_file is not None:
         json_file.write_bytes(as_json(reports))
+
+
+def _named(value: Any) -> Any:
+    """The names of files, as a configuration holds them; anything else as it is."""
+    if isinstance(value, tuple):
+        return tuple(map(_named, value))
+    return str(value) if isinstance(value, Path) else value

@@ -10,6 +10,14 @@ import click
 FILE = click.Path(path_type=Path)
 
 
+def _one_or_several(_ctx: click.Context, _param: click.Parameter, paths: tuple[Path, ...]) -> object:
+    return paths[0] if len(paths) == 1 else paths or None
+
+
+table_option = partial(click.option, type=FILE, multiple=True, callback=_one_or_several)
+"""Makes an option that names a table: one file, or several of them."""
+
+
 class Shard(click.ParamType[tuple[int, int]]):
     """A part of a whole, as K/N."""
 
@@ -92,6 +100,7 @@ threads_option = partial(
 )
 TEXT_COLUMN = click.option("--text-column", default="text", show_default=True, help="Column of the texts.")
 LABEL_COLUMN = click.option("--label-column", default="label", show_default=True, help="Column of the labels.")
+SHEET = click.option("--sheet", metavar="NAME", help="Sheet of a spreadsheet.  [default: the first with the columns]")
 THREADS = threads_option(expose_value=False)
 
 
@@ -127,21 +136,21 @@ def label_options(command: Any) -> Any:
 def data_options(command: Any, *, test: bool = True) -> Any:
     """Adds the options that say which texts are trained on and, unless `test` is false, which are scored at the end."""
     options = [
-        click.option(
+        table_option(
             "--train",
             "train_file",
-            type=FILE,
-            help="Labelled texts: CSV, TSV, JSON, Parquet or a spreadsheet. Replaces a recipe's files.",
+            help="Labelled texts: CSV, TSV, JSON, Parquet, Arrow or a spreadsheet; a pattern in quotation marks "
+            "('part-*.csv'); a folder of tables, or with a folder of texts for each label; - is standard input. "
+            "Repeatable: several are one table. Replaces a recipe's files.",
         ),
-        click.option(
-            "--validation", type=FILE, help="Texts that pick the weights; if not given, some of the training texts."
-        ),
-        *([click.option("--test", type=FILE, help="Texts that are only scored, once, at the end.")] if test else []),
+        table_option("--validation", help="Texts that pick the weights; if not given, some of the training texts."),
+        *([table_option("--test", help="Texts that are only scored, once, at the end.")] if test else []),
         click.option("--text-column", help="Column of the texts.  [default: text]"),
         click.option(
             "--label-column",
             help="Column of the labels: text, numbers or booleans; lists make it multi-label.  [default: label]",
         ),
+        SHEET,
         *LABELS,
         DATA_ROOT,
     ]

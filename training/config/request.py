@@ -11,9 +11,10 @@ from pydantic import BaseModel
 
 from model.config import Frozen
 from model.folder import DIGESTS
+from tables.sources import is_local
 from training.config.config import TrainConfig, build_config, flatten, nest, parse_settings, read_recipe, read_toml
 from training.config.start import load_start
-from training.data.corpus import shown_path
+from training.data.files import shown_path
 from training.errors import UsageError
 
 PROGRAM = ("python", "-m", "training")
@@ -150,12 +151,13 @@ class CallOptions(Call):
     command: str = "train"
     recipe: Annotated[str | None, Option("--recipe")] = None
     config_file: Annotated[Path | None, Option("--config")] = None
-    train_file: Annotated[Path | None, Option("--train", "data.train")] = None
-    validation: Annotated[Path | None, Option("--validation", "data.validation")] = None
-    test: Annotated[Path | None, Option("--test", "data.test")] = None
+    train_file: Annotated[Path | tuple[Path, ...] | None, Option("--train", "data.train")] = None
+    validation: Annotated[Path | tuple[Path, ...] | None, Option("--validation", "data.validation")] = None
+    test: Annotated[Path | tuple[Path, ...] | None, Option("--test", "data.test")] = None
     settings: Annotated[tuple[str, ...], Option("--set")] = ()
     text_column: Annotated[str | None, Option("--text-column", "data.text_column")] = None
     label_column: Annotated[str | None, Option("--label-column", "data.label_column")] = None
+    sheet: Annotated[str | None, Option("--sheet", "data.sheet")] = None
     keep_labels: Annotated[tuple[str, ...], Option("--keep-label", "data.keep_labels")] = ()
     label_separator: Annotated[str | None, Option("--label-separator", "data.label_separator")] = None
     merge_labels: Annotated[bool | None, Option("--merge-labels", "data.merge_labels")] = None
@@ -244,7 +246,7 @@ def below(layer: dict[str, Any], root: Path) -> dict[str, Any]:
         section, _, name = key.rpartition(".")
         values = layer.get(section) if section else layer
         if isinstance(values, Mapping) and name in values:
-            absolute = each_file(values[name], lambda file: str((root / file).resolve()))
+            absolute = each_file(values[name], lambda file: str((root / file).resolve()) if is_local(file) else file)
             layer = layer | ({section: {**values, name: absolute}} if section else {name: absolute})
     return layer
 
@@ -265,7 +267,9 @@ def each_file(value: Any, change: Callable[[str], str]) -> Any:
 def _absolute(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_absolute(each) for each in value]
-    return str(value.resolve()) if isinstance(value, Path) else value
+    if isinstance(value, Path) and is_local(str(value)):
+        value = value.resolve()
+    return str(value) if isinstance(value, Path) else value
 
 
 def program(num_processes: int = 1) -> tuple[str, ...]:

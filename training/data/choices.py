@@ -48,7 +48,7 @@ def sources(dataset: Dataset, source_column: str | None) -> list[object]:
     """
     if source_column is None:
         return [None] * len(dataset)
-    (column,) = read_columns(dataset.path, [source_column])
+    (column,) = read_columns(dataset.source, [source_column], sheet=dataset.sheet)
     values = dict(zip(column.rows, column.values, strict=True))
     return [values[row] for row in dataset.rows]
 

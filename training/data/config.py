@@ -7,14 +7,19 @@ from pydantic import Field, model_validator
 from model.config import Frozen
 from tables.labels import LabelRules
 
+Files = str | tuple[str, ...]
+"""One or several names of files, patterns or folders, which together are one table."""
+
 
 class DataConfig(Frozen):
     """The data files of a run, their columns, and where they come from.
 
     Attributes:
-        train, validation, test: paths; a relative one in a recipe is looked for under the data root.
+        train, validation, test: a file, a pattern such as `part-*.csv`, a folder of tables, or with one of texts for
+            each label, `-` for standard input; or several of these. Relative ones in a recipe are below the data root.
         tests: further test files by name, each scored by itself, for example the parts of a mixture.
         text_column, label_column: names of columns.
+        sheet: of a spreadsheet; None is the first that has the columns.
         keep_labels: names that are labels although they are spelled like a missing value (nan, NA, null, -).
         label_separator: between several labels in one value; None finds it, `none` is that there is none.
         mask_personal: puts fixed words in place of e-mail addresses and telephone numbers in all texts that are trained
@@ -31,12 +36,13 @@ class DataConfig(Frozen):
         licence: the one that the source states; shown in the model card.
     """
 
-    train: str | None = None
-    validation: str | None = None
-    test: str | None = None
+    train: Files | None = None
+    validation: Files | None = None
+    test: Files | None = None
     tests: dict[str, str] | None = None
     text_column: str = "text"
     label_column: str = "label"
+    sheet: str | None = None
     keep_labels: tuple[str, ...] = ()
     label_separator: str | None = None
     merge_labels: bool = False

@@ -7,14 +7,15 @@ from pathlib import Path
 from model.config import Frozen, Task
 from tables.errors import MissingColumnError
 from tables.labels import LabelRules, Names
+from tables.sources import is_local
 from training.data.choices import with_choices
-from training.data.config import DataConfig
+from training.data.config import DataConfig, Files
 from training.data.dataset import Dataset, encode_labels, label_names, list_some, read_dataset
 from training.data.duplicates import normalised, num_contradictions, num_shared
+from training.data.files import digest_of, shown_source
 from training.data.personal import mask_personal
 from training.data.split import halve, small_labels, split
 from training.errors import DataError, UsageError
-from training.provenance import file_digest
 
 ENOUGH_TO_HALVE = 1000
 """From so many validation texts on, one half picks the weights, the other the temperature and thresholds."""
@@ -30,8 +31,8 @@ class DataFile(Frozen):
     """The record of the texts of one role in `metrics.json`.
 
     Attributes:
-        file: its name, below the data root where it is there.
-        sha256: of the file's bytes.
+        file: its name, below the data root where it is there; of several files all of them.
+        sha256: of the file's bytes; of several files see `training.data.files.digest_of`.
         rows: texts used in this role.
         labels: texts per label.
     """
@@ -106,7 +107,7 @@ def read_corpus(config: DataConfig, *, seed: int, data_root: Path) -> Corpus:
     if config.mask_personal:
         train = _masked(train)
     roles = {"train": train} | held_out
-    digests = {dataset.path: file_digest(dataset.path) for dataset in roles.values()}
+    digests = {dataset.path: digest_of(dataset.source) for dataset in roles.values()}
     stopping, calibration = _halves(held_out["validation"], seed=seed)
     return Corpus(
         train=train,
@@ -184,12 +185,15 @@ def _warnings(train: Dataset, held_out: dict[str, Dataset], labels: Names) -> li
     return warnings
 
 
-def _read(name: str, config: DataConfig, rules: LabelRules) -> Dataset:
-    path = Path(name)
-    if config.source and not path.exists():
+def _read(names: Files, config: DataConfig, rules: LabelRules) -> Dataset:
+    source = [Path(name) for name in ([names] if isinstance(names, str) else names)]
+    missing = [path for path in source if config.source and is_local(str(path)) and not path.exists()]
+    if missing:
         cause = f"does not exist; say where it is with --data-root or SLUICE_DATA, or get it from {config.source}"
-        raise DataError(path, cause)
-    return read_dataset(path, text_column=config.text_column, label_column=config.label_column, rules=rules)
+        raise DataError(missing[0], cause)
+    return read_dataset(
+        source, text_column=config.text_column, label_column=config.label_column, sheet=config.sheet, rules=rules
+    )
 
 
 def _held_out_choices(dataset: Dataset, config: DataConfig) -> Dataset:
@@ -211,14 +215,8 @@ def _check_fits(dataset: Dataset, train: Dataset, labels: Sequence[str]) -> None
 def _describe(dataset: Dataset, digest: str, labels: Sequence[str], data_root: Path) -> DataFile:
     counts = dataset.counts()
     return DataFile(
-        file=shown_path(dataset.path, data_root),
+        file=shown_source(dataset.source, data_root),
         sha256=digest,
         rows=len(dataset),
         labels={label: counts[label] for label in labels},
     )
-
-
-def shown_path(path: Path, data_root: Path) -> str:
-    """The path below the data root, or else only the file's name, so that nothing published holds a machine's paths."""
-    path, data_root = path.resolve(), data_root.resolve()
-    return path.relative_to(data_root).as_posix() if path.is_relative_to(data_root) else path.name

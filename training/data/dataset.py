@@ -23,7 +23,7 @@ class Dataset:
     """Labelled texts of one file, or a part of them.
 
     Attributes:
-        path: the file that they come from.
+        path: the file that they come from; of several files all of them (`tables.sources.name_of`).
         task: one label a text, or a set of labels.
         texts: as in the file.
         labels: names of each text's labels, distinct and in the file's order.
@@ -35,6 +35,8 @@ class Dataset:
             `training.data.choices`.
         without_text, without_label: rows left out because they have no text, or a text and no usable label.
         misread: rows with fewer or more fields than the header; those with more are left out.
+        files: that it was read from, as they were named; none is `path` alone.
+        sheet: of a spreadsheet.
     """
 
     path: Path
@@ -50,9 +52,16 @@ class Dataset:
     without_text: Places = field(default_factory=Places)
     without_label: Places = field(default_factory=Places)
     misread: Places = field(default_factory=Places)
+    files: tuple[Path, ...] = ()
+    sheet: str | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    @property
+    def source(self) -> tuple[Path, ...]:
+        """The files that it was read from, as they were named."""
+        return self.files or (self.path,)
 
     def take(self, indices: Iterable[int]) -> "Dataset":
         """Takes the texts at `indices`, in that order."""
@@ -70,21 +79,35 @@ class Dataset:
         return Counter(name for names in self.labels for name in names)
 
 
-def read_dataset(path: Path, *, text_column: str, label_column: str, rules: LabelRules = DEFAULT) -> Dataset:
-    """Reads a labelled file; rows without a text or a label are left out, and `warnings` count them.
+def read_dataset(
+    source: Path | Sequence[Path],
+    *,
+    text_column: str,
+    label_column: str,
+    sheet: str | None = None,
+    rules: LabelRules = DEFAULT,
+) -> Dataset:
+    """Reads a labelled table; rows without a text or a label are left out, and `warnings` count them.
+
+    Args:
+        source: its file or files; see `tables.sources.find_parts`.
+        text_column, label_column: names of columns.
+        sheet: of a spreadsheet; None is the first that has the columns.
+        rules: how labels are read.
 
     Raises:
         TableError: the file or a column cannot be read, or holds something that is no text or label.
         DataError: no row has a text and a label.
     """
-    texts, labels = read_columns(path, [text_column, label_column])
+    texts, labels = read_columns(source, [text_column, label_column], sheet=sheet)
+    path = texts.path
     if not texts.values:
         raise DataError(path, "has no rows")
     checked, places = read_texts(texts)
     found = read_labels(labels, rules, places)
     if not found.kept:
         raise DataError(path, f"no row has both a '{text_column}' and a '{label_column}'")
-    warnings = texts.reading.warnings()
+    warnings = texts.warnings
     blank = _left_out(texts.rows, range(len(texts.rows)), places)
     if blank.count:
         warnings.append(f"{count(blank.count, 'row')} without a text left out ({blank})")
@@ -101,7 +124,9 @@ def read_dataset(path: Path, *, text_column: str, label_column: str, rules: Labe
         warnings + found.warnings,
         without_text=blank,
         without_label=_left_out(texts.rows, places, found.kept),
-        misread=texts.reading.misread,
+        misread=texts.misread,
+        files=(source,) if isinstance(source, Path) else tuple(source),
+        sheet=sheet,
     )
 
 

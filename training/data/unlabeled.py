@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tables.reader import read_batches
-from training.data.corpus import Corpus, DataFile, shown_path
+from training.data.corpus import Corpus, DataFile
 from training.data.duplicates import distinct, normalised
+from training.data.files import digest_of, shown_path
 from training.data.personal import mask_personal
 from training.errors import DataError
-from training.provenance import file_digest
 
 
 def read_unlabeled(path: Path, *, text_column: str) -> list[str]:
@@ -49,5 +49,5 @@ def with_unlabeled(
         seen |= set(map(normalised, kept))
         texts += kept
         shown = shown_path(path, data_root)
-        files[f"unlabeled {number}"] = DataFile(file=shown, sha256=file_digest(path), rows=len(kept), labels={})
+        files[f"unlabeled {number}"] = DataFile(file=shown, sha256=digest_of(path), rows=len(kept), labels={})
     return dataclasses.replace(corpus, files=files, unlabeled=tuple(texts))

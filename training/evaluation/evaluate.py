@@ -14,6 +14,7 @@ from model.classifier import Classifier
 from model.config import Frozen
 from model.probabilities import probabilities
 from model.text import Encoded
+from tables.errors import Row
 from tables.labels import LabelRules
 from training.data.choices import allowed_labels, among
 from training.data.dataset import Dataset, truth_of
@@ -49,12 +50,12 @@ class Mistake:
     """Text whose right label got little probability.
 
     Attributes:
-        row: its number in the file, from 1, the header left out.
+        row: its place; its number counts from 1, the header left out.
         loss: nats; of multi-label the mean over labels.
         predicted, truth: names of labels.
     """
 
-    row: int
+    row: Row
     loss: float
     predicted: tuple[str, ...]
     truth: tuple[str, ...]
@@ -149,7 +150,7 @@ def worst_mistakes(result: Result, dataset: Dataset, classifier: Classifier, cou
     order = [int(i) for i in np.argsort(-losses_N, kind="stable") if wrong_N[i]]
     return [
         Mistake(
-            row=dataset.rows[i].number,
+            row=dataset.rows[i],
             loss=float(losses_N[i]),
             predicted=_names(chosen_NC[i], labels),
             truth=_names(result.truth_NC[i], labels),

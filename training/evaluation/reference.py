@@ -12,7 +12,8 @@ import numpy.typing as npt
 from model.checkpoint import load_checkpoint, replace_metrics
 from model.classifier import Classifier
 from model.profile import Reference, ReferenceFile
-from training.data.corpus import DataFile, shown_path
+from training.data.corpus import DataFile
+from training.data.files import shown_path
 from training.data.unlabeled import read_unlabeled
 from training.provenance import file_digest
 

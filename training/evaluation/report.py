@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tables.errors import Row
 from training.evaluation.evaluate import Evaluation, Mistake
 from training.evaluation.neighbours import Neighbour
 from training.metrics.abstention import Kept
@@ -96,7 +97,7 @@ def print_mistakes(console: Console, mistakes: Sequence[Mistake]) -> None:
     table = _table(console, "row", "loss", "predicted", "true", "text", title="Worst mistakes")
     for mistake in mistakes:
         names = [", ".join(labels) or "(none)" for labels in (mistake.predicted, mistake.truth)]
-        table.add_row(f"{mistake.row}", f"{mistake.loss:.2f}", *map(Text, names), Text(shorten(mistake.text)))
+        table.add_row(_short(mistake.row), f"{mistake.loss:.2f}", *map(Text, names), Text(shorten(mistake.text)))
     console.print(table)
 
 
@@ -109,7 +110,9 @@ def print_neighbours(
         for neighbour in neighbours:
             labels = ", ".join(neighbour.labels) or "(none)"
             text = shorten(neighbour.text)
-            table.add_row(f"{mistake.row}", f"{neighbour.similarity:.3f}", Text(labels), Text(text), f"{neighbour.row}")
+            table.add_row(
+                _short(mistake.row), f"{neighbour.similarity:.3f}", Text(labels), Text(text), f"{neighbour.row}"
+            )
     console.print(table)
 
 
@@ -155,3 +158,8 @@ def _table(console: Console, first: str, *others: str, title: str | None = None)
 
 def _interval(interval: tuple[float, float]) -> str:
     return f"[95% {interval[0]:.4f} to {interval[1]:.4f}]"
+
+
+def _short(row: Row) -> str:
+    """The number of a row, behind its file where there are several."""
+    return str(row.number) if row.path is None else f"{row.path.name} {row.number}"

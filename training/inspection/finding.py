@@ -48,12 +48,14 @@ class Example(Frozen):
     """A row that shows what a finding is about.
 
     Attributes:
+        file: that the row stands in, where the data are in several.
         row: 1 for the first row of data.
         line: where the row ends in the file; None where the format has no lines.
         text: its text, shortened, on one line; personal data are masked.
         labels: names of its labels.
     """
 
+    file: str | None = None
     row: int
     line: int | None
     text: str
@@ -129,7 +131,7 @@ def finding(
     """
     known = kinds()[kind]
     examples = [_example(dataset, place, show) for place in places[:EXAMPLES]]
-    examples += [Example(row=row.number, line=row.line, text="", labels=()) for row in rows[:EXAMPLES]]
+    examples += [_shown(row, "", ()) for row in rows[:EXAMPLES]]
     return Finding(
         kind=kind,
         severity=severity or known.severity,
@@ -148,7 +150,12 @@ def finding(
 def _example(dataset: Dataset, place: int, show: Callable[[str], str] | None) -> Example:
     text, row = dataset.texts[place], dataset.rows[place]
     text = shortened(show(text) if show else text)
-    return Example(row=row.number, line=row.line, text=text, labels=dataset.labels[place])
+    return _shown(row, text, dataset.labels[place])
+
+
+def _shown(row: Row, text: str, labels: tuple[str, ...]) -> Example:
+    file = None if row.path is None else row.path.name
+    return Example(file=file, row=row.number, line=row.line, text=text, labels=labels)
 
 
 def shortened(text: str, length: int = SHORT_TEXT) -> str:

@@ -114,7 +114,7 @@ def _joined(part: Dataset, other: Dataset) -> Dataset:
     whole = replace(
         part, texts=[*part.texts, *other.texts], labels=[*part.labels, *other.labels], rows=rows, choices=None
     )
-    return whole.take(sorted(range(len(rows)), key=lambda place: rows[place].number))
+    return whole.take(sorted(range(len(rows)), key=lambda place: (str(rows[place].path), rows[place].number)))
 
 
 def as_json(reports: Sequence[Report]) -> bytes:

@@ -2,7 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
+from tables.errors import Row
 from training.data.dataset import list_some
 from training.inspection.finding import Example, Finding, Severity, kinds
 from training.inspection.report import Report
@@ -92,6 +94,6 @@ def _percent(share: float) -> str:
 
 
 def _example(example: Example) -> str:
-    place = f"row {example.row}" + ("" if example.line is None else f" (line {example.line})")
+    place = str(Row(example.row, example.line, None if example.file is None else Path(example.file)))
     labels = f" [{', '.join(example.labels)}]" if example.labels else ""
     return f"{place}{labels}" + (f": {example.text}" if example.text else "")

@@ -18,10 +18,10 @@ from model.batch import Ids, lengths_of
 from model.text import TextEncoder
 from training.data.corpus import DataFile
 from training.data.duplicates import distinct, normalised
+from training.data.files import digest_of
 from training.data.unlabeled import read_unlabeled
 from training.errors import UsageError
 from training.language_model.config import PretrainConfig
-from training.provenance import file_digest
 
 NO_CUT = 2**31
 """Tokens of a text, at most: as good as no bound."""
@@ -61,7 +61,7 @@ def read_texts(config: PretrainConfig) -> RawTexts:
         found: list[str] = []
         for number, path in enumerate(map(Path, names), 1):
             texts = read_unlabeled(path, text_column=config.text_column)
-            files[f"{role} {number}"] = DataFile(file=path.name, sha256=file_digest(path), rows=len(texts), labels={})
+            files[f"{role} {number}"] = DataFile(file=path.name, sha256=digest_of(path), rows=len(texts), labels={})
             found += texts
         return found
 

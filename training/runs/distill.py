@@ -16,8 +16,9 @@ from model.network import RecurrentClassifier
 from training.artifacts.record import Record, TeacherRecord
 from training.config.config import TrainConfig
 from training.config.request import Request
-from training.data.corpus import Corpus, DataFile, read_corpus, shown_path
+from training.data.corpus import Corpus, DataFile, read_corpus
 from training.data.dataset import encode_labels
+from training.data.files import digest_of, shown_path
 from training.data.transfer import TransferSet, build_transfer_set, known_labels, label_weights
 from training.data.unlabeled import read_unlabeled
 from training.data.variants import AugmentConfig
@@ -25,7 +26,6 @@ from training.errors import UsageError
 from training.fit.imitation import DistillConfig, ImitationLoss, parse_label_map
 from training.fit.trainer import Examples, Trainer
 from training.metrics.scores import measure
-from training.provenance import file_digest
 from training.runs.classifier import ClassifierRun, new_encoder, new_network, new_trainer
 from training.runs.session import Session
 from training.teachers.label_file import LabelFile
@@ -88,7 +88,7 @@ def read_material(config: TrainConfig, data_root: Path) -> Corpus:
         found = read_unlabeled(path, text_column=config.data.text_column)
         texts += found
         shown = shown_path(path, data_root)
-        files[f"unlabeled {number}"] = DataFile(file=shown, sha256=file_digest(path), rows=len(found), labels={})
+        files[f"unlabeled {number}"] = DataFile(file=shown, sha256=digest_of(path), rows=len(found), labels={})
     return dataclasses.replace(corpus, files=files, unlabeled=tuple(texts))
 
 

@@ -41,6 +41,15 @@ def test_several_files_and_a_given_tokenizer(files: Path, trained: tuple[Path, o
     assert f"{files / 'test.csv'}: 2 rows, 2 labels, one label a text" in result.output
 
 
+def test_several_held_out_files_are_one_and_their_rows_are_told_apart(files: Path) -> None:
+    (files / "more.csv").write_text("text,label\nfine,good\n,bad\n", encoding="utf-8")
+    result = call("inspect", files / "train.csv", "--test", files / "test.csv", "--test", files / "more.csv")
+    assert result.exit_code == 0, result.output
+    assert "held out   test 3 rows" in result.output
+    result = call("inspect", files / "[mt]*e*.csv")  # more.csv, test.csv
+    assert "\n    more.csv row 2 (line 3)\n" in result.output
+
+
 def test_a_file_that_cannot_be_read_is_an_error(files: Path) -> None:
     result = call("inspect", files / "none.csv")
     assert result.exit_code == 2

@@ -27,6 +27,15 @@ def test_a_training_file_replaces_the_files_of_a_recipe(tmp_path: Path) -> None:
     assert (data.source, data.licence, data.text_column) == ("", "", "review")
 
 
+def test_several_training_files_and_standard_input(tmp_path: Path) -> None:
+    several = call(train_file=(tmp_path / "a.csv", tmp_path / "b-*.csv"), test=Path("-")).request()
+    assert several.config.data.train == (str(tmp_path / "a.csv"), str(tmp_path / "b-*.csv"))
+    assert several.config.data.test == "-"
+    assert "--train a.csv --train 'b-*.csv' --test - " in several.command
+    shown = several.published_settings()
+    assert (shown["data.train"], shown["data.test"]) == (["a.csv", "b-*.csv"], "-")
+
+
 def test_a_test_file_alone_leaves_the_others(tmp_path: Path) -> None:
     data = call(recipe="sst2", data_root=tmp_path, test=tmp_path / "a.csv").request().config.data
     assert data.test == str(tmp_path / "a.csv")

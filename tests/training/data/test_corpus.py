@@ -5,7 +5,7 @@ import pytest
 
 import training.data.corpus
 from training.data.config import DataConfig
-from training.data.corpus import Corpus, read_corpus, shown_path
+from training.data.corpus import Corpus, read_corpus
 from training.errors import DataError, UsageError
 
 TRAIN = [(f"text number {i}", "ab"[i % 2]) for i in range(40)]
@@ -16,7 +16,7 @@ def write(path: Path, rows: list[tuple[str, str]]) -> str:
     return str(path)
 
 
-def read(root: Path, **files: str | None) -> Corpus:
+def read(root: Path, **files: str | tuple[str, ...] | None) -> Corpus:
     return read_corpus(DataConfig.model_validate(files), seed=0, data_root=root)
 
 
@@ -78,9 +78,24 @@ def test_a_missing_public_file_says_where_to_get_it(tmp_path: Path) -> None:
         read(tmp_path)
 
 
-def test_published_paths_hold_nothing_of_the_machine(tmp_path: Path) -> None:
-    assert shown_path(tmp_path / "data" / "set" / "a.csv", tmp_path / "data") == "set/a.csv"
-    assert shown_path(tmp_path / "a.csv", tmp_path / "data") == "a.csv"
+def test_several_files_are_one_table(tmp_path: Path) -> None:
+    parts = [write(tmp_path / f"part-{number}.csv", TRAIN[number::3]) for number in range(3)]
+    by_name, by_pattern = read(tmp_path, train=tuple(parts)), read(tmp_path, train=str(tmp_path / "part-*.csv"))
+    assert sorted(by_name.train.texts + by_name.validation.texts) == sorted(text for text, _ in TRAIN)
+    assert by_pattern.train.texts == by_name.train.texts
+    assert by_name.files["train"].file == "part-0.csv, part-1.csv, part-2.csv"
+    assert by_pattern.files["train"].file == "part-*.csv"
+    assert by_pattern.files["train"].sha256 == by_name.files["train"].sha256
+
+
+def test_an_error_in_one_of_several_files_names_that_file(tmp_path: Path) -> None:
+    good, bad = (
+        write(tmp_path / "good.csv", [("a new text", "a")]),
+        write(tmp_path / "bad.csv", [("x", "a"), ("y", "c")]),
+    )
+    with pytest.raises(DataError, match=r"bad\.csv, row 2 \(line 3\), column 'label': label 'c' is unknown") as caught:
+        read(tmp_path, train=write(tmp_path / "train.csv", TRAIN), test=(good, bad))
+    assert "good.csv" not in str(caught.value)
 
 
 def test_enough_validation_texts_are_parted_and_few_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

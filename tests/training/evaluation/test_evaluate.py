@@ -48,7 +48,9 @@ def test_worst_mistakes_come_first_and_name_their_rows(classifier: Classifier) -
         wrong[i] = (classifier.labels[int(p_NC[i].argmax())],)
     data = dataset(wrong)
     mistakes = worst_mistakes(evaluate(classifier, data), data, classifier, 10)
-    assert [mistake.row for mistake in mistakes] == [i + 1 for i in np.argsort(p_NC.min(axis=1)) if i not in (1, 2)]
+    assert [mistake.row.number for mistake in mistakes] == [
+        i + 1 for i in np.argsort(p_NC.min(axis=1)) if i not in (1, 2)
+    ]
     assert mistakes[0].loss == pytest.approx(-np.log(np.delete(p_NC, [1, 2], axis=0).min()), rel=1e-4)
     assert mistakes[0].truth != mistakes[0].predicted
     assert len(worst_mistakes(evaluate(classifier, data), data, classifier, 2)) == 2

@@ -59,7 +59,7 @@ def test_multi_label_has_no_confusion() -> None:
 
 
 def test_texts_are_shown_as_they_are_but_short() -> None:
-    mistake = Mistake(row=1204, loss=3.21, predicted=("no",), truth=(), text="[bold]so\nlong " + "x " * 500)
+    mistake = Mistake(row=Row(1204, 1205), loss=3.21, predicted=("no",), truth=(), text="[bold]so\nlong " + "x " * 500)
     text = printed(print_mistakes, [mistake])
     assert "1204" in text
     assert "(none)" in text
@@ -68,7 +68,7 @@ def test_texts_are_shown_as_they_are_but_short() -> None:
 
 
 def test_neighbours_stand_beside_the_row_that_they_are_near_to() -> None:
-    mistakes = [Mistake(row, 1.0, ("no",), ("yes",), "text") for row in (4, 9)]
+    mistakes = [Mistake(Row(row), 1.0, ("no",), ("yes",), "text") for row in (4, 9)]
     near = Neighbour(0.98765, Row(1203, line=1204), ("[red]yes",), "[bold]like\nit")
     far = Neighbour(-0.5, Row(7), (), "other")
     lines = printed(print_neighbours, Path("[b]train.csv"), mistakes, [[near, far], [far]]).splitlines()

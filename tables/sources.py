@@ -1,0 +1,142 @@
+"""Finds the files of a table: one, several, a pattern, a folder, or standard input."""
+
+import atexit
+import glob
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from tables.class_folder import class_folders, text_files
+from tables.errors import TableError
+
+STDIN = Path("-")
+"""Stands for standard input."""
+
+TABLES = {
+    *(".csv", ".tsv", ".tab", ".txt", ".json", ".jsonl", ".ndjson", ".parquet", ".arrow", ".feather"),
+    *(".xlsx", ".xls", ".ods"),
+}
+"""Endings of tables in a folder."""
+
+PACKINGS = (".gz", ".zst")
+SAVED = "state.json"
+"""File in which `datasets` lists the parts of a table that it saved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a table.
+
+    Attributes:
+        path: the file, or the folder with a folder for each label.
+        shown: as it is called in messages.
+    """
+
+    path: Path
+    shown: Path
+
+
+def find_parts(source: Path | Sequence[Path]) -> list[Part]:
+    """The parts of a table, those of a pattern or folder by name.
+
+    Args:
+        source: a file, a pattern (`*`, `?`, `[…]`, `**`), a folder (of tables, of folders of texts, or saved by
+            `datasets`), or `-` for standard input; or several of these, which together are one table.
+
+    Raises:
+        TableError: there is no such file, or a folder holds nothing of that kind.
+    """
+    if not isinstance(source, Path):
+        return [part for each in source for part in find_parts(each)]
+    if source == STDIN:
+        return [Part(_standard_input(), Path("standard input"))]
+    if source.is_dir():
+        return [Part(path, path) for path in _in_folder(source)]
+    if not source.exists() and glob.has_magic(str(source)):
+        matching = glob.glob(str(source), recursive=True)  # noqa: PTH207 - a pattern that may be absolute
+        found = sorted(path for path in map(Path, matching) if path.is_file())
+        if not found:
+            raise TableError(source, "no file is called like this")
+        return [Part(path, path) for path in found]
+    return [Part(source, source)]
+
+
+def name_of(source: Path | Sequence[Path]) -> Path:
+    """The name of a table in messages: its path or, where it is of several, all of them.
+
+    >>> str(name_of([Path("a.csv"), Path("b.csv")])), str(name_of(Path("a.csv")))
+    ('a.csv, b.csv', 'a.csv')
+    """
+    paths = [source] if isinstance(source, Path) else source
+    return Path(", ".join("standard input" if path == STDIN else str(path) for path in paths))
+
+
+def files_of(source: Path | Sequence[Path]) -> list[tuple[str, Path]]:
+    """Every file of a table with its name, which of a folder of texts has the label's folder before it.
+
+    Raises:
+        TableError: as in `find_parts`.
+    """
+    files: list[tuple[str, Path]] = []
+    for part in find_parts(source):
+        folders = class_folders(part.path) if part.path.is_dir() else []
+        texts = [(f"{folder.name}/{file.name}", file) for folder in folders for file in text_files(folder)]
+        files += texts or [(part.path.name, part.path)]
+    return files
+
+
+def is_local(name: str) -> bool:
+    """True if a name stands for a file or folder, whose path can be made absolute.
+
+    >>> is_local("a.csv"), is_local("-")
+    (True, False)
+    """
+    return name != str(STDIN)
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    """The tables in a folder; or the folder itself, if it has a folder for each label."""
+    if (folder / SAVED).is_file():
+        return _saved(folder)
+    tables = [path for path in text_files(folder) if _is_table(path) and not path.name.startswith("_")]
+    folders = class_folders(folder)
+    if tables and not folders:
+        return tables
+    texts = [text_files(each) for each in folders]
+    if folders and all(texts) and not any(_is_table(path) and path.suffix != ".txt" for each in texts for path in each):
+        return [folder]
+    inside = ", ".join(f"{each.name}/" for each in folders[:5]) or "nothing of the kind"
+    raise TableError(
+        folder,
+        "is a folder; it should hold tables, or a folder of text files for each label, and holds "
+        f"{inside}; name its files, as in '{folder}/**/*.csv'",
+    )
+
+
+def _is_table(path: Path) -> bool:
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    return bool(suffixes) and (suffixes[-2] if suffixes[-1] in PACKINGS and suffixes[1:] else suffixes[-1]) in TABLES
+
+
+def _saved(folder: Path) -> list[Path]:
+    try:
+        parts = json.loads((folder / SAVED).read_bytes())["_data_files"]
+        return [folder / part["filename"] for part in parts]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TableError(folder / SAVED, "does not list the files of a table, as datasets writes it") from error
+
+
+@lru_cache(maxsize=1)
+def _standard_input() -> Path:
+    """A file with all of standard input, since a table is read more than once; removed at the end of the program."""
+    folder = Path(tempfile.mkdtemp(prefix="sluice-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    path = folder / "standard input"
+    with path.open("wb") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
+    return path

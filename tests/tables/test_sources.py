@@ -1,0 +1,89 @@
+import io
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pyarrow as pa
+import pytest
+
+import tables.sources
+from tables.errors import TableError
+from tables.reader import read_columns
+from tables.sources import STDIN, files_of, find_parts
+from tests.tables.samples import BOTH, error_of, values, write
+
+CSV = "text,label\n{},x\n"
+
+
+def names(source: Path) -> list[str]:
+    return [part.path.name for part in find_parts(source)]
+
+
+def test_a_pattern_gives_its_files_by_name(tmp_path: Path) -> None:
+    for name in ("part-2.csv", "part-1.csv", "other.csv", "deep/er/part-3.csv"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        write(tmp_path / name, CSV.format(name))
+    assert values(tmp_path / "part-*.csv")["text"] == ["part-1.csv", "part-2.csv"]
+    assert len(find_parts(tmp_path / "**" / "*.csv")) == 4
+    with pytest.raises(TableError, match=r"none-\*\.csv: no file is called like this"):
+        find_parts(tmp_path / "none-*.csv")
+
+
+def test_a_file_whose_name_is_a_pattern_is_itself(tmp_path: Path) -> None:
+    write(tmp_path / "a1.csv", CSV.format("other"))
+    path = write(tmp_path / "a[1].csv", CSV.format("itself"))
+    assert values(path)["text"] == ["itself"]
+
+
+def test_a_folder_of_tables_is_all_of_them(tmp_path: Path) -> None:
+    for name in ("part-1.csv", "part-0.csv.gz", "_SUCCESS", ".part.crc", "notes.md", "_metadata.parquet"):
+        write(tmp_path / name, CSV.format("a"))
+    assert names(tmp_path) == ["part-0.csv.gz", "part-1.csv"]
+
+
+def test_a_folder_that_datasets_saved_lists_its_parts(tmp_path: Path) -> None:
+    for name, text in (("data-0.arrow", "a"), ("data-1.arrow", "b")):
+        table = pa.table({"text": [text], "label": [0]})
+        with pa.ipc.new_stream(str(tmp_path / name), table.schema) as writer:
+            writer.write_table(table)
+    write(tmp_path / "dataset_info.json", "{}")
+    write(tmp_path / "state.json", json.dumps({"_data_files": [{"filename": f"data-{n}.arrow"} for n in (1, 0)]}))
+    assert values(tmp_path) == {"text": ["b", "a"], "label": [0, 0]}
+    write(tmp_path / "state.json", "[]")
+    assert "does not list the files of a table" in error_of(tmp_path).cause
+
+
+def test_a_folder_of_neither_is_refused_with_what_it_holds(tmp_path: Path) -> None:
+    (tmp_path / "train").mkdir()
+    write(tmp_path / "train" / "a.csv", CSV)
+    error = error_of(tmp_path)
+    assert "holds train/; name its files, as in" in error.cause
+
+
+def test_files_have_names_by_which_their_digests_are_listed(tmp_path: Path) -> None:
+    for label in ("neg", "pos"):
+        (tmp_path / label).mkdir()
+        write(tmp_path / label / "1.txt", label)
+    table = write(tmp_path / "pos" / "1.txt", "text")
+    assert files_of([tmp_path, table]) == [
+        ("neg/1.txt", tmp_path / "neg" / "1.txt"),
+        ("pos/1.txt", tmp_path / "pos" / "1.txt"),
+        ("1.txt", table),
+    ]
+
+
+def test_standard_input_is_read_once_and_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    tables.sources._standard_input.cache_clear()
+    content = '\ufefftext;label\r\n"Grüße,\r\nAnn";1,5\r\n'.encode()
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(content)))
+    try:
+        for _ in range(2):
+            texts, labels = read_columns(STDIN, BOTH)
+            assert (texts.values, labels.values) == (["Grüße,\r\nAnn"], ["1,5"])
+        texts, _ = read_columns(STDIN, BOTH)
+        assert str(texts.error(0, "is no good")) == "standard input, row 1 (line 3), column 'text': is no good"
+        with pytest.raises(TableError, match=r"^standard input: no column 'note'; the file has 'text', 'label'$"):
+            read_columns(STDIN, ["note"])
+    finally:
+        tables.sources._standard_input.cache_clear()
