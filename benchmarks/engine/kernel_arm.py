@@ -1,4 +1,4 @@
-"""Runs the ARM kernel of the CPU engine on another processor, under QEMU, and compares it with the portable one.
+"""Runs the ARM kernels of the CPU engine on another processor, under QEMU, and compares them with the portable one.
 
     python -m benchmarks.engine.kernel_arm
 
@@ -8,7 +8,6 @@ qemu-user-static`. On an ARM machine the tests of `tests/model/engine/test_cpu.p
 
 import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import click
 from model.engine.build import SOURCES, compile_source
 
 COMPILER, EMULATOR = "aarch64-linux-gnu-g++", "qemu-aarch64-static"
+KERNELS = ("neon", "neon-i8mm")
 PROGRAM = Path(__file__).with_name("kernels_agree.cpp")
 
 
@@ -44,8 +44,9 @@ def main() -> None:
             found = run_on_arm(Path(folder))
         except subprocess.CalledProcessError as error:
             raise click.ClickException(f"{error.stdout}{error.stderr}") from error
-    if "neon" not in found:
-        sys.exit("the ARM kernel was not run")
+    run = {line.partition(",")[0] for line in found.splitlines()}
+    if missing := [kernel for kernel in KERNELS if kernel not in run]:
+        raise click.ClickException(f"not run: {', '.join(missing)}; the emulator is too old")
     print(found, end="")
 
 

@@ -19,43 +19,19 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from model.batch import Ids
 from model.config import Architecture
-from model.engine.arrays import GATES, LANES, aligned, by_block, floats
-from model.engine.gates import Gates, Weights, attention_weights, head_weights, layer_gates
-from model.engine.layout import (
-    GATE_UNITS,
-    GRU_UNITS,
-    MAX_PAIR,
-    MAX_WEIGHT,
-    TANH_UNITS,
-    Layout,
-    fits_fixed,
-    fixed_layout,
-    float_layout,
-    product_layout,
-)
+from model.engine.arrays import GATES, LANES
+from model.engine.description import POOLS, Model, address, describe, form_of, lay_out
+from model.engine.gates import Weights
 from model.library import LIBRARY
-
-FIXED, FLOAT_OF_FIXED = "avx512-fixed", "avx512"
-"""Kernel whose gates are 16-bit integers, and that of the same processors whose gates are floating-point numbers."""
-
-PAIRED = "avx2"
-"""Kernel whose sums of two products have 16 bits: it wants smaller integers."""
-
-OF_OTHER_FORM = (FIXED, PAIRED)
-"""Kernels that want the weights in another form than the rest."""
 
 CELLS = ("lstm", "gru")
 """Kinds of recurrent layers that the kernels compute."""
-
-MAX_LAYERS = 3
-"""See `native/model.h`."""
 
 PORTABLE = "scalar"
 """Kernel in portable C++, which any processor can run and the tests compare the others with."""
@@ -65,9 +41,6 @@ VARIANT_VARIABLE = "ENGINE_VARIANT"
 
 MIN_ROWS = 24
 """Rows that a thread gets at least: a block of `native/model.h`."""
-
-POOLS = {"max": (0,), "mean": (1,), "last": (2,), "max_mean_last": (0, 1, 2)}
-"""Which of the three states that the library gives, as `model.encoder.POOLS` orders them."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -80,7 +53,7 @@ def library() -> ctypes.CDLL | None:
     try:
         found = ctypes.CDLL(str(LIBRARY))
         # One built from another version of native/model.h would misread what it is given.
-        fits = found.sluice_size_of_model() == ctypes.sizeof(_Model)
+        fits = found.sluice_size_of_model() == ctypes.sizeof(Model)
         found.sluice_variant.restype = ctypes.c_char_p
     except (OSError, AttributeError):
         return None
@@ -157,7 +130,7 @@ class Engine:
         self._library = found
         self._num_labels = len(weights["head.bias"])
         self.variant, layers = lay_out(architecture, weights, name, threads=threads)
-        self._model, self._arrays = describe(architecture, weights, layers, _pair_limit(self.variant))
+        self._model, self._arrays = describe(architecture, weights, layers, form_of(self.variant))
         self._model.variant = variants()[self.variant]
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads - 1, "engine") if threads > 1 else None
@@ -166,7 +139,7 @@ class Engine:
         """Recurrent sums [H / 16, 4, 16] of the first direction, of states of -127 to 127: what tests compare."""
         sums = np.empty((len(states_H) // LANES, GATES, LANES), dtype=np.int32)
         states = np.ascontiguousarray(states_H)
-        self._library.sluice_sums(ctypes.addressof(self._model), _address(states), _address(sums))
+        self._library.sluice_sums(ctypes.addressof(self._model), address(states), address(sums))
         return sums
 
     def logits(self, rows: Sequence[Ids]) -> Floats:
@@ -180,8 +153,8 @@ class Engine:
         lengths_N.cumsum(out=starts[1:])
         ids = np.ascontiguousarray(np.concatenate(rows), dtype=np.int32)
         order_N = (-lengths_N).argsort(kind="stable")
-        fixed = (ctypes.addressof(self._model), _address(ids), _address(starts), _address(order_N))
-        answer = _address(logits_NC)
+        fixed = (ctypes.addressof(self._model), address(ids), address(starts), address(order_N))
+        answer = address(logits_NC)
         if self._pool is None or num_texts < 2 * MIN_ROWS:
             self._library.sluice_logits(*fixed, 0, num_texts, answer)
         else:
@@ -192,101 +165,6 @@ class Engine:
             for part_done in waiting:
                 part_done.result()
         return logits_NC
-
-
-class _Layer(ctypes.Structure):
-    """The structure `Direction` of `native/model.h`; its fields are those of `Layout`, in their order."""
-
-    _fields_ = [(name, ctypes.c_void_p) for name in Layout.__annotations__]
-
-
-class _Model(ctypes.Structure):
-    """The structure `Model` of `native/model.h`."""
-
-    _fields_ = [
-        *((name, ctypes.c_int32) for name in ("variant", "num_layers", "gru", "directions", "hidden", "labels")),
-        *((name, ctypes.c_int32) for name in ("num_pools", "ngram_order")),
-        ("pools", ctypes.c_int32 * 3),
-        ("attention_units", ctypes.c_int32),
-        ("buckets", ctypes.c_int64),
-        ("layers", _Layer * 2 * MAX_LAYERS),
-        ("attention", _Layer),
-        *((name, ctypes.c_void_p) for name in ("context", "head", "bias", "ngrams")),
-    ]
-
-
-def lay_out(
-    architecture: Architecture, weights: Weights, variant: str, *, threads: int
-) -> tuple[str, list[list[Layout]]]:
-    """Weights of each layer and direction as the kernel wants them; that of 16-bit gates may have to give way.
-
-    Returns:
-        The kernel, by name, that the layouts are for.
-    """
-    gates = [
-        [layer_gates(architecture, weights, layer, direction) for direction in range(architecture.num_directions)]
-        for layer in range(architecture.num_layers)
-    ]
-    simple = architecture.num_layers == 1 and architecture.cell == "lstm" and architecture.pooling in POOLS
-    if variant == FIXED and not (simple and all(fits_fixed(each.weight_hh_GH) for each in gates[0])):
-        variant = FLOAT_OF_FIXED
-    units_4 = GRU_UNITS if architecture.cell == "gru" else GATE_UNITS
-    limit, embedding_VE = _pair_limit(variant), weights["embedding"]
-
-    def first(direction: Gates) -> Layout:
-        arrays = (embedding_VE, direction.weight_ih_GE, direction.weight_hh_GH, direction.bias_G)
-        return fixed_layout(*arrays) if variant == FIXED else float_layout(*arrays, units_4=units_4, pair_limit=limit)
-
-    def above(direction: Gates) -> Layout:
-        weight_GD = np.concatenate([direction.weight_hh_GH, direction.weight_ih_GE], axis=1)
-        return product_layout(weight_GD, direction.bias_G, units_4=units_4, pair_limit=limit)
-
-    with ThreadPoolExecutor(architecture.num_directions if threads > 1 else 1) as pool:
-        return variant, [list(pool.map(above if layer else first, each)) for layer, each in enumerate(gates)]
-
-
-def _pair_limit(variant: str) -> int:
-    return MAX_PAIR if variant == PAIRED else 2 * MAX_WEIGHT
-
-
-def describe(
-    architecture: Architecture, weights: Weights, layers: Sequence[Sequence[Layout]], pair_limit: int
-) -> tuple[_Model, list[npt.NDArray[Any]]]:
-    """Describes the network to the library; the arrays that the structure points into must live as long."""
-    pools = POOLS.get(architecture.pooling, ())
-    model = _Model(
-        num_layers=architecture.num_layers,
-        gru=architecture.cell == "gru",
-        directions=architecture.num_directions,
-        hidden=-(-architecture.hidden_size // LANES) * LANES,
-        labels=len(weights["head.bias"]),
-        num_pools=len(pools),
-        ngram_order=architecture.ngram_order,
-        pools=pools,
-        buckets=architecture.ngram_buckets,
-    )
-    arrays: list[npt.NDArray[Any]] = []
-
-    def kept(array: npt.NDArray[Any]) -> int:
-        arrays.append(array)
-        return _address(array)
-
-    def described(layout: Layout) -> _Layer:
-        return _Layer(**{name: kept(array) for name, array in layout.arrays()})
-
-    for layer, layouts in enumerate(layers):
-        for direction, layout in enumerate(layouts):
-            model.layers[layer][direction] = described(layout)
-    if architecture.pooling == "attention":
-        attention = attention_weights(architecture, weights)
-        layout = product_layout(attention.weight_US, attention.bias_U, units_4=TANH_UNITS, pair_limit=pair_limit)
-        model.attention, model.attention_units = described(layout), len(attention.bias_U)
-        model.context = kept(by_block(attention.context_U))
-    model.head = kept(aligned(head_weights(architecture, weights)))
-    model.bias = kept(floats(weights["head.bias"]))
-    if architecture.ngram_buckets:
-        model.ngrams = kept(np.asarray(weights["ngrams.table"], dtype=np.float16, order="C"))  # as files have it
-    return model, arrays
 
 
 def share(lengths_N: npt.NDArray[np.int64], threads: int) -> list[tuple[int, int]]:
@@ -301,7 +179,3 @@ def share(lengths_N: npt.NDArray[np.int64], threads: int) -> list[tuple[int, int
     ends = [int(np.searchsorted(reached, reached[-1] * (part + 1) / parts)) + 1 for part in range(parts - 1)]
     edges = [0, *ends, num_texts] if num_texts else [0, 0]
     return [(begin, end) for begin, end in pairwise(edges) if begin < end]
-
-
-def _address(array: npt.NDArray[Any]) -> int:
-    return array.ctypes.data

@@ -25,6 +25,19 @@ MAX_WEIGHT = 127
 MAX_PAIR = 128
 """Largest sum of two neighbours of one sign: times a state of 255 it fits into 16 bits."""
 
+
+@dataclass(frozen=True)
+class ProductForm:
+    """Form in which a kernel wants the weights of its products."""
+
+    states: int = 4
+    """States of one unit that lie side by side: what one instruction multiplies for each sum."""
+    pair_limit: int = 2 * MAX_WEIGHT
+    """Largest sum of two neighbours of one sign."""
+
+
+COMMON_FORM = ProductForm()
+
 GATE_UNITS = -np.log2(np.e) * np.array([1.0, 1.0, 2.0, 1.0])
 """Gates in floating-point numbers are powers of two, that of the cell's input twice, all with the other sign."""
 
@@ -68,18 +81,18 @@ def float_layout(
     bias_G: Floats,
     *,
     units_4: Array = GATE_UNITS,
-    pair_limit: int = 2 * MAX_WEIGHT,
+    form: ProductForm = COMMON_FORM,
 ) -> Layout:
     """Weights of a first layer for kernels whose gates are floating-point numbers; see `pack_recurrent`."""
-    packed, offsets, scales = pack_recurrent(weight_hh_GH, units_4=units_4, pair_limit=pair_limit)
+    packed, offsets, scales = pack_recurrent(weight_hh_GH, units_4=units_4, form=form)
     # The table has other units: there the kernel makes powers of two of them.
     table, steps = input_table(embedding_VE, weight_ih_GE, bias_G, units_4=units_4 / GATE_UNITS[0] * INPUT_UNITS[0])
     return Layout(table, steps, packed, offsets, scales=scales)
 
 
-def product_layout(weight_GD: Floats, bias_G: Floats, *, units_4: Array, pair_limit: int) -> Layout:
+def product_layout(weight_GD: Floats, bias_G: Floats, *, units_4: Array, form: ProductForm) -> Layout:
     """Weights of a layer whose whole input is states: of one above the first, of attention."""
-    packed, offsets, scales = pack_recurrent(weight_GD, units_4=units_4, pair_limit=pair_limit)
+    packed, offsets, scales = pack_recurrent(weight_GD, units_4=units_4, form=form)
     bias_G = bias_G * np.repeat(units_4, len(bias_G) // GATES).astype(np.float32)
     return Layout(None, None, packed, offsets, scales=scales, bias=by_block(bias_G))
 
@@ -123,17 +136,17 @@ def _shifts(steps_B4L: Array) -> Array:
 
 
 def pack_recurrent(
-    weight_GD: Floats, *, units_4: Array = GATE_UNITS, pair_limit: int = 2 * MAX_WEIGHT
+    weight_GD: Floats, *, units_4: Array = GATE_UNITS, form: ProductForm = COMMON_FORM
 ) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int32], Floats]:
-    """Weights of states as integers [B, D / 4, 4, 16, 4], the start of each sum, and its factor.
+    """Weights of states as integers [B, D / 4, 4 gates, 16, 4 states], the start of each sum, and its factor.
 
     Each unit of each gate has a scale of its own: its largest weight is 127, or less where two neighbours of one sign
-    would exceed `pair_limit` together. The two last are [B, 4, 16].
+    would exceed the form's limit together. The two last are [B, 4, 16].
     """
     hidden, depth = len(weight_GD) // GATES, weight_GD.shape[1]
-    steps_G = np.maximum(_weight_steps(weight_GD), _largest_pairs(weight_GD) / (pair_limit - 1))  # 1: for rounding
+    steps_G = np.maximum(_weight_steps(weight_GD), _largest_pairs(weight_GD) / (form.pair_limit - 1))  # 1: for rounding
     whole_GD = np.rint(weight_GD / steps_G[:, None]).astype(np.int8)
-    packed = whole_GD.reshape(GATES, hidden // LANES, LANES, depth // 4, 4).transpose(1, 3, 0, 2, 4)
+    packed = whole_GD.reshape(GATES, hidden // LANES, LANES, depth // form.states, form.states).transpose(1, 3, 0, 2, 4)
     offsets_G = -H_ZERO * whole_GD.sum(axis=1, dtype=np.int32)
     scales_G = steps_G / H_SCALE * np.repeat(units_4, hidden)
     return aligned(packed), by_block(offsets_G), by_block(scales_G.astype(np.float32))

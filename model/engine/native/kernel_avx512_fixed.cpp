@@ -84,7 +84,7 @@ __attribute__((noinline)) void pair_products(const PairTile &tile, __m512i (&to)
         for (int p = 0; p < Count; ++p)
 #pragma GCC unroll 2
             for (int r = 0; r < (Alone ? 1 : 2); ++r) {
-                const __m512i states = Avx512::broadcast(h + p * apart + r * 4);
+                const __m512i states = Avx512::load_states(h + p * apart + r * 4);
 #pragma GCC unroll 4
                 for (int g = 0; g < GATES; ++g) sums[p][r][g] = Avx512::dot(sums[p][r][g], states, weights[g]);
             }

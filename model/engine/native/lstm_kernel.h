@@ -2,7 +2,7 @@
 //
 // `V` is a layer of vector operations (vectors_*.h): `V::Float` and `V::Int` hold V::LANES units. A tile of V::TILE rows
 // and one vector of units keeps its sums (rows times four gates) in registers while the weights go by; the products are
-// of 8-bit integers, four to a lane, everything else is float32. In the first layer the input's part of the gates is not
+// of 8-bit integers, V::DEPTH for each sum and those of V::ROWS rows at once, everything else is float32. In the first layer the input's part of the gates is not
 // computed at all: it is looked up in a table with a row for each token of the vocabulary, of bytes and their steps. Above it
 // the states of the layer below are copied beside a row's own, and one product does for both.
 //
@@ -65,33 +65,34 @@ INLINE typename V::Float looked_up_gate(const Input &input, const Place<V> &plac
 // inlined, GCC keeps them there all the time.
 template <class V, int Rows, int Groups>
 __attribute__((noinline)) void products(const Tile &tile, typename V::Int (&to)[Rows][Groups][GATES]) {
-    typename V::Int sums[Rows][Groups][GATES];
+    constexpr int PARTS = (Rows + V::ROWS - 1) / V::ROWS;  // an odd row has itself beside it
+    typename V::Sums sums[PARTS][Groups][GATES];
     const size_t apart = static_cast<size_t>(tile.depth);
     const int8_t *weights[Groups];
 #pragma GCC unroll 8
     for (int q = 0; q < Groups; ++q) {
         const Place<V> place(tile.group + q);
         weights[q] = tile.direction->weights + static_cast<size_t>(place.block) * tile.depth * GATES * BLOCK_UNITS +
-                     place.lane * 4;
+                     place.lane * V::DEPTH;
 #pragma GCC unroll 8
-        for (int r = 0; r < Rows; ++r)
+        for (int p = 0; p < PARTS; ++p)
 #pragma GCC unroll 4
-            for (int g = 0; g < GATES; ++g)
-                sums[r][q][g] = V::SIGNED ? V::zero() : V::load(tile.direction->offsets + place.of_gate(g));
+            for (int g = 0; g < GATES; ++g) sums[p][q][g] = V::start(tile.direction->offsets + place.of_gate(g));
     }
     const uint8_t *h = tile.h;
-    for (int k = 0; k < tile.depth; k += 4, h += 4) {
+    for (int k = 0; k < tile.depth; k += V::DEPTH, h += V::DEPTH) {
 #pragma GCC unroll 8
         for (int q = 0; q < Groups; ++q) {
             typename V::Bytes w[GATES];
 #pragma GCC unroll 4
-            for (int g = 0; g < GATES; ++g) w[g] = V::load_bytes(weights[q] + g * BLOCK_UNITS * 4);
-            weights[q] += GATES * BLOCK_UNITS * 4;
+            for (int g = 0; g < GATES; ++g) w[g] = V::load_bytes(weights[q] + g * BLOCK_UNITS * V::DEPTH);
+            weights[q] += GATES * BLOCK_UNITS * V::DEPTH;
 #pragma GCC unroll 8
-            for (int r = 0; r < Rows; ++r) {
-                const typename V::States states = V::broadcast(h + r * apart);
+            for (int p = 0; p < PARTS; ++p) {
+                const int row = p * V::ROWS;
+                const typename V::States states = V::load_states(h + row * apart, row + 1 < Rows ? apart : 0);
 #pragma GCC unroll 4
-                for (int g = 0; g < GATES; ++g) sums[r][q][g] = V::dot(sums[r][q][g], states, w[g]);
+                for (int g = 0; g < GATES; ++g) sums[p][q][g] = V::dot(sums[p][q][g], states, w[g]);
             }
         }
     }
@@ -100,7 +101,7 @@ __attribute__((noinline)) void products(const Tile &tile, typename V::Int (&to)[
 #pragma GCC unroll 8
         for (int q = 0; q < Groups; ++q)
 #pragma GCC unroll 4
-            for (int g = 0; g < GATES; ++g) to[r][q][g] = sums[r][q][g];
+            for (int g = 0; g < GATES; ++g) to[r][q][g] = V::of_row(sums[r / V::ROWS][q][g], r % V::ROWS);
 }
 
 // One step of `Rows` rows and `Groups` vectors of units. At the first step this layer's states are zero: in the lowest

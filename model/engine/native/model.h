@@ -26,7 +26,7 @@ struct Input {
 struct Direction {
     const int8_t *table;     // [vocabulary] times the two arrays of `Input`: weights times embedding, plus bias; of a
     const uint8_t *steps;    // tanh twice as much
-    const int8_t *weights;   // [H / 16][D / 4][4][16][4]
+    const int8_t *weights;   // [H / 16][D / 4][4][16][4]; of neon-i8mm [H / 16][D / 8][4][16][8]
     const int32_t *offsets;  // [H / 16][4][16] sums begin with these where states have no sign: take H_ZERO out again
     const float *scales;     // [H / 16][4][16] from integer sums to gates
     const int32_t *shifts;   // these two instead of `scales` where gates are integers: [H / 16][4][16] right shifts
@@ -91,6 +91,7 @@ struct Kernel {
 };
 
 // Every kernel, the fastest first. One that the compiler could not make has no `run`.
-extern const Kernel avx512_fixed_kernel, avx512_kernel, avx_vnni_kernel, avx2_kernel, neon_kernel, scalar_kernel;
+extern const Kernel avx512_fixed_kernel, avx512_kernel, avx_vnni_kernel, avx2_kernel;
+extern const Kernel neon_i8mm_kernel, neon_kernel, scalar_kernel;
 
 }  // namespace sluice

@@ -4,6 +4,7 @@
 
 #include <immintrin.h>
 
+#include <cstddef>
 #include <cstdint>
 
 #include "model.h"
@@ -14,14 +15,15 @@ namespace {
 struct Avx2 {
     using Float = __m256;
     using Int = __m256i;
+    using Sums = Int;
     using Bytes = __m256i;
     using States = __m256i;
     static constexpr int LANES = 8;
     static constexpr int TILE = 3;  // 12 sums of 16 registers
+    static constexpr int ROWS = 1, DEPTH = 4;  // of a product, see lstm_kernel.h
     static constexpr bool SIGNED = false;
 
     static Float set(float x) { return _mm256_set1_ps(x); }
-    static Int zero() { return _mm256_setzero_si256(); }
     static Float load(const float *p) { return _mm256_load_ps(p); }
     static Int load(const int32_t *p) { return _mm256_load_si256(reinterpret_cast<const __m256i *>(p)); }
     static Bytes load_bytes(const int8_t *p) { return _mm256_load_si256(reinterpret_cast<const __m256i *>(p)); }
@@ -30,7 +32,8 @@ struct Avx2 {
     }
     static void store(float *p, Float x) { _mm256_store_ps(p, x); }
     static void store_anywhere(float *p, Float x) { _mm256_storeu_ps(p, x); }
-    static States broadcast(const uint8_t *p) {
+    static Sums start(const int32_t *offsets) { return load(offsets); }
+    static States load_states(const uint8_t *p, size_t = 0) {
         int32_t four;
         __builtin_memcpy(&four, p, sizeof four);
         return _mm256_set1_epi32(four);
@@ -40,6 +43,7 @@ struct Avx2 {
     static Int dot(Int sum, States h, Bytes w) {
         return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(h, w), _mm256_set1_epi16(1)));
     }
+    static Int of_row(Int sums, int) { return sums; }
     static Float to_float(Int x) { return _mm256_cvtepi32_ps(x); }
     static Float add(Float a, Float b) { return _mm256_add_ps(a, b); }
     static Float sub(Float a, Float b) { return _mm256_sub_ps(a, b); }

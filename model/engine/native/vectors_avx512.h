@@ -3,6 +3,7 @@
 
 #include <immintrin.h>
 
+#include <cstddef>
 #include <cstdint>
 
 #include "model.h"
@@ -13,10 +14,12 @@ namespace {
 struct Avx512 {
     using Float = __m512;
     using Int = __m512i;
+    using Sums = Int;
     using Bytes = __m512i;   // weights with a sign, four to a lane
     using States = __m512i;  // four states of one row, the same in each lane
     static constexpr int LANES = 16;
     static constexpr int TILE = 6;  // 24 sums and four weights of 32 registers
+    static constexpr int ROWS = 1, DEPTH = 4;  // of a product, see lstm_kernel.h
     static constexpr bool SIGNED = false;
 
     // Of the processor; inside the unnamed namespace, so that no other file calls code built for AVX-512.
@@ -28,7 +31,6 @@ struct Avx512 {
     }
 
     static Float set(float x) { return _mm512_set1_ps(x); }
-    static Int zero() { return _mm512_setzero_si512(); }
     static Float load(const float *p) { return _mm512_load_ps(p); }
     static Int load(const int32_t *p) { return _mm512_load_si512(p); }
     static Bytes load_bytes(const int8_t *p) { return _mm512_load_si512(p); }
@@ -37,7 +39,8 @@ struct Avx512 {
     }
     static void store(float *p, Float x) { _mm512_store_ps(p, x); }
     static void store_anywhere(float *p, Float x) { _mm512_storeu_ps(p, x); }
-    static States broadcast(const uint8_t *p) {
+    static Sums start(const int32_t *offsets) { return load(offsets); }
+    static States load_states(const uint8_t *p, size_t = 0) {
         int32_t four;
         __builtin_memcpy(&four, p, sizeof four);
         return _mm512_set1_epi32(four);
@@ -47,6 +50,7 @@ struct Avx512 {
         __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(h), "v"(w));
         return sum;
     }
+    static Int of_row(Int sums, int) { return sums; }
     static Float to_float(Int x) { return _mm512_cvtepi32_ps(x); }
     static Float add(Float a, Float b) { return _mm512_add_ps(a, b); }
     static Float sub(Float a, Float b) { return _mm512_sub_ps(a, b); }

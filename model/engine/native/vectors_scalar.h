@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 
 #include "model.h"
@@ -12,6 +13,7 @@ namespace {
 struct Scalar {
     static constexpr int LANES = 4;
     static constexpr int TILE = 1;
+    static constexpr int ROWS = 1, DEPTH = 4;  // of a product, see lstm_kernel.h
     static constexpr bool SIGNED = true;
     struct Float {
         float lane[LANES];
@@ -19,6 +21,7 @@ struct Scalar {
     struct Int {
         int32_t lane[LANES];
     };
+    using Sums = Int;
     struct Bytes {
         int8_t lane[LANES][4];
     };
@@ -40,14 +43,14 @@ struct Scalar {
     }
 
     static Float set(float x) { return each<Float>([&](int) { return x; }); }
-    static Int zero() { return Int{}; }
     static Float load(const float *p) { return copied<Float>(p); }
     static Int load(const int32_t *p) { return copied<Int>(p); }
     static Bytes load_bytes(const int8_t *p) { return copied<Bytes>(p); }
     static Float load_whole(const int8_t *p) { return each<Float>([&](int i) { return static_cast<float>(p[i]); }); }
     static void store(float *p, const Float &x) { __builtin_memcpy(p, &x, sizeof x); }
     static void store_anywhere(float *p, const Float &x) { store(p, x); }
-    static States broadcast(const uint8_t *p) { return copied<States>(p); }
+    static Sums start(const int32_t *) { return Int{}; }
+    static States load_states(const uint8_t *p, size_t = 0) { return copied<States>(p); }
     static Int dot(const Int &sum, const States &h, const Bytes &w) {
         return each<Int>([&](int i) {
             int32_t total = sum.lane[i];
@@ -55,6 +58,7 @@ struct Scalar {
             return total;
         });
     }
+    static Int of_row(const Int &sums, int) { return sums; }
     static Float to_float(const Int &x) {
         return each<Float>([&](int i) { return static_cast<float>(x.lane[i]); });
     }

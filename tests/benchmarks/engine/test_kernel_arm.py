@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from benchmarks.engine import kernel_arm
 from model.engine.build import SOURCES
 
-EMULATOR = '#!/bin/sh\necho "neon: sums equal"\n'
+AGREED = "neon, 1 layer: sums equal\nneon-i8mm, 1 layer: sums equal\n"
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of a compiler that writes down what it is given, and an emulator that always agrees."""
     compiler, emulator = tmp_path / "compiler", tmp_path / "emulator"
     compiler.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/given\n', "utf-8")
-    emulator.write_text(EMULATOR, "utf-8")
+    emulator.write_text(f"#!/bin/sh\necho '{AGREED.strip()}'\n", "utf-8")
     for name, tool in (("COMPILER", compiler), ("EMULATOR", emulator)):
         tool.chmod(0o755)
         monkeypatch.setattr(kernel_arm, name, str(tool))
@@ -25,7 +25,7 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_all_kernels_are_compiled_and_linked_with_the_program(tools: Path) -> None:
     done = CliRunner().invoke(kernel_arm.main, catch_exceptions=False)
-    assert (done.exit_code, done.output) == (0, "neon: sums equal\n")
+    assert (done.exit_code, done.output) == (0, AGREED)
     *compiled, linked = (tools / "given").read_text("utf-8").splitlines()
     needed = [*sorted(path.stem for path in SOURCES.glob("kernel_*.cpp")), "engine", "gate_tables"]
     assert len(compiled) == len(needed)
@@ -39,7 +39,7 @@ def test_all_kernels_are_compiled_and_linked_with_the_program(tools: Path) -> No
     ("script", "said"),
     [
         ('echo "neon: sums DIFFER"; echo furthest >&2; exit 1', "neon: sums DIFFER\nfurthest\n"),
-        ('echo "avx2: sums equal"', "the ARM kernel was not run"),
+        ('echo "neon, 1 layer: sums equal"', "not run: neon-i8mm"),
     ],
 )
 def test_a_difference_and_a_kernel_that_was_not_run_fail(tools: Path, script: str, said: str) -> None:

@@ -35,6 +35,24 @@ def test_a_library_takes_the_place_of_the_old_one(monkeypatch: pytest.MonkeyPatc
     assert sorted(path.name for path in tmp_path.iterdir()) == ["g++", "libengine.so"]
 
 
+@pytest.mark.parametrize("refused", ["-fno-tree-pre", "-mavx2"])
+def test_a_flag_that_the_compiler_refuses_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, refused: str
+) -> None:
+    compiler, calls, library = tmp_path / "g++", tmp_path / "calls", tmp_path / "libengine.so"
+    compiler.write_text(
+        f'#!/bin/sh\ncase "$*" in *{refused}*) echo {refused}; exit 1;; esac\n'
+        f'echo "$@" >> {calls}\nwhile [ "$1" != -o ]; do shift; done\necho made > "$2"\n'
+    )
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CXX", str(compiler))
+    assert "built" in build(library)
+    made = {Path(word).stem: call for call in calls.read_text().splitlines() for word in call.split() if ".cpp" in word}
+    assert set(made) == {source.stem for source in SOURCES.glob("*.cpp")}
+    assert ("-mavx2" in made["kernel_avx2"]) == (refused != "-mavx2")
+    assert ("-fno-tree-pre" in made["kernel_avx2"]) == (refused != "-fno-tree-pre")
+
+
 def test_every_source_is_compiled_and_linked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     compiler, calls = tmp_path / "g++", tmp_path / "calls"
     compiler.write_text(f'#!/bin/sh\necho "$@" >> {calls}\nwhile [ "$1" != -o ]; do shift; done\necho made > "$2"\n')

@@ -15,9 +15,6 @@ from model.classifier import Classifier
 from model.config import Architecture
 from model.engine import cpu as engine
 from model.engine.cpu import (
-    FIXED,
-    FLOAT_OF_FIXED,
-    OF_OTHER_FORM,
     PORTABLE,
     VARIANT_VARIABLE,
     Engine,
@@ -27,6 +24,8 @@ from model.engine.cpu import (
     unfit,
     variants,
 )
+from model.engine.description import FIXED, FLOAT_OF_FIXED, OF_OTHER_FORM, form_of
+from model.engine.layout import ProductForm, pack_recurrent
 from model.errors import ConfigError
 from model.network import RecurrentClassifier, to_arrays
 from model.padding import pad
@@ -108,10 +107,14 @@ def test_it_gives_what_the_network_gives(shape: dict[str, Any]) -> None:
     assert np.abs(ours - reference).mean() < 0.004
 
 
-def _sums(engine: Engine, states: npt.NDArray[np.int8], variant: str) -> npt.NDArray[np.int32]:
-    """Recurrent sums by one kernel with the weights of another."""
-    engine._model.variant = variants()[variant]
-    return engine.sums(states)
+def _sums(network: RecurrentClassifier, states_H: npt.NDArray[np.int8], variant: str) -> npt.NDArray[np.int64]:
+    """Recurrent sums [B, 4, 16] of the integers that a kernel's weights are rounded to."""
+    weight_GH = to_arrays(network.weights())["layers.0.0.weight_hh"]
+    packed, _, _ = pack_recurrent(weight_GH, form=ProductForm(pair_limit=form_of(variant).pair_limit))
+    sums: npt.NDArray[np.int64] = np.einsum(
+        "bkgus,ks->bgu", packed.astype(np.int64), states_H.reshape(-1, 4).astype(np.int64)
+    )
+    return sums
 
 
 @pytest.mark.parametrize("variant", variants())
@@ -128,7 +131,7 @@ def test_each_kernel_adds_the_same_integers(variant: str, hidden: int, equal: bo
         np.full(hidden, 127, dtype=np.int8),
         np.full(hidden, -127, dtype=np.int8),
     ):
-        np.testing.assert_array_equal(_sums(engine, states, variant), _sums(engine, states, PORTABLE))
+        np.testing.assert_array_equal(engine.sums(states), _sums(network, states, variant))
 
 
 @pytest.mark.parametrize("variant", variants())
@@ -161,6 +164,7 @@ def test_the_processor_has_the_kernels_that_its_flags_promise() -> None:
         "avx512f": "avx512",
         "avx_vnni": "avx-vnni",
         "avx2": "avx2",
+        "i8mm": "neon-i8mm",
         "asimddp": "neon",
     }
     assert [name for name in variants() if name != PORTABLE] == [promised[flag] for flag in promised if flag in flags]

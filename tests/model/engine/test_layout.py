@@ -9,6 +9,7 @@ from model.engine.layout import (
     H_SCALE,
     H_ZERO,
     MAX_PAIR,
+    ProductForm,
     fits_fixed,
     fixed_layout,
     pack_recurrent,
@@ -30,9 +31,19 @@ def test_packed_weights_are_the_weights_in_their_places() -> None:
     assert offsets[place] == -H_ZERO * int(np.rint(row / np.abs(row).max() * 127).sum())
 
 
+def test_eight_states_of_a_unit_lie_side_by_side_where_a_kernel_multiplies_eight() -> None:
+    weights = np.random.default_rng(0).normal(size=(GATES * 32, 32)).astype(np.float32)
+    four, eight = (pack_recurrent(weights, form=ProductForm(states=states)) for states in (4, 8))
+    assert eight[0].shape == (2, 4, GATES, LANES, 8)
+    np.testing.assert_array_equal(eight[0][..., :4], four[0][:, ::2])
+    np.testing.assert_array_equal(eight[0][..., 4:], four[0][:, 1::2])
+    for ours, common in zip(eight[1:], four[1:], strict=True):
+        np.testing.assert_array_equal(ours, common)
+
+
 def test_no_two_neighbours_of_one_sign_exceed_a_limit() -> None:
     weights = np.random.default_rng(0).normal(size=(GATES * 32, 32)).astype(np.float32)
-    packed, _, scales = pack_recurrent(weights, pair_limit=MAX_PAIR)
+    packed, _, scales = pack_recurrent(weights, form=ProductForm(pair_limit=MAX_PAIR))
     pairs = packed.reshape(*packed.shape[:-1], 2, 2).astype(np.int64)
     assert max(pairs.clip(min=0).sum(-1).max(), -pairs.clip(max=0).sum(-1).min()) in (MAX_PAIR - 1, MAX_PAIR)
     unit_scale = scales[0, 0, 5] * H_SCALE / -np.log2(np.e)
