@@ -8,8 +8,9 @@ which it may put some aside to choose by, and is scored on texts that it never s
 texts of the set (of a set without them a fifth of the training texts), with `--split test` its test file, as the last
 thing before figures are published. The figure is accuracy; of several labels a text it is macro-F1.
 
-A method is `train` (the default call; `--set` changes it), `train:FOLDER` to start from a folder of pretrain or a
-checkpoint, or a name that `compare` knows. A finished cell stands in the file of results and is not computed again.
+A method is `train` (the default call; `--set` and `--budget` change it), `train:FOLDER` to start from a folder of
+pretrain or a checkpoint, `train:none` to start at random, or a name that `compare` knows. A finished cell stands in the
+file of results and is not computed again.
 """
 
 import json
@@ -29,7 +30,7 @@ import pyarrow.parquet as pq
 from rich.console import Console
 
 from benchmarks.training.own_data_table import table
-from training.cli.options import limit_threads
+from training.cli.options import Duration, limit_threads
 from training.config.request import CallOptions
 from training.experiments.compare import CONTENDERS, measure_outcome
 from training.experiments.contender import FitContext
@@ -55,6 +56,7 @@ class Cell:
         seed: of the draw and of the fit.
         split: that is scored.
         settings: of `train`, beyond the defaults.
+        budget_s: of `train`; 0 is its default.
     """
 
     set: str
@@ -63,6 +65,7 @@ class Cell:
     seed: int
     split: Split = "validation"
     settings: tuple[str, ...] = ()
+    budget_s: float = 0.0
 
 
 def draw(folder: Path, rows: int, seed: int, split: Split = "validation") -> tuple[pa.Table, pa.Table]:
@@ -94,7 +97,8 @@ def call_of(
     folder: Path,
     *,
     seed: int,
-    start: Path | None = None,
+    start: Path | str | None = None,
+    budget_s: float | None = None,
     settings: tuple[str, ...] = (),
 ) -> CallOptions:
     """Writes rows to train on and to score into `folder`, and gives the call of `train` that reads them."""
@@ -106,6 +110,8 @@ def call_of(
         train_file=folder / "train.parquet",
         test=folder / "held.parquet",
         start=start,
+        budget_s=budget_s,
+        adapt=True,
         settings=settings,
         seed=seed,
     )
@@ -126,8 +132,9 @@ def measure(cell: Cell, data: Path, fasttext_s: float) -> float:
         folder = Path(scratch)
         train_rows, held = draw(data / cell.set, cell.rows, cell.seed, cell.split)
         settings = cell.settings if method == TRAIN else ()
-        start_folder = Path(start) if start else None
-        call = call_of(train_rows, held, folder, seed=cell.seed, start=start_folder, settings=settings)
+        origin = Path(start) if start not in ("", "none") else start or None
+        budget_s = cell.budget_s or None
+        call = call_of(train_rows, held, folder, seed=cell.seed, start=origin, budget_s=budget_s, settings=settings)
         if method == TRAIN:
             return fit(call)
         corpus = read_texts(call.request().config, folder)
@@ -175,11 +182,19 @@ def run(cells: Iterable[Cell], data: Path, path: Path, fasttext_s: float) -> Non
 
 
 def cells_of(
-    sets: Sequence[str], methods: Sequence[str], sizes: Sequence[int], seeds: int, split: Split, settings: Sequence[str]
+    sets: Sequence[str],
+    methods: Sequence[str],
+    sizes: Sequence[int],
+    seeds: int,
+    split: Split,
+    settings: Sequence[str],
+    budget_s: float = 0.0,
 ) -> list[Cell]:
     """Every fit that was asked for; of all rows there is one, for every draw would be the same."""
     return [
-        Cell(name, method, rows, seed, split, tuple(settings) if method.startswith(TRAIN) else ())
+        Cell(name, method, rows, seed, split, tuple(settings), budget_s)
+        if method.startswith(TRAIN)
+        else Cell(name, method, rows, seed, split)
         for rows, seed, name, method in product(sizes, range(seeds), sets, methods)
         if rows or not seed
     ]
@@ -193,6 +208,7 @@ def cells_of(
 @click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Of each number of rows.")
 @click.option("--split", type=click.Choice(["validation", "test"]), default="validation", show_default=True)
 @click.option("--set", "settings", multiple=True, help="As of train. Repeatable.")
+@click.option("--budget", "budget_s", type=Duration(), default=0.0, help="As of train.")
 @click.option("--fasttext-s", default=60.0, show_default=True, help="Seconds of fastText's autotune.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads.")
 @click.option("--results", type=click.Path(path_type=Path), required=True, help="File of finished cells, JSON lines.")
@@ -204,13 +220,14 @@ def main(
     seeds: int,
     split: Split,
     settings: tuple[str, ...],
+    budget_s: float,
     fasttext_s: float,
     threads: int,
     results: Path,
 ) -> None:
     """Fits every method to every set and prints tables of their figures, of ranks and of distances."""
     limit_threads(threads)
-    cells = cells_of(sets, methods, sizes, seeds, split, settings)
+    cells = cells_of(sets, methods, sizes, seeds, split, settings, budget_s)
     run(cells, data, results, fasttext_s)
     found = read_results(results)
     for line in table({cell: found[cell] for cell in cells}):

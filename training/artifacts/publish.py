@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from tokenizers import Tokenizer
 
@@ -44,34 +45,44 @@ TRAINING_SAMPLE = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
-    """A run that is done.
+class Trained:
+    """A network as it is published.
 
     Attributes:
-        trainer: holds the best weights of the network.
-        network: what is published: that network, and the n-grams beside it.
-        start: the layers that it began with.
+        network: with the n-grams beside it.
+        effort: of the training.
+        held_out_NC: logits of the validation texts by networks that had not seen the text, where each text was trained
+            on too; None where `network` has seen none of them.
     """
+
+    network: RecurrentClassifier
+    effort: Effort
+    held_out_NC: npt.NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run that is done; `start` are the layers that it began with."""
 
     request: Request
     corpus: Corpus
     tokenizer: Tokenizer
-    trainer: Trainer
-    network: RecurrentClassifier
+    trained: Trained
     teachers: tuple[TeacherRecord, ...] = ()
     start: Start | None = None
 
 
 def publish(finished: Finished, output: Path, *, scratch: Path, device: str) -> Record:
     """Calibrates, evaluates and writes `output`; `scratch` is a folder for what comes before the figures are known."""
-    corpus = finished.corpus
-    raw = bare_checkpoint(finished.request.config, corpus, finished.tokenizer, finished.network)
-    calibrated = calibrate(raw, reload(raw, scratch, device), corpus)
-    thresholds = find_thresholds(reload(calibrated, scratch, device), corpus.calibration)
+    corpus, held_out_NC = finished.corpus, finished.trained.held_out_NC
+    raw = bare_checkpoint(finished.request.config, corpus, finished.tokenizer, finished.trained.network)
+    calibrated = calibrate(raw, reload(raw, scratch, device), corpus, held_out_NC)
+    thresholds = find_thresholds(reload(calibrated, scratch, device), corpus.calibration, held_out_NC)
     config = calibrated.config.model_copy(update={"precision_thresholds": thresholds})
     calibrated = dataclasses.replace(calibrated, config=config)
     classifier = reload(calibrated, scratch, device)
-    results = {role: evaluate(classifier, dataset) for role, dataset in corpus.held_out.items()}
+    known = {"validation": held_out_NC}
+    results = {role: evaluate(classifier, held, known.get(role)) for role, held in corpus.held_out.items()}
     evaluations = {role: result.evaluation for role, result in results.items()}
     calibration = compare(calibrated, results["validation"], corpus)
     training_accuracy = accuracy_of_sample(classifier, finished)
@@ -112,16 +123,19 @@ def reload(checkpoint: Checkpoint, scratch: Path, device: str) -> Classifier:
     return Classifier.load(scratch, device=device)
 
 
-def calibrate(raw: Checkpoint, uncalibrated: Classifier, corpus: Corpus) -> Checkpoint:
+def calibrate(
+    raw: Checkpoint, uncalibrated: Classifier, corpus: Corpus, held_out_NC: npt.NDArray[np.float32] | None = None
+) -> Checkpoint:
     """`raw` with the temperatures and, for multi-label, the thresholds that fit `corpus.calibration`.
 
-    They stay at 1 and 1/2 if it has fewer than `ENOUGH_TO_CALIBRATE` texts.
+    They stay at 1 and 1/2 if it has fewer than `ENOUGH_TO_CALIBRATE` texts. `held_out_NC` is as of `Trained`.
     """
     if len(corpus.calibration) < ENOUGH_TO_CALIBRATE:
         return raw
     encoded = uncalibrated.encode(corpus.calibration.texts)
     rows = [text.ids for text in encoded]
-    logits_NC = among(logits_of(uncalibrated, encoded), allowed_labels(corpus.calibration, uncalibrated.labels))
+    all_logits_NC = logits_of(uncalibrated, encoded) if held_out_NC is None else held_out_NC
+    logits_NC = among(all_logits_NC, allowed_labels(corpus.calibration, uncalibrated.labels))
     truth_NC = truth_for(corpus.calibration, uncalibrated)
     chinese_N = share_of_tokens(chinese_tokens(raw.tokenizer), rows)
     other, chinese = fit_by_language(logits_NC, truth_NC, chinese_N, task=corpus.task)
@@ -185,12 +199,12 @@ def make_record(
     name: str,
 ) -> Record:
     """Everything that `metrics.json` says."""
-    request, corpus, trainer = finished.request, finished.corpus, finished.trainer
+    request, corpus, effort = finished.request, finished.corpus, finished.trained.effort
     config = request.config
     suspicions = result_warnings(
         evaluations["validation"],
         training_accuracy=training_accuracy,
-        history=trainer.history,
+        history=effort.history,
         config=config.loop,
     )
     if not calibration.rows:
@@ -205,9 +219,9 @@ def make_record(
         evaluations=evaluations,
         training_accuracy=training_accuracy,
         calibration=calibration,
-        num_parameters=sum(p.numel() for p in finished.network.parameters()),
+        num_parameters=sum(p.numel() for p in finished.trained.network.parameters()),
         vocab_size=finished.tokenizer.get_vocab_size(),
-        effort=measure_effort(trainer),
+        effort=effort,
         data=corpus.files,
         source=config.data.source,
         licence=config.data.licence,

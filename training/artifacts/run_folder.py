@@ -32,7 +32,7 @@ class RunFolder:
     @property
     def has_state(self) -> bool:
         """True if the run has saved a state."""
-        return (self.path / "state.safetensors").is_file()
+        return has_state(self.path)
 
     def create(self, request: BaseModel, tokenizer: Tokenizer, digests: dict[str, str]) -> None:
         """Begins a run; what was there is lost."""
@@ -78,6 +78,11 @@ class RunFolder:
     def remove(self) -> None:
         """Deletes the folder of the run."""
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+def has_state(folder: Path) -> bool:
+    """True if a trainer has saved its state there."""
+    return (folder / "state.safetensors").is_file()
 
 
 def _digest_lines(digests: dict[str, str]) -> str:

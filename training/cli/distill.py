@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from training.cli.options import FILE, START, data_options, run_options, setting_options
+from training.cli.options import FILE, data_options, run_options, setting_options, start_option
 from training.cli.runs import train_classifier
 
 
@@ -40,7 +40,7 @@ from training.cli.runs import train_classifier
     "--cache", type=FILE, help="Folder that keeps the teacher's logits, for further students.  [default: none is kept]"
 )
 @setting_options
-@START
+@start_option("none")
 @run_options
 def distill(**options: Any) -> None:
     """Trains a classifier to answer as a larger one does.

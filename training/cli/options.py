@@ -1,6 +1,8 @@
 """Options that several commands share."""
 
 import os
+import re
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -183,12 +185,30 @@ def setting_options(command: Any) -> Any:
     return recipe_options(seed(command))
 
 
-START = click.option(
-    "--start",
-    type=FILE,
-    help="A folder that pretrain wrote, or a checkpoint to train further: the layers and the tokenizer begin there, "
-    "and are of its shape.",
-)
+def start_option(default: str) -> Callable[[Any], Any]:
+    """The option that says where a run starts; `default` says in words what holds without it."""
+    return click.option(
+        "--start",
+        metavar="FOLDER",
+        type=lambda given: given if given == "none" else Path(given),
+        help="A folder that pretrain wrote, or a checkpoint to train further: the layers and the tokenizer begin "
+        f"there, and are of its shape; none starts at random.  [default: {default}]",
+    )
+
+
+class Duration(click.ParamType[float]):
+    """A time: a number of seconds, or one with s, m or h behind it."""
+
+    name = "TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Reads a time as a number of seconds."""
+        if isinstance(value, float | int):
+            return float(value)
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", value.strip())
+        if found is None or not float(found[1]):
+            self.fail(f"'{value}' is not a time, for example 90s, 5m or 1h", param, ctx)
+        return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
 
 
 def run_options(command: Any) -> Any:

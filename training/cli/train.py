@@ -4,7 +4,15 @@ from typing import Any
 
 import click
 
-from training.cli.options import MASK_PERSONAL, START, UNLABELED, data_options, run_options, setting_options
+from training.cli.options import (
+    MASK_PERSONAL,
+    UNLABELED,
+    Duration,
+    data_options,
+    run_options,
+    setting_options,
+    start_option,
+)
 from training.cli.runs import train_classifier
 
 
@@ -13,7 +21,14 @@ from training.cli.runs import train_classifier
 @UNLABELED
 @MASK_PERSONAL
 @setting_options
-@START
+@start_option("the shipped encoder if the texts are English or Chinese and no recipe or file says how to train")
+@click.option(
+    "--budget",
+    "budget_s",
+    type=Duration(),
+    help="Time that the run may take, about: 90s, 5m, 1h. It sets the number of passes and of folds.  [default: 5m; "
+    "with --recipe, --config or loop.epochs as long as these say]",
+)
 @run_options
 def train(**options: Any) -> None:
     """Trains a classifier on a file of labelled texts.
@@ -30,4 +45,4 @@ def train(**options: Any) -> None:
     """
     from training.runs.train import train as run_training
 
-    train_classifier(run_training, "train", options)
+    train_classifier(run_training, "train", options | {"adapt": True})

@@ -46,11 +46,15 @@ class Request(AnyRequest):
     Attributes:
         recipe: name of the recipe that it came from.
         data_root: folder below which a recipe's files were looked for.
+        budget_s: seconds that the run may take; None is as long as its settings say.
+        with_encoder: the same from the shipped encoder, where the texts are to decide; None if a setting or option did.
     """
 
     config: TrainConfig
     recipe: str | None
     data_root: str
+    budget_s: float | None = None
+    with_encoder: TrainConfig | None = None
 
     def published_settings(self) -> dict[str, object]:
         """Every setting by dotted key, files by the names under which they are published."""
@@ -67,6 +71,19 @@ class Request(AnyRequest):
             settings["distill.vectors"] = shown(settings["distill.vectors"])
         return settings
 
+
+ENCODER = Path(__file__).resolve().parents[2] / "checkpoints" / "encoder"
+"""The shipped encoder, from which a run starts where nothing else is said and its texts are in its languages."""
+
+BUDGET_S = 300.0
+"""Seconds that a run may take where nothing else is said."""
+
+FINE_TUNING: dict[str, Any] = {
+    "loop": {"epochs": 5, "learning_rate": 2e-3, "layer_decay": 0.7, "batch_rows": 64, "min_steps": 25}
+}
+"""Settings of a run from an encoder whose sentence vectors were learned, where no recipe or file says how: half the
+passes and gentler rates in lower layers than from random weights. Chosen on validation texts of six sets
+(`docs/design/0034-own-data.md`)."""
 
 NO_FILE = ("teacher", "none")
 """Values of `distill.vectors` that are no file."""
@@ -145,7 +162,12 @@ class Call(ABC):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallOptions(Call):
-    """The options of train, distill, compare and tune; `teachers` and `label_map` to `cache` are of distill alone."""
+    """The options of train, distill, compare and tune; `teachers` and `label_map` to `cache` are of distill alone.
+
+    Attributes:
+        start: a folder, or `none`.
+        adapt: what neither an option nor a recipe says follows from the texts: where the run starts, how long it takes.
+    """
 
     data_root: Path
     command: str = "train"
@@ -163,7 +185,9 @@ class CallOptions(Call):
     merge_labels: Annotated[bool | None, Option("--merge-labels", "data.merge_labels")] = None
     mask_personal: Annotated[bool | None, Option("--mask-personal", "data.mask_personal")] = None
     seed: Annotated[int | None, Option("--seed", "seed")] = None
-    start: Annotated[Path | None, Option("--start", "start")] = None
+    start: Annotated[Path | str | None, Option("--start", "start")] = None
+    budget_s: Annotated[float | None, Option("--budget")] = None
+    adapt: bool = False
     teachers: Annotated[tuple[Path, ...], Option("--teacher", "distill.teachers")] = ()
     unlabeled: Annotated[tuple[Path, ...], Option("--unlabeled", "semi.unlabeled")] = ()
     label_map: Annotated[tuple[str, ...], Option("--label-map", "distill.label_map")] = ()
@@ -178,6 +202,8 @@ class CallOptions(Call):
     def shorthands(self) -> dict[str, Any]:
         """The settings that options are short for. A training file replaces a recipe's files."""
         given = Call.shorthands(self)  # with slots, super() finds no class
+        if self.start == "none":
+            given["start"] = None
         if self.command == "distill":
             given = {key.replace("semi.", "distill."): value for key, value in given.items()}
         return given if self.train_file is None else OF_A_RECIPE | given
@@ -187,31 +213,55 @@ class CallOptions(Call):
         layers = [read_recipe(self.recipe)] if self.recipe else []
         layers += [read_toml(self.config_file)] if self.config_file else []
         layers = [below(layer, self.data_root) for layer in layers]
-        config = configure(layers, [below(parse_settings(self.settings), Path()), nest(self.shorthands())])
-        root = str(self.data_root.resolve())
-        return Request(config=config, recipe=self.recipe, command=self.repeated(), data_root=root)
+        options = [below(parse_settings(self.settings), Path()), nest(self.shorthands())]
+        adapt = self.adapt and not layers
+        return Request(
+            config=configure(layers, options, fine_tuned=adapt),
+            recipe=self.recipe,
+            command=self.repeated(),
+            data_root=str(self.data_root.resolve()),
+            budget_s=self.budget_s or (BUDGET_S if adapt and "epochs" not in options[0].get("loop", {}) else None),
+            with_encoder=_with_encoder(options) if adapt and self.start is None else None,
+        )
 
 
-def configure(layers: Sequence[dict[str, Any]], options: Sequence[dict[str, Any]]) -> TrainConfig:
+def _with_encoder(options: Sequence[dict[str, Any]]) -> TrainConfig | None:
+    """The configuration of a run from `ENCODER`; None if it is not there, or an option says otherwise."""
+    if not (ENCODER / DIGESTS).is_file() or any("start" in option for option in options):
+        return None
+    try:
+        return configure([], [*options, {"start": str(ENCODER)}], fine_tuned=True)
+    except Contradiction:
+        return None
+
+
+class Contradiction(UsageError):
+    """A setting that the layers of the start do not have."""
+
+
+def configure(
+    layers: Sequence[dict[str, Any]], options: Sequence[dict[str, Any]], *, fine_tuned: bool = False
+) -> TrainConfig:
     """The configuration of `layers` (recipe and file) and of `options` over them.
 
     Where the run starts from layers that are there, their shape and tokenizer replace what `layers` say, and `options`
-    must not contradict them.
+    must not contradict them. With `fine_tuned`, those of an encoder are trained as `FINE_TUNING` says.
 
     Raises:
-        UsageError: a setting is unknown or does not fit.
+        UsageError: a setting is unknown or does not fit; `Contradiction` if the layers are of another shape.
         CheckpointError: there is nothing whole to start from.
     """
     start = build_config(*layers, *options).start
     if start is None:
         return build_config(*layers, *options)
-    given = load_start(Path(start)).settings
-    config = build_config(*layers, given, *options)
-    wanted, found = flatten(build_config(given)), flatten(config)
+    found = load_start(Path(start))
+    given, defaults = found.settings, FINE_TUNING if fine_tuned and found.maps else {}
+    config = build_config(defaults, *layers, given, *options)
+    wanted, built = flatten(build_config(given)), flatten(config)
     keys = [f"{section}.{key}" for section, values in given.items() for key in values]
-    if contradicted := [key for key in keys if found[key] != wanted[key]]:
+    if contradicted := [key for key in keys if built[key] != wanted[key]]:
         key = contradicted[0]
-        raise UsageError(f"{key}={found[key]}, but the layers of {start} have {wanted[key]}; leave the setting out")
+        raise Contradiction(f"{key}={built[key]}, but the layers of {start} have {wanted[key]}; leave the setting out")
     return config
 
 

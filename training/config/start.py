@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from pydantic import ValidationError
 from tokenizers import Tokenizer
@@ -18,6 +20,8 @@ from training.data.corpus import DataFile
 from training.language_model.folder import KIND, load_pretrained
 
 _HEAD: Final = "head."
+
+Floats = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,7 @@ class Start:
         command: made the folder.
         data: the files that the layers learned from, by role.
         perplexity: of a language model on its validation texts, both directions together; None for a checkpoint.
+        maps: weight and bias of each linear map from pooled states to the sentence vectors that were imitated.
     """
 
     name: str
@@ -46,6 +51,7 @@ class Start:
     command: str
     data: Mapping[str, DataFile]
     perplexity: float | None
+    maps: tuple[tuple[Floats, Floats], ...] = ()
 
     def fill(self, network: RecurrentClassifier, labels: Sequence[str]) -> None:
         """Puts the layers into a classifier of the same shape, which gives `labels`.
@@ -92,6 +98,7 @@ def _language_model(directory: Path) -> Start:
         command=record.command,
         data=record.data,
         perplexity=record.perplexity.after,
+        maps=tuple(found.maps()),
     )
 
 

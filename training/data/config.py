@@ -32,6 +32,9 @@ class DataConfig(Frozen):
             alike, at 0 each set. Needs `source_column`.
             Source: Devlin et al. 2018, the multilingual model (0.7, of languages, by sampling); here by weights.
         validation_fraction: share of the training texts that are validated on where no validation file is given.
+        folds: parts of the training texts, each held out from one of as many networks in turn, whose weights are then
+            averaged: every text is trained on and validated on. Needs pre-trained layers (`start`) and no validation
+            file. 0 holds a share out instead; None is `training.runs.plan`'s to say.
         source: where to get the files; shown when one is missing and in the model card.
         licence: the one that the source states; shown in the model card.
     """
@@ -50,6 +53,7 @@ class DataConfig(Frozen):
     source_column: str | None = None
     source_power: Annotated[float, Field(ge=0, le=1)] = 1.0
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    folds: Annotated[int, Field(ge=0, le=20)] | None = None
     source: str = ""
     licence: str = ""
 

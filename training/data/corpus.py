@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from model.config import Frozen, Task
 from tables.errors import MissingColumnError
 from tables.labels import LabelRules, Names
@@ -14,7 +17,7 @@ from training.data.dataset import Dataset, encode_labels, label_names, list_some
 from training.data.duplicates import normalised, num_contradictions, num_shared
 from training.data.files import digest_of, shown_source
 from training.data.personal import mask_personal
-from training.data.split import halve, small_labels, split
+from training.data.split import fold_of, halve, small_labels, split
 from training.errors import DataError, UsageError
 
 ENOUGH_TO_HALVE = 1000
@@ -55,6 +58,8 @@ class Corpus:
         files: the record of each role: `train`, `validation`, perhaps `test`, and the names of further tests.
         warnings: what makes a score on these data doubtful, one sentence each.
         unlabeled: further texts to train on, none of them held out.
+        fold_N: the fold of each training text [N], where each is validated on in turn: then `validation`, `stopping`
+            and `calibration` hold the training texts, in the same order.
     """
 
     train: Dataset
@@ -65,6 +70,7 @@ class Corpus:
     files: dict[str, DataFile]
     warnings: list[str]
     unlabeled: tuple[str, ...] = ()
+    fold_N: npt.NDArray[np.int64] | None = None
 
     @property
     def task(self) -> Task:
@@ -101,14 +107,19 @@ def read_corpus(config: DataConfig, *, seed: int, data_root: Path) -> Corpus:
     labels = label_names(train)
     for dataset in held_out.values():
         _check_fits(dataset, train, labels)
+    fold_N = None
     if "validation" not in held_out:
-        train, validation = split(train, fraction=config.validation_fraction, seed=seed)
+        if config.folds:
+            fold_N, validation = fold_of(train, config.folds, seed=seed), train
+        else:
+            train, validation = split(train, fraction=config.validation_fraction, seed=seed)
         held_out = {"validation": validation} | held_out
     if config.mask_personal:
         train = _masked(train)
     roles = {"train": train} | held_out
     digests = {dataset.path: digest_of(dataset.source) for dataset in roles.values()}
-    stopping, calibration = _halves(held_out["validation"], seed=seed)
+    validation = held_out["validation"]
+    stopping, calibration = (validation, validation) if fold_N is not None else _halves(validation, seed=seed)
     return Corpus(
         train=train,
         held_out=held_out,
@@ -117,6 +128,7 @@ def read_corpus(config: DataConfig, *, seed: int, data_root: Path) -> Corpus:
         labels=labels,
         files={role: _describe(part, digests[part.path], labels, data_root) for role, part in roles.items()},
         warnings=_warnings(train, held_out, labels),
+        fold_N=fold_N,
     )
 
 
@@ -168,8 +180,20 @@ def _warnings(train: Dataset, held_out: dict[str, Dataset], labels: Names) -> li
     for role, dataset in held_out.items():
         if len(dataset) < FEW_HELD_OUT:
             warnings.append(f"only {len(dataset):,} {role} texts: figures from so few say little")
-    seen = set(map(normalised, train.texts))
-    for role, dataset in held_out.items():
+    apart = {role: dataset for role, dataset in held_out.items() if dataset.rows is not train.rows}
+    warnings += _warnings_apart(train, apart, labels)
+    if count := num_contradictions(train):
+        warnings.append(f"{count:,} training texts occur more than once with different labels")
+    if small := small_labels(train, fewer_than=FEW_TEXTS):
+        counts = [f"{name} ({count})" for name, count in small]
+        warnings.append(f"label(s) with fewer than {FEW_TEXTS} training texts: {list_some(counts, 5)}")
+    return warnings
+
+
+def _warnings_apart(train: Dataset, apart: dict[str, Dataset], labels: Names) -> list[str]:
+    """Warnings about texts that are held out from all networks; not so are those that are held out by folds."""
+    warnings, seen = [], set(map(normalised, train.texts))
+    for role, dataset in apart.items():
         if shared := num_shared(dataset, seen):
             warnings.append(
                 f"{shared:,} of {len(dataset):,} {role} texts are also in the training set (case and punctuation "
@@ -177,11 +201,6 @@ def _warnings(train: Dataset, held_out: dict[str, Dataset], labels: Names) -> li
             )
         if missing := sorted(set(labels) - dataset.counts().keys()):
             warnings.append(f"no {role} text has the label(s) {list_some(missing, 5)}")
-    if count := num_contradictions(train):
-        warnings.append(f"{count:,} training texts occur more than once with different labels")
-    if small := small_labels(train, fewer_than=FEW_TEXTS):
-        counts = [f"{name} ({count})" for name, count in small]
-        warnings.append(f"label(s) with fewer than {FEW_TEXTS} training texts: {list_some(counts, 5)}")
     return warnings
 
 

@@ -1,8 +1,9 @@
-"""Splits a data set into training and validation texts."""
+"""Splits a data set into training and validation texts, or into folds that are validated on in turn."""
 
 from collections import defaultdict
 
 import numpy as np
+import numpy.typing as npt
 
 from training.data.dataset import Dataset
 from training.data.duplicates import normalised
@@ -37,6 +38,30 @@ def split(dataset: Dataset, *, fraction: float, seed: int) -> tuple[Dataset, Dat
         dataset.take(i for i in range(len(dataset)) if i not in held_out),
         dataset.take(sorted(held_out)),
     )
+
+
+def fold_of(dataset: Dataset, count: int, *, seed: int) -> npt.NDArray[np.int64]:
+    """The fold of each text, from 0 to `count` - 1 [N]; each label is spread evenly over the folds.
+
+    Equal texts are in one fold. A multi-label text counts for its rarest label.
+
+    Raises:
+        DataError: there are fewer different texts than folds.
+    """
+    strata, rng = _strata(dataset), np.random.default_rng(seed)
+    if sum(map(len, strata.values())) < count:
+        raise DataError(
+            dataset.path, f"fewer than {count} different texts cannot be parted into as many folds (data.folds)"
+        )
+    fold_N, sizes = np.zeros(len(dataset), dtype=np.int64), [0] * count
+    for _, groups in sorted(strata.items()):
+        of_label = [0] * count
+        for place in rng.permutation(len(groups)):
+            fold = min(range(count), key=lambda fold: (of_label[fold], sizes[fold]))
+            of_label[fold] += len(groups[place])
+            sizes[fold] += len(groups[place])
+            fold_N[groups[place]] = fold
+    return fold_N
 
 
 def halve(dataset: Dataset, *, seed: int) -> tuple[Dataset, Dataset]:

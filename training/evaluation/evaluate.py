@@ -77,15 +77,29 @@ class Result:
     truth_NC: Decisions
 
 
-def evaluate(classifier: Classifier, dataset: Dataset, *, seed: int = 0) -> Result:
-    """Scores every text of `dataset` among its choices; `seed` is that of the bootstrap.
+def evaluate(
+    classifier: Classifier,
+    dataset: Dataset,
+    logits_NC: npt.NDArray[np.float32] | None = None,
+    *,
+    seed: int = 0,
+) -> Result:
+    """Scores every text of `dataset` among its choices.
+
+    Args:
+        classifier: gives the logits, and says how they are calibrated.
+        dataset: what is scored.
+        logits_NC: in place of those of the classifier, where it was trained on the texts: those of networks that were
+            not (see `training.runs.folds`).
+        seed: of the bootstrap.
 
     Raises:
         DataError: a label is unknown to the checkpoint, or the file is multi-label and the checkpoint is not.
     """
     truth_NC = truth_for(dataset, classifier)
     encoded = classifier.encode(dataset.texts)
-    all_logits_NC, rows = logits_of(classifier, encoded), [text.ids for text in encoded]
+    all_logits_NC = logits_of(classifier, encoded) if logits_NC is None else logits_NC
+    rows = [text.ids for text in encoded]
     logits_NC = among(all_logits_NC, allowed_labels(dataset, classifier.labels))
     probabilities_NC = classifier.probabilities(classifier.calibrate(logits_NC, rows))
     sure_N, right_N = best_answers(classifier.probabilities(classifier.calibrate(all_logits_NC, rows)), truth_NC)

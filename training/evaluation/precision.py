@@ -7,12 +7,15 @@ checkpoint's configuration, and stand in its card.
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from model.checkpoint import load_checkpoint, replace_config
 from model.classifier import Classifier
 from model.config import PrecisionThreshold
 from training.data.dataset import Dataset, read_dataset
 from training.evaluation.card_section import put_section
-from training.evaluation.evaluate import best_answers, rules_for, truth_for
+from training.evaluation.evaluate import best_answers, logits_of, rules_for, truth_for
 from training.metrics.abstention import ERROR_RATE, precision_threshold
 
 PRECISIONS = (0.90, 0.95, 0.99)
@@ -20,13 +23,23 @@ PRECISIONS = (0.90, 0.95, 0.99)
 TITLE = "## Abstaining\n"
 
 
-def find_thresholds(classifier: Classifier, dataset: Dataset) -> tuple[PrecisionThreshold, ...]:
+def find_thresholds(
+    classifier: Classifier, dataset: Dataset, logits_NC: npt.NDArray[np.float32] | None = None
+) -> tuple[PrecisionThreshold, ...]:
     """Finds the threshold of each of `PRECISIONS`, for answers among all labels of the classifier.
+
+    Args:
+        classifier: calibrated.
+        dataset: texts that it has not seen.
+        logits_NC: of networks that have not seen the text, where the classifier has; see `evaluate`.
 
     A text of a set that lacks a label is judged like any other: if it gets that label it counts as a mistake, for
     nothing shows that it is none.
     """
-    confidence_N, right_N = best_answers(classifier.predict(dataset.texts), truth_for(dataset, classifier))
+    encoded = classifier.encode(dataset.texts)
+    logits_NC = logits_of(classifier, encoded) if logits_NC is None else logits_NC
+    probabilities_NC = classifier.probabilities(classifier.calibrate(logits_NC, [text.ids for text in encoded]))
+    confidence_N, right_N = best_answers(probabilities_NC, truth_for(dataset, classifier))
     found = []
     for precision in PRECISIONS:
         threshold, coverage = precision_threshold(confidence_N, right_N, precision) or (None, 0.0)

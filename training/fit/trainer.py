@@ -110,6 +110,15 @@ class Examples:
         """Tokens of each text."""
         return lengths_of(self.ids)
 
+    def take(self, places: npt.NDArray[np.int64]) -> "Examples":
+        """Takes the texts at these places, in that order."""
+        return Examples(
+            [self.ids[i] for i in places],
+            self.targets[places],
+            None if self.allowed is None else self.allowed[places],
+            None if self.weights is None else self.weights[places],
+        )
+
 
 Measure = Callable[[npt.NDArray[np.float32], npt.NDArray[Any]], float]
 """From logits [N, C] and targets to a score; higher is better."""
@@ -138,6 +147,8 @@ class Trainer(Steps):
         processes: that train together, each on its share of a batch. With more than one, `objective` must be
             `Supervised`: other terms would be those of the share and not of the batch.
         dtype: number format of the passes over a batch; None is the fastest of the device.
+        keep_last: ends with the weights of the last reading and not of the best, so that the validation texts choose
+            nothing; there is no early stop.
     """
 
     def __init__(
@@ -154,6 +165,7 @@ class Trainer(Steps):
         objective: MakeObjective = Supervised,
         processes: Processes = ALONE,
         dtype: torch.dtype | None = None,
+        keep_last: bool = False,
     ) -> None:
         factors = layer_rates(network, config.layer_decay)
         super().__init__(
@@ -161,7 +173,7 @@ class Trainer(Steps):
         )
         self.network, self._asked = network, config
         self.train, self.validation = train, validation
-        self._measure = measure
+        self._measure, self._keep_last = measure, keep_last
         self._scale_batches(1.0)
         if config.batch_scale is not None or objective is Supervised:
             self._scale_batches(config.batch_scale or self._automatic_scale())
@@ -227,7 +239,7 @@ class Trainer(Steps):
         logits_NC = among(self.logits(self.validation, candidate, self.processes), self.validation.allowed)
         score = self._measure(logits_NC, self.validation.targets)
         self._note_reading(score)
-        if position.best is None or score > position.best:
+        if self._keep_last or position.best is None or score > position.best:
             position.best, position.readings_without_gain = score, 0
             self._best = copies(candidate.weights())
         else:

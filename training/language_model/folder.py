@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from pydantic import Field, ValidationError
 from tokenizers import Tokenizer
@@ -185,6 +187,12 @@ class Pretrained:
             "tokenizer": self.config.tokenizer.model_dump(exclude={"max_tokens"}),
             "architecture": self.config.architecture.model_dump() | {"conv_width": 0},
         }
+
+    def maps(self) -> list[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]:
+        """Weight [D, P] and bias [D] of the map to the vectors of each encoder that was imitated."""
+        places = range(len(self.config.vectors))
+        names = [(f"vectors.{place}.weight", f"vectors.{place}.bias") for place in places]
+        return [(self.weights[weight].float().numpy(), self.weights[bias].float().numpy()) for weight, bias in names]
 
     def fill(self, network: RecurrentClassifier) -> None:
         """Puts embedding and recurrent layers into a classifier of the same shape."""

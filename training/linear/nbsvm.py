@@ -23,7 +23,7 @@ SMOOTHING = 1.0
 """Source: Wang & Manning 2012, section 3 (α)."""
 
 ALWAYS = 10.0
-"""Logit of a label that every training text has, where labels come in sets."""
+"""Logit of a label that every training text has; less this, of one that none has."""
 
 
 def log_count_ratios(present_NF: Any, y_N: Decisions) -> Floats:
@@ -53,8 +53,8 @@ def fit_svm(
         y_N: which texts have the label.
         balanced: whether both sides count the same, however many texts they have.
     """
-    if y_N.all():
-        return np.zeros(present_NF.shape[1]), np.zeros(present_NF.shape[1]), ALWAYS
+    if y_N.all() or not y_N.any():
+        return np.zeros(present_NF.shape[1]), np.zeros(present_NF.shape[1]), ALWAYS if y_N.all() else -ALWAYS
     ratios_F = log_count_ratios(present_NF, y_N)
     svm = LinearSVC(C=strength, random_state=0, class_weight="balanced" if balanced else None)
     with warnings.catch_warnings():

@@ -137,12 +137,58 @@ def fit_blend(
     balanced: bool = False,
 ) -> Blend:
     """The linear model of this strength, and the shares of least loss on the texts that choose."""
+    table_FC, bias_C = fit_table(present_NF, truth_NC, strength, task, balanced=balanced)
+    shares = best_shares(logits_VC, present_VF @ table_FC + bias_C, truth_VC, task)
+    return Blend(table_FC, bias_C, order, strength, shares)
+
+
+def cross_fit_blend(
+    present_NF: csr_matrix,
+    truth_NC: Decisions,
+    fold_N: npt.NDArray[np.int64],
+    logits_NC: Floats,
+    order: int,
+    strengths: Sequence[float],
+    task: Task,
+    *,
+    balanced: bool = False,
+) -> tuple[Blend, Floats]:
+    """The linear model of all texts, its strength and shares chosen by models that had not seen the text.
+
+    Args:
+        present_NF, truth_NC: of all texts.
+        fold_N: the part of each text; a model for each part is fitted to the others.
+        logits_NC: of networks that had not seen the text.
+        order, strengths, task, balanced: as of `NgramConfig` and `fit_blend`.
+
+    Returns:
+        The model and its shares, and the logits [N, C] of network and n-grams that had not seen the text.
+    """
+    best: tuple[float, Shares, Floats] | None = None
+    for strength in strengths:
+        linear_NC: Floats = np.zeros(truth_NC.shape)
+        for fold in np.unique(fold_N):
+            others, held = fold_N != fold, fold_N == fold
+            table_FC, bias_C = fit_table(present_NF[others], truth_NC[others], strength, task, balanced=balanced)
+            linear_NC[held] = present_NF[held] @ table_FC + bias_C
+        shares = best_shares(logits_NC, linear_NC, truth_NC, task)
+        if best is None or shares.loss < best[1].loss:
+            best = strength, shares, linear_NC
+    if best is None:
+        raise AssertionError("there is at least one strength")
+    strength, shares, linear_NC = best
+    table_FC, bias_C = fit_table(present_NF, truth_NC, strength, task, balanced=balanced)
+    return Blend(table_FC, bias_C, order, strength, shares), shares.logits(logits_NC, linear_NC)
+
+
+def fit_table(
+    present_NF: csr_matrix, truth_NC: Decisions, strength: float, task: Task, *, balanced: bool = False
+) -> tuple[Floats, Floats]:
+    """Table [F, C] and bias [C] of the linear model of this strength."""
     columns = each_column(truth_NC, task, partial(fit_svm, present_NF, strength, balanced=balanced))
     weights_CF = np.stack([ratios_F * weights_F for ratios_F, weights_F, _ in columns])
     weights_CF, bias_C = as_two(weights_CF, np.array([bias for _, _, bias in columns]), task)
-    linear_VC = present_VF @ weights_CF.T + bias_C
-    shares = best_shares(logits_VC, linear_VC, truth_VC, task)
-    return Blend(weights_CF.T, bias_C, order, strength, shares)
+    return weights_CF.T, bias_C
 
 
 def best_shares(network_VC: Floats, linear_VC: Floats, truth_VC: Decisions, task: Task) -> Shares:

@@ -3,9 +3,15 @@
 Shape suffixes: N texts, F buckets, C labels, V texts that choose.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 from rich.console import Console
 from tokenizers import Tokenizer
 
+from model.batch import Ids
 from model.network import RecurrentClassifier
 from model.text import TextEncoder
 from training.config.config import TrainConfig
@@ -13,7 +19,18 @@ from training.data.choices import among
 from training.data.corpus import Corpus
 from training.data.dataset import mostly_chinese, truth_of
 from training.fit.trainer import Trainer
-from training.linear.ngrams import count_ngrams, enough_buckets, fit_blend, joined, mean_loss
+from training.linear.ngrams import (
+    Blend,
+    NgramConfig,
+    count_ngrams,
+    cross_fit_blend,
+    enough_buckets,
+    fit_blend,
+    joined,
+    mean_loss,
+)
+
+Floats = npt.NDArray[np.floating[Any]]
 
 
 def with_ngrams(
@@ -26,10 +43,9 @@ def with_ngrams(
     network, settings = trainer.network, config.ngrams
     if settings.buckets == 0:
         return network
-    order = settings.order or (3 if mostly_chinese(corpus.train.texts) else 2)
     encoder = TextEncoder(tokenizer, max_tokens=config.tokenizer.max_tokens)
     rows = [text.ids for text in encoder.encode(corpus.train.texts)]
-    buckets = settings.buckets or enough_buckets(rows, order, len(corpus.labels))
+    order, buckets = table_size(rows, corpus, settings)
     present_NF = count_ngrams(rows, order, buckets)
     present_VF = count_ngrams(trainer.validation.ids, order, buckets)
     truth_NC, truth_VC = truth_of(corpus.train, corpus.labels), truth_of(corpus.stopping, corpus.labels)
@@ -38,11 +54,59 @@ def with_ngrams(
     texts = (present_NF, truth_NC, present_VF, truth_VC, logits_VC)
     blends = [fit_blend(*texts, order, strength, corpus.task, balanced=balanced) for strength in settings.strengths]
     best = min(blends, key=lambda blend: blend.shares.loss)
-    shares, each = best.shares, " in the mean over the labels" if corpus.task == "multi_label" else ""
+    _say(best, mean_loss(logits_VC, truth_VC, corpus.task), corpus, console)
+    return joined(network, best)
+
+
+def with_cross_fitted_ngrams(
+    network: RecurrentClassifier,
+    logits_NC: Floats,
+    rows: Sequence[Ids],
+    corpus: Corpus,
+    config: TrainConfig,
+    console: Console,
+) -> tuple[RecurrentClassifier, npt.NDArray[np.float32]]:
+    """The network with the n-grams of all training texts beside it, and held-out logits of both together [N, C].
+
+    Args:
+        network: of all folds together.
+        logits_NC: of networks that had not seen the text.
+        rows: token ids of the training texts.
+        corpus: has folds.
+        config: for `ngrams` and the weights of labels.
+        console: for a person to watch.
+    """
+    if config.ngrams.buckets == 0:
+        return network, logits_NC.astype(np.float32)
+    if corpus.fold_N is None:
+        raise AssertionError("the corpus has folds")
+    order, buckets = table_size(rows, corpus, config.ngrams)
+    truth_NC = truth_of(corpus.train, corpus.labels)
+    blend, both_NC = cross_fit_blend(
+        count_ngrams(rows, order, buckets),
+        truth_NC,
+        corpus.fold_N,
+        logits_NC,
+        order,
+        config.ngrams.strengths,
+        corpus.task,
+        balanced=config.loop.class_weights == "balanced",
+    )
+    _say(blend, mean_loss(logits_NC, truth_NC, corpus.task), corpus, console)
+    return joined(network, blend), both_NC.astype(np.float32)
+
+
+def table_size(rows: Sequence[Ids], corpus: Corpus, settings: NgramConfig) -> tuple[int, int]:
+    """Tokens of the longest n-gram, and rows of the table."""
+    order = settings.order or (3 if mostly_chinese(corpus.train.texts) else 2)
+    return order, settings.buckets or enough_buckets(rows, order, len(corpus.labels))
+
+
+def _say(blend: Blend, without: float, corpus: Corpus, console: Console) -> None:
+    shares, each = blend.shares, " in the mean over the labels" if corpus.task == "multi_label" else ""
     console.print(
-        f"n-grams of up to {order} tokens beside the network: C {best.strength:g}, shares "
+        f"n-grams of up to {blend.order} tokens beside the network: C {blend.strength:g}, shares "
         f"{shares.network_C.mean():.2f} and {shares.ngrams_C.mean():.2f}{each}, "
-        f"loss {mean_loss(logits_VC, truth_VC, corpus.task):.4f} without, {shares.loss:.4f} with",
+        f"loss {without:.4f} without, {shares.loss:.4f} with",
         highlight=False,
     )
-    return joined(network, best)

@@ -1,6 +1,6 @@
 """The parts of a run that train and distill share: tokenizer, network, trainer, and the finished checkpoint."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self, Unpack
@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 
 from model.network import RecurrentClassifier
 from model.text import TextEncoder
-from training.artifacts.publish import Finished, publish
+from training.artifacts.publish import Finished, Trained, measure_effort, publish
 from training.artifacts.record import Record, TeacherRecord
 from training.config.config import TrainConfig
 from training.config.request import Request
@@ -25,6 +25,9 @@ from training.fit.trainer import Examples, Place, Trainer
 from training.metrics.scores import measure
 from training.runs.blend import with_ngrams
 from training.runs.session import Session
+
+Fit = Callable[[Request, Corpus, Tokenizer, Start | None, Session], tuple[Request, Corpus]]
+"""Settles what depends on the texts and the machine; see `training.runs.plan`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,10 @@ class ClassifierRun:
     start: Start | None
 
     @classmethod
-    def begin(cls, session: Session, request: Request, corpus: Corpus, texts: Sequence[str]) -> Self:
-        """Creates or checks the run's folder; a tokenizer is learned from `texts`.
+    def begin(
+        cls, session: Session, request: Request, corpus: Corpus, texts: Sequence[str], fit: Fit | None = None
+    ) -> Self:
+        """Creates or checks the run's folder; a tokenizer is learned from `texts`, and `fit` settles the request.
 
         Raises:
             UsageError: the data of a resumed run have changed.
@@ -60,31 +65,39 @@ class ClassifierRun:
             start = load_start(Path(config.start))
             digests["start"] = start.version
             tokenizer = session.tokenizer(digests, lambda: start.tokenizer)
+        if fit is not None and not session.resume:
+            request, corpus = fit(request, corpus, tokenizer, start, session)
         session.begin(request, tokenizer, digests)
         return cls(session, request, corpus, tokenizer, start)
 
-    def fit(self, trainer: Trainer) -> bool:
-        """Trains to the end or to a stop; see `Session.fit`."""
+    def introduce(self, network: RecurrentClassifier, steps: str) -> None:
+        """Prints the texts, the warnings about them and the size of the network; `steps` says how long it takes."""
         corpus, console = self.corpus, self.session.console
         parts = ", ".join(f"{role} {file.rows:,}" for role, file in corpus.files.items())
         console.print(f"texts: {parts}; {len(corpus.labels)} labels, {corpus.task.replace('_', '-')}", markup=False)
         for warning in corpus.warnings:
             console.print(f"warning: {warning}", markup=False)
-        num_parameters = sum(p.numel() for p in trainer.network.parameters())
-        summary = (
-            f"{self.tokenizer.get_vocab_size():,} tokens, {num_parameters:,} parameters, "
-            f"up to {trainer.total_steps:,} steps"
-        )
+        num_parameters = sum(p.numel() for p in network.parameters())
+        console.print(f"{self.tokenizer.get_vocab_size():,} tokens, {num_parameters:,} parameters, {steps}")
+
+    def fit(self, trainer: Trainer) -> bool:
+        """Trains to the end or to a stop; see `Session.fit`."""
+        summary = f"up to {trainer.total_steps:,} steps"
         if trainer.batch_scale > 1:
             summary += f" of batches {trainer.batch_scale:.3g} times as large as the settings say, for this device"
-        return self.session.fit(trainer, metric=self.request.config.metric, summary=summary)
+        self.introduce(trainer.network, summary)
+        return self.session.fit(trainer, metric=self.request.config.metric)
 
-    def publish(self, trainer: Trainer, teachers: tuple[TeacherRecord, ...] = ()) -> Record:
-        """Adds the n-grams, calibrates, evaluates, writes the checkpoint and removes the run's folder."""
-        session, corpus, tokenizer = self.session, self.corpus, self.tokenizer
-        network = with_ngrams(trainer, corpus, tokenizer, self.request.config, session.console)
+    def finish(self, trainer: Trainer, teachers: tuple[TeacherRecord, ...] = ()) -> Record:
+        """Adds the n-grams to a trained network and publishes both; see `publish`."""
+        network = with_ngrams(trainer, self.corpus, self.tokenizer, self.request.config, self.session.console)
+        return self.publish(Trained(network, measure_effort(trainer)), teachers)
+
+    def publish(self, trained: Trained, teachers: tuple[TeacherRecord, ...] = ()) -> Record:
+        """Calibrates, evaluates, writes the checkpoint and removes the run's folder."""
+        session = self.session
         session.console.print("calibrating, and evaluating the finished checkpoint as loaded from disk")
-        finished = Finished(self.request, corpus, tokenizer, trainer, network, teachers=teachers, start=self.start)
+        finished = Finished(self.request, self.corpus, self.tokenizer, trained, teachers=teachers, start=self.start)
         record = publish(finished, session.output, scratch=session.run.path / "checkpoint", device=session.device)
         session.run.remove()
         return record

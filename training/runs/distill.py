@@ -59,7 +59,7 @@ def distill(request: Request, session: Session) -> Record | None:
     trainer = build_student(run, transfer, loss)
     if not run.fit(trainer):
         return None
-    return run.publish(trainer, tuple(score_teachers(teachers, corpus, config)))
+    return run.finish(trainer, tuple(score_teachers(teachers, corpus, config)))
 
 
 def check_settings(config: TrainConfig) -> None:

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from tokenizers import Tokenizer
 
 from model.device import resolve_device
-from training.artifacts.run_folder import RunFolder
+from training.artifacts.run_folder import RunFolder, has_state
 from training.errors import DivergedError, UsageError
 from training.fit.parallel import ALONE, Processes
 from training.fit.progress import format_duration, show_progress
@@ -79,13 +79,14 @@ class Session:
         if not self.resume:
             self.run.create(request, tokenizer, digests)
 
-    def fit(self, trainer: Steps, *, metric: str, summary: str) -> bool:
+    def fit(self, trainer: Steps, *, metric: str, summary: str = "", part: str = "") -> bool:
         """Trains from the saved state, or from the first step, until the end or a stop; saves the state either way.
 
         Args:
             trainer: at its first step.
             metric: name of the validation score, for the lines that are printed.
-            summary: printed before the first step.
+            summary: printed before the first step, if there is something to say.
+            part: subfolder of the run for the state of one of several trainers, which is not kept once it has finished.
 
         Returns:
             True if this process is to publish the trained network: training is finished and it is the first.
@@ -94,15 +95,17 @@ class Session:
             UsageError: the saved state is damaged.
             DivergedError: a gradient is not finite; the state before that step is saved.
         """
-        if self.resume and self.run.has_state:
-            _load_state(trainer, self.run.path)
+        folder = self.run.path / part
+        if self.resume and has_state(folder):
+            _load_state(trainer, folder)
         resumed = f"; resumed after {format_duration(trainer.seconds)}" if trainer.seconds else ""
-        self.console.print(summary + resumed, markup=False)
+        if said := (summary + resumed).removeprefix("; "):
+            self.console.print(said, markup=False)
         if self.processes.is_first:
             self.processes.meet()  # the run's folder is complete: the others, who wait for this, can resume it
         readings = len(trainer.history)
         with self.interrupt() as stop, show_progress(self.console, metric=metric, num_readings=readings) as show:
-            save = self._save_regularly(partial(trainer.save_state, self.run.path))
+            save = self._save_regularly(partial(trainer.save_state, folder))
 
             def report(progress: Progress) -> None:
                 show(progress, trainer.history)
@@ -111,11 +114,12 @@ class Session:
             try:
                 finished = trainer.run(report, lambda: self.processes.largest(bool(stop)) > 0)
             except DivergedError as error:
-                trainer.save_state(self.run.path)
+                trainer.save_state(folder)
                 raise DivergedError(
-                    f"{error}, and start anew with --overwrite. {self.run.path} keeps the state before that step"
+                    f"{error}, and start anew with --overwrite. {folder} keeps the state before that step"
                 ) from error
-        trainer.save_state(self.run.path)
+        if not (part and finished):
+            trainer.save_state(folder)
         return finished and self.processes.is_first
 
     def _save_regularly(self, save: Callable[[], None]) -> Callable[[], None]:

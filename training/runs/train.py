@@ -20,8 +20,19 @@ from training.fit.semi_supervised import SemiSupervised, UnlabeledBatches
 from training.fit.trainer import Place, Trainer
 from training.inspection.report import inspect_corpus
 from training.inspection.text import short_text
-from training.runs.classifier import ClassifierRun, encode_training, new_encoder, new_network, new_trainer
+from training.runs.classifier import (
+    ClassifierRun,
+    encode_examples,
+    encode_training,
+    new_encoder,
+    new_network,
+    new_trainer,
+)
+from training.runs.folds import train_folds
+from training.runs.heads import fit_head, with_head
+from training.runs.plan import fitted
 from training.runs.session import Session
+from training.runs.start_choice import choose_start
 
 
 def train(request: Request, session: Session) -> Record | None:
@@ -34,12 +45,16 @@ def train(request: Request, session: Session) -> Record | None:
     Raises:
         TrainingError, ModelError: see there.
     """
-    run, trainer = prepare(request, session)
-    return run.publish(trainer) if run.fit(trainer) else None
+    run = begin(request, session)
+    if run.corpus.fold_N is not None:
+        trained = train_folds(run)
+        return None if trained is None else run.publish(trained)
+    trainer = first_step(run)
+    return run.finish(trainer) if run.fit(trainer) else None
 
 
-def prepare(request: Request, session: Session) -> tuple[ClassifierRun, Trainer]:
-    """Reads the data, creates or checks the run's folder, and builds the trainer at its first step.
+def begin(request: Request, session: Session) -> ClassifierRun:
+    """Reads the data, and creates or checks the run's folder.
 
     Raises:
         UsageError: several processes cannot train like this.
@@ -51,10 +66,17 @@ def prepare(request: Request, session: Session) -> tuple[ClassifierRun, Trainer]
             "the terms of the section semi cannot be split among processes; start this run without torchrun"
         )
     corpus = read_texts(config, Path(request.data_root))
+    request, said = choose_start(request, corpus.train.texts)
     if session.processes.is_first and not session.resume:
         report(corpus, config, session.console)
-    run = ClassifierRun.begin(session, request, corpus, corpus.training_texts)
-    return run, build_trainer(config, corpus, run.tokenizer, start=run.start, **session.place)
+        if said:
+            session.console.print(said, markup=False, highlight=False)
+    return ClassifierRun.begin(session, request, corpus, corpus.training_texts, fitted)
+
+
+def first_step(run: ClassifierRun) -> Trainer:
+    """The trainer of a run without folds, before its first step."""
+    return build_trainer(run.request.config, run.corpus, run.tokenizer, start=run.start, **run.session.place)
 
 
 def read_texts(config: TrainConfig, data_root: Path) -> Corpus:
@@ -93,9 +115,13 @@ def build_trainer(
 ) -> Trainer:
     """A trainer at its first step; the same weights for the same seed, those of `start` where it has them."""
     network, encoder = new_network(config, corpus, tokenizer, start), new_encoder(config, tokenizer)
+    train = encode_training(corpus, config.data, encoder)
+    if start is not None:
+        stopping = encode_examples(corpus.stopping, corpus, encoder)
+        network = with_head(network, fit_head(network, train, stopping, corpus, config, start, place["device"]))
     return new_trainer(
         network,
-        encode_training(corpus, config.data, encoder),
+        train,
         corpus,
         config,
         encoder,

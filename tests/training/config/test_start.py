@@ -15,7 +15,7 @@ from tests.training.conftest import TINY
 from training.config.request import CallOptions
 from training.config.start import load_start
 from training.runs.session import Session
-from training.runs.train import prepare
+from training.runs.train import begin, first_step
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,8 @@ def three_labels(folder: Path) -> Path:
 
 def test_all_layers_are_taken_and_of_the_head_the_rows_of_common_labels(earlier: Path, tmp_path: Path) -> None:
     options = CallOptions(output=tmp_path, data_root=tmp_path, train_file=three_labels(tmp_path), start=earlier)
-    run, trainer = prepare(options.request(), Session(output=tmp_path / "m", device="cpu", console=Console(quiet=True)))
+    run = begin(options.request(), Session(output=tmp_path / "m", device="cpu", console=Console(quiet=True)))
+    trainer = first_step(run)
     stored, weights = load_file(earlier / "model.safetensors"), trainer.network.weights()
     body = [name for name in weights if not name.startswith("head")]
     assert all(torch.equal(weights[name], stored[name].float()) for name in body)

@@ -178,3 +178,19 @@ def test_a_thousand_equal_texts_are_not_parted(tmp_path: Path) -> None:
     }
     corpus = read(tmp_path, **files)
     assert corpus.stopping is corpus.calibration is corpus.validation
+
+
+def test_with_folds_every_text_is_trained_on_and_validated_on(tmp_path: Path) -> None:
+    rows = [*TRAIN, ("x@example.com " * 3, "a")]
+    config = DataConfig(train=write(tmp_path / "train.csv", rows), folds=4, mask_personal=True)
+    corpus = read_corpus(config, seed=0, data_root=tmp_path)
+    assert corpus.fold_N is not None
+    assert sorted(set(corpus.fold_N)) == [0, 1, 2, 3]
+    assert len(corpus.train) == len(corpus.validation) == len(rows)
+    assert corpus.stopping is corpus.calibration is corpus.validation
+    assert corpus.files["train"] == corpus.files["validation"]
+    assert "example.com" in corpus.validation.texts[-1]
+    assert "example.com" not in corpus.train.texts[-1]
+    assert not [warning for warning in corpus.warnings if "also in the training set" in warning]
+    given = config.model_copy(update={"validation": write(tmp_path / "v.csv", [("x", "a"), ("y", "b")])})
+    assert read_corpus(given, seed=0, data_root=tmp_path).fold_N is None

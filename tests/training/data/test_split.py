@@ -10,7 +10,7 @@ from tables.errors import Row
 from tables.labels import Names
 from training.data.dataset import Dataset
 from training.data.duplicates import normalised
-from training.data.split import halve, small_labels, split
+from training.data.split import fold_of, halve, small_labels, split
 from training.errors import DataError
 
 
@@ -86,3 +86,25 @@ def test_halves_share_no_text_unless_there_is_one_only() -> None:
     assert len(first) + len(second) == 5
     one = dataset(["same", "Same!"], ["a", "b"])
     assert halve(one, seed=0) == (one, one)
+
+
+def test_folds_have_each_label_in_its_share_and_equal_texts_together() -> None:
+    texts = [f"t{i // 2}" for i in range(120)]
+    data = dataset(texts, ["a" if i // 2 < 40 else "b" for i in range(120)])
+    fold_N = fold_of(data, 5, seed=0)
+    assert Counter(zip(fold_N.tolist(), (names[0] for names in data.labels), strict=True)) == Counter(
+        {(fold, label): {"a": 16, "b": 8}[label] for fold in range(5) for label in "ab"}
+    )
+    assert (fold_N[::2] == fold_N[1::2]).all()
+    assert (fold_of(data, 5, seed=0) == fold_N).all()
+    assert (fold_of(data, 5, seed=1) != fold_N).any()
+
+
+def test_labels_of_one_text_each_are_spread_over_the_folds() -> None:
+    fold_N = fold_of(dataset([f"t{i}" for i in range(10)], [f"l{i}" for i in range(10)]), 5, seed=0)
+    assert Counter(fold_N.tolist()) == Counter(dict.fromkeys(range(5), 2))
+
+
+def test_fewer_different_texts_than_folds_are_refused() -> None:
+    with pytest.raises(DataError, match=r"fewer than 5 different texts .* \(data\.folds\)"):
+        fold_of(dataset(["a", "a", "b", "c", "d"], list("xyxyx")), 5, seed=0)

@@ -19,24 +19,16 @@ from model.network import RecurrentClassifier
 from model.padding import pad
 from model.text import TextEncoder
 from tests.training.cli.commands import call, metrics_of
-from tests.training.conftest import TINY, WORDS
+from tests.training.conftest import TINY
+from tests.training.runs.conftest import SMALL, imitate
 from training.artifacts.run_folder import RunFolder
 from training.config.request import CallOptions
 from training.config.start import load_start
-from training.data.sentence_vectors import VectorFile, VectorSource, write_vector_file
-from training.data.unlabeled import read_unlabeled
+from training.data.sentence_vectors import VectorFile
 from training.language_model.folder import load_pretrained
 from training.provenance import file_digest
 from training.runs.session import Session
-from training.runs.train import prepare
-
-SMALL = [
-    *("--set", "tokenizer.vocab_size=600"),
-    *("--set", "architecture.embedding_dim=12", "--set", "architecture.hidden_size=8"),
-    *("--set", "loop.epochs=6", "--set", "loop.batch_rows=8", "--set", "loop.learning_rate=0.02"),
-    *("--set", "loop.softmax_samples=32", "--set", "validation_fraction=0.1"),
-    *("--seed", 3),
-]
+from training.runs.train import begin, first_step
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +79,8 @@ def test_a_classifier_begins_with_these_weights_and_this_tokenizer(
     request = options.request()
     assert (request.config.architecture.hidden_size, request.config.tokenizer.vocab_size) == (8, 600)
     assert request.config.tokenizer.max_tokens == 512
-    run, trainer = prepare(request, Session(output=tmp_path / "m", device="cpu", console=Console(quiet=True)))
+    run = begin(request, Session(output=tmp_path / "m", device="cpu", console=Console(quiet=True)))
+    trainer = first_step(run)
     stored, network = load_file(folder / "model.safetensors"), trainer.network
     weights = network.weights()
     taken = [name for name in weights if name in stored]
@@ -281,35 +274,6 @@ def test_layers_of_one_direction_may_be_stacked(reviews: Path, tmp_path: Path) -
     network = RecurrentClassifier(loaded.config.architecture.sized(loaded.config.vocab_size), 2)
     loaded.fill(network)
     assert torch.equal(network.encoder.recurrent(1, 0).weight_hh, loaded.weights["layers.1.0.weight_hh"])
-
-
-@pytest.fixture(scope="module")
-def vectors(reviews: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Files of two encoders: one knows some texts of `train.csv`, the other all, by their telling word."""
-    folder = tmp_path_factory.mktemp("vectors")
-    texts = read_unlabeled(reviews / "train.csv", text_column="text")
-    signs = np.array([[1.0 if "good" in draw else -1.0] for draw in map(_mood, texts)])
-    for name, rows, width in (("some", texts[:50], 2), ("all", texts, 3)):
-        matrix = np.hstack([signs[: len(rows)], np.full((len(rows), width - 1), 0.3)]).astype(np.float16)
-        write_vector_file(folder / f"{name}.parquet", rows, matrix, VectorSource(name, name), text_column="text")
-    return [folder / "some.parquet", folder / "all.parquet"]
-
-
-def _mood(text: str) -> str:
-    return next(mood for mood, words in WORDS.items() if set(words) & set(text.split()))
-
-
-def imitate(reviews: Path, vectors: list[Path], output: Path, *more: object, stop_after: int | None = None) -> Result:
-    options = [option for path in vectors for option in ("--vectors", path)]
-    call_options = (*options, "--output", output, *SMALL, "--set", "loop.epochs=4", *more)
-    return call("pretrain", reviews / "train.csv", *call_options, stop_after=stop_after)
-
-
-@pytest.fixture(scope="module")
-def imitating(reviews: Path, vectors: list[Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
-    """A finished folder that imitated `vectors`, and what its making printed."""
-    output = tmp_path_factory.mktemp("imitating") / "encoder"
-    return output, imitate(reviews, vectors, output)
 
 
 def test_vectors_are_imitated_and_the_words_are_learned(imitating: tuple[Path, Result], reviews: Path) -> None:

@@ -11,7 +11,7 @@ from training.config.request import CallOptions
 from training.errors import UsageError
 from training.fit.trainer import Trainer
 from training.runs.session import Session
-from training.runs.train import prepare
+from training.runs.train import begin, first_step
 
 
 def session(output: Path, **given: Callable[[], object] | float | bool) -> Session:
@@ -24,7 +24,7 @@ def trainer(reviews: Path, around: Session) -> Trainer:
         output=around.output, data_root=reviews, train_file=reviews / "train.csv",
         settings=(*settings, "loop.epochs=1", "loop.batch_rows=16"),
     )  # fmt: skip
-    return prepare(call.request(), around)[1]
+    return first_step(begin(call.request(), around))
 
 
 def saves(reviews: Path, around: Session, monkeypatch: pytest.MonkeyPatch) -> list[int]:

@@ -11,7 +11,7 @@ from training.errors import UsageError
 from training.fit.parallel import ALONE, Processes
 from training.fit.trainer import Trainer
 from training.runs.session import Session
-from training.runs.train import prepare, train
+from training.runs.train import begin, first_step, train
 
 
 def request(reviews: Path, *settings: str) -> Request:
@@ -26,14 +26,15 @@ def session(output: Path, processes: Processes = ALONE) -> Session:
 
 
 def prepared(reviews: Path, output: Path, *settings: str) -> Trainer:
-    return prepare(request(reviews, *settings), session(output))[1]
+    return first_step(begin(request(reviews, *settings), session(output)))
 
 
 def test_only_the_stopping_half_of_validation_picks_the_weights(
     reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training.data.corpus, "ENOUGH_TO_HALVE", 10)
-    run, trainer = prepare(request(reviews), session(tmp_path / "m"))
+    run = begin(request(reviews), session(tmp_path / "m"))
+    trainer = first_step(run)
     assert (len(run.corpus.stopping), len(run.corpus.calibration)) == (6, 6)
     assert len(trainer.validation.targets) == 6
 

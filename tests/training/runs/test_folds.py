@@ -1,0 +1,105 @@
+"""Training and validating on every text, from the shipped encoder."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import Result
+from rich.console import Console
+from safetensors.torch import load_file
+
+from model.checkpoint import load_checkpoint
+from model.classifier import Classifier
+from tests.training.conftest import draw_rows
+from training.artifacts.record import Record
+from training.config.request import ENCODER, CallOptions
+from training.errors import UsageError
+from training.runs.folds import Fold, between
+from training.runs.session import Session
+from training.runs.train import train
+
+
+class StopAfter:
+    """A request to stop that is true from the given question on; entered anew for each fold."""
+
+    def __init__(self, questions: int) -> None:
+        self.left = questions
+
+    def __call__(self) -> "StopAfter":
+        return self
+
+    def __enter__(self) -> "StopAfter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def __bool__(self) -> bool:
+        self.left -= 1
+        return self.left < 0
+
+
+def run(start: Path, folder: Path, output: Path, *settings: str, **around: object) -> Record | None:
+    call = CallOptions(
+        output=output, data_root=folder, train_file=folder / "train.csv", test=folder / "test.csv", adapt=True,
+        start=start, settings=("loop.epochs=3", "data.folds=3", *settings),
+    )  # fmt: skip
+    session = Session(output=output, device="cpu", console=Console(quiet=True), **around)  # type: ignore[arg-type]
+    return train(call.request() if not session.resume else session.run.request(type(call.request())), session)
+
+
+def test_a_stopped_run_goes_on_and_ends_where_an_undisturbed_one_does(
+    imitating: tuple[Path, Result], reviews: Path, tmp_path: Path
+) -> None:
+    start = imitating[0]
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    record = run(start, reviews, whole)
+    assert record is not None
+    assert run(start, reviews, parts, interrupt=StopAfter(40)) is None
+    folder = Session(output=parts, console=Console(quiet=True)).run.path
+    assert [path.name for path in sorted(folder.glob("fold-*"))] == ["fold-0.safetensors", "fold-1"]
+    assert run(start, reviews, parts, resume=True) is not None
+    first, second = (load_file(path / "model.safetensors") for path in (whole, parts))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert not folder.exists()
+
+    assert record.data["validation"].rows == record.data["train"].rows == 120
+    assert record.evaluations["test"].scores.accuracy > 0.9
+    assert record.start is not None
+    assert record.start.name == "encoder"
+    assert record.config["data.folds"] == 3
+    card = load_checkpoint(whole).card
+    assert "Validation is by cross-validation: each training text was judged by the one of 3 networks" in card
+    assert "Validation chose the weights" not in card
+
+
+def test_the_validation_scores_are_of_networks_that_had_not_seen_the_text(
+    imitating: tuple[Path, Result], tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    rows = [f"{text},{rng.choice(['x', 'y'])}" for text, _ in draw_rows(60, 3)]
+    for name in ("train.csv", "test.csv"):
+        (tmp_path / name).write_text("text,label\n" + "\n".join(rows), encoding="utf-8")
+    record = run(imitating[0], tmp_path, tmp_path / "m", "loop.epochs=20")
+    assert record is not None
+    seen = Classifier.load(tmp_path / "m", device="cpu")
+    assert record.evaluations["validation"].scores.accuracy < 0.7 < record.evaluations["test"].scores.accuracy
+    assert seen.labels == ("x", "y")
+
+
+def test_a_damaged_fold_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "fold-0.safetensors"
+    path.write_bytes(b"damaged")
+    with pytest.raises(UsageError, match=r"fold-0\.safetensors: the saved fold is damaged .*--overwrite"):
+        Fold.load(path)
+
+
+def test_a_share_of_the_way() -> None:
+    before, after = {"w": torch.zeros(2)}, {"w": torch.tensor([2.0, 4.0])}
+    assert between(before, after, 0.5)["w"].tolist() == [1, 2]
+    assert between(before, after, 1)["w"].tolist() == [2, 4]
+
+
+def test_the_encoder_is_there() -> None:
+    assert (ENCODER / "model.safetensors").is_file()

@@ -1,0 +1,86 @@
+"""The folds and passes of a run, and what a budget leaves of them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from training.config.config import build_config
+from training.config.request import ENCODER, CallOptions
+from training.config.start import Start, load_start
+from training.data.corpus import read_corpus
+from training.errors import UsageError
+from training.runs.plan import FOLDS, OVERHEAD, Plan, choose_folds, count_tokens, fitted, within
+from training.runs.session import Session
+
+
+@pytest.fixture(scope="module")
+def encoder() -> Start:
+    return load_start(ENCODER)
+
+
+def session(output: Path) -> Session:
+    return Session(output=output, device="cpu", console=Console(quiet=True))
+
+
+def test_few_texts_have_folds_where_a_start_can_be_fitted_to_each(reviews: Path, encoder: Start) -> None:
+    config = build_config({"data": {"train": str(reviews / "train.csv")}})
+    corpus = read_corpus(config.data, seed=0, data_root=reviews)
+    assert choose_folds(config, corpus, encoder, session(reviews / "m")) == FOLDS
+    assert choose_folds(config, corpus, None, session(reviews / "m")) == 0
+    for other in ({"data": {"validation": "v.csv"}}, {"semi": {"entropy": 1}}, {"data": {"folds": 0}}):
+        assert choose_folds(build_config(config.model_dump(), other), corpus, encoder, session(reviews / "m")) == 0
+    asked = build_config(config.model_dump(), {"data": {"folds": 3}})
+    assert choose_folds(asked, corpus, encoder, session(reviews / "m")) == 3
+    with pytest.raises(UsageError, match=r"data\.folds=3: networks can be averaged only .*; leave it out"):
+        choose_folds(asked, corpus, None, session(reviews / "m"))
+
+
+def test_a_budget_takes_passes_before_folds_and_leaves_one_pass() -> None:
+    def cost(plan: Plan) -> float:
+        return plan.passes()
+
+    wanted = Plan(5, 5)
+    assert wanted.passes() == 20
+    plans = [within(budget, wanted, cost) for budget in (20, 19, 11, 5, 2, 0.5)]
+    assert plans == [wanted, Plan(5, 3), Plan(3, 3), Plan(0, 5), Plan(0, 2), Plan(0, 1)]
+    assert within(4, Plan(0, 10), cost) == Plan(0, 4)
+
+
+@dataclass
+class Slow:
+    """Stands in for the measurement: a machine of this many tokens a second."""
+
+    rate: float
+
+    def __call__(self, *_: object) -> float:
+        return self.rate
+
+
+def test_the_request_holds_what_was_decided_and_a_person_is_told(
+    reviews: Path, tmp_path: Path, encoder: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = CallOptions(
+        output=tmp_path / "m", data_root=reviews, train_file=reviews / "train.csv", start=ENCODER, adapt=True
+    )
+    request = call.request()
+    assert request.budget_s == 300
+    corpus = read_corpus(request.config.data, seed=0, data_root=reviews)
+    console = Console(record=True, width=200)
+    around = Session(output=tmp_path / "m", device="cpu", console=console)
+    found, folded = fitted(request, corpus, encoder.tokenizer, encoder, around)
+    assert (found.config.data.folds, found.config.loop.epochs) == (FOLDS, 5)
+    assert folded.fold_N is not None
+    assert len(folded.train) == 120
+    assert console.export_text() == ""
+    tokens = count_tokens(corpus, request.config, encoder.tokenizer)
+    monkeypatch.setattr("training.runs.plan.measure_rate", Slow(OVERHEAD * tokens * 2 / 300))
+    monkeypatch.setattr("training.runs.plan.SLOWEST", 1e-3)
+    found, folded = fitted(request, corpus, encoder.tokenizer, encoder, around)
+    assert (found.config.data.folds, found.config.loop.epochs) == (0, 2)
+    assert folded is corpus
+    assert (
+        "budget: 2 passes, about 5:00 of 5:00; 5 passes of 5 folds would take 50:00: --budget 50m"
+        in console.export_text()
+    )
