@@ -25,6 +25,8 @@ orders instructions before it has registers: up to twice the time. Clang refuses
 _AVX2 = ("-mavx2", "-mfma")
 _AVX512 = ("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512vnni", *_AVX2)
 SETS = {
+    "kernel_amx": ("-mamx-tile", "-mamx-int8", *_AVX512),
+    "kernel_amx_emulated": _AVX512,
     "kernel_avx512_fixed": _AVX512,
     "kernel_avx512": _AVX512,
     "kernel_avx_vnni": ("-mavxvnni", *_AVX2),

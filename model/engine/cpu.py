@@ -36,6 +36,9 @@ CELLS = ("lstm", "gru")
 PORTABLE = "scalar"
 """Kernel in portable C++, which any processor can run and the tests compare the others with."""
 
+EMULATED = "amx-emulated"
+"""Kernel for AMX whose tiles are in portable C++: for tests, and as slow as `PORTABLE`."""
+
 VARIANT_VARIABLE = "ENGINE_VARIANT"
 """Environment variable that names the kernel to use, for tests and benchmarks."""
 

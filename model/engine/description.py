@@ -13,10 +13,12 @@ import numpy.typing as npt
 
 from model.config import Architecture
 from model.engine.arrays import LANES, aligned, by_block, floats
-from model.engine.gates import Gates, Weights, attention_weights, head_weights, layer_gates
+from model.engine.gates import Floats, Gates, Weights, attention_weights, head_weights, layer_gates
+from model.engine.input_table import INPUT_UNITS
 from model.engine.layout import (
     COMMON_FORM,
     GATE_UNITS,
+    GRU_INPUT_UNITS,
     GRU_UNITS,
     MAX_PAIR,
     TANH_UNITS,
@@ -24,12 +26,16 @@ from model.engine.layout import (
     ProductForm,
     fits_fixed,
     fixed_layout,
+    fixed_product_layout,
     float_layout,
     product_layout,
 )
 
-FIXED, FLOAT_OF_FIXED = "avx512-fixed", "avx512"
-"""Kernel whose gates are 16-bit integers, and that of the same processors whose gates are floating-point numbers."""
+FIXED = ("amx", "avx512-fixed", "amx-emulated")
+"""Kernels whose gates are 16-bit integers."""
+
+FLOAT_OF_FIXED = "avx512"
+"""Kernel of the same processors whose gates are floating-point numbers."""
 
 PAIRED = "avx2"
 """Kernel whose sums of two products have 16 bits: it wants smaller integers."""
@@ -37,7 +43,7 @@ PAIRED = "avx2"
 FORMS = {PAIRED: ProductForm(pair_limit=MAX_PAIR), "neon-i8mm": ProductForm(states=8)}
 """Forms of products that are not the common one, by kernel."""
 
-OF_OTHER_FORM = (FIXED, PAIRED)
+OF_OTHER_FORM = (*FIXED, PAIRED)
 """Kernels that want the weights in another form than the rest."""
 
 MAX_LAYERS = 3
@@ -80,22 +86,39 @@ def lay_out(
         [layer_gates(architecture, weights, layer, direction) for direction in range(architecture.num_directions)]
         for layer in range(architecture.num_layers)
     ]
-    simple = architecture.num_layers == 1 and architecture.cell == "lstm" and architecture.pooling in POOLS
-    if variant == FIXED and not (simple and all(fits_fixed(each.weight_hh_GH) for each in gates[0])):
+    gru = architecture.cell == "gru"
+    if variant in FIXED and not _fit_fixed(gates, gru=gru):
         variant = FLOAT_OF_FIXED
-    units_4 = GRU_UNITS if architecture.cell == "gru" else GATE_UNITS
     form, embedding_VE = form_of(variant), weights["embedding"]
+    units_4, fixed_4 = (GRU_UNITS, GRU_INPUT_UNITS) if gru else (GATE_UNITS, INPUT_UNITS)
 
     def first(direction: Gates) -> Layout:
         arrays = (embedding_VE, direction.weight_ih_GE, direction.weight_hh_GH, direction.bias_G)
-        return fixed_layout(*arrays) if variant == FIXED else float_layout(*arrays, units_4=units_4, form=form)
+        if variant in FIXED:
+            return fixed_layout(*arrays, units_4=fixed_4)
+        return float_layout(*arrays, units_4=units_4, form=form)
 
     def above(direction: Gates) -> Layout:
-        weight_GD = np.concatenate([direction.weight_hh_GH, direction.weight_ih_GE], axis=1)
-        return product_layout(weight_GD, direction.bias_G, units_4=units_4, form=form)
+        if variant in FIXED:
+            return fixed_product_layout(_side_by_side(direction), direction.bias_G, units_4=fixed_4)
+        return product_layout(_side_by_side(direction), direction.bias_G, units_4=units_4, form=form)
 
     with ThreadPoolExecutor(architecture.num_directions if threads > 1 else 1) as pool:
         return variant, [list(pool.map(above if layer else first, each)) for layer, each in enumerate(gates)]
+
+
+def _fit_fixed(gates: Sequence[Sequence[Gates]], *, gru: bool) -> bool:
+    units_4 = GRU_INPUT_UNITS if gru else INPUT_UNITS
+    first, *others = gates
+    return all(fits_fixed(each.weight_hh_GH, units_4=units_4) for each in first) and all(
+        fits_fixed(_side_by_side(each), units_4=units_4, bias_G=each.bias_G) for layer in others for each in layer
+    )
+
+
+def _side_by_side(direction: Gates) -> Floats:
+    """Weights [G, D] of a layer above the first: of its own states, then of those below."""
+    weight_GD: Floats = np.concatenate([direction.weight_hh_GH, direction.weight_ih_GE], axis=1)
+    return weight_GD
 
 
 def form_of(variant: str) -> ProductForm:

@@ -10,6 +10,7 @@ D states that a product reads: H, and above the first layer those of the layer b
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +45,9 @@ GATE_UNITS = -np.log2(np.e) * np.array([1.0, 1.0, 2.0, 1.0])
 GRU_UNITS = -np.log2(np.e) * np.array([1.0, 1.0, 2.0, 2.0])
 """The same of a GRU, whose third and fourth are the two parts of the candidate."""
 
+GRU_INPUT_UNITS = INPUT_UNITS[0] * GRU_UNITS / GRU_UNITS[0]
+"""Those of a GRU in 16-bit integers."""
+
 TANH_UNITS = -np.log2(np.e) * np.array([2.0, 2.0, 2.0, 2.0])
 """The same of attention's units."""
 
@@ -51,6 +55,7 @@ FACTOR_BITS = 15
 """A factor f stands for f / 2^15 (`vpmulhrsw`)."""
 
 MAX_WORD = 32767
+MAX_BIAS = 2**30
 MAX_SHIFT = 20
 
 
@@ -97,38 +102,54 @@ def product_layout(weight_GD: Floats, bias_G: Floats, *, units_4: Array, form: P
     return Layout(None, None, packed, offsets, scales=scales, bias=by_block(bias_G))
 
 
-def fixed_layout(embedding_VE: Array, weight_ih_GE: Floats, weight_hh_GH: Floats, bias_G: Floats) -> Layout:
-    """For the kernel whose gates are 16-bit integers, if `fits_fixed`.
+def fixed_layout(
+    embedding_VE: Array, weight_ih_GE: Floats, weight_hh_GH: Floats, bias_G: Floats, *, units_4: Array = INPUT_UNITS
+) -> Layout:
+    """Weights of a first layer for the kernels whose gates are 16-bit integers, if `fits_fixed`."""
+    table = input_table(embedding_VE, weight_ih_GE, bias_G, four_units=True, units_4=units_4)
+    return Layout(*table, **_fixed_products(weight_hh_GH, np.zeros_like(bias_G), units_4))
+
+
+def fixed_product_layout(weight_GD: Floats, bias_G: Floats, *, units_4: Array = INPUT_UNITS) -> Layout:
+    """The same of a layer above the first; sums begin with its bias."""
+    return Layout(None, None, **_fixed_products(weight_GD, bias_G, units_4))
+
+
+def _fixed_products(weight_GD: Floats, bias_G: Floats, units_4: Array) -> dict[str, Any]:
+    """Weights, offsets, shifts and factors of the kernels whose gates are 16-bit integers.
 
     An integer sum is shifted right, rounding (half of what is lost is in the offset), until it fits into 16 bits, and
     multiplied by a factor over 2^15, which is as large as can be.
     """
-    packed, offsets, _ = pack_recurrent(weight_hh_GH)
-    steps_B4L = _fixed_steps(weight_hh_GH)
+    packed, offsets, _ = pack_recurrent(weight_GD)
+    steps_B4L = _fixed_steps(weight_GD, units_4)
+    bias_B4L = by_block(np.rint(bias_G / _weight_steps(weight_GD) * H_SCALE).astype(np.int32))
     shifts_B4L = _shifts(steps_B4L).clip(max=MAX_SHIFT)
     factors_B4L = np.rint(np.ldexp(steps_B4L, FACTOR_BITS + shifts_B4L)).astype(np.int16)
     shifts_B4L += 1  # the kernel doubles the product, when states' own factor, 1 to 2, is out of it again
     halves_B4L = np.left_shift(1, shifts_B4L - 1)
     # The kernel computes two rows at once: four units of one, the same of the other, and so on.
     pairs = factors_B4L.reshape(-1, GATES, LANES // 4, 1, 4).repeat(2, axis=3)
-    return Layout(
-        *input_table(embedding_VE, weight_ih_GE, bias_G, four_units=True),
-        packed,
-        aligned(offsets + halves_B4L.astype(np.int32)),
-        shifts=aligned(shifts_B4L.astype(np.int32)),
-        factors=aligned(pairs),
-    )
+    return {
+        "weights": packed,
+        "offsets": aligned(offsets + bias_B4L + halves_B4L.astype(np.int32)),
+        "shifts": aligned(shifts_B4L.astype(np.int32)),
+        "factors": aligned(pairs),
+    }
 
 
-def fits_fixed(weight_hh_GH: Floats) -> bool:
-    """True if no recurrent weight is so large (7.9; 3.9 for the cell's input) that a factor would need 17 bits."""
-    return bool(_shifts(_fixed_steps(weight_hh_GH)).min() >= 0)
+def fits_fixed(weight_GD: Floats, *, units_4: Array = INPUT_UNITS, bias_G: Floats | float = 0.0) -> bool:
+    """True if no weight is so large (7.9; 3.9 for the cell's input) that a factor would need 17 bits.
+
+    Neither may a bias, where sums begin with it, be a million times as large as its unit's weights.
+    """
+    small = bool((np.abs(bias_G) / _weight_steps(weight_GD) * H_SCALE < MAX_BIAS).all())
+    return small and bool(_shifts(_fixed_steps(weight_GD, units_4)).min() >= 0)
 
 
-def _fixed_steps(weight_hh_GH: Floats) -> Array:
+def _fixed_steps(weight_GD: Floats, units_4: Array) -> Array:
     """By how much of a 16-bit gate one more in the integer sum moves it, [B, 4, 16]."""
-    steps_G = _weight_steps(weight_hh_GH) / H_SCALE * np.repeat(INPUT_UNITS, weight_hh_GH.shape[1])
-    return by_block(steps_G)
+    return by_block(_weight_steps(weight_GD) / H_SCALE * np.repeat(units_4, len(weight_GD) // GATES))
 
 
 def _shifts(steps_B4L: Array) -> Array:

@@ -20,8 +20,8 @@ constexpr size_t ALIGNMENT = 64;
 constexpr int64_t KEPT_TOKENS = 24 * 1024;  // of a block where states are kept, but for a few long texts
 constexpr int64_t LEAST_ROWS = 6;           // of a block: a tile of a kernel
 
-const Kernel *const KERNELS[] = {&avx512_fixed_kernel, &avx512_kernel, &avx_vnni_kernel, &avx2_kernel,
-                                 &neon_i8mm_kernel,    &neon_kernel,   &scalar_kernel};
+const Kernel *const KERNELS[] = {&amx_kernel,       &avx512_fixed_kernel, &avx512_kernel,       &avx_vnni_kernel, &avx2_kernel,
+                                 &neon_i8mm_kernel, &neon_kernel,         &amx_emulated_kernel, &scalar_kernel};
 constexpr int NUM_KERNELS = sizeof KERNELS / sizeof KERNELS[0];
 
 // Room for the states of a block, aligned as vectors want it.

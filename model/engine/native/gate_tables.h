@@ -1,4 +1,4 @@
-// Sigmoid and tanh in 16-bit integers, by straight lines between 65 places: what kernel_avx512_fixed.cpp looks up.
+// Sigmoid and tanh in 16-bit integers, by straight lines between 65 places: what fixed_gates.h looks up.
 #pragma once
 
 #include <cstdint>

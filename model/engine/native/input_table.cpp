@@ -49,7 +49,7 @@ int round_group(const float *gates, int8_t *values) {
 extern "C" {
 
 // From gates [groups / 4][4][16] in units of INPUT_STEP to values and steps [groups / 4][4]. Values are in the order of
-// the gates, or where `four_units` is true [groups / 4][4][4 gates][4], as kernel_avx512_fixed.cpp has them.
+// the gates, or where `four_units` is true [groups / 4][4][4 gates][4], as fixed_gates.h has them.
 void sluice_round_inputs(const float *gates, int64_t groups, int four_units, int8_t *values, uint8_t *steps) {
     using namespace sluice;
     for (int64_t group = 0; group < groups; ++group, gates += BLOCK_UNITS) {

@@ -184,13 +184,15 @@ INLINE int64_t place_of(const Pass &pass, const Rows &rows, int row, int64_t t) 
     return pass.backward ? rows.lengths[row] - 1 - t : t;
 }
 
+// Place in the table of a row's token of step t.
+INLINE Input step_input(const Pass &pass, const Rows &rows, int row, int64_t t) {
+    return input_of(*pass.direction, rows.ids[row][place_of(pass, rows, row, t)], pass.hidden);
+}
+
 template <class V, class Cell>
 void run_cell(const Pass &pass, const Rows &rows, const State &state) {
     const size_t depth = static_cast<size_t>(pass.depth());
     const bool looked_up = pass.below == nullptr;
-    const auto input = [&](int row, int64_t t) {
-        return input_of(*pass.direction, rows.ids[row][place_of(pass, rows, row, t)], pass.hidden);
-    };
     const auto token = [&](int row, int64_t t) {  // where states that layers hand on begin
         return static_cast<size_t>(rows.firsts[row] + place_of(pass, rows, row, t)) * pass.width;
     };
@@ -203,8 +205,8 @@ void run_cell(const Pass &pass, const Rows &rows, const State &state) {
         Input inputs[BLOCK_ROWS], next[BLOCK_ROWS];
         for (int r = 0; r < active; ++r)
             if (looked_up) {
-                inputs[r] = input(r, t);
-                next[r] = t + 1 < rows.lengths[r] ? input(r, t + 1) : inputs[r];
+                inputs[r] = step_input(pass, rows, r, t);
+                next[r] = t + 1 < rows.lengths[r] ? step_input(pass, rows, r, t + 1) : inputs[r];
                 __builtin_prefetch(next[r].steps);
             } else {
                 __builtin_memcpy(h + r * depth + pass.hidden, pass.below + token(r, t), pass.width);

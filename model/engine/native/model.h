@@ -17,7 +17,7 @@ constexpr int MAX_LAYERS = 3;
 
 // What a token adds to the gates: a byte times the step of its 16 units of a gate.
 struct Input {
-    const int8_t *values;  // [H / 16][4][16], or as kernel_avx512_fixed.cpp has them: [H / 16][4][4 gates][4]
+    const int8_t *values;  // [H / 16][4][16], or as fixed_gates.h has them: [H / 16][4][4 gates][4]
     const uint8_t *steps;  // [H / 16][4], of INPUT_STEP each
 };
 
@@ -27,11 +27,12 @@ struct Direction {
     const int8_t *table;     // [vocabulary] times the two arrays of `Input`: weights times embedding, plus bias; of a
     const uint8_t *steps;    // tanh twice as much
     const int8_t *weights;   // [H / 16][D / 4][4][16][4]; of neon-i8mm [H / 16][D / 8][4][16][8]
-    const int32_t *offsets;  // [H / 16][4][16] sums begin with these where states have no sign: take H_ZERO out again
+    const int32_t *offsets;  // [H / 16][4][16] sums begin with these where states have no sign: take H_ZERO out again; where
+                             // gates are integers, with the bias above the first layer too
     const float *scales;     // [H / 16][4][16] from integer sums to gates
     const int32_t *shifts;   // these two instead of `scales` where gates are integers: [H / 16][4][16] right shifts
     const int16_t *factors;  // [H / 16][4][32] and what then multiplies, over 2^15
-    const float *bias;       // [H / 16][4][16] instead of the table: above the first layer, and of attention
+    const float *bias;       // [H / 16][4][16] of floating-point gates above the first layer, and of attention
 };
 
 extern "C" struct Model {  // of two directions the forward one is first
@@ -91,7 +92,7 @@ struct Kernel {
 };
 
 // Every kernel, the fastest first. One that the compiler could not make has no `run`.
-extern const Kernel avx512_fixed_kernel, avx512_kernel, avx_vnni_kernel, avx2_kernel;
-extern const Kernel neon_i8mm_kernel, neon_kernel, scalar_kernel;
+extern const Kernel amx_kernel, avx512_fixed_kernel, avx512_kernel, avx_vnni_kernel, avx2_kernel;
+extern const Kernel neon_i8mm_kernel, neon_kernel, amx_emulated_kernel, scalar_kernel;
 
 }  // namespace sluice

@@ -15,6 +15,7 @@ from model.classifier import Classifier
 from model.config import Architecture
 from model.engine import cpu as engine
 from model.engine.cpu import (
+    EMULATED,
     PORTABLE,
     VARIANT_VARIABLE,
     Engine,
@@ -160,6 +161,7 @@ def test_each_kernel_gives_what_the_portable_one_gives(variant: str, shape: dict
 def test_the_processor_has_the_kernels_that_its_flags_promise() -> None:
     flags = set(Path("/proc/cpuinfo").read_text().split()) if Path("/proc/cpuinfo").exists() else set()
     promised = {
+        "amx_int8": "amx",
         "avx512_vnni": "avx512-fixed",
         "avx512f": "avx512",
         "avx_vnni": "avx-vnni",
@@ -167,7 +169,21 @@ def test_the_processor_has_the_kernels_that_its_flags_promise() -> None:
         "i8mm": "neon-i8mm",
         "asimddp": "neon",
     }
-    assert [name for name in variants() if name != PORTABLE] == [promised[flag] for flag in promised if flag in flags]
+    assert [name for name in variants() if name not in (PORTABLE, EMULATED)] == [
+        promised[flag] for flag in promised if flag in flags
+    ]
+
+
+@runs_here
+@pytest.mark.skipif(EMULATED not in variants(), reason="needs AVX-512 with VNNI")
+@pytest.mark.parametrize(
+    "shape", [{}, {"num_layers": 2, "hidden_size": 20}, {"cell": "gru", "hidden_size": 80}], ids=str
+)
+def test_tiles_give_the_same_bits_as_vectors(shape: dict[str, Any]) -> None:
+    """Products are of integers; the gates are the same code. Blocks are full, or a row short, or of one row."""
+    network, rows = _network(**shape), _rows(*range(1, 40), 60)
+    logits, expected = (_engine(network, variant=name).logits(rows) for name in (EMULATED, "avx512-fixed"))
+    np.testing.assert_array_equal(logits, expected)
 
 
 @runs_here
@@ -180,13 +196,37 @@ def test_a_kernel_is_named_by_argument_or_environment(monkeypatch: pytest.Monkey
 
 
 @runs_here
-@pytest.mark.skipif(FIXED not in variants(), reason="needs AVX-512 with VNNI")
-def test_weights_too_large_for_16_bits_go_to_the_kernel_of_floating_point_numbers() -> None:
-    network = _network()
-    assert _engine(network, variant=FIXED).variant == FIXED
+@pytest.mark.parametrize("fixed", [name for name in variants() if name in FIXED])
+@pytest.mark.parametrize(
+    "shape", [{}, {"num_layers": 2}, {"cell": "gru", "num_layers": 2}, {"pooling": "attention"}], ids=str
+)
+@pytest.mark.parametrize("name", ["weight_hh", "weight_ih", "bias"])
+def test_weights_too_large_for_16_bits_go_to_the_kernel_of_floating_point_numbers(
+    fixed: str, shape: dict[str, Any], name: str
+) -> None:
+    network = _network(**shape)
+    assert _engine(network, variant=fixed).variant == fixed
+    last, large = network.architecture.num_layers - 1, 8.0
+    recurrent = network.encoder.recurrent(last, 1)
     with torch.no_grad():
-        network.encoder.lstm(0, 1).weight_hh[0, 0] = 8.0
-    assert _engine(network, variant=FIXED).variant == FLOAT_OF_FIXED
+        if name == "bias":  # of a unit that nothing else moves
+            recurrent.weight_hh[0], recurrent.weight_ih[0], large = 0.0, 0.0, 1.0
+        getattr(recurrent, name)[0] = large
+    read = name == "weight_hh" or last > 0  # what the first layer's table holds is not in a product
+    assert _engine(network, variant=fixed).variant == (FLOAT_OF_FIXED if read else fixed)
+
+
+@runs_here
+@pytest.mark.parametrize("fixed", [name for name in variants() if name in FIXED])
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_gates_of_16_bits_are_as_near_as_those_of_floating_point_numbers(fixed: str, cell: str) -> None:
+    network, rows = _network(cell=cell, num_layers=2, hidden_size=48), _rows(*LENGTHS)
+    reference = _probabilities(_reference(network, rows))
+    ours, floating = (
+        float(np.abs(_probabilities(_engine(network, variant=name).logits(rows)) - reference).mean())
+        for name in (fixed, FLOAT_OF_FIXED)
+    )
+    assert ours < 1.5 * floating
 
 
 @runs_here

@@ -6,12 +6,14 @@ import pytest
 from model.engine.arrays import GATES, LANES
 from model.engine.layout import (
     FACTOR_BITS,
+    GRU_INPUT_UNITS,
     H_SCALE,
     H_ZERO,
     MAX_PAIR,
     ProductForm,
     fits_fixed,
     fixed_layout,
+    fixed_product_layout,
     pack_recurrent,
 )
 
@@ -66,6 +68,23 @@ def test_shift_and_factor_stand_for_the_scale() -> None:
         assert factor / 2.0 ** (FACTOR_BITS - 1) / 2.0 ** layout.shifts[place] == pytest.approx(step, rel=1e-4)
 
 
+def test_the_sums_of_a_layer_above_the_first_begin_with_its_bias() -> None:
+    rng = np.random.default_rng(0)
+    weight, bias = rng.normal(size=(GATES * 16, 48)), rng.normal(size=GATES * 16)
+    layouts = [
+        fixed_product_layout(weight.astype(np.float32), each.astype(np.float32), units_4=GRU_INPUT_UNITS)
+        for each in (bias, 0 * bias)
+    ]
+    with_bias, without = (layout.offsets for layout in layouts)
+    gate, unit = 2, 5
+    one = np.abs(weight[gate * 16 + unit]).max() / 127 / H_SCALE  # what 1 in a sum is
+    place = (0, gate, unit)
+    assert with_bias[place] - without[place] == np.rint(bias[gate * 16 + unit] / one)
+    assert layouts[0].shifts is not None
+    np.testing.assert_array_equal(layouts[0].shifts, layouts[1].shifts)
+    assert layouts[0].table is None
+
+
 def test_weights_that_need_larger_factors_do_not_fit() -> None:
     weight = np.full((GATES * 16, 16), 3.8, dtype=np.float32)
     assert fits_fixed(weight)
@@ -73,3 +92,6 @@ def test_weights_that_need_larger_factors_do_not_fit() -> None:
     assert fits_fixed(weight)
     weight[0, 3] = 8.0
     assert not fits_fixed(weight)
+    weight[0] = 1e-9
+    assert fits_fixed(weight)
+    assert not fits_fixed(weight, bias_G=np.ones(GATES * 16, dtype=np.float32))
