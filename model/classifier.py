@@ -22,6 +22,7 @@ from model.probabilities import probabilities
 from model.profile import Profile, Profiler, Reference
 from model.temperature import Temperature
 from model.text import Encoded, TextEncoder
+from model.vectors import Vectors
 
 Probabilities = npt.NDArray[np.float32]
 
@@ -40,6 +41,8 @@ class Classifier:
         reference: profile of the answers to held-out texts; None if the checkpoint has none.
         device, dtype: where and in which number format it computes.
         pads: True if each text of a batch costs as much as the longest one.
+        vector_size: numbers of a sentence vector.
+        pads_vectors: as `pads`, for sentence vectors.
     """
 
     def __init__(
@@ -68,7 +71,8 @@ class Classifier:
                 engine.result() if engine else _by_torch(checkpoint, device, dtype, threads, reason=reason or "")
             )
         self.device, self.dtype = self._computation.device, self._computation.dtype
-        self.pads = self._computation.pads
+        self.pads, self.pads_vectors = self._computation.pads, self._computation.pads_pooled
+        self.vector_size = config.architecture.pooled_size
 
     @classmethod
     def load(
@@ -100,6 +104,13 @@ class Classifier:
     def raw_logits(self, batch: Sequence[Encoded]) -> Probabilities:
         """Logits [len(batch), len(labels)] of one batch, before the temperature. One thread at a time."""
         return self._computation.logits([text.ids for text in batch])
+
+    def vectors(self, batch: Sequence[Encoded]) -> Vectors:
+        """Sentence vectors [len(batch), vector_size] of one batch: the pooled states. One thread at a time.
+
+        Of any length (`model.vectors.unit_length`); zeros of a text without tokens.
+        """
+        return self._computation.pooled([text.ids for text in batch])
 
     def calibrate(self, logits_BC: Probabilities, rows: Sequence[Ids]) -> Probabilities:
         """Raw logits over the temperature of their texts, whose token ids are `rows`. Safe on several threads."""
@@ -142,7 +153,9 @@ class Classifier:
         while True:
             length = min(length, self.max_tokens)
             for rows in (1, 8):
-                self.score([Encoded(np.zeros(length, dtype=np.int32))] * rows)
+                texts = [Encoded(np.zeros(length, dtype=np.int32))] * rows
+                self.score(texts)
+                self.vectors(texts)
             if length == self.max_tokens:
                 return
             length *= 2

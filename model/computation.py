@@ -1,6 +1,6 @@
-"""Interface between a classifier and what computes its logits: an engine, or PyTorch.
+"""Interface between a classifier and what computes its numbers: an engine, or PyTorch.
 
-Shape suffixes: B texts of a batch, C labels.
+Shape suffixes: B texts of a batch, C labels, P pooled states.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,6 +29,8 @@ class Computation:
         device, dtype: where and in which number format.
         pads: True if each text of a batch costs as much as the longest one.
         logits: from the token ids of B texts to their logits [B, C]. One thread at a time.
+        pooled: the same to the pooled states [B, P] that the head reads; zeros of a text without tokens.
+        pads_pooled: as `pads`, for these.
         warm_up: does what would slow the first batches, besides computing some.
     """
 
@@ -36,6 +38,8 @@ class Computation:
     dtype: str
     pads: bool
     logits: Callable[[Sequence[Ids]], npt.NDArray[np.float32]]
+    pooled: Callable[[Sequence[Ids]], npt.NDArray[np.float32]]
+    pads_pooled: bool
     warm_up: Callable[[], object] = lambda: None
 
 
@@ -43,4 +47,4 @@ def on_cpu_engine(checkpoint: Checkpoint, threads: int | None) -> Computation:
     """The network of a checkpoint by `model.engine.cpu`, which must fit it; on `num_threads()` cores by default."""
     threads = num_threads() if threads is None else threads
     engine = Engine(checkpoint.config.architecture, checkpoint.weights, threads=threads)
-    return Computation("cpu", INT8, False, engine.logits)
+    return Computation("cpu", INT8, False, engine.logits, engine.pooled, pads_pooled=False)

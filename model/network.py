@@ -69,6 +69,11 @@ class RecurrentClassifier(nn.Module):
         logits_BC: Tensor = self.head(pooled_BP)
         return logits_BC
 
+    def pooled(self, ids_TB: Tensor, lengths_B: Tensor) -> Tensor:
+        """Pooled states [B, P] of padded token ids, which the head reads."""
+        pooled_BP: Tensor = self.encoder(self.embed(ids_TB), lengths_B)
+        return pooled_BP
+
     def weights(self) -> dict[str, Tensor]:
         """Weights by the names that files give them (see `stored_name`); they share memory with the network's."""
         return {stored_name(name): weight for name, weight in self.state_dict().items()}

@@ -1,11 +1,12 @@
-"""Logits by PyTorch: on a GPU, and on a CPU what `model.engine.cpu` does not compute."""
+"""Logits and pooled states by PyTorch: on a GPU, and on a CPU what `model.engine.cpu` does not compute."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from model.batch import Ids
 from model.checkpoint import Checkpoint
@@ -14,7 +15,6 @@ from model.device import fastest_dtype, resolve_device
 from model.engine import cpu, cuda
 from model.engine.cuda import CudaEngine
 from model.errors import ConfigError
-from model.network import RecurrentClassifier
 from model.padding import LENGTH_STEP, pad
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -42,12 +42,18 @@ def computation(checkpoint: Checkpoint, device: str, dtype: str, threads: int | 
     network, number = checkpoint.build_network().requires_grad_(False), DTYPES[dtype]
     if found.type == "cuda" and cuda.unfit(architecture, number) is None:
         engine = CudaEngine(network, found, number)
-        return Computation(str(found), dtype, False, engine.logits, engine.warm_up)
-    return Computation(str(found), dtype, True, partial(_padded_logits, network.to(found, number), found))
+        pads, logits, warm_up = False, engine.logits, engine.warm_up
+    else:
+        pads, logits, warm_up = True, partial(_padded, network.forward, found), lambda: None
+    network.to(found, number)  # the engine for a GPU has no pooled states
+    pooled = partial(_padded, network.pooled, found)
+    return Computation(str(found), dtype, pads, logits, pooled, pads_pooled=True, warm_up=warm_up)
 
 
-def _padded_logits(network: RecurrentClassifier, device: torch.device, rows: Sequence[Ids]) -> npt.NDArray[np.float32]:
-    """Logits [B, C], computed by PyTorch."""
+def _padded(
+    compute: Callable[[Tensor, Tensor], Tensor], device: torch.device, rows: Sequence[Ids]
+) -> npt.NDArray[np.float32]:
+    """Numbers [B, …] of texts, by PyTorch."""
     padded = pad(rows, multiple_of=LENGTH_STEP).to(device)
     with torch.inference_mode():
-        return network(padded.ids_TB, padded.lengths_B).float().cpu().numpy()  # type: ignore[no-any-return]
+        return compute(padded.ids_TB, padded.lengths_B).float().cpu().numpy()

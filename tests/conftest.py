@@ -1,6 +1,7 @@
 """Small real things that every part of the suite can use."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 import torch
+from safetensors.numpy import save as save_arrays
 from xdist.scheduler import LoadScopeScheduling
 
 if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")  # read when Triton is imported
 
-from model.checkpoint import Checkpoint, save_checkpoint
+from model.checkpoint import CONFIG, METRICS, TOKENIZER, WEIGHTS, Checkpoint, save_checkpoint
 from model.config import Architecture, Cell, CheckpointConfig
+from model.folder import as_json, write_folder
 from model.network import RecurrentClassifier, to_arrays
 from model.tokenizer import build_tokenizer, train_vocabulary
 
@@ -81,6 +84,41 @@ def make_checkpoint(
     config = CheckpointConfig(labels=labels, max_tokens=max_tokens, temperature=1.5, architecture=architecture)
     metrics = {"test": {"accuracy": 0.5}}
     return Checkpoint(config, to_arrays(network.weights()), tokenizer, metrics, "# A tiny checkpoint\n")
+
+
+def write_encoder(directory: Path, *, maps: Mapping[str, tuple[int, int]], seed: int = 0) -> None:
+    """The folder of a pre-training with random weights: for each encoder that it imitates its width, and texts."""
+    made = make_checkpoint(seed=seed)
+    shape = made.config.architecture
+    weights: dict[str, Any] = {name: weight for name, weight in made.weights.items() if not name.startswith("head")}
+    weights["bias"] = torch.zeros(shape.vocab_size).numpy()  # of the softmax, which vectors do without
+    for place, (width, _) in enumerate(maps.values()):
+        weights[f"vectors.{place}.weight"] = torch.randn(width, shape.pooled_size).numpy()
+        weights[f"vectors.{place}.bias"] = torch.randn(width).numpy()
+    config = {
+        "format_version": 1,
+        "kind": "language_model",
+        "vocab_size": shape.vocab_size,
+        "tokenizer": {"vocab_size": 600, "max_tokens": 32},
+        "architecture": {"embedding_dim": 8, "hidden_size": 6, "num_layers": 1, "bidirectional": True, "cell": "lstm"},
+        "vectors": [{"encoder": name, "width": width} for name, (width, _) in maps.items()],
+    }
+    imitated = [{"encoder": name, "texts": texts} for name, (_, texts) in maps.items()]
+    contents = {
+        CONFIG: as_json(config),
+        WEIGHTS: save_arrays(weights),
+        TOKENIZER: made.tokenizer.to_str().encode(),
+        METRICS: as_json({"imitated": imitated}),
+    }
+    write_folder(directory, contents)
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of a pre-training, not to be changed: vectors `english` of 5 numbers and, of more texts, `both` of 4."""
+    directory = tmp_path_factory.mktemp("encoders") / "tiny"
+    write_encoder(directory, maps={"english": (5, 100), "both": (4, 300)})
+    return directory
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from training.cli.choose import choose
 from training.cli.compare import compare
 from training.cli.contrast import contrast
 from training.cli.distill import distill
+from training.cli.embed import embed
 from training.cli.evaluate import evaluate
 from training.cli.group import Commands
 from training.cli.inspect import inspect
@@ -37,7 +38,7 @@ def main() -> None:
 
 COMMANDS = (
     *(train, evaluate, checklist, reference, precision, distill, pretrain, teach, label, agreement, choose, vectors),
-    *(inspect, mix, contrast, sentences, leaks, compare, tune, recipes, settings),
+    *(embed, inspect, mix, contrast, sentences, leaks, compare, tune, recipes, settings),
 )
 
 for command in COMMANDS:

@@ -15,7 +15,7 @@ Shape suffixes: H hidden units, N texts, C labels.
 
 import ctypes
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from itertools import pairwise
@@ -58,10 +58,11 @@ def library() -> ctypes.CDLL | None:
         # One built from another version of native/model.h would misread what it is given.
         fits = found.sluice_size_of_model() == ctypes.sizeof(Model)
         found.sluice_variant.restype = ctypes.c_char_p
+        for compute in (found.sluice_logits, found.sluice_pooled):
+            compute.argtypes = [ctypes.c_void_p] * 4 + [ctypes.c_int64] * 2 + [ctypes.c_void_p]
+            compute.restype = None
     except (OSError, AttributeError):
         return None
-    found.sluice_logits.argtypes = [ctypes.c_void_p] * 4 + [ctypes.c_int64] * 2 + [ctypes.c_void_p]
-    found.sluice_logits.restype = None
     found.sluice_sums.argtypes = [ctypes.c_void_p] * 3
     found.sluice_sums.restype = None
     return found if fits else None
@@ -131,7 +132,7 @@ class Engine:
         if found is None or (reason := _misshapen(architecture)) is not None:
             raise ValueError(f"no engine: {reason if found else 'no library'}")
         self._library = found
-        self._num_labels = len(weights["head.bias"])
+        self._architecture, self._num_labels = architecture, len(weights["head.bias"])
         self.variant, layers = lay_out(architecture, weights, name, threads=threads)
         self._model, self._arrays = describe(architecture, weights, layers, form_of(self.variant))
         self._model.variant = variants()[self.variant]
@@ -147,27 +148,39 @@ class Engine:
 
     def logits(self, rows: Sequence[Ids]) -> Floats:
         """Logits [N, C] of token ids; a text's do not depend on the others."""
+        logits_NC = np.empty((len(rows), self._num_labels), dtype=np.float32)
+        self._compute(self._library.sluice_logits, rows, logits_NC)
+        return logits_NC
+
+    def pooled(self, rows: Sequence[Ids]) -> Floats:
+        """Pooled states [N, P] of token ids, which the head reads; zeros of a text without tokens."""
+        shape = self._architecture
+        width = -(-shape.hidden_size // LANES) * LANES  # the library has units that are always zero
+        pooled_NPH = np.zeros((len(rows), shape.pooled_size // shape.hidden_size, width), dtype=np.float32)
+        self._compute(self._library.sluice_pooled, rows, pooled_NPH)
+        return pooled_NPH[:, :, : shape.hidden_size].reshape(len(rows), shape.pooled_size)
+
+    def _compute(self, function: Callable[..., None], rows: Sequence[Ids], found: Floats) -> None:
+        """Fills `found`, a row for each text, by a function of the library."""
         num_texts = len(rows)
-        logits_NC = np.empty((num_texts, self._num_labels), dtype=np.float32)
         if not num_texts:
-            return logits_NC
+            return
         lengths_N = np.fromiter((len(row) for row in rows), dtype=np.int64, count=num_texts)
         starts = np.zeros(num_texts + 1, dtype=np.int64)
         lengths_N.cumsum(out=starts[1:])
         ids = np.ascontiguousarray(np.concatenate(rows), dtype=np.int32)
         order_N = (-lengths_N).argsort(kind="stable")
         fixed = (ctypes.addressof(self._model), address(ids), address(starts), address(order_N))
-        answer = address(logits_NC)
+        answer = address(found)
         if self._pool is None or num_texts < 2 * MIN_ROWS:
-            self._library.sluice_logits(*fixed, 0, num_texts, answer)
+            function(*fixed, 0, num_texts, answer)
         else:
             mine, *others = share(lengths_N[order_N], self._threads)
             # One part on this thread: each that is woken wants the interpreter twice, for which others may wait too.
-            waiting = [self._pool.submit(self._library.sluice_logits, *fixed, *part, answer) for part in others]
-            self._library.sluice_logits(*fixed, *mine, answer)
+            waiting = [self._pool.submit(function, *fixed, *part, answer) for part in others]
+            function(*fixed, *mine, answer)
             for part_done in waiting:
                 part_done.result()
-        return logits_NC
 
 
 def share(lengths_N: npt.NDArray[np.int64], threads: int) -> list[tuple[int, int]]:

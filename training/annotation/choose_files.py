@@ -9,15 +9,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from model.checkpoint import load_checkpoint
 from model.classifier import Classifier
 from model.files import replacing
+from model.vectors import embed
 from training.annotation.choose import Uncertainty, choose, uncertainty
 from training.annotation.review import formula_safe
 from training.annotation.table import read_rows
 from training.data.duplicates import distinct, normalised
 from training.errors import UsageError
-from training.evaluation.neighbours import Vectors
 
 BATCH_TEXTS = 4096
 """Texts whose probabilities are computed at once."""
@@ -75,8 +74,7 @@ def choose_from(
         ]
     )
     unsure_N = uncertainty(probabilities_NC, kind=kind, multi_label=classifier.task == "multi_label")
-    vectors_NP = Vectors(load_checkpoint(checkpoint), device=device)(texts)
-    found = choose(unsure_N, vectors_NP, count, seed=seed)
+    found = choose(unsure_N, embed(classifier, texts), count, seed=seed)
     places = found.places.tolist()
     first = {text: place for place, text in reversed(list(enumerate(rows.texts)))}
     stands = [first[texts[place]] for place in places]

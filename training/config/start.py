@@ -16,8 +16,9 @@ from model.checkpoint import CONFIG, METRICS, load_checkpoint
 from model.errors import CheckpointIncompatible
 from model.folder import parse_json, read_folder
 from model.network import RecurrentClassifier
+from model.pretrained import KIND
 from training.data.corpus import DataFile
-from training.language_model.folder import KIND, load_pretrained
+from training.language_model.folder import load_pretrained
 
 _HEAD: Final = "head."
 

@@ -37,6 +37,11 @@ class VectorSource:
     digest: str
 
 
+def file_metadata(source: VectorSource) -> dict[bytes, bytes]:
+    """The metadata of a file of this encoder's vectors."""
+    return {_ENCODER: source.name.encode(), _DIGEST: source.digest.encode()}
+
+
 def write_vector_file(
     path: Path, texts: Sequence[str], vectors_ND: Halves, source: VectorSource, *, text_column: str
 ) -> None:
@@ -44,8 +49,7 @@ def write_vector_file(
     flat = pa.array(np.ascontiguousarray(vectors_ND, dtype=np.float16).reshape(-1))
     vectors = pa.FixedSizeListArray.from_arrays(flat, vectors_ND.shape[1])
     table = pa.table({text_column: pa.array(texts, pa.string()), VECTOR: vectors})
-    metadata = {_ENCODER: source.name.encode(), _DIGEST: source.digest.encode()}
-    pq.write_table(table.replace_schema_metadata(metadata), path, compression="zstd", use_dictionary=False)
+    pq.write_table(table.replace_schema_metadata(file_metadata(source)), path, compression="zstd", use_dictionary=False)
 
 
 def join_vector_files(paths: Sequence[Path], output: Path) -> None:

@@ -8,25 +8,19 @@ activations).
 Shape suffixes: Q texts asked about, N training texts of one chunk, K nearest so far, P pooled vector.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-import torch
 
-from model.batch import lengths_of, map_batches
-from model.checkpoint import Checkpoint, load_checkpoint
-from model.device import resolve_device
-from model.padding import pad
-from model.text import TextEncoder
+from model.classifier import Classifier
+from model.vectors import Vectors, embed
 from tables.errors import Row
 from tables.labels import Names
 from training.data.dataset import Dataset
-from training.evaluation.evaluate import BATCH_TOKENS, Mistake
-
-Floats = npt.NDArray[np.float32]
+from training.evaluation.evaluate import Mistake
 
 NEIGHBOURS = 3
 CHUNK = 4096
@@ -49,40 +43,23 @@ class Neighbour:
     text: str
 
 
-class Vectors:
-    """Turns texts into pooled vectors of length 1."""
-
-    def __init__(self, checkpoint: Checkpoint, *, device: str = "auto") -> None:
-        self._device = resolve_device(device)
-        self._network = checkpoint.build_network().requires_grad_(False).to(self._device)
-        self._encoder = TextEncoder(checkpoint.tokenizer, max_tokens=checkpoint.config.max_tokens)
-
-    def __call__(self, texts: Sequence[str]) -> Floats:
-        """Vectors [N, P]; zeros for a text without tokens."""
-        rows = [text.ids for text in self._encoder.encode(texts)]
-
-        def pooled(chosen: npt.NDArray[np.int64]) -> Floats:
-            batch = pad([rows[i] for i in chosen]).to(self._device)
-            pooled_BP = self._network.encoder(self._network.embed(batch.ids_TB), batch.lengths_B)
-            return torch.nn.functional.normalize(pooled_BP.float(), dim=1).cpu().numpy()
-
-        width = self._network.architecture.pooled_size
-        with torch.inference_mode():
-            return map_batches(pooled, lengths_of(rows), width=width, max_tokens=BATCH_TOKENS, max_rows=256)
-
-
 def nearest_to(checkpoint: Path, mistakes: Sequence[Mistake], trained: Dataset, device: str) -> list[list[Neighbour]]:
     """Finds the texts of `trained` that are nearest to each mistake of the checkpoint in a folder."""
-    vectors = Vectors(load_checkpoint(checkpoint), device=device)
+    vectors = partial(embed, Classifier.load(checkpoint, device=device))
     return nearest(vectors, [mistake.text for mistake in mistakes], trained)
 
 
 def nearest(
-    vectors: Vectors, texts: Sequence[str], dataset: Dataset, *, count: int = NEIGHBOURS, chunk: int = CHUNK
+    vectors: Callable[[Sequence[str]], Vectors],
+    texts: Sequence[str],
+    dataset: Dataset,
+    *,
+    count: int = NEIGHBOURS,
+    chunk: int = CHUNK,
 ) -> list[list[Neighbour]]:
     """Finds the nearest `count` of `dataset` for each of `texts`, nearest first; of equally near ones the earlier rows.
 
-    Holds the vectors of `texts` and of `chunk` texts of `dataset` at a time.
+    Holds the vectors of `texts` and of `chunk` texts of `dataset` at a time; `vectors` gives them at length 1.
     """
     asked_QP = vectors(texts)
     similarities_QK = np.zeros((len(texts), 0), dtype=np.float32)

@@ -16,7 +16,7 @@ sentence vectors that were imitated (`VectorMap`).
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +43,7 @@ from model.errors import CheckpointDamaged, CheckpointIncompatible
 from model.folder import DIGESTS, as_json, parse_json, read_folder, version_of, write_folder
 from model.network import RecurrentClassifier, to_arrays
 from model.parameters import Shape
+from model.pretrained import FILES, KIND, VectorMap, unpacked
 from training.data.corpus import DataFile
 from training.data.tokenizer import TokenizerConfig
 from training.language_model.config import (
@@ -54,24 +55,7 @@ from training.language_model.config import (
 )
 from training.language_model.model import LanguageModel
 from training.language_model.sentence_loss import SentenceLoss
-from training.language_model.storage import packed, unpacked
-
-FILES = (CONFIG, WEIGHTS, TOKENIZER, METRICS)
-KIND: Final = "language_model"
-
-
-class VectorMap(Frozen):
-    """A linear map from pooled states (maximum, mean, last) to the centred sentence vectors of an encoder.
-
-    Its weights are `vectors.I.weight` [width, pooled] and `vectors.I.bias`, I its place among the maps.
-
-    Attributes:
-        encoder: whose vectors were imitated.
-        width: of a vector.
-    """
-
-    encoder: str
-    width: Annotated[int, Field(ge=1)]
+from training.language_model.storage import packed
 
 
 class PretrainedConfig(Frozen):
@@ -238,8 +222,9 @@ def load_pretrained(directory: Path) -> Pretrained:
     tokenizer = parse_tokenizer(directory / TOKENIZER, contents[TOKENIZER])
     check_tokenizer(directory / TOKENIZER, tokenizer, config.vocab_size)
     stored = parse_weights(directory / WEIGHTS, contents[WEIGHTS])
-    weights = unpacked({name: torch.tensor(weight) for name, weight in stored.items()})
-    check_weights(directory / WEIGHTS, to_arrays(weights), _wanted(config))
+    arrays = unpacked(stored)
+    check_weights(directory / WEIGHTS, arrays, _wanted(config))
+    weights = {name: torch.tensor(weight) for name, weight in arrays.items()}
     try:
         record = PretrainRecord.model_validate_json(contents[METRICS])
     except ValidationError as error:

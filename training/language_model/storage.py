@@ -1,4 +1,4 @@
-"""Number formats in which the weights of a pre-training are stored.
+"""Number formats in which the weights of a pre-training are stored; `model.pretrained.unpacked` reads them.
 
 Shape suffixes: R rows, C columns.
 """
@@ -8,9 +8,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from model.pretrained import SUFFIX
 from training.language_model.config import WeightFormat
 
-SUFFIX = ".scales"
 LARGEST = 127
 
 
@@ -40,13 +40,3 @@ def rounded(weight_RC: Tensor) -> tuple[Tensor, Tensor]:
     """Whole numbers from -127 to 127 [R, C], and what each row of them is multiplied by [R]."""
     scales_R1 = weight_RC.abs().amax(1, keepdim=True) / LARGEST
     return torch.round(weight_RC / scales_R1.clamp(min=1e-12)).to(torch.int8), scales_R1.squeeze(1)
-
-
-def unpacked(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights of `packed` in float32. Scales that fit nothing stay, for whoever checks the names to refuse."""
-    weights = {name: weight.float() for name, weight in stored.items()}
-    for name in [name for name in weights if name.endswith(SUFFIX)]:
-        matrix = weights.get(name.removesuffix(SUFFIX))
-        if matrix is not None and weights[name].shape == matrix.shape[:1]:
-            weights[name.removesuffix(SUFFIX)] = matrix * weights.pop(name).unsqueeze(1)
-    return weights

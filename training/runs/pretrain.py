@@ -10,6 +10,7 @@ from rich.console import Console
 from tokenizers import Tokenizer
 
 from model.batch import lengths_of
+from model.pretrained import VectorMap
 from training.artifacts.encoder_card import write_encoder_card
 from training.config.pretrain_request import PretrainRequest
 from training.data.tokenizer import read_tokenizer, tokenizer_file, train_tokenizer
@@ -20,7 +21,6 @@ from training.language_model.folder import (
     Perplexity,
     PretrainedConfig,
     PretrainRecord,
-    VectorMap,
     save_pretrained,
 )
 from training.language_model.model import LanguageModel

@@ -1,4 +1,4 @@
-// The engine's C interface: logits of many texts by one of the kernels (kernel_*.cpp); see model/engine/cpu.py.
+// The engine's C interface: logits or pooled states of many texts by one of the kernels (kernel_*.cpp); see model/engine/cpu.py.
 
 #include <algorithm>
 #include <cmath>
@@ -66,11 +66,23 @@ void add_head(const Model &model, const Kernel &kernel, int direction, const Sta
         }
 }
 
-// The recurrent layers, pooling and head, with room for a block of texts.
+// Writes the pooled states [num_pools][directions][H] of one text, those of one direction, to `out`.
+void copy_pooled(const Model &model, int direction, const State &state, size_t at, int64_t length, float *out) {
+    const int hidden = model.hidden;
+    const float *pooled[POOLS] = {state.largest + at, state.sum + at, state.last + at};
+    for (int p = 0; p < model.num_pools; ++p) {
+        const float divisor = model.pools[p] == 1 ? static_cast<float>(length) : 1.0f;
+        float *const to = out + static_cast<size_t>(p * model.directions + direction) * hidden;
+        for (int i = 0; length && i < hidden; ++i) to[i] = pooled[model.pools[p]][i] / divisor;
+    }
+}
+
+// The recurrent layers and pooling, and the head unless the pooled states are wanted; with room for a block of texts.
 class Network {
   public:
-    explicit Network(const Model &model)
+    Network(const Model &model, bool pooled)
         : model_(model),
+          pooled_(pooled),
           kernel_(*KERNELS[model.variant]),
           width_(model.directions * model.hidden),
           room_(model.hidden, model.num_layers > 1 ? model.hidden + width_ : model.hidden) {}
@@ -83,8 +95,9 @@ class Network {
         return static_cast<int>(std::min(most, std::max<int64_t>(LEAST_ROWS, KEPT_TOKENS / longest)));
     }
 
-    // Adds to each text's logits out[row] [labels] those of the block, which has so many tokens.
-    void add_logits(const Rows &rows, int64_t tokens, float *const *out) {
+    // Adds to each text's numbers out[row] those of the block, which has so many tokens: logits [labels], or what the
+    // head reads of a text, [num_pools][directions][H], of attention [directions][H].
+    void add(const Rows &rows, int64_t tokens, float *const *out) {
         if (keeps())
             for (auto &states : kept_) states.resize(std::max(states.size(), static_cast<size_t>(tokens + 1) * width_));
         for (int layer = 0; layer < model_.num_layers; ++layer) {
@@ -95,8 +108,13 @@ class Network {
                 const Pass pass{&model_.layers[layer][d], model_.hidden, width_, d == 1, model_.gru != 0, below, above};
                 kernel_.run(pass, rows, room_.state);
                 if (!last) continue;
-                for (int r = 0; r < rows.count; ++r)
-                    add_head(model_, kernel_, d, room_.state, static_cast<size_t>(r) * model_.hidden, rows.lengths[r], out[r]);
+                for (int r = 0; r < rows.count; ++r) {
+                    const size_t at = static_cast<size_t>(r) * model_.hidden;
+                    if (pooled_)
+                        copy_pooled(model_, d, room_.state, at, rows.lengths[r], out[r]);
+                    else
+                        add_head(model_, kernel_, d, room_.state, at, rows.lengths[r], out[r]);
+                }
             }
         }
         if (model_.attention_units) add_attention(rows, kept_[(model_.num_layers + 1) % 2].data(), out);
@@ -110,12 +128,14 @@ class Network {
         float *const mean = room_.state.c;  // no longer in use
         for (int r = 0; r < rows.count && rows.lengths[r]; ++r) {
             kernel_.attend(model_, states + rows.firsts[r] * width_, rows.lengths[r], scores_.data(), mean);
-            for (int label = 0; label < model_.labels; ++label)
+            if (pooled_) std::copy_n(mean, width_, out[r]);
+            for (int label = 0; !pooled_ && label < model_.labels; ++label)
                 out[r][label] += kernel_.dot(mean, model_.head + static_cast<size_t>(label) * width_, width_);
         }
     }
 
     const Model &model_;
+    const bool pooled_;
     const Kernel &kernel_;
     const int width_;  // states of a token, all directions
     const Room room_;
@@ -200,6 +220,28 @@ void add_ngrams(const Model &model, const int32_t *row, int64_t length, std::vec
     for (int label = 0; label < labels; ++label) logits[label] += sums[label] / root;
 }
 
+// Visits the texts order[begin] to order[end - 1] in blocks; `begin_text` says where a text's numbers go.
+template <typename BeginText>
+void run_blocks(Network &network, const int32_t *ids, const int64_t *starts, const int64_t *order, int64_t begin,
+                int64_t end, BeginText begin_text) {
+    for (int64_t first = begin; first < end;) {
+        Rows rows;
+        float *out[BLOCK_ROWS];
+        rows.count = network.rows_of_block(starts, order + first, end - first);
+        int64_t tokens = 0;
+        for (int r = 0; r < rows.count; ++r) {
+            const int64_t text = order[first + r];
+            rows.ids[r] = ids + starts[text];
+            rows.lengths[r] = starts[text + 1] - starts[text];
+            rows.firsts[r] = tokens;
+            tokens += rows.lengths[r];
+            out[r] = begin_text(text, rows.ids[r], rows.lengths[r]);
+        }
+        network.add(rows, tokens, out);
+        first += rows.count;
+    }
+}
+
 }  // namespace
 
 extern "C" {
@@ -224,27 +266,25 @@ void sluice_sums(const Model *model, const int8_t *states, int32_t *sums) {
 // ids: all texts, one after another; text n is ids[starts[n]] to ids[starts[n + 1] - 1].
 void sluice_logits(const Model *model, const int32_t *ids, const int64_t *starts, const int64_t *order, int64_t begin,
                    int64_t end, float *logits) {
-    Network network(*model);
+    Network network(*model, false);
     std::vector<int64_t> found;
     Seen seen;
     std::vector<float> sums;
-    for (int64_t first = begin; first < end;) {
-        Rows rows;
-        float *out[BLOCK_ROWS];
-        rows.count = network.rows_of_block(starts, order + first, end - first);
-        int64_t tokens = 0;
-        for (int r = 0; r < rows.count; ++r) {
-            const int64_t text = order[first + r];
-            rows.ids[r] = ids + starts[text];
-            rows.lengths[r] = starts[text + 1] - starts[text];
-            rows.firsts[r] = tokens;
-            tokens += rows.lengths[r];
-            out[r] = logits + text * model->labels;
-            std::copy_n(model->bias, model->labels, out[r]);
-            if (model->buckets) add_ngrams(*model, rows.ids[r], rows.lengths[r], found, seen, sums, out[r]);
-        }
-        network.add_logits(rows, tokens, out);
-        first += rows.count;
-    }
+    run_blocks(network, ids, starts, order, begin, end, [&](int64_t text, const int32_t *row, int64_t length) {
+        float *const out = logits + text * model->labels;
+        std::copy_n(model->bias, model->labels, out);
+        if (model->buckets) add_ngrams(*model, row, length, found, seen, sums, out);
+        return out;
+    });
+}
+
+// The same of what the head reads: pooled states [texts][num_pools][directions][H], of attention [texts][directions][H].
+// They must be zero before; those of a text without tokens stay so.
+void sluice_pooled(const Model *model, const int32_t *ids, const int64_t *starts, const int64_t *order, int64_t begin,
+                   int64_t end, float *pooled) {
+    const int64_t width = static_cast<int64_t>(model->num_pools ? model->num_pools : 1) * model->directions * model->hidden;
+    Network network(*model, true);
+    run_blocks(network, ids, starts, order, begin, end,
+               [&](int64_t text, const int32_t *, int64_t) { return pooled + text * width; });
 }
 }

@@ -348,3 +348,25 @@ def test_a_library_that_cannot_be_loaded_is_none(tmp_path: Path) -> None:
     reason = unfit(COMMON)
     assert reason is not None
     assert "another version" in reason
+
+
+@runs_here
+@pytest.mark.parametrize("variant", variants())
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {},
+        {"hidden_size": 40, "pooling": "mean", "bidirectional": False},
+        {"num_layers": 2, "cell": "gru", "pooling": "last"},
+        {"pooling": "attention"},
+    ],
+)
+def test_pooled_states_are_those_of_the_network(variant: str, shape: dict[str, Any]) -> None:
+    network, rows = _network(**shape), _rows(*LENGTHS)
+    batch = pad(rows)
+    wanted = network.pooled(batch.ids_TB, batch.lengths_B).detach().numpy()
+    found = _engine(network, threads=2, variant=variant).pooled(rows)
+    assert found.shape == wanted.shape
+    assert not found[1].any()
+    np.testing.assert_allclose(found, wanted, atol=0.06)
+    np.testing.assert_allclose(found, _engine(network, variant=variant).pooled(rows), atol=1e-6)

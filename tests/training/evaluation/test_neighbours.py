@@ -1,20 +1,24 @@
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
-from model.checkpoint import load_checkpoint
+from model.classifier import Classifier
+from model.vectors import Vectors, embed
 from tables.errors import Row
 from training.data.dataset import Dataset
-from training.evaluation.neighbours import Vectors, nearest
+from training.evaluation.neighbours import nearest
+
+Give = Callable[[Sequence[str]], Vectors]
 
 TEXTS = ["a good film", "", "难看的电影", "a bad and boring film " * 20, "a good film", "10/10 😀", "don't miss it!"]
 
 
 @pytest.fixture(scope="module")
-def vectors(tiny_checkpoint: Path) -> Vectors:
-    return Vectors(load_checkpoint(tiny_checkpoint), device="cpu")
+def vectors(tiny_checkpoint: Path) -> Give:
+    return partial(embed, Classifier.load(tiny_checkpoint, device="cpu"))
 
 
 def dataset(texts: list[str]) -> Dataset:
@@ -22,22 +26,10 @@ def dataset(texts: list[str]) -> Dataset:
     return Dataset(Path("x.csv"), "single_label", texts, [(f"label{i}",) for i in range(len(texts))], rows, "t", "l")
 
 
-def test_vectors_are_what_the_head_reads_made_one_long(vectors: Vectors, tiny_checkpoint: Path) -> None:
-    checkpoint = load_checkpoint(tiny_checkpoint)
-    network = checkpoint.build_network()
-    for text, vector_P in zip(TEXTS, vectors(TEXTS), strict=True):
-        ids = checkpoint.tokenizer.encode(text).ids[: checkpoint.config.max_tokens]
-        if not ids:
-            assert not vector_P.any()
-            continue
-        pooled = network.encoder(network.embedding[torch.tensor(ids)].unsqueeze(1), torch.tensor([len(ids)]))[0]
-        np.testing.assert_allclose(vector_P, (pooled / pooled.norm()).detach().numpy(), atol=1e-6)
-
-
 @pytest.mark.parametrize("chunk", [1, 2, 3, 100])
 @pytest.mark.parametrize("count", [1, 3, 100])
 def test_the_nearest_are_those_of_all_cosines_at_once_whatever_the_chunks(
-    vectors: Vectors, chunk: int, count: int
+    vectors: Give, chunk: int, count: int
 ) -> None:
     asked = ["a good film", "好看的电影", ""]
     found = nearest(vectors, asked, dataset(TEXTS), count=count, chunk=chunk)
@@ -52,12 +44,12 @@ def test_the_nearest_are_those_of_all_cosines_at_once_whatever_the_chunks(
             assert (neighbour.text, neighbour.labels) == (TEXTS[place], (f"label{place}",))
 
 
-def test_the_text_itself_comes_first_and_of_equals_the_earlier_row(vectors: Vectors) -> None:
+def test_the_text_itself_comes_first_and_of_equals_the_earlier_row(vectors: Give) -> None:
     (neighbours,) = nearest(vectors, ["a good film"], dataset(TEXTS), count=2)
     assert [neighbour.row.number for neighbour in neighbours] == [1, 5]
     assert neighbours[0].similarity == pytest.approx(1, abs=1e-5)
 
 
-def test_an_empty_text_is_near_to_nothing(vectors: Vectors) -> None:
+def test_an_empty_text_is_near_to_nothing(vectors: Give) -> None:
     (neighbours,) = nearest(vectors, [""], dataset(TEXTS))
     assert [neighbour.similarity for neighbour in neighbours] == [0, 0, 0]

@@ -1,0 +1,156 @@
+"""Sentence vectors of the texts of files, written beside their columns: a stream, of which a batch is in memory.
+
+The files that it writes can be read as `training.data.sentence_vectors` has it, with float32 numbers.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from model.files import replacing
+from model.vectors import GivesVectors, Vectors, embed
+from tables.batch import JSON, STRING, Batch
+from tables.labels import read_texts
+from tables.reader import Column, read_batches
+from tables.reading import Places
+from tables.sources import files_of, is_local, name_of
+from training.data.sentence_vectors import VECTOR, VectorSource, file_metadata
+from training.errors import DataError, UsageError
+
+
+@dataclass(slots=True)
+class Embedded:
+    """Progress, and at the end the outcome.
+
+    Attributes:
+        rows: written so far.
+        without: rows without a text, whose vector is zeros, by file.
+        seconds: since the beginning.
+    """
+
+    rows: int = 0
+    without: dict[Path, Places] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+def embed_files(
+    model: GivesVectors,
+    source: VectorSource,
+    files: Sequence[Path],
+    output: Path,
+    *,
+    text_column: str,
+    keep: Sequence[str] = (),
+    sheet: str | None = None,
+    report: Callable[[Embedded], None] = lambda _: None,
+) -> Embedded:
+    """Writes a Parquet file with each row's text, the columns to keep, and `vector`: float32 numbers of length 1.
+
+    All rows are written, in their order. One without a text has a vector of zeros, and is counted in the outcome.
+
+    Args:
+        model: gives the vectors.
+        source: stands in the file's metadata.
+        files: see `tables.sources.find_parts`; one table after another.
+        output: written whole or not at all.
+        text_column: of all files.
+        keep: further columns to write along.
+        sheet: of spreadsheets; None is the first that has the columns.
+        report: called after each batch.
+
+    Raises:
+        UsageError: a column to keep is called `vector`, or `output` is one of the files.
+        TableError: a file or a column cannot be read, or (as `DataError`) does not fit the file before it.
+    """
+    columns = list(dict.fromkeys((text_column, *keep)))
+    _check(columns, files, output)
+    written, began = Embedded(), time.perf_counter()
+    with replacing(output) as partial, _Output(partial, columns, source) as table:
+        for path, texts, arrays in _batches(files, columns, sheet, written):
+            table.write(path, arrays, embed(model, texts))
+            written.rows += len(texts)
+            written.seconds = time.perf_counter() - began
+            report(written)
+        if not written.rows:
+            raise DataError(files[0], "has no rows", column=text_column)
+    return written
+
+
+class _Output:
+    """The file that is written, with the types of the first batch."""
+
+    def __init__(self, path: Path, columns: Sequence[str], source: VectorSource) -> None:
+        self._path, self._columns, self._source = path, columns, source
+        self._writer: pq.ParquetWriter | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+    def write(self, path: Path, arrays: Sequence[pa.Array], vectors_ND: Vectors) -> None:
+        """Writes the columns of a batch, which came from `path`, and their vectors."""
+        flat = pa.array(np.ascontiguousarray(vectors_ND).reshape(-1))
+        vectors = pa.FixedSizeListArray.from_arrays(flat, vectors_ND.shape[1])
+        if self._writer is None:
+            table = pa.table([*arrays, vectors], names=[*self._columns, VECTOR])
+            schema = table.schema.with_metadata(file_metadata(self._source))
+            self._writer = pq.ParquetWriter(self._path, schema, compression="zstd", use_dictionary=self._columns)
+        schema = self._writer.schema
+        fitted = []
+        for array, name in zip(arrays, self._columns, strict=True):
+            wanted = schema.field(name).type
+            try:
+                fitted.append(array.cast(wanted))
+            except pa.ArrowException:
+                cause = f"holds {array.type}, but {wanted} in the file before; keep it out or convert it"
+                raise DataError(path, cause, column=name) from None
+        self._writer.write_table(pa.table([*fitted, vectors], schema=schema))
+
+
+def _check(columns: Sequence[str], files: Sequence[Path], output: Path) -> None:
+    if VECTOR in columns:
+        raise UsageError(f"'{VECTOR}' is the column that is written; give the other column of this name another one")
+    read = [part for path in files if is_local(str(path)) for _, part in files_of(path)]
+    if output.resolve() in [path.resolve() for path in read]:
+        raise UsageError(f"{output} is a file to read; write to another one")
+
+
+def _batches(
+    files: Sequence[Path], columns: Sequence[str], sheet: str | None, written: Embedded
+) -> Iterator[tuple[Path, list[str], list[pa.Array]]]:
+    """The texts of each batch, empty where there is none, and the columns to write, that of the texts first."""
+    for path in files:
+        for batch in read_batches(path, columns, sheet=sheet):
+            texts = _texts(path, batch, columns[0], written)
+            arrays = [pa.array(texts, STRING), *(_kept(batch, name) for name in columns[1:])]
+            yield path, [text or "" for text in texts], arrays
+
+
+def _texts(path: Path, batch: Batch, text_column: str, written: Embedded) -> list[str | None]:
+    """The text of each row, None where there is none; those rows are noted."""
+    column = Column(name_of(path), text_column, batch.values(text_column), batch.rows, [])
+    found = dict(zip(*reversed(read_texts(column)), strict=True))
+    for place, row in enumerate(column.rows):
+        if place not in found:
+            written.without.setdefault(column.path, Places()).add(row)
+    return [found.get(place) for place in range(len(column.rows))]
+
+
+def _kept(batch: Batch, column: str) -> pa.Array:
+    """A column as it is written: the values of JSON as strings, JSON again where they are none."""
+    array = batch.records.column(column)
+    if array.type != JSON:
+        return array
+    values = batch.values(column)
+    texts = [value if value is None or isinstance(value, str) else json.dumps(value) for value in values]
+    return pa.array(texts, STRING)
