@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import VERSION
 from app.api.admin import admin_routes
+from app.api.embeddings import EmbedForm, OpenAIForm
 from app.api.endpoint import ClassifyEndpoint, classify_routes
 from app.api.huggingface import HuggingFaceForm
 from app.api.info import ASSETS_PATH, api_routes
@@ -115,6 +116,8 @@ def _direct_routes(service: Service) -> list[NamedRoute]:
         *routes,
         *classify_routes(HuggingFaceForm(), registry, limits),
         *classify_routes(VllmForm(), registry, limits),
+        *classify_routes(EmbedForm(), registry, limits),
+        *classify_routes(OpenAIForm(), registry, limits),
     ]
 
 

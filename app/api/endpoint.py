@@ -1,4 +1,4 @@
-"""The classification endpoint: one for every wire form (JSON or tensors) that a request may have.
+"""The endpoint of classification and of sentence vectors: one for every wire form that a request may have.
 
     read the body -> form.parse -> pick a model -> submit -> wait -> form.render -> send
 
@@ -27,6 +27,9 @@ from app.http.request_log import RequestRecord
 INLINE_SCORES = 2048
 """Scores up to which an answer is built on the event loop (about a millisecond); larger ones are built in a thread."""
 
+INLINE_NUMBERS = 8192
+"""The same of sentence vectors, whose numbers have no names."""
+
 SERVER_TIMING = ", ".join(f"{stage};dur=%.2f" for stage in STAGES).encode()
 """Value of the header Server-Timing: milliseconds of each stage."""
 
@@ -39,10 +42,10 @@ Rendered = tuple[bytes, Sequence[tuple[bytes, bytes]]]
 
 
 class Call(msgspec.Struct, Generic[Options]):
-    """One parsed request for classification.
+    """A request once it is parsed.
 
     Attributes:
-        texts: to classify.
+        texts: to read.
         options: what `Form.render` needs of the request. They are held while the answer is awaited, so they hold
             neither the body nor a text.
         model, version: by which; the default model, and whichever version its deployment picks, if None.
@@ -57,13 +60,15 @@ class Call(msgspec.Struct, Generic[Options]):
 
 
 class Form(ABC, Generic[Options]):
-    """A wire form of classification: reads requests, writes answers, and describes both.
+    """A wire form: reads requests, writes answers, and describes both.
 
     Attributes:
         paths: where requests of this form are posted.
+        gives_vectors: true if the answers are sentence vectors, false if they are labels.
     """
 
     paths: ClassVar[Sequence[str]]
+    gives_vectors: ClassVar[bool] = False
 
     @abstractmethod
     def parse(self, scope: Scope, body: bytes) -> Call[Options]:
@@ -132,7 +137,7 @@ class ClassifyEndpoint(Generic[Options]):
 
     def _submit(self, scope: Scope, body: bytes) -> "tuple[Classified, Options]":
         call = self._form.parse(scope, body)
-        model = self._registry.get(call.model, call.version)
+        model = self._model(call)
         self._form.check(model, call.options)
         num_texts, limits = len(call.texts), self._limits
         if num_texts > limits.max_texts:
@@ -140,11 +145,21 @@ class ClassifyEndpoint(Generic[Options]):
         record = RequestRecord.of(scope)
         record.model, record.texts = model.name, num_texts
         timeout = timeout_s(scope, limits.deadline_ms)
-        classified = submit(model, call.texts, timeout, limits.max_chars, call.max_tokens)
+        classified = submit(
+            model, call.texts, timeout, limits.max_chars, call.max_tokens, vectors=self._form.gives_vectors
+        )
         record.job = classified.job
         if record.account is not None:
             record.account.classified(num_texts)
         return classified, call.options
+
+    def _model(self, call: Call[Options]) -> ServedModel:
+        if not self._form.gives_vectors:
+            model = self._registry.get(call.model, call.version)
+            model.check_labels()
+            return model
+        # Never a canary: vectors of two versions cannot be compared, and clients keep them.
+        return self._registry.deployment(call.model).primary
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,19 +167,23 @@ class Classified:
     """The texts of one request and the outcome of each; complete when the job is done.
 
     Attributes:
-        model: that classifies them.
+        model: that reads them.
         job: the distinct texts that are not too long.
         places: for each text of the request its index in the job, or the error of one that is too long; a range where
             the texts are those of the job.
+        gives_vectors: true if the answers are sentence vectors.
     """
 
     model: ServedModel
     job: Job
     places: Sequence[int | TextTooLong]
+    gives_vectors: bool = False
 
     @property
     def is_large(self) -> bool:
         """True if its answer is to be built in a thread."""
+        if self.gives_vectors:
+            return len(self.places) * self.model.classifier.vector_size > INLINE_NUMBERS
         return len(self.places) * len(self.model.classifier.labels) > INLINE_SCORES
 
     @property
@@ -200,24 +219,31 @@ class Classified:
 
 
 def submit(
-    model: ServedModel, texts: Sequence[str], timeout_s: float, max_chars: int, max_tokens: int | None = None
+    model: ServedModel,
+    texts: Sequence[str],
+    timeout_s: float,
+    max_chars: int,
+    max_tokens: int | None = None,
+    *,
+    vectors: bool = False,
 ) -> Classified:
-    """Submits texts to the model's batcher, equal ones once; await the job's `done`.
+    """Submits texts to the model's batcher, of labels or of vectors, equal ones once; await the job's `done`.
 
     Raises:
         Overloaded, NotReady: the model does not take them now.
     """
+    batcher = model.vectors if vectors else model.batcher
     distinct = list(dict.fromkeys(texts))
     if len(distinct) == len(texts) and max(map(len, texts), default=0) <= max_chars:  # nearly always
-        return Classified(model, model.batcher.submit(texts, timeout_s, max_tokens), range(len(texts)))
+        return Classified(model, batcher.submit(texts, timeout_s, max_tokens), range(len(texts)), vectors)
     distinct = [text for text in distinct if len(text) <= max_chars]
     places = {text: place for place, text in enumerate(distinct)}
     too_long = [TextTooLong.over(max_chars, len(text)) for text in texts if len(text) > max_chars]
-    job = model.batcher.submit(distinct, timeout_s, max_tokens)
+    job = batcher.submit(distinct, timeout_s, max_tokens)
     for error in too_long:
         model.metrics.inc_failed(row_of(error).code)
     errors = iter(too_long)
-    return Classified(model, job, [places[text] if text in places else next(errors) for text in texts])
+    return Classified(model, job, [places[text] if text in places else next(errors) for text in texts], vectors)
 
 
 def version_header(model: ServedModel) -> tuple[bytes, bytes]:

@@ -122,15 +122,14 @@ def _card(deployment: Deployment, settings: RequestLimits) -> ModelCard:
         limits=Limits(max_tokens=classifier.max_tokens, **settings.model_dump()),
         device=classifier.device,
         dtype=classifier.dtype,
-        state=model.batcher.state,
+        vector_size=classifier.vector_size,
+        state=model.state,
         metrics=dict(classifier.metrics),
     )
 
 
 def _version(served: ServedModel, role: str, share: float) -> VersionCard:
-    return VersionCard(
-        version=served.version, role=role, share=share, since=_utc(served.since), state=served.batcher.state
-    )
+    return VersionCard(version=served.version, role=role, share=share, since=_utc(served.since), state=served.state)
 
 
 def _utc(seconds: float) -> str:

@@ -9,7 +9,7 @@ import msgspec
 from app.api.rendering import failed, prediction
 from app.api.schemas import AtLeastOne, TextError
 from app.api.selection import Labels, MinPrecision, Selection, Wanted, select
-from app.core.classifier import Classifier
+from app.core.classifier import Embedder
 from app.core.errors import AppError, BodyTooLarge
 from app.core.job import Outcome
 from app.http.example_call import with_example
@@ -107,7 +107,7 @@ def is_blank(line: bytes | None) -> bool:
     return line is not None and line.strip() in (b"", codecs.BOM_UTF8)
 
 
-def read_line(line: bytes | None, classifier: Classifier, default: Wanted) -> Asked | AppError:
+def read_line(line: bytes | None, classifier: Embedder, default: Wanted) -> Asked | AppError:
     """Reads a line that the cutter gave, or returns the error that answers it.
 
     Args:

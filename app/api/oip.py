@@ -176,7 +176,7 @@ def _answer(state: Schema, good: bool) -> Response:
 def _model_state(registry: Registry, name: str, version: str | None) -> Response:
     try:
         model = registry.deployment(name).primary if version is None else registry.get(name, version)
-        state = model.batcher.state
+        state = model.state
     except NotReady:
         state = "loading"
     good = state == "running" and not registry.draining
@@ -184,6 +184,7 @@ def _model_state(registry: Registry, name: str, version: str | None) -> Response
 
 
 def _metadata(model: ServedModel, versions: list[str]) -> ModelMetadata:
+    model.check_labels()
     labels = list(model.classifier.labels)
     return ModelMetadata(
         name=model.name,

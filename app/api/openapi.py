@@ -42,7 +42,8 @@ DESCRIPTION = """Small, fast text classification.
 
 Every error, whatever its status, is one schema (`Problem`, RFC 9457). Every answer carries `X-Request-Id`."""
 
-CLASSIFICATION, OTHER_FORMS, OPEN_INFERENCE = "classification", "forms of other servers", "open inference protocol"
+CLASSIFICATION, VECTORS = "classification", "sentence vectors"
+OTHER_FORMS, OPEN_INFERENCE = "forms of other servers", "open inference protocol"
 
 EXAMPLES: dict[str, dict[str, dict[str, Any]]] = json.loads(Path(__file__).with_name("examples.json").read_bytes())
 """Requests and answers of each wire form, by topic."""

@@ -144,13 +144,16 @@ class ModelCard(Schema):
     last_failure: Refused | None
     """Last failure to load another checkpoint; null once one was loaded."""
     task: str
-    """`single_label` or `multi_label`."""
+    """`single_label`, `multi_label`, or `embedding` if it gives sentence vectors and no labels."""
     labels: list[str]
+    """None if it gives vectors alone."""
     precisions: list[Precision]
     """Values of `min_precision`, rising; none if the checkpoint has no thresholds."""
     limits: Limits
     device: str
     dtype: str
+    vector_size: int
+    """Numbers of a sentence vector."""
     state: str
     """`running` if it takes requests."""
     metrics: dict[str, Any]

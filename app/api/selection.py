@@ -9,7 +9,7 @@ from typing import Annotated, NamedTuple
 
 import msgspec
 
-from app.core.classifier import Classifier
+from app.core.classifier import Embedder
 from app.core.errors import InvalidRequest
 
 MAX_LISTED = 20
@@ -78,7 +78,7 @@ class Selection(NamedTuple):
 _ALL = Selection()
 
 
-def select(classifier: Classifier, wanted: Wanted) -> Selection:
+def select(classifier: Embedder, wanted: Wanted) -> Selection:
     """Returns the selection that a request asks for, of this classifier.
 
     Raises:
@@ -100,7 +100,7 @@ def select(classifier: Classifier, wanted: Wanted) -> Selection:
     return Selection(top_k, threshold=_threshold(classifier, min_precision))
 
 
-def _places(classifier: Classifier, named: Sequence[str]) -> Sequence[int] | None:
+def _places(classifier: Embedder, named: Sequence[str]) -> Sequence[int] | None:
     """Places of the labels that a request names, rising; None if they are all labels."""
     known = {label: place for place, label in enumerate(classifier.labels)}
     places: set[int] = set()
@@ -119,7 +119,7 @@ def _places(classifier: Classifier, named: Sequence[str]) -> Sequence[int] | Non
     return None if len(places) == len(known) else sorted(places)
 
 
-def _threshold(classifier: Classifier, min_precision: float) -> float:
+def _threshold(classifier: Embedder, min_precision: float) -> float:
     """The probability from which labels are right in at least this share of cases."""
     measured = classifier.precision_thresholds
     if not measured:
@@ -134,7 +134,7 @@ def _threshold(classifier: Classifier, min_precision: float) -> float:
     raise InvalidRequest(f"The model does not reach this `min_precision`: {most}; see `precisions` in GET /models.")
 
 
-def _listed(classifier: Classifier) -> str:
+def _listed(classifier: Embedder) -> str:
     labels = classifier.labels
     listed = ", ".join(f"`{label}`" for label in labels[:MAX_LISTED])
     more = len(labels) - MAX_LISTED

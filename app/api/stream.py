@@ -141,6 +141,7 @@ class Stream:
         receive = inflated(scope, receive)
         name, wanted = query_of(scope)
         model = self._registry.get(name)
+        model.check_labels()
         select(model.classifier, wanted)  # what no line can be answered with is refused at once
         record = RequestRecord.of(scope)
         record.model, record.texts, record.tokens = model.name, 0, 0

@@ -172,6 +172,7 @@ def triton_router(registry: Registry, metrics: Metrics) -> APIRouter:
 
 
 def _config(model: ServedModel) -> ModelConfig:
+    model.check_labels()
     classifier = model.classifier
     labels = list(classifier.labels)
     kind = "KIND_CPU" if classifier.device == "cpu" else "KIND_GPU"

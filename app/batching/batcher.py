@@ -25,7 +25,7 @@ from app.batching.scoring import Runs, by_piece, score, stamp, tokens_of
 from app.batching.supervised import SupervisedThread
 from app.batching.tokenising import Part, tokenise
 from app.config.sections import BatchLimits
-from app.core.classifier import Classifier
+from app.core.classifier import Scorer
 from app.core.errors import ComputeError, NotReady, Overloaded
 from app.core.job import Answer, Job, Piece, Scores
 from app.core.timers import Timers
@@ -51,15 +51,15 @@ DRAIN_POLL_S = 0.05
 
 
 class Batcher:
-    """Queue, tokenisers and device thread of one classifier.
+    """Queue, tokenisers and device thread of one scorer.
 
     Args:
-        classifier: whose `logits` is called by one thread only.
+        scorer: a classifier, or vectors as scores; its `logits` is called by one thread only.
         limits: of a batch and of the queue.
         metrics: told of every batch and every request.
         tokenisers: threads for `encode`; may be shared with other batchers.
-        cache: of the classifier's answers; none if absent.
-        device: held while computing, so that classifiers which share a device take turns.
+        cache: of its answers; none if absent.
+        device: held while computing, so that scorers which share a device take turns.
 
     Attributes:
         admission: texts and tokens under way.
@@ -69,7 +69,7 @@ class Batcher:
 
     def __init__(
         self,
-        classifier: Classifier,
+        scorer: Scorer,
         limits: BatchLimits,
         metrics: ModelMetrics,
         *,
@@ -79,13 +79,13 @@ class Batcher:
     ) -> None:
         self.admission = Admission(max_texts=limits.max_queue_texts, max_tokens=limits.max_queue_tokens)
         self.mirror: Callable[[Job, Sequence[str]], None] | None = None
-        self._classifier = classifier
+        self._scorer = scorer
         self._limits = limits
         self._metrics = metrics
         self._cache = ResultCache(0) if cache is None else cache
         self._tokenisers = tokenisers
         self._device = device
-        self._policy = policy_for(classifier, limits)
+        self._policy = policy_for(scorer, limits)
         self._queue = BatchQueue(self._policy)
         self._jobs: set[Job] = set()
         self._deadlines = Timers()
@@ -199,7 +199,7 @@ class Batcher:
 
         A token is at least a byte and mostly several characters, which are a fair bound until tokens are counted.
         """
-        most = self._classifier.max_tokens
+        most = self._scorer.max_tokens
         if max(lengths, default=0) <= most:
             return sum(lengths)
         return sum(map(min, lengths, repeat(most)))
@@ -216,7 +216,7 @@ class Batcher:
         One by one they would cost several times as much, and so would waking a thread for a few.
         """
         parts, self._arrived, self._arrived_chars, self._handing_over = self._arrived, [], 0, False
-        pieces = tokenise(self._classifier, parts, self._unreadable)
+        pieces = tokenise(self._scorer, parts, self._unreadable)
         if not self._compute_here(pieces):
             self._enqueue(pieces)
 
@@ -228,7 +228,7 @@ class Batcher:
             return False
         try:
             started = stamp(batch)
-            runs = score(self._classifier, batch)
+            runs = score(self._scorer, batch)
         except BaseException:  # the thread has somebody who sees to it
             return False
         finally:
@@ -242,7 +242,7 @@ class Batcher:
     # On a tokeniser thread, or on the event loop.
 
     def _tokenise(self, part: Part) -> None:
-        self._enqueue(tokenise(self._classifier, [part], self._unreadable))
+        self._enqueue(tokenise(self._scorer, [part], self._unreadable))
 
     def _enqueue(self, pieces: list[Piece]) -> None:
         if pieces:
@@ -261,7 +261,7 @@ class Batcher:
         if self._queue.full:
             self._tokenisers.submit(self._queue.cut_ahead)
         with self._device:
-            runs = score(self._classifier, batch)
+            runs = score(self._scorer, batch)
         self._in_hand = []
         self.thread.post(self._deliver, batch, runs, time.monotonic() - started)
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.config.sections import BatchLimits
-from app.core.classifier import Classifier
+from app.core.classifier import Scorer
 
 WINDOW_BATCHES = 8
 """A padded batch is chosen among the oldest eight batches' worth of texts. Wider saves little and costs sorting."""
@@ -145,17 +145,17 @@ class Padded(BatchPolicy):
         return padded <= self.max_tokens and padded <= max(FREE_PADDING, 2 * real)
 
 
-def policy_for(classifier: Classifier, limits: BatchLimits) -> BatchPolicy:
-    """Policy that suits how a classifier computes; a GPU has larger bounds of its own where none are set."""
-    kind = classifier.device.partition(":")[0]
+def policy_for(scorer: Scorer, limits: BatchLimits) -> BatchPolicy:
+    """Policy that suits how a scorer computes; a GPU has larger bounds of its own where none are set."""
+    kind = scorer.device.partition(":")[0]
     texts, tokens = limits.max_batch_texts, limits.max_batch_tokens
     if kind == "cuda":
-        gpu_texts, gpu_tokens = (GPU_PADDED_TEXTS, GPU_PADDED_TOKENS) if classifier.pads else (GPU_TEXTS, GPU_TOKENS)
+        gpu_texts, gpu_tokens = (GPU_PADDED_TEXTS, GPU_PADDED_TOKENS) if scorer.pads else (GPU_TEXTS, GPU_TOKENS)
         if "max_batch_texts" not in limits.model_fields_set:
             texts = min(gpu_texts, limits.max_queue_texts)
         if "max_batch_tokens" not in limits.model_fields_set:
             tokens = min(gpu_tokens, limits.max_queue_tokens)
-    if classifier.pads:
+    if scorer.pads:
         return Padded(texts, tokens)
     if kind == "cpu" and "max_batch_texts" not in limits.model_fields_set:
         texts = min(CPU_TEXTS, limits.max_queue_texts)

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from app.batching.bisect import by_halves
-from app.core.classifier import Classifier
+from app.core.classifier import Scorer
 from app.core.job import Piece, Scores
 from model.text import Encoded
 
@@ -18,14 +18,14 @@ Runs: TypeAlias = list[tuple[int, Scores | Exception]]
 _num_scored = attrgetter("num_texts")
 
 
-def score(classifier: Classifier, batch: Sequence[Piece]) -> Runs:
+def score(scorer: Scorer, batch: Sequence[Piece]) -> Runs:
     """Computes the scores of all texts of a batch."""
 
     def of_texts(texts: Sequence[Encoded]) -> Scores:
-        logits = classifier.logits(texts)
+        logits = scorer.logits(texts)
         if not np.isfinite(logits).all():
             raise ArithmeticError("a logit is not a number")
-        return Scores(classifier.probabilities(logits), logits)
+        return Scores(scorer.probabilities(logits), logits)
 
     texts = batch[0].encoded if len(batch) == 1 else [text for piece in batch for text in piece.encoded]
     return by_halves(of_texts, texts, _num_scored)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from app.batching.admission import Permit
 from app.batching.bisect import by_halves
-from app.core.classifier import Classifier
+from app.core.classifier import Scorer
 from app.core.job import Job, Piece
 from model.text import Encoded
 
@@ -29,7 +29,7 @@ Fail = Callable[[Job, int, Exception], None]
 """Is told of a text that cannot be read: its job, its index there, and why."""
 
 
-def tokenise(classifier: Classifier, parts: Sequence[Part], fail: Fail) -> list[Piece]:
+def tokenise(scorer: Scorer, parts: Sequence[Part], fail: Fail) -> list[Piece]:
     """Tokenises the texts that somebody waits for; any thread may call it."""
     parts = [part for part in parts if part.job.alive]
     started = time.monotonic()
@@ -38,7 +38,7 @@ def tokenise(classifier: Classifier, parts: Sequence[Part], fail: Fail) -> list[
         if job.started_at == job.admitted_at:
             job.started_at = started
         texts += job.take(indexes)
-    runs = by_halves(partial(_encode, classifier), texts, len)
+    runs = by_halves(partial(_encode, scorer), texts, len)
     results: list[Encoded | Exception] = []
     for _, found in runs:
         results += [found] if isinstance(found, Exception) else found
@@ -71,9 +71,9 @@ def _piece(part: Part, results: list[Encoded | Exception], fail: Fail, *, all_re
     return Piece.of(job, indexes, encoded)
 
 
-def _encode(classifier: Classifier, texts: Sequence[str]) -> list[Encoded]:
+def _encode(scorer: Scorer, texts: Sequence[str]) -> list[Encoded]:
     try:
-        return classifier.encode(texts)
+        return scorer.encode(texts)
     except (Exception, KeyboardInterrupt, SystemExit):
         raise
     except BaseException as panic:  # one of Rust's, which means no more than that these texts cannot be read

@@ -1,4 +1,4 @@
-"""Loads classifiers from checkpoint folders."""
+"""Loads classifiers from checkpoint folders, and embedders from those of a pre-training."""
 
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -9,7 +9,7 @@ from typing import Protocol
 
 from app.config.sections import ComputeSettings
 from app.config.settings import SettingsError
-from app.core.classifier import Classifier
+from app.core.classifier import Embedder
 from model.errors import CheckpointError, ModelError
 from model.folder import version_at
 
@@ -30,7 +30,7 @@ class Loader(Protocol):
     def stamp(self, path: Path) -> Stamp:
         """Reads the state of the folder, to compare with an earlier one."""
 
-    def load(self, path: Path, *, spare: bool) -> Classifier:
+    def load(self, path: Path, *, spare: bool) -> Embedder:
         """Verifies a checkpoint, puts it onto the device and warms it. Takes a second or more.
 
         Args:
@@ -42,11 +42,11 @@ class Loader(Protocol):
 
 
 class Checkpoints:
-    """Loads classifiers from checkpoint folders."""
+    """Loads classifiers from checkpoint folders, and embedders from those of a pre-training."""
 
     def __init__(self, settings: ComputeSettings) -> None:
         self._settings = settings
-        self._begun: dict[Path, Future[Classifier]] = {}
+        self._begun: dict[Path, Future[Embedder]] = {}
 
     def version(self, path: Path) -> str:
         """Reads the version from the digests alone."""
@@ -63,7 +63,7 @@ class Checkpoints:
 
     def begin(self, path: Path) -> None:
         """Starts to load on a thread of its own, for `load` to wait for: once, at the start of a process."""
-        loading: Future[Classifier] = Future()
+        loading: Future[Embedder] = Future()
         self._begun[path] = loading
 
         def work() -> None:
@@ -74,34 +74,41 @@ class Checkpoints:
 
         Thread(target=work, name="load", daemon=True).start()
 
-    def load(self, path: Path, *, spare: bool) -> Classifier:
+    def load(self, path: Path, *, spare: bool) -> Embedder:
         """Reads the folder and verifies each file, unless that has begun already."""
         begun = self._begun.pop(path, None)
         return self._load(path, spare=spare) if begun is None else begun.result()
 
-    def _load(self, path: Path, *, spare: bool) -> Classifier:
+    def _load(self, path: Path, *, spare: bool) -> Embedder:
         # Imported here: with the tokenizers it takes a tenth of a second, which tests with a fake classifier save.
-        from model.checkpoint import load_checkpoint
-        from model.classifier import Classifier as TextClassifier
-        from model.classifier import needs_torch
+        from model.classifier import Classifier, needs_torch
+        from model.embedder import Embedder as VectorModel
+        from model.pretrained import PretrainedEncoder, load_folder
 
-        checkpoint, settings = load_checkpoint(path), self._settings
-        reason = needs_torch(checkpoint.config.architecture, device=settings.device, dtype=settings.dtype)
-        with nullcontext() if reason is None else _torch_threads(reason, settings.threads, spare=spare):
-            classifier = TextClassifier(
-                checkpoint, device=settings.device, dtype=settings.dtype, threads=settings.threads
+        found, settings = load_folder(path), self._settings
+        device, dtype, threads = settings.device, settings.dtype, settings.threads
+        network = found.network if isinstance(found, PretrainedEncoder) else found
+        reason = needs_torch(network.config.architecture, device=device, dtype=dtype)
+        with nullcontext() if reason is None else _torch_threads(reason, threads, spare=spare):
+            loaded = (
+                VectorModel(found, device=device, dtype=dtype, threads=threads)
+                if isinstance(found, PretrainedEncoder)
+                else Classifier(found, device=device, dtype=dtype, threads=threads)
             )
-            classifier.warm_up()
-        return classifier
+            loaded.warm_up()
+        return loaded
 
     def brings_torch(self, path: Path) -> bool:
         """Reads from the configuration if this process will have to import PyTorch; False if it cannot be read."""
         from model.checkpoint import read_config
         from model.classifier import needs_torch
+        from model.pretrained import is_pretrained, read_encoder_config
 
         settings = self._settings
         with suppress(ModelError):
-            architecture = read_config(path).architecture
+            encoder = is_pretrained(path)
+            config = read_encoder_config(path).as_checkpoint() if encoder else read_config(path)
+            architecture = config.architecture
             return needs_torch(architecture, device=settings.device, dtype=settings.dtype) is not None
         return False
 

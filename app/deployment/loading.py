@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from app.config.settings import SettingsError
-from app.core.classifier import Classifier
+from app.core.classifier import Embedder
 from app.core.memory import give_back
 from app.core.plan import Plan, Source
 from app.deployment.loader import Loader, Stamp
@@ -35,7 +35,7 @@ class LoadingThread:
         """State of the folder of each source."""
         return [await asyncio.to_thread(self._loader.stamp, Path(source.path)) for source in plan.sources]
 
-    async def classifiers(self, deployment: Deployment, plan: Plan, *, spare: bool) -> list[Classifier]:
+    async def classifiers(self, deployment: Deployment, plan: Plan, *, spare: bool) -> list[Embedder]:
         """Classifier of each source: one that came from it before, else what its folder holds now.
 
         Args:
@@ -62,7 +62,7 @@ class LoadingThread:
         """Ends the thread once it has loaded what it is loading."""
         self._executor.shutdown(wait=False)
 
-    async def _obtain(self, deployment: Deployment, source: Source, spare: bool) -> Classifier:
+    async def _obtain(self, deployment: Deployment, source: Source, spare: bool) -> Embedder:
         path = Path(source.path)
         version = source.version or await asyncio.to_thread(self._loader.version, path)
         for served in deployment.versions:
@@ -73,7 +73,7 @@ class LoadingThread:
         # The same version from another folder need not be served twice.
         return next((served.classifier for served in deployment.versions if served.version == loaded.version), loaded)
 
-    def _load(self, name: str, path: Path, spare: bool) -> Classifier:
+    def _load(self, name: str, path: Path, spare: bool) -> Embedder:
         classifier = self._loader.load(path, spare=spare)
         if classifier.max_tokens > self._max_batch_tokens:
             raise SettingsError(

@@ -7,23 +7,28 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from app.batching.batcher import Batcher
-from app.core.classifier import Classifier
-from app.core.errors import NotReady, UnknownModel
+from app.core.classifier import Embedder
+from app.core.errors import InvalidRequest, NotReady, UnknownModel
 from app.core.plan import CANARY, SHADOW, Plan, Plans, Source
 from app.core.shared import SharedFolder
 from app.telemetry.metrics import Metrics
 from app.telemetry.models import ModelMetrics
 
+NO_LABELS = "The model gives sentence vectors and no labels: POST /embed or /v1/embeddings."
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ServedModel:
-    """One version of a model: a loaded, warm classifier and its batcher.
+    """One version of a model: a loaded, warm classifier or embedder, and its batchers.
 
     Attributes:
         name: of the model.
         source: folder and version that it was loaded from.
         role: `primary`, `canary` or `shadow`.
         share: of requests, 0 to 1, that it answers; of which it gets a copy, if it is a shadow.
+        classifier: what was loaded; without labels it gives vectors alone.
+        batcher: of its labels; of vectors where it has none.
+        vectors: batcher of its sentence vectors; the same where it has no labels.
         since: when it began to serve, in seconds since 1970.
     """
 
@@ -31,8 +36,9 @@ class ServedModel:
     source: Source
     role: str
     share: float
-    classifier: Classifier
+    classifier: Embedder
     batcher: Batcher
+    vectors: Batcher
     metrics: ModelMetrics
     since: float = field(default_factory=time.time)
 
@@ -40,6 +46,25 @@ class ServedModel:
     def version(self) -> str:
         """First 12 hex digits of the checkpoint's digest."""
         return self.classifier.version
+
+    @property
+    def batchers(self) -> list[Batcher]:
+        """Each of its batchers, once."""
+        return list(dict.fromkeys((self.batcher, self.vectors)))
+
+    @property
+    def state(self) -> str:
+        """State of its batchers: `running` if both are."""
+        return next((state for batcher in self.batchers if (state := batcher.state) != "running"), "running")
+
+    def check_labels(self) -> None:
+        """Refuses to classify by a model that gives vectors alone.
+
+        Raises:
+            InvalidRequest: it has no labels.
+        """
+        if not self.classifier.labels:
+            raise InvalidRequest(NO_LABELS)
 
     @property
     def answers(self) -> float:
@@ -94,8 +119,8 @@ class Deployment:
 
     @property
     def state(self) -> str:
-        """State of the primary version's batcher; empty while loading."""
-        return self.primary.batcher.state if self.versions else ""
+        """State of the primary version; empty while loading."""
+        return self.primary.state if self.versions else ""
 
     def forgive(self) -> None:
         """Forgets the last attempt that was refused."""
@@ -108,7 +133,7 @@ class Deployment:
             canary is not None
             and canary.role == CANARY
             and random.random() < canary.share  # noqa: S311  # who answers is no secret
-            and canary.batcher.state == "running"
+            and canary.state == "running"
         ):
             return canary
         return self.primary

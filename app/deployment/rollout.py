@@ -10,12 +10,13 @@ from threading import Lock
 from app.batching.batcher import Batcher
 from app.batching.cache import ResultCache
 from app.config.sections import BatchLimits
-from app.core.classifier import Classifier
+from app.core.classifier import Embedder, Scorer, VectorScorer, classifies
 from app.core.memory import give_back
 from app.core.plan import SHADOW, Plan, Source
 from app.deployment.registry import Deployment, Registry, ServedModel
 from app.deployment.shadow import Shadow, shadow_limits
 from app.telemetry.metrics import Metrics
+from app.telemetry.models import ModelMetrics
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class Rollout:
         self._shadow_timeout_s = shadow_timeout_s
         self._devices: dict[str, Lock] = {}
 
-    def deploy(self, deployment: Deployment, plan: Plan, classifiers: Sequence[Classifier]) -> None:
+    def deploy(self, deployment: Deployment, plan: Plan, classifiers: Sequence[Embedder]) -> None:
         """Lets loaded, warm classifiers, one for each source of the plan, take over the name.
 
         A version that stays keeps its batcher. One that goes finishes the requests it has, and is freed.
@@ -68,37 +69,49 @@ class Rollout:
             for task in deployment.retiring:
                 task.cancel()
             leaving += [*deployment.versions, *deployment.retiring.values()]
-        await asyncio.gather(*(served.batcher.close() for served in leaving))
+        await asyncio.gather(*(batcher.close() for served in leaving for batcher in served.batchers))
         self._registry.tokenisers.shutdown(wait=False, cancel_futures=True)
 
     def _serve(
-        self, deployment: Deployment, source: Source, role: str, share: float, classifier: Classifier
+        self, deployment: Deployment, source: Source, role: str, share: float, classifier: Embedder
     ) -> ServedModel:
         shadow = role == SHADOW
         for served in deployment.versions:
             if served.classifier is classifier and (served.role == SHADOW) == shadow:
                 return replace(served, source=source, role=role, share=share)
         # Copies are not requests: a shadow's batcher counts for itself, and only its agreement is reported.
-        metrics = (Metrics() if shadow else self._metrics).for_model(deployment.name, classifier)
-        batcher = Batcher(
-            classifier,
-            shadow_limits(classifier, self._limits.stuck_after_s) if shadow else self._limits,
-            metrics,
-            tokenisers=self._registry.tokenisers,
-            device=self._devices.setdefault(classifier.device, Lock()),
-            cache=ResultCache(0 if shadow else self._limits.cache_texts),
-        )
-        batcher.start()
+        counts = Metrics() if shadow else self._metrics
+        limits = shadow_limits(classifier, self._limits.stuck_after_s) if shadow else self._limits
+        # A vector takes kilobytes, so none is remembered.
+        metrics = counts.for_model(deployment.name, classifier, of_answers=False)
+        batcher = vectors = self._start(VectorScorer(classifier), limits, metrics)
+        if classifies(classifier):
+            metrics = counts.for_model(deployment.name, classifier)
+            batcher = self._start(classifier, limits, metrics, ResultCache(0 if shadow else self._limits.cache_texts))
         extra = {"model": deployment.name, "version": classifier.version, "device": classifier.device}
         logger.info("model ready", extra=extra)
-        return ServedModel(deployment.name, source, role, share, classifier, batcher, metrics)
+        return ServedModel(deployment.name, source, role, share, classifier, batcher, vectors, metrics)
+
+    def _start(
+        self, scorer: Scorer, limits: BatchLimits, metrics: ModelMetrics, cache: ResultCache | None = None
+    ) -> Batcher:
+        batcher = Batcher(
+            scorer,
+            limits,
+            metrics,
+            tokenisers=self._registry.tokenisers,
+            device=self._devices.setdefault(scorer.device, Lock()),
+            cache=cache,
+        )
+        batcher.start()
+        return batcher
 
     def _mirror(self, deployment: Deployment) -> None:
         """Lets a shadow get copies of what the primary version is asked, and nobody else."""
         primary, candidate = deployment.primary, deployment.candidate
         for served in deployment.versions:
             served.batcher.mirror = None
-        if candidate is not None and candidate.role == SHADOW and candidate.share:
+        if candidate is not None and candidate.role == SHADOW and candidate.share and primary.classifier.labels:
             primary.batcher.mirror = Shadow(
                 primary.batcher,
                 candidate.batcher,
@@ -111,7 +124,8 @@ class Rollout:
     def _report(self, deployment: Deployment) -> None:
         name, metrics = deployment.name, self._metrics.deployments
         metrics.forget(name)
-        queues = [served.batcher.admission for served in deployment.versions if served.role != SHADOW]
+        answering = [served for served in deployment.versions if served.role != SHADOW]
+        queues = [batcher.admission for served in answering for batcher in served.batchers]
         metrics.queue_texts.labels(name).set_function(lambda: sum(queue.texts for queue in queues))
         metrics.queue_tokens.labels(name).set_function(lambda: sum(queue.tokens for queue in queues))
         for served in deployment.versions:
@@ -131,6 +145,8 @@ class Rollout:
 
 
 async def _let_finish(served: ServedModel) -> None:
-    await served.batcher.drain()
-    await served.batcher.close()
+    for batcher in served.batchers:
+        await batcher.drain()
+    for batcher in served.batchers:
+        await batcher.close()
     logger.info("model retired", extra={"model": served.name, "version": served.version})

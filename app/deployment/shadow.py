@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from app.batching.batcher import Batcher
 from app.config.sections import BatchLimits
-from app.core.classifier import Classifier
+from app.core.classifier import Embedder
 from app.core.errors import ServiceError
 from app.core.job import Answer, Job
 from app.telemetry.counters import Counter
@@ -25,7 +25,7 @@ AGREED, DISAGREED, FAILED, DROPPED = "agreed", "disagreed", "failed", "dropped"
 """Outcomes of a copied text."""
 
 
-def shadow_limits(classifier: Classifier, stuck_after_s: float) -> BatchLimits:
+def shadow_limits(classifier: Embedder, stuck_after_s: float) -> BatchLimits:
     """Limits of batches and queue for a classifier that only gets copies."""
     return BatchLimits(
         max_batch_texts=BATCH_TEXTS,

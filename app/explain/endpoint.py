@@ -102,6 +102,7 @@ class Explain:
         if len(texts) > most:
             raise TooManyTexts.over(most, len(texts))
         model = self._registry.get(call.model)
+        model.check_labels()
         if call.label is not None and call.label not in model.classifier.labels:
             raise InvalidRequest(NO_SUCH_LABEL)
         record = RequestRecord.of(scope)

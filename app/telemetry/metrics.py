@@ -7,7 +7,7 @@ from weakref import WeakSet
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 
-from app.core.classifier import Classifier
+from app.core.classifier import Embedder, classifies
 from app.core.job import READ, RESPOND, Job
 from app.core.shared import SharedFolder
 from app.telemetry.counters import Counter, SeriesTable, Snapshot, Totals
@@ -122,11 +122,18 @@ class Metrics:
         self.answers = AnswerMetrics(table)
         self._models: WeakSet[ModelMetrics] = WeakSet()
 
-    def for_model(self, name: str, classifier: Classifier | None = None) -> ModelMetrics:
-        """Metrics of one version of a model, and of its answers if its classifier is given."""
-        model = ModelMetrics(self._table, self.answers, name, classifier)
-        self._models.add(model)
-        return model
+    def for_model(self, name: str, model: Embedder | None = None, *, of_answers: bool = True) -> ModelMetrics:
+        """Metrics of one version of a model, and of its answers if it is given and classifies.
+
+        Args:
+            name: of the model.
+            model: the version.
+            of_answers: false for requests that get no labels.
+        """
+        answers = self.answers.of(name, model) if model is not None and of_answers and classifies(model) else None
+        found = ModelMetrics(self._table, answers, name, "" if model is None else model.version)
+        self._models.add(found)
+        return found
 
     def snapshot(self) -> Snapshot:
         """All values now; takes a fraction of a millisecond. Call it on the event loop."""

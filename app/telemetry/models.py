@@ -4,11 +4,10 @@ import time
 
 import numpy as np
 
-from app.core.classifier import Classifier
 from app.core.errors import ClientGone, DeadlineExceeded, row_of
 from app.core.job import READ, RESPOND, STAGES, Job
 from app.telemetry.counters import SeriesTable
-from app.telemetry.drift import AnswerMetrics
+from app.telemetry.drift import Answers
 from app.telemetry.gpu import GpuMetrics
 
 OVERLOAD, DEADLINE, DISCONNECT, FAILURE = DROP_CAUSES = ("overload", "deadline", "disconnect", "failure")
@@ -27,9 +26,9 @@ class ModelMetrics:
     """Requests, batches and texts of one version of a model, with its labels already bound.
 
     Args:
-        table, answers: of the process.
-        name: of the model.
-        classifier: whose answers are counted by label, confidence and drift; without one none are.
+        table: of the process.
+        answers: counts its answers by label, confidence and drift; None where there are none.
+        name, version: of the model.
 
     Attributes:
         dropped: texts without an answer, by cause (`DROP_CAUSES`).
@@ -38,8 +37,7 @@ class ModelMetrics:
         answered_at: time of the last answer, in seconds since 1970; 0 before the first one.
     """
 
-    def __init__(self, table: SeriesTable, answers: AnswerMetrics, name: str, classifier: Classifier | None) -> None:
-        version = "" if classifier is None else classifier.version
+    def __init__(self, table: SeriesTable, answers: Answers | None, name: str, version: str) -> None:
         stages = table.histogram("sluice_stage_seconds")
         for stage in (READ, RESPOND):
             stages.labels(name, stage)
@@ -62,7 +60,7 @@ class ModelMetrics:
         self.restarts = table.counter("sluice_restarts").labels(name)
         self._version_requests = table.counter("sluice_version_requests").labels(name, version)
         self._version_texts = table.counter("sluice_version_texts").labels(name, version)
-        self._answers = None if classifier is None else answers.of(name, classifier)
+        self._answers = answers
         self._noted: list[tuple[float, ...]] = []
 
     def observe_batch(self, *, texts: int, tokens: int, padded_tokens: int, seconds: float) -> None:

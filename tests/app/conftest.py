@@ -50,6 +50,8 @@ class FakeClassifier:
     device = "cpu"
     dtype = "float32"
     pads = True
+    vector_size = 3
+    pads_vectors = True
 
     def __init__(self, labels: tuple[str, ...] = ("negative", "positive"), task: str = "single_label") -> None:
         self.labels = labels
@@ -95,6 +97,13 @@ class FakeClassifier:
         odds = rows if self.task == "single_label" else rows / (1 - rows)
         return np.log(odds)  # type: ignore[no-any-return]
 
+    def vectors(self, batch: Sequence[Encoded]) -> npt.NDArray[np.float32]:
+        """The number of words, P(positive) and 2; zeros for an empty text. As `score`, it may be held and choke."""
+        positive = self.score(batch)[:, 1]
+        words = np.array([encoded.num_tokens for encoded in batch], dtype=np.float32)
+        rows = np.column_stack([words, positive, np.full(len(batch), 2)]) * (words > 0)[:, None]
+        return rows.astype(np.float32)
+
     def probabilities(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         odds = np.exp(logits)
         rows: npt.NDArray[np.float32] = odds if self.task == "single_label" else odds / (1 + odds)
@@ -116,6 +125,21 @@ class FakeClassifier:
     def positive(self, text: str) -> float:
         """What the server must answer, computed alone."""
         return round(float(np.float32(self.positive_of(self._encode(text.split())))), 6)
+
+
+class FakeEmbedder(FakeClassifier):
+    """Gives vectors alone; it must never be asked for a label."""
+
+    version = "ba9876543210"
+
+    def __init__(self) -> None:
+        super().__init__(labels=(), task="embedding")
+
+    def score(self, batch: Sequence[Encoded]) -> npt.NDArray[np.float32]:
+        return np.array([[0, self.positive_of(encoded)] for encoded in batch], dtype=np.float32)
+
+    def logits(self, batch: Sequence[Encoded]) -> npt.NDArray[np.float32]:
+        raise AssertionError("an embedder has no logits")
 
 
 @pytest.fixture

@@ -30,7 +30,15 @@ def test_nothing_that_a_client_sends_is_seen_again(tiny_checkpoint: Path, tmp_pa
         marked = dict.fromkeys(HEADERS, WORD)
         with httpx2.Client(base_url=url, headers=headers | marked, timeout=60) as client:
             for body in _bodies():
-                for path in ("/predict", "/", "/classify", "/v2/models/tiny/infer", "/predict/stream", "/explain"):
+                for path in (
+                    "/predict",
+                    "/",
+                    "/classify",
+                    "/embed",
+                    "/v2/models/tiny/infer",
+                    "/predict/stream",
+                    "/explain",
+                ):
                     seen.append(client.post(path, content=body))
             for more in (
                 {"X-Request-Timeout-Ms": WORD},

@@ -26,13 +26,17 @@ PathFinder.find_spec = lambda name, *more: None if name.partition(".")[0] == "to
 
 @pytest.mark.skipif(REASON is not None, reason=f"no engine here: {REASON}")
 def test_no_request_but_explain_brings_pytorch(tmp_path: Path) -> None:
-    with process(tmp_path / "log", "--device", "cpu", "--watch-s", "0.2") as (server, url):
+    folders = (SHIPPED_CHECKPOINT, SHIPPED_CHECKPOINT.with_name("encoder"))
+    models = [option for path in folders for option in ("--model", f"{path.name}={ROOT / path}")]
+    with process(tmp_path / "log", *models, "--device", "cpu", "--watch-s", "0.2") as (server, url):
         wait_ready(url)
         texts = ["A good film.", "难看的电影", "😀"] * 50
         assert len(httpx2.post(f"{url}/predict", json={"inputs": texts}).json()["predictions"]) == 150
+        for path in folders:
+            assert len(httpx2.post(f"{url}/embed", json={"inputs": texts, "model": path.name}).json()) == 150
         assert httpx2.post(f"{url}/predict/stream", content=b'{"inputs": "Good."}\n').is_success
-        for path in ("/models", "/health", "/health/ready", "/metrics", "/openapi.json", "/v2"):
-            assert httpx2.get(url + path).is_success, path
+        for route in ("/models", "/health", "/health/ready", "/metrics", "/openapi.json", "/v2"):
+            assert httpx2.get(url + route).is_success, route
         maps = Path(f"/proc/{server.pid}/maps").read_text()
     assert "numpy" in maps
     assert "torch" not in maps

@@ -27,7 +27,7 @@ def _body(path: str, text: str) -> tuple[bytes, list[tuple[bytes, bytes]]]:
     return start + data, [(b"inference-header-content-length", str(len(start)).encode())]
 
 
-@pytest.mark.parametrize("path", ["/predict", "/", "/classify", "/v2/models/sentiment/infer"])
+@pytest.mark.parametrize("path", ["/predict", "/", "/classify", "/embed", "/v2/models/sentiment/infer"])
 @pytest.mark.parametrize("cache_texts", [0, 8])
 async def test_who_waits_for_the_device_holds_neither_the_body_nor_the_text(
     classifier: FakeClassifier, path: str, cache_texts: int

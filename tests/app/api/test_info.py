@@ -122,6 +122,7 @@ async def test_model_card(classifier: FakeClassifier) -> None:
         },
         "device": "cpu",
         "dtype": "float32",
+        "vector_size": 3,
         "state": "running",
         "metrics": {"test": {"accuracy": 0.875}},
     }

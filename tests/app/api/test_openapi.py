@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 import app.explain.process
+from app.api.embeddings import EmbeddingsRequest, EmbeddingsResponse, EmbedRequest
 from app.api.endpoint import texts_of
 from app.api.huggingface import HubRequest
 from app.api.ndjson import LinePrediction, StreamLine
@@ -44,6 +45,8 @@ def test_every_route_and_every_error_is_documented() -> None:
         "/invocations",
         "/classify",
         "/v1/classify",
+        "/embed",
+        "/v1/embeddings",
         "/v2/models/{name}/infer",
         "/v2/models/{name}/versions/{version}/infer",
         "/v2/models/stats",
@@ -116,6 +119,8 @@ FORMS: list[tuple[str, Any, Any]] = [
     ("/invocations", HubRequest, list[list[LabelScore]]),
     ("/classify", ClassifyRequest, ClassifyResponse),
     ("/v1/classify", ClassifyRequest, ClassifyResponse),
+    ("/embed", EmbedRequest, list[list[float]]),
+    ("/v1/embeddings", EmbeddingsRequest, EmbeddingsResponse),
     ("/v2/models/{name}/infer", InferRequest, InferResponse),
     ("/v2/models/{name}/versions/{version}/infer", InferRequest, InferResponse),
 ]
@@ -185,6 +190,8 @@ def test_document_carries_the_limits() -> None:
         ("PredictRequest", "inputs", 3),
         ("HubRequest", "inputs", 3),
         ("ClassifyRequest", "input", 3),
+        ("EmbedRequest", "inputs", 3),
+        ("EmbeddingsRequest", "input", 3),
         ("ExplainRequest", "inputs", 2),
     ):
         assert schemas[name]["properties"][field]["anyOf"][1]["maxItems"] == most

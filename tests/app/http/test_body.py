@@ -27,6 +27,8 @@ ROUTES = {
     ("POST", "/invocations"): (TEXT, 200),
     ("POST", "/classify"): (b'{"input":"a good film"}', 200),
     ("POST", "/v1/classify"): (b'{"input":"a good film"}', 200),
+    ("POST", "/embed"): (TEXT, 200),
+    ("POST", "/v1/embeddings"): (b'{"input":"a good film"}', 200),
     ("POST", "/v2/models/tiny/infer"): (TENSOR, 200),
     ("POST", "/explain"): (b'{"inputs":"a good film","label":"none"}', 422),
     ("PUT", "/admin/models/tiny"): (b'{"path":"nowhere"}', 403),

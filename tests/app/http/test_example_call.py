@@ -18,6 +18,7 @@ ROUTES = {
     "/invocations": "label",
     "/classify": "data",
     "/v1/classify": "data",
+    "/v1/embeddings": "data",
     "/v2/models/tiny/infer": "outputs",
 }
 EMPTY = [("POST", "/explain"), ("PUT", "/admin/models/other"), ("PUT", "/admin/models/tiny/candidate")]

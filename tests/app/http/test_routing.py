@@ -13,7 +13,7 @@ READABLE = [
     *("/health", "/health/live", "/health/ready", "/ping"),
     *("/v2", "/v2/health/live", "/v2/health/ready", "/v2/models/tiny", "/v2/models/tiny/ready", "/v2/models/none"),
 ]
-UNREADABLE = ["/predict", "/predict/stream", "/explain", "/invocations", "/classify", "/v2/models/tiny/infer"]
+UNREADABLE = ["/predict", "/predict/stream", "/explain", "/invocations", "/classify", "/embed", "/v2/models/tiny/infer"]
 
 
 def asked(url: str, method: str, path: str, accept: str = "*/*") -> tuple[int, dict[str, str], bytes]:

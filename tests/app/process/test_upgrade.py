@@ -31,6 +31,8 @@ BODIES = {
     "/invocations": TEXT,
     "/classify": b'{"input":"a good film"}',
     "/v1/classify": b'{"input":"a good film"}',
+    "/embed": TEXT,
+    "/v1/embeddings": b'{"input":"a good film"}',
     "/v2/models/tiny/infer": TENSOR,
     "/explain": b'{"inputs":"a good film","label":"no such"}',
 }
