@@ -18,7 +18,7 @@ EVERY_S = 10.0
     "--vectors",
     metavar="NAME",
     help="Of a folder of pretrain: the encoder whose vectors it imitates; 'all' for those of each side by side; or "
-    "'pooled', which serve a linear model best.  [default: the encoder that most texts were learned with]",
+    "'pooled' for the states that their maps read.  [default: the encoder that most texts were learned with]",
 )
 @click.option("--keep", multiple=True, metavar="COLUMN", help="A further column to write along. Repeatable.")
 @TEXT_COLUMN
