@@ -7,11 +7,12 @@ are judged over the whole column, so that one bad row changes nothing for the ot
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from tables.label_lists import find_separator, looks_like_list, parse_list, split_list
 from tables.label_names import is_missing, label_name, spelling_groups, spelling_key, unusual_none
+from tables.label_numbers import Judged, Shares, is_map, judge, numbers_of_columns, numbers_of_maps
 from tables.names import clean_name
 from tables.reader import Column
 from tables.reading import Places, count
@@ -54,6 +55,7 @@ class Labels:
         multi_label: true if a text may have any number of labels.
         separator: between the labels in one value; empty if there is none.
         warnings: what was left out, merged or is doubtful, one sentence each.
+        shares: probabilities of labels, where the rows say so; `names` are then what they amount to.
     """
 
     names: list[Names]
@@ -61,20 +63,28 @@ class Labels:
     multi_label: bool
     separator: str = ""
     warnings: list[str] = field(default_factory=list)
+    shares: Shares | None = None
 
 
-def read_texts(column: Column) -> tuple[list[str], list[int]]:
+def read_texts(*columns: Column) -> tuple[list[str], list[int]]:
     """Reads the values as texts; a number is written out, and what is null or blank is left out.
 
+    Args:
+        columns: of one table; those of several are joined by a line break.
+
     Returns:
-        The texts, and the place of each in the column.
+        The texts, and the place of each in the columns.
 
     Raises:
         TableError: a text is something else.
     """
-    found = [(_text(column, index), index) for index in range(len(column.values))]
-    kept = [(text, index) for text, index in found if text is not None]
-    return [text for text, _ in kept], [index for _, index in kept]
+    texts, places = [], []
+    for index in range(len(columns[0].values)):
+        parts = [text for column in columns if (text := _text(column, index)) is not None]
+        if parts:
+            texts.append("\n".join(parts))
+            places.append(index)
+    return texts, places
 
 
 def _text(column: Column, index: int) -> str | None:
@@ -124,6 +134,26 @@ def read_labels(column: Column, rules: LabelRules = DEFAULT, rows: Iterable[int]
     return _checked(labels, rules)
 
 
+def read_label_columns(
+    columns: Sequence[Column], rules: LabelRules = DEFAULT, rows: Iterable[int] | None = None
+) -> Labels:
+    """Reads labels that have a column each, whose numbers are 0 and 1 or probabilities; of one column see above.
+
+    Raises:
+        TableError: a value is no such number.
+    """
+    if len(columns) == 1:
+        return read_labels(columns[0], rules, rows)
+    places = range(len(columns[0].values)) if rows is None else list(rows)
+    judged = judge(numbers_of_columns(columns, places), columns[0].rows, multi_label=rules.multi_label)
+    return _from_numbers(judged, [])
+
+
+def _from_numbers(judged: Judged, warnings: list[str]) -> Labels:
+    told = warnings + judged.warnings
+    return Labels(judged.names, judged.places, judged.multi_label, warnings=told, shares=judged.shares)
+
+
 def _checked(labels: Labels, rules: LabelRules) -> Labels:
     """The labels, with a warning about names that look alike, or with these as one."""
     counts = Counter(name for names in labels.names for name in names)
@@ -139,7 +169,7 @@ def _checked(labels: Labels, rules: LabelRules) -> Labels:
         )
     if len(groups) > 5:
         warnings.append(f"{len(groups) - 5:,} further groups of labels differ in spelling only")
-    if rules.merge:
+    if rules.merge and labels.shares is None:
         merged = {name: group[0] for group in groups for name in group}
         merged |= {name: known[spelling_key(name)] for name in counts if spelling_key(name) in known}
         names = [tuple(dict.fromkeys(merged.get(name, name) for name in of_one)) for of_one in names]
@@ -147,7 +177,7 @@ def _checked(labels: Labels, rules: LabelRules) -> Labels:
         warnings.append(
             f"label '{doubtful}' ({counts[doubtful]:,}) may stand for a missing one; it is read as a label like others"
         )
-    return Labels(names, labels.kept, labels.multi_label, labels.separator, warnings)
+    return replace(labels, names=names, warnings=warnings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +193,9 @@ class _Reader:
         """Decides by most values whether they are lists, lists written as text, values with separators, or names."""
         values = [self.column.values[place] for place in places]
         kinds = Counter(map(_kind, values))
+        if 2 * kinds["map"] > len(values):
+            numbers = numbers_of_maps(self.column, places)
+            return _from_numbers(judge(numbers, self.column.rows, multi_label=self.rules.multi_label), self.warnings)
         num_lists = kinds["list"] + kinds["written"]
         if values and 2 * num_lists >= len(values) and num_lists:
             return self._lists(places)
@@ -260,7 +293,9 @@ class _Reader:
             self.warnings.append(f"{count(rows.count, 'row')} left out that hold {what} ({rows})")
 
 
-def _kind(value: object) -> Literal["list", "written", "plain"]:
+def _kind(value: object) -> Literal["map", "list", "written", "plain"]:
+    if is_map(value):
+        return "map"
     if isinstance(value, list | tuple):
         return "list"
     return "written" if isinstance(value, str) and looks_like_list(value) else "plain"

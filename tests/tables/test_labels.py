@@ -35,6 +35,13 @@ def said(found: Labels, *parts: str) -> bool:
     return len(found.warnings) == len(parts) and all(map(str.__contains__, found.warnings, parts))
 
 
+def test_texts_of_several_columns_are_joined() -> None:
+    title, body = column("Good", "", None, 5), column("really\ngood", "body alone", "  ", None)
+    assert read_texts(title, body) == (["Good\nreally\ngood", "body alone", "5"], [0, 1, 3])
+    with pytest.raises(TableError, match=r"row 2, column 'label': expected text, found dict"):
+        read_texts(column("a", "b"), column("a", {"b": 1}))
+
+
 @pytest.mark.parametrize(
     ("values", "names"),
     [

@@ -5,15 +5,15 @@ from typing import Any
 
 import click
 
-from training.cli.options import DEVICE, FILE, LABEL_COLUMN, SHEET, TEXT_COLUMN, THREADS
+from training.cli.options import DEVICE, FILE, LABELS_IN, SHEET, TEXTS_IN, THREADS
 from training.errors import UsageError
 
 
 @click.command()
 @click.argument("checkpoint", type=FILE)
 @click.argument("file", type=FILE)
-@TEXT_COLUMN
-@LABEL_COLUMN
+@TEXTS_IN
+@LABELS_IN
 @SHEET
 @click.option(
     "--worst", type=click.IntRange(min=0), default=10, show_default=True, metavar="N", help="Show the N worst mistakes."

@@ -5,15 +5,15 @@ from typing import Any
 
 import click
 
-from training.cli.options import FILE, LABEL_COLUMN, SHEET, TEXT_COLUMN, label_options, table_option
+from training.cli.options import FILE, LABELS_IN, SHEET, TEXTS_IN, label_options, table_option
 
 
 @click.command()
 @click.argument("files", type=FILE, nargs=-1, required=True)
 @table_option("--validation", help="Validation texts: looked at for leaks and labels that do not fit.")
 @table_option("--test", help="Test texts: likewise.")
-@TEXT_COLUMN
-@LABEL_COLUMN
+@TEXTS_IN
+@LABELS_IN
 @SHEET
 @label_options
 @click.option(

@@ -102,6 +102,19 @@ threads_option = partial(
 )
 TEXT_COLUMN = click.option("--text-column", default="text", show_default=True, help="Column of the texts.")
 LABEL_COLUMN = click.option("--label-column", default="label", show_default=True, help="Column of the labels.")
+TEXTS_IN = click.option(
+    "--text-column",
+    "--text-columns",
+    metavar="A,B,…",
+    help="Column of the texts; several are joined by a line break.  [default: text, or the one that is found]",
+)
+LABELS_IN = click.option(
+    "--label-column",
+    "--label-columns",
+    metavar="A,B,…",
+    help="Column of the labels: text, numbers, booleans, lists, or maps from label to probability. Several: one for "
+    "each label, of 0 and 1 or of probabilities.  [default: label, or those that are found]",
+)
 SHEET = click.option("--sheet", metavar="NAME", help="Sheet of a spreadsheet.  [default: the first with the columns]")
 THREADS = threads_option(expose_value=False)
 
@@ -147,10 +160,13 @@ def data_options(command: Any, *, test: bool = True) -> Any:
         ),
         table_option("--validation", help="Texts that pick the weights; if not given, some of the training texts."),
         *([table_option("--test", help="Texts that are only scored, once, at the end.")] if test else []),
-        click.option("--text-column", help="Column of the texts.  [default: text]"),
+        TEXTS_IN,
+        LABELS_IN,
         click.option(
-            "--label-column",
-            help="Column of the labels: text, numbers or booleans; lists make it multi-label.  [default: label]",
+            "--weight-column",
+            metavar="NAME",
+            help="Column of a weight for each training text in the loss of the network: 2 counts as two texts. The "
+            "n-grams and every score count each text once.  [default: all weigh alike]",
         ),
         SHEET,
         *LABELS,

@@ -5,14 +5,14 @@ from typing import Any
 
 import click
 
-from training.cli.options import DEVICE, FILE, LABEL_COLUMN, TEXT_COLUMN, THREADS
+from training.cli.options import DEVICE, FILE, LABELS_IN, TEXTS_IN, THREADS
 
 
 @click.command()
 @click.argument("checkpoint", type=FILE)
 @click.argument("file", type=FILE)
-@TEXT_COLUMN
-@LABEL_COLUMN
+@TEXTS_IN
+@LABELS_IN
 @DEVICE
 @THREADS
 def precision(checkpoint: Path, file: Path, **options: Any) -> None:

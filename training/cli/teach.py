@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from training.cli.options import DEVICE, FILE, LABEL_COLUMN, TEXT_COLUMN, THREADS
+from training.cli.options import DEVICE, FILE, LABELS_IN, TEXTS_IN, THREADS
 
 
 @click.command()
@@ -14,8 +14,8 @@ from training.cli.options import DEVICE, FILE, LABEL_COLUMN, TEXT_COLUMN, THREAD
 @click.option(
     "--validation", type=FILE, multiple=True, required=True, help="Labelled texts that pick the weights. Repeatable."
 )
-@TEXT_COLUMN
-@LABEL_COLUMN
+@TEXTS_IN
+@LABELS_IN
 @click.option(
     "--source-column",
     help="Column of the training files that names each text's data set, as mix writes it.  [default: a file is a set]",
@@ -35,8 +35,8 @@ def teach(
     encoder: Path,
     train_files: tuple[Path, ...],
     validation: tuple[Path, ...],
-    text_column: str,
-    label_column: str,
+    text_column: str | None,
+    label_column: str | None,
     source_column: str | None,
     output: Path,
     settings: tuple[str, ...],

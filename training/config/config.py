@@ -193,8 +193,8 @@ def to_toml(config: TrainConfig) -> str:
 def flatten(config: BaseModel, prefix: str = "") -> dict[str, Any]:
     """Values by dotted key, as `--set` takes them.
 
-    >>> flatten(DataConfig())["text_column"]
-    'text'
+    >>> flatten(DataConfig())["validation_fraction"]
+    0.1
     """
     flat: dict[str, Any] = {}
     for key, field in type(config).model_fields.items():

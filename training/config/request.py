@@ -179,6 +179,7 @@ class CallOptions(Call):
     settings: Annotated[tuple[str, ...], Option("--set")] = ()
     text_column: Annotated[str | None, Option("--text-column", "data.text_column")] = None
     label_column: Annotated[str | None, Option("--label-column", "data.label_column")] = None
+    weight_column: Annotated[str | None, Option("--weight-column", "data.weight_column")] = None
     sheet: Annotated[str | None, Option("--sheet", "data.sheet")] = None
     keep_labels: Annotated[tuple[str, ...], Option("--keep-label", "data.keep_labels")] = ()
     label_separator: Annotated[str | None, Option("--label-separator", "data.label_separator")] = None

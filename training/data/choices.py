@@ -53,8 +53,10 @@ def sources(dataset: Dataset, source_column: str | None) -> list[object]:
     return [values[row] for row in dataset.rows]
 
 
-def source_weights(dataset: Dataset, config: DataConfig) -> Floats | None:
-    """Weight of each text [N], 1 in the mean, with which a source of n texts counts as n ** `source_power` of them.
+def text_weights(dataset: Dataset, config: DataConfig) -> Floats | None:
+    """Weight of each text [N] in the loss, 1 in the mean: its own in the file, times that of its source.
+
+    A source of n texts counts as n ** `source_power` of them.
 
     Returns:
         None if all weigh alike.
@@ -62,11 +64,13 @@ def source_weights(dataset: Dataset, config: DataConfig) -> Floats | None:
     Raises:
         MissingColumnError: the file has no such column.
     """
-    if config.source_power == 1:
+    if config.source_power == 1 and dataset.weights is None:
         return None
-    found = sources(dataset, config.source_column)
-    counts = Counter(found)
-    weights_N = np.array([counts[source] ** (config.source_power - 1) for source in found], dtype=np.float32)
+    weights_N = np.ones(len(dataset), dtype=np.float32) if dataset.weights is None else dataset.weights.copy()
+    if config.source_power != 1:
+        found = sources(dataset, config.source_column)
+        counts = Counter(found)
+        weights_N *= np.array([counts[source] ** (config.source_power - 1) for source in found], dtype=np.float32)
     weights_N /= weights_N.mean()
     return weights_N
 

@@ -18,7 +18,9 @@ class DataConfig(Frozen):
         train, validation, test: a file, a pattern such as `part-*.csv`, a folder of tables, or with one of texts for
             each label, `-` for standard input; or several of these. Relative ones in a recipe are below the data root.
         tests: further test files by name, each scored by itself, for example the parts of a mixture.
-        text_column, label_column: names of columns.
+        text_column: of the texts, several with commas between them, which are joined by a line break; None finds it.
+        label_column: of the labels, or several with commas between them, one for each label; None finds it.
+        weight_column: of a weight for each training text in the loss of the network.
         sheet: of a spreadsheet; None is the first that has the columns.
         keep_labels: names that are labels although they are spelled like a missing value (nan, NA, null, -).
         label_separator: between several labels in one value; None finds it, `none` is that there is none.
@@ -43,8 +45,9 @@ class DataConfig(Frozen):
     validation: Files | None = None
     test: Files | None = None
     tests: dict[str, str] | None = None
-    text_column: str = "text"
-    label_column: str = "label"
+    text_column: str | None = None
+    label_column: str | None = None
+    weight_column: str | None = None
     sheet: str | None = None
     keep_labels: tuple[str, ...] = ()
     label_separator: str | None = None

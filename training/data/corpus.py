@@ -101,6 +101,9 @@ def read_corpus(config: DataConfig, *, seed: int, data_root: Path) -> Corpus:
         TableError: a file, a row or a label is unusable.
     """
     train, held_out = read_files(config)
+    if config.source_column and train.shares is not None:
+        cause = "has probabilities of labels, which cannot be judged among the labels of each set (source_column)"
+        raise DataError(train.path, cause, column=train.label_column)
     if config.source_column:
         train = with_choices(train, config.source_column)
         held_out = {role: _held_out_choices(dataset, config) for role, dataset in held_out.items()}
@@ -150,7 +153,7 @@ def read_files(config: DataConfig) -> tuple[Dataset, dict[str, Dataset]]:
         multi_label=train.task == "multi_label",
     )
     named = {"validation": config.validation, "test": config.test} | (config.tests or {})
-    return train, {role: _read(file, config, rules) for role, file in named.items() if file}
+    return train, {role: _read(file, config, rules, train) for role, file in named.items() if file}
 
 
 def _masked(dataset: Dataset) -> Dataset:
@@ -204,14 +207,20 @@ def _warnings_apart(train: Dataset, apart: dict[str, Dataset], labels: Names) ->
     return warnings
 
 
-def _read(names: Files, config: DataConfig, rules: LabelRules) -> Dataset:
+def _read(names: Files, config: DataConfig, rules: LabelRules, train: Dataset | None = None) -> Dataset:
     source = [Path(name) for name in ([names] if isinstance(names, str) else names)]
     missing = [path for path in source if config.source and is_local(str(path)) and not path.exists()]
     if missing:
         cause = f"does not exist; say where it is with --data-root or SLUICE_DATA, or get it from {config.source}"
         raise DataError(missing[0], cause)
     return read_dataset(
-        source, text_column=config.text_column, label_column=config.label_column, sheet=config.sheet, rules=rules
+        source,
+        text_column=config.text_column,
+        label_column=config.label_column,
+        weight_column=config.weight_column if train is None else None,
+        sheet=config.sheet,
+        rules=rules,
+        prefer=None if train is None else train.columns,
     )
 
 

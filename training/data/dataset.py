@@ -1,7 +1,7 @@
 """Labelled texts of a file, and their labels as targets."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -9,11 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from model.config import Task
+from tables.columns import Columns, choose_columns
 from tables.errors import Row
 from tables.label_names import is_whole_number, label_name, spelling_key
-from tables.labels import DEFAULT, LabelRules, Names, read_labels, read_texts
-from tables.reader import read_columns
+from tables.label_numbers import Shares
+from tables.labels import DEFAULT, LabelRules, Names, read_label_columns, read_texts
+from tables.reader import Column, read_columns
 from tables.reading import Places, count
+from tables.weights import read_weights
 from training.errors import DataError
 from training.metrics.decisions import Decisions, one_hot
 
@@ -35,6 +38,9 @@ class Dataset:
             `training.data.choices`.
         without_text, without_label: rows left out because they have no text, or a text and no usable label.
         misread: rows with fewer or more fields than the header; those with more are left out.
+        shares: probabilities of labels, where the file has them; `labels` are then the most probable ones.
+        weights: float32 [N], of each text in the loss, 0 or more; None is 1 for all.
+        columns: of texts and labels.
         files: that it was read from, as they were named; none is `path` alone.
         sheet: of a spreadsheet.
     """
@@ -52,6 +58,9 @@ class Dataset:
     without_text: Places = field(default_factory=Places)
     without_label: Places = field(default_factory=Places)
     misread: Places = field(default_factory=Places)
+    shares: Shares | None = None
+    weights: npt.NDArray[np.float32] | None = None
+    columns: Columns = field(default_factory=Columns)
     files: tuple[Path, ...] = ()
     sheet: str | None = None
 
@@ -72,6 +81,8 @@ class Dataset:
             labels=[self.labels[i] for i in chosen],
             rows=[self.rows[i] for i in chosen],
             choices=None if self.choices is None else [self.choices[i] for i in chosen],
+            shares=None if self.shares is None else self.shares.take(chosen),
+            weights=None if self.weights is None else self.weights[chosen],
         )
 
     def counts(self) -> Counter[str]:
@@ -82,52 +93,67 @@ class Dataset:
 def read_dataset(
     source: Path | Sequence[Path],
     *,
-    text_column: str,
-    label_column: str,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    weight_column: str | None = None,
     sheet: str | None = None,
     rules: LabelRules = DEFAULT,
+    prefer: Columns | None = None,
 ) -> Dataset:
     """Reads a labelled table; rows without a text or a label are left out, and `warnings` count them.
 
     Args:
-        source: its file or files; see `tables.sources.find_parts`.
-        text_column, label_column: names of columns.
-        sheet: of a spreadsheet; None is the first that has the columns.
+        source, text_column, label_column, sheet, prefer: see `tables.columns.choose_columns`.
+        weight_column: of a weight for each row.
         rules: how labels are read.
 
     Raises:
         TableError: the file or a column cannot be read, or holds something that is no text or label.
         DataError: no row has a text and a label.
     """
-    texts, labels = read_columns(source, [text_column, label_column], sheet=sheet)
-    path = texts.path
+    weight = [] if weight_column is None else [weight_column]
+    columns = choose_columns(source, text_column, label_column, sheet=sheet, prefer=prefer, but_not=weight)
+    read = read_columns(source, [*columns.texts, *columns.labels, *weight], sheet=sheet)
+    texts, path = read[0], read[0].path
     if not texts.values:
         raise DataError(path, "has no rows")
-    checked, places = read_texts(texts)
-    found = read_labels(labels, rules, places)
+    by_place, blank = _texts_by_place(read[: len(columns.texts)])
+    found = read_label_columns(read[len(columns.texts) :][: len(columns.labels)], rules, list(by_place))
     if not found.kept:
-        raise DataError(path, f"no row has both a '{text_column}' and a '{label_column}'")
-    warnings = texts.warnings
-    blank = _left_out(texts.rows, range(len(texts.rows)), places)
-    if blank.count:
-        warnings.append(f"{count(blank.count, 'row')} without a text left out ({blank})")
-    by_place = dict(zip(places, checked, strict=True))
+        raise DataError(path, f"no row has both a '{columns.of_texts}' and a '{columns.of_labels}'")
     return Dataset(
         path,
         "multi_label" if found.multi_label else "single_label",
         [by_place[place] for place in found.kept],
         found.names,
         [texts.rows[place] for place in found.kept],
-        text_column,
-        label_column,
+        columns.of_texts,
+        columns.of_labels,
         found.separator,
-        warnings + found.warnings,
+        [*texts.warnings, *_warnings(columns, blank), *found.warnings],
         without_text=blank,
-        without_label=_left_out(texts.rows, places, found.kept),
+        without_label=_left_out(texts.rows, by_place, found.kept),
         misread=texts.misread,
+        shares=found.shares,
+        weights=None if weight_column is None else read_weights(read[-1], found.kept),
+        columns=columns,
         files=(source,) if isinstance(source, Path) else tuple(source),
         sheet=sheet,
     )
+
+
+def _warnings(columns: Columns, blank: Places) -> Iterator[str]:
+    if blank.count:
+        yield f"{count(blank.count, 'row')} without a text left out ({blank})"
+    if len(columns.texts) > 1:
+        yield f"texts are the columns {columns.of_texts}, joined by a line break; join them so in requests too"
+
+
+def _texts_by_place(columns: Sequence[Column]) -> tuple[dict[int, str], Places]:
+    """The texts by their places in the columns, and the rows that have none."""
+    texts, places = read_texts(*columns)
+    rows = columns[0].rows
+    return dict(zip(places, texts, strict=True)), _left_out(rows, range(len(rows)), places)
 
 
 def _left_out(rows: Sequence[Row], places: Iterable[int], kept: Iterable[int]) -> Places:
@@ -170,6 +196,21 @@ def encode_labels(dataset: Dataset, names: Sequence[str]) -> npt.NDArray[np.int6
     targets_NC = np.zeros((len(dataset), len(names)), dtype=np.float32)
     for index, labels in enumerate(dataset.labels):
         targets_NC[index, [places[name] for name in labels]] = 1
+    return targets_NC
+
+
+def soft_targets(dataset: Dataset, names: Sequence[str]) -> npt.NDArray[np.float32] | None:
+    """Encodes probabilities of labels as targets, float32 [N, C]; None if the file has labels and no probabilities.
+
+    Those of exclusive labels sum to 1. What is scored, chosen and calibrated by is always the labels themselves.
+    """
+    if dataset.shares is None:
+        return None
+    places = label_places(names)
+    targets_NC = np.zeros((len(dataset), len(names)), dtype=np.float32)
+    for column, name in enumerate(dataset.shares.names):
+        if name in places:
+            targets_NC[:, places[name]] = dataset.shares.values_NC[:, column]
     return targets_NC
 
 

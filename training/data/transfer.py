@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from training.data.choices import Allowed, allowed_labels, source_weights
+from training.data.choices import Allowed, allowed_labels, text_weights
 from training.data.config import DataConfig
 from training.data.corpus import Corpus
 from training.data.dataset import truth_of
@@ -89,7 +89,7 @@ def label_weights(texts: Sequence[str], corpus: Corpus, config: DataConfig) -> n
 
     None if all weigh alike.
     """
-    weights_N = source_weights(corpus.train, config)
+    weights_N = text_weights(corpus.train, config)
     if weights_N is None:
         return None
     known = dict(zip(corpus.train.texts, weights_N.tolist(), strict=True))

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+from tables.columns import choose_texts
 from tables.reader import read_batches
 from training.data.corpus import Corpus, DataFile
 from training.data.duplicates import distinct, normalised
@@ -12,24 +13,30 @@ from training.data.personal import mask_personal
 from training.errors import DataError
 
 
-def read_unlabeled(path: Path, *, text_column: str) -> list[str]:
+def read_unlabeled(path: Path, *, text_column: str | None) -> list[str]:
     """Reads the texts of a file; rows without one are passed over.
+
+    Args:
+        path: the file; see `tables.sources.find_parts`.
+        text_column: names of columns, several with commas between them, which are joined; None finds it.
 
     Raises:
         TableError: the file or its column cannot be read.
         DataError: there is no text.
     """
-    batches = read_batches(path, [text_column])
-    texts = [
-        value for batch in batches for value in batch.values(text_column) if isinstance(value, str) and value.strip()
-    ]
+    columns = choose_texts(path, text_column)
+    texts = []
+    for batch in read_batches(path, columns):
+        rows = zip(*map(batch.values, columns), strict=True)
+        parts = ([value for value in row if isinstance(value, str) and value.strip()] for row in rows)
+        texts += ["\n".join(found) for found in parts if found]
     if not texts:
-        raise DataError(path, "has no texts", column=text_column)
+        raise DataError(path, "has no texts", column=", ".join(columns))
     return texts
 
 
 def with_unlabeled(
-    corpus: Corpus, names: Sequence[str], *, text_column: str, data_root: Path, mask: bool = False
+    corpus: Corpus, names: Sequence[str], *, text_column: str | None, data_root: Path, mask: bool = False
 ) -> Corpus:
     """Adds the texts of these files to the corpus as its `unlabeled`, each once, and records the files.
 

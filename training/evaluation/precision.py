@@ -48,7 +48,7 @@ def find_thresholds(
 
 
 def add_thresholds(
-    directory: Path, file: Path, *, text_column: str, label_column: str, device: str
+    directory: Path, file: Path, *, text_column: str | None, label_column: str | None, device: str
 ) -> tuple[tuple[PrecisionThreshold, ...], str]:
     """Writes the thresholds found on a labelled file into a checkpoint and its card, in place of older ones.
 

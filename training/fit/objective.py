@@ -60,13 +60,14 @@ MakeObjective = Callable[[Loss, torch.dtype], Objective]
 
 
 class CrossEntropy:
-    """The cross-entropy of the targets: softmax over labels, or a sigmoid each where targets are [N, C].
+    """The cross-entropy of the targets: softmax over labels, or a sigmoid each where they are not exclusive.
 
     Args:
         targets: int64 [N], or float32 [N, C] in 0..1.
         weights_C: of each label, or for [N, C] of its positive side; None weights all alike.
         weights_N: of each text, 1 in the mean; None weights all alike.
-        label_smoothing: share of the target spread over all labels; not for [N, C].
+        label_smoothing: share of the target spread over all labels; not for labels that are a decision each.
+        exclusive: targets [N, C] are probabilities that sum to 1; else each label is a decision.
         device: of the logits.
     """
 
@@ -77,8 +78,10 @@ class CrossEntropy:
         weights_C: npt.NDArray[np.floating[Any]] | None = None,
         weights_N: npt.NDArray[np.float32] | None = None,
         label_smoothing: float = 0.0,
+        exclusive: bool = False,
         device: torch.device,
     ) -> None:
+        self._exclusive = exclusive
         self._targets, self._label_smoothing, self._device = targets, label_smoothing, device
         self._weights_N = weights_N
         self._weights_C = None if weights_C is None else torch.as_tensor(weights_C, dtype=torch.float32, device=device)
@@ -87,7 +90,7 @@ class CrossEntropy:
         """The mean loss of the batch."""
         targets = torch.as_tensor(self._targets[rows], device=self._device)
         reduction = "mean" if self._weights_N is None else "none"
-        if targets.ndim == 2:
+        if targets.ndim == 2 and not self._exclusive:
             loss = F.binary_cross_entropy_with_logits(
                 logits_BC, targets, pos_weight=self._weights_C, reduction=reduction
             )
@@ -107,7 +110,7 @@ class CrossEntropy:
         """The mean of the texts' losses, [B] or [B, C], each times its weight; of labels' weights as `mean` has it."""
         if losses.ndim == 2:
             return (losses.mean(1) * weights_B).mean()
-        if self._weights_C is None:
+        if self._weights_C is None or self._exclusive:  # a label's weight is in each part of the loss
             return (losses * weights_B).mean()
         return (losses * weights_B).sum() / self._weights_C[targets].sum()
 
@@ -141,8 +144,10 @@ def lower_others(logits_BC: Tensor, allowed_BC: Tensor, weight: float) -> Tensor
     return torch.where(allowed_BC, logits_BC, logits_BC + math.log(weight) if weight else NEVER)
 
 
-def balanced_weights(targets: npt.NDArray[Any], num_labels: int) -> npt.NDArray[np.float64]:
+def balanced_weights(targets: npt.NDArray[Any], num_labels: int, *, exclusive: bool = False) -> npt.NDArray[np.float64]:
     """Weight of each label [C] with which a rare one counts as much, or for [N, C] the weight of its positive side.
+
+    Targets [N, C] that are `exclusive` are probabilities, whose sums are counts.
 
     Source: King & Zeng 2001, section 4.2 (weighting), with the normalisation N / (C * count) of scikit-learn's
     `balanced`.
@@ -150,6 +155,10 @@ def balanced_weights(targets: npt.NDArray[Any], num_labels: int) -> npt.NDArray[
     >>> balanced_weights(np.array([0, 0, 0, 1]), 2).tolist()
     [0.6666666666666666, 2.0]
     """
+    if targets.ndim == 2 and exclusive:
+        counts_C = targets.sum(axis=0, dtype=np.float64)
+        mass_C: npt.NDArray[np.float64] = len(targets) / (num_labels * np.maximum(counts_C, 1e-9))
+        return mass_C
     if targets.ndim == 2:
         positives_C = targets.sum(axis=0)
         positive_side_C: npt.NDArray[np.float64] = (len(targets) - positives_C) / np.maximum(positives_C, 1)

@@ -98,12 +98,14 @@ class Examples:
         targets: int64 [N], or float32 [N, C] in 0..1 for multi-label or soft targets.
         allowed: labels [N, C] among which each text is judged; None is all.
         weights: float32 [N], of each text in the loss, 1 in the mean; None is 1 for all.
+        exclusive: targets [N, C] are probabilities of labels of which a text has one; else each label is a decision.
     """
 
     ids: list[Ids]
     targets: npt.NDArray[Any]
     allowed: Allowed | None = None
     weights: npt.NDArray[np.float32] | None = None
+    exclusive: bool = False
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
@@ -117,6 +119,7 @@ class Examples:
             self.targets[places],
             None if self.allowed is None else self.allowed[places],
             None if self.weights is None else self.weights[places],
+            self.exclusive,
         )
 
 
@@ -265,12 +268,14 @@ def automatic_scale(device_type: str, *, steps: int, min_steps: int) -> float:
 
 
 def _cross_entropy(train: Examples, num_labels: int, config: LoopConfig, device: torch.device) -> Loss:
-    weights_C = balanced_weights(train.targets, num_labels) if config.class_weights == "balanced" else None
+    balanced = config.class_weights == "balanced"
+    weights_C = balanced_weights(train.targets, num_labels, exclusive=train.exclusive) if balanced else None
     loss = CrossEntropy(
         train.targets,
         weights_C=weights_C,
         weights_N=train.weights,
         label_smoothing=config.label_smoothing,
+        exclusive=train.exclusive,
         device=device,
     )
     return loss if train.allowed is None or train.allowed.all() else Among(loss, train.allowed, config.other_labels)

@@ -112,7 +112,13 @@ def _joined(part: Dataset, other: Dataset) -> Dataset:
     """The rows of two parts of a file, in the order of the file."""
     rows = [*part.rows, *other.rows]
     whole = replace(
-        part, texts=[*part.texts, *other.texts], labels=[*part.labels, *other.labels], rows=rows, choices=None
+        part,
+        texts=[*part.texts, *other.texts],
+        labels=[*part.labels, *other.labels],
+        rows=rows,
+        choices=None,
+        shares=None,
+        weights=None,
     )
     return whole.take(sorted(range(len(rows)), key=lambda place: (str(rows[place].path), rows[place].number)))
 

@@ -15,10 +15,10 @@ from training.artifacts.record import Record, TeacherRecord
 from training.config.config import TrainConfig
 from training.config.request import Request
 from training.config.start import Start, load_start
-from training.data.choices import allowed_labels, source_weights
+from training.data.choices import allowed_labels, text_weights
 from training.data.config import DataConfig
 from training.data.corpus import Corpus
-from training.data.dataset import Dataset, encode_labels
+from training.data.dataset import Dataset, encode_labels, soft_targets
 from training.data.tokenizer import train_tokenizer
 from training.fit.objective import Loss, MakeObjective, Supervised
 from training.fit.trainer import Examples, Place, Trainer
@@ -156,6 +156,9 @@ def encode_examples(dataset: Dataset, corpus: Corpus, encoder: TextEncoder) -> E
 
 
 def encode_training(corpus: Corpus, config: DataConfig, encoder: TextEncoder) -> Examples:
-    """Token ids, targets and weights of the training texts."""
+    """Token ids, targets and weights of the training texts; the targets are probabilities where the file has some."""
     examples = encode_examples(corpus.train, corpus, encoder)
-    return replace(examples, weights=source_weights(corpus.train, config))
+    weights, soft = text_weights(corpus.train, config), soft_targets(corpus.train, corpus.labels)
+    if soft is None:
+        return replace(examples, weights=weights)
+    return replace(examples, weights=weights, targets=soft, exclusive=corpus.task == "single_label")

@@ -158,7 +158,8 @@ def test_other_columns_and_numbers_as_labels(tmp_path: Path) -> None:
     assert load_checkpoint(tmp_path / "m").config.labels == ("4", "5")
     assert result.output.count("warning: 2 training texts occur more than once with different labels") == 2
     assert call("evaluate", tmp_path / "m", tmp_path / "a.tsv", *columns).exit_code == 0
-    missing = call("evaluate", tmp_path / "m", tmp_path / "a.tsv")
+    assert "labels found in column 'stars'" in call("evaluate", tmp_path / "m", tmp_path / "a.tsv").output
+    missing = call("evaluate", tmp_path / "m", tmp_path / "a.tsv", "--text-column", "text")
     assert missing.exit_code == 2
     assert "no column 'text'; the file has 'review', 'stars'" in missing.output
 
@@ -243,3 +244,31 @@ def test_a_set_of_two_labels_leaves_the_third_to_others(reviews: Path, tmp_path:
     evaluated = call("evaluate", tmp_path / "m", reviews / "test.csv", "--own-labels", "--json", tmp_path / "own.json")
     assert evaluated.exit_code == 0, evaluated.output
     assert json.loads((tmp_path / "own.json").read_text())["scores"]["accuracy"] == test["accuracy"]
+
+
+def test_probabilities_weights_and_columns_of_other_names(tmp_path: Path) -> None:
+    """Votes of annotators in two columns, a weight, and a title and a body; the losing labels teach nothing."""
+    for name, seed in (("train", 0), ("test", 1)):
+        with (tmp_path / f"{name}.csv").open("w", newline="", encoding="utf-8-sig") as file:
+            writer = csv.writer(file, delimiter=";")
+            writer.writerow(["title", "body", "bad", "good", "votes"])
+            for place, (text, label) in enumerate(draw_rows(120, seed)):
+                share = 0.6 + 0.1 * (place % 4)
+                good = share if label == "good" else 1 - share
+                bad = f"{1 - good:.1f}".replace(".", ",")
+                writer.writerow([text, "Grüße,\nAnn", bad, f"{good:.1f}", 1 + place % 3])
+    options = ["--train", tmp_path / "train.csv", "--test", tmp_path / "test.csv", "--output", tmp_path / "model"]
+    options += ["--text-columns", "title,body", "--weight-column", "votes", *TINY]
+    result = call("train", *options)
+    assert result.exit_code == 0, result.output
+    assert "labels found in 2 columns: 'bad', 'good'" in result.output
+    assert "labels are numbers for each of 2 (probabilities): one label a text" in result.output
+    metrics = metrics_of(tmp_path / "model")
+    assert metrics["evaluations"]["test"]["scores"]["accuracy"] >= 0.95
+    assert (metrics["config"]["data.text_column"], metrics["config"]["data.weight_column"]) == ("title,body", "votes")
+    assert "join them so in requests too" in (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
+    lines = (tmp_path / "train.csv").read_text(encoding="utf-8-sig").replace(";2\n", ";two\n", 1)
+    (tmp_path / "train.csv").write_text(lines, encoding="utf-8")
+    result = call("train", *options, "--overwrite")
+    assert result.exit_code == 2
+    assert "train.csv, row 2 (line 5), column 'votes': expected a weight" in result.output

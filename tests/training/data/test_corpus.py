@@ -71,6 +71,26 @@ def test_one_label_and_lists_of_labels_do_not_mix(tmp_path: Path) -> None:
         read(tmp_path, train=write(tmp_path / "train.csv", TRAIN), validation=str(lists))
 
 
+def test_held_out_files_are_read_by_the_columns_of_the_training_file(tmp_path: Path) -> None:
+    train = tmp_path / "train.csv"
+    rows = "".join(f"text number {i} here,{int(i % 3 == 0)},{int(i % 2)}\n" for i in range(40))
+    train.write_text("review,food,room\n" + rows, encoding="utf-8")
+    test = tmp_path / "test.csv"
+    test.write_text("label,review,room,food\nx,all new,1,0\ny,others,0,1\n", encoding="utf-8")
+    corpus = read(tmp_path, train=str(train), test=str(test))
+    assert corpus.test is not None
+    assert (corpus.task, corpus.test.labels) == ("multi_label", [("room",), ("food",)])
+
+
+def test_probabilities_and_sets_of_labels_exclude_each_other(tmp_path: Path) -> None:
+    train = tmp_path / "train.csv"
+    train.write_text(
+        "text,source,a,b\n" + "".join(f"text {i},s,0.{i},0.{10 - i}\n" for i in range(1, 10)), encoding="utf-8"
+    )
+    with pytest.raises(DataError, match=r"column 'a, b': has probabilities of labels, which cannot be judged among"):
+        read(tmp_path, train=str(train), label_column="a,b", source_column="source")
+
+
 def test_a_missing_public_file_says_where_to_get_it(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"say where it is with --data-root or SLUICE_DATA, or get it from example.org"):
         read(tmp_path, train=str(tmp_path / "none.parquet"), source="example.org")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tables.errors import Row
-from training.data.dataset import Dataset, encode_labels, label_names, read_dataset, without_unknown
+from training.data.dataset import Dataset, encode_labels, label_names, read_dataset, soft_targets, without_unknown
 from training.errors import DataError
 
 
@@ -116,3 +116,42 @@ def test_rows_of_unknown_labels_can_be_left_out(tmp_path: Path) -> None:
     assert multi.labels == [("a",), ()]
     with pytest.raises(DataError, match="label 'z' is unknown"):
         without_unknown(single.take([1, 3]), ("a", "b"))
+
+
+def test_probabilities_are_targets_beside_labels(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("text;no;yes\na;0,9;0,1\n;0,5;0,5\nc;0,4;0,6\nd;0;1\n", encoding="cp1252")
+    dataset = read_dataset(path)
+    assert (dataset.task, dataset.labels, dataset.label_column) == (
+        "single_label",
+        [("no",), ("yes",), ("yes",)],
+        "no, yes",
+    )
+    assert encode_labels(dataset, ("yes", "no")).tolist() == [1, 0, 0]
+    part = dataset.take([2, 0])
+    found = soft_targets(part, ("yes", "no"))
+    assert found is not None
+    assert found.tolist() == [[1, 0], pytest.approx([0.1, 0.9])]
+    assert soft_targets(read(jsonl(tmp_path / "a.jsonl", ["a", "b"])), ("a", "b")) is None
+
+
+def test_weights_go_with_their_rows(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("text,label,w\na,x,2\n,x,\nb,y,1\nc,,none\nd,y,0.5\n", encoding="utf-8")
+    dataset = read_dataset(path, weight_column="w")  # a row that is left out needs no weight
+    assert dataset.weights is not None
+    assert dataset.weights.tolist() == [2, 1, 0.5]
+    part = dataset.take([2, 0]).weights
+    assert part is not None
+    assert part.tolist() == [0.5, 2]
+
+
+def test_texts_of_several_columns_are_said(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("title,body,label\nA,b,x\n,c,y\n,,y\n", encoding="utf-8")
+    dataset = read_dataset(path, text_column="title,body")
+    assert (dataset.texts, dataset.text_column) == (["A\nb", "c"], "title, body")
+    assert dataset.warnings == [
+        "1 row without a text left out (row 3 (line 4))",
+        "texts are the columns title, body, joined by a line break; join them so in requests too",
+    ]

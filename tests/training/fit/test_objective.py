@@ -48,6 +48,28 @@ def test_a_text_counts_by_its_weight() -> None:
     )
 
 
+def test_probabilities_of_exclusive_labels_are_targets_of_a_softmax() -> None:
+    soft = np.array([[0.8, 0.2], [0.0, 1.0], [0.3, 0.7]], dtype=np.float32)
+    first, second = -0.3 * math.log(1 / 4) - 0.7 * math.log(3 / 4), -math.log(1 / 2)
+    loss = CrossEntropy(soft, exclusive=True, device=CPU)(LOGITS, ROWS)
+    assert float(loss) == pytest.approx((first + second) / 2)
+    hard = np.array([[1, 0], [0, 1], [0, 1]], dtype=np.float32)
+    plain = CrossEntropy(np.array([0, 1, 1]), device=CPU)(LOGITS, ROWS)
+    assert float(CrossEntropy(hard, exclusive=True, device=CPU)(LOGITS, ROWS)) == pytest.approx(float(plain))
+    weights = np.array([0.5, 9.0, 1.5], dtype=np.float32)
+    weighted = CrossEntropy(soft, weights_N=weights, exclusive=True, device=CPU)(LOGITS, ROWS)
+    assert float(weighted) == pytest.approx((1.5 * first + 0.5 * second) / 2)
+    both = CrossEntropy(soft, weights_C=np.array([3.0, 1.0]), weights_N=weights, exclusive=True, device=CPU)
+    of_first = -3 * 0.3 * math.log(1 / 4) - 0.7 * math.log(3 / 4)
+    of_second = (3 * 0.8 + 0.2) * math.log(2)
+    assert float(both(LOGITS, ROWS)) == pytest.approx((1.5 * of_first + 0.5 * of_second) / 2)
+
+
+def test_probabilities_count_as_parts_of_a_text_in_balanced_weights() -> None:
+    soft = np.array([[0.5, 0.5], [1.0, 0.0]], dtype=np.float32)
+    assert balanced_weights(soft, 2, exclusive=True).tolist() == pytest.approx([2 / 3, 2.0])
+
+
 def test_balanced_weights_make_the_rare_label_count_as_much() -> None:
     assert balanced_weights(np.array([0] * 90 + [1] * 10), 2).tolist() == pytest.approx([100 / 180, 100 / 20])
     assert balanced_weights(np.array([[1, 0], [0, 0], [0, 0], [1, 1]]), 2).tolist() == [1.0, 3.0]

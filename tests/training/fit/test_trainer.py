@@ -214,3 +214,14 @@ def test_a_gradient_that_is_not_finite_stops_before_it_does_harm() -> None:
         trainer.run()
     assert trainer._position.step == trainer._optimizer.step_count == 3
     assert all((weight == before[name]).all() for name, weight in trainer.network.weights().items())
+
+
+def test_a_part_of_examples_is_like_the_whole() -> None:
+    ids = [np.array([place], dtype=np.int32) for place in range(3)]
+    soft, weights = np.eye(3, dtype=np.float32), np.array([1, 2, 3], dtype=np.float32)
+    whole = Examples(ids, soft, soft > 0, weights, exclusive=True)
+    part = whole.take(np.array([2, 0]))
+    assert [row.tolist() for row in part.ids] == [[2], [0]]
+    assert part.allowed is not None
+    assert part.weights is not None
+    assert (part.targets.tolist(), part.weights.tolist(), part.exclusive) == (soft[[2, 0]].tolist(), [3, 1], True)

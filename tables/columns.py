@@ -1,0 +1,213 @@
+"""Chooses the columns of texts and labels: as a person names them, else by their names, else by their values."""
+
+import logging
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+from tables.errors import MissingColumnError, TableError
+from tables.label_numbers import as_number, is_map
+from tables.names import LABEL_NAMES, TEXT_NAMES, folded, same_name
+from tables.reader import read_batches
+from tables.sources import name_of
+
+LOGGER = logging.getLogger("tables")
+
+SAMPLE_ROWS = 500
+FEW_LETTERS = 40
+"""Characters of a label, at most, in the mean."""
+
+WORDS = re.compile(r"[^\W\d_]{2,}[^\w\n]+[^\W\d_]|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2}")
+"""Two words, or two letters of a script without spaces."""
+
+WEIGHTS = {"weight", "weights", "sample_weight", "sample weight"}
+"""Names of columns that are no labels."""
+
+Kind = Literal["numbers", "names"]
+Values = Mapping[str, Sequence[object]]
+"""The first values of each column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The columns of texts, which are joined, and of labels: one, or one for each label."""
+
+    texts: tuple[str, ...] = ("text",)
+    labels: tuple[str, ...] = ("label",)
+
+    @property
+    def of_texts(self) -> str:
+        """The names of the columns of texts, for a message."""
+        return ", ".join(self.texts)
+
+    @property
+    def of_labels(self) -> str:
+        """The names of the columns of labels, for a message."""
+        return ", ".join(self.labels)
+
+
+def choose_columns(
+    source: Path | Sequence[Path],
+    text: str | None,
+    label: str | None,
+    *,
+    sheet: str | None = None,
+    prefer: Columns | None = None,
+    but_not: Collection[str] = (),
+) -> Columns:
+    """Chooses the columns of texts and labels; says which, where they are not called `text` and `label`.
+
+    Args:
+        source: a table; of several files the first is looked at.
+        text, label: as a person names them, several with commas between them; None finds them.
+        sheet: of a spreadsheet.
+        prefer: columns of a table that belongs to this one; taken if they are there and none are named.
+        but_not: columns that are known to be something else.
+
+    Raises:
+        MissingColumnError: a named column is not there, or none can be the one.
+        TableError: several columns can be the one, or the file cannot be read.
+    """
+    if text is not None and label is not None and "," not in text + label:
+        return Columns((text,), (label,))
+    values = _sample(source, sheet)
+    for name in [name for name in values if any(same_name(name, other) for other in but_not)]:
+        del values[name]
+    if not values:
+        return Columns((text or "text",), (label or "label",))
+    path = name_of(source)
+    labels = _named(path, label, values) or _preferred(prefer.labels if prefer else (), values)
+    texts = _named(path, text, values) or _preferred(prefer.texts if prefer else (), values)
+    texts = texts or _find_texts(path, values, labels)
+    found = Columns(texts, labels or _find_labels(path, values, texts))
+    if (text is None and found.texts != ("text",)) or (label is None and found.labels != ("label",)):
+        LOGGER.info("%s: %s, %s", path, _said("texts", found.texts), _said("labels", found.labels))
+    return found
+
+
+def choose_texts(source: Path | Sequence[Path], text: str | None) -> tuple[str, ...]:
+    """Chooses the columns of texts in a table that need not have labels; see `choose_columns`.
+
+    Raises:
+        TableError: as in `choose_columns`.
+    """
+    if text is not None and "," not in text:
+        return (text,)
+    values, path = _sample(source, None), name_of(source)
+    texts = _named(path, text, values) or (_find_texts(path, values, ()) if values else ("text",))
+    if text is None and texts != ("text",):
+        LOGGER.info("%s: %s", path, _said("texts", texts))
+    return texts
+
+
+def _sample(source: Path | Sequence[Path], sheet: str | None) -> dict[str, list[object]]:
+    """The first values of each column; none if there is no row."""
+    batches = read_batches(source, None, sheet=sheet, batch_rows=SAMPLE_ROWS)
+    first = list(islice(batches, 1))
+    return {name: batch.values(name) for batch in first for name in batch.records.schema.names}
+
+
+def _named(path: Path, asked: str | None, present: Collection[str]) -> tuple[str, ...]:
+    """The columns that a person named: one, or several with commas between them; none if nothing was named.
+
+    Raises:
+        MissingColumnError: one is not there.
+    """
+    if asked is None or any(same_name(name, asked) for name in present):
+        return () if asked is None else (asked,)
+    names = tuple(dict.fromkeys(part for part in map(str.strip, asked.split(",")) if part))
+    for name in names:
+        if not any(same_name(name, other) for other in present):
+            raise MissingColumnError(path, f"no column '{name}'; the file has {', '.join(map(repr, present))}")
+    return names
+
+
+def _preferred(names: Sequence[str], present: Collection[str]) -> tuple[str, ...]:
+    there = all(any(same_name(name, other) for other in present) for name in names)
+    return tuple(names) if there else ()
+
+
+def _find_texts(path: Path, values: Values, labels: Sequence[str]) -> tuple[str, ...]:
+    others = [name for name in values if not any(same_name(name, label) for label in labels)]
+    called = [name for name in others if folded(name) in TEXT_NAMES]
+    if any(folded(name) == "text" for name in called):
+        return ("text",)
+    called = [name for name in called if _has_letters(values[name])]
+    found = called if len(called) == 1 else [name for name in called if _holds_words(values[name], least=0.2)]
+    found = found or [name for name in others if _holds_words(values[name], least=0.5)]
+    return (_only(path, found, values, "texts", "--text-column"),)
+
+
+def _find_labels(path: Path, values: Values, texts: Sequence[str]) -> tuple[str, ...]:
+    others = {name: column for name, column in values.items() if not any(same_name(name, text) for text in texts)}
+    called = [name for name in others if folded(name) in LABEL_NAMES]
+    if any(folded(name) == "label" for name in called):
+        return ("label",)
+    if called:
+        return (_only(path, called, values, "labels", "--label-column"),)
+    kinds = {name: _label_kind(column) for name, column in others.items() if folded(name) not in WEIGHTS}
+    numbers = tuple(name for name, kind in kinds.items() if kind == "numbers")
+    named = [name for name, kind in kinds.items() if kind == "names"]
+    if len(numbers) > 1 and not named:
+        return numbers
+    found = _only(path, [*named, *numbers], values, "labels", "--label-column")
+    if found in map(str, others[found]):
+        cause = f"the first line looks like a row, since '{found}' is a label of others too"
+        raise TableError(path, f"{cause}; put a line with names before it, such as text,label")
+    return (found,)
+
+
+def _only(path: Path, found: Sequence[str], present: Collection[str], what: str, option: str) -> str:
+    """The column that alone can be meant.
+
+    Raises:
+        MissingColumnError: there is none.
+        TableError: there are several.
+    """
+    if len(found) == 1:
+        return found[0]
+    if found:
+        together = ",".join(found)
+        cause = f"several columns may hold the {what}: {', '.join(map(repr, found))}; say which with {option} NAME"
+        raise TableError(path, f"{cause}, or {option} {together!r} for all of them")
+    cause = f"no column looks like that of the {what}; the file has {', '.join(map(repr, present))}"
+    hint = " (is its first line a row and no header?)" if any(WORDS.search(name) for name in present) else ""
+    raise MissingColumnError(path, f"{cause}{hint}; say which with {option} NAME")
+
+
+def _has_letters(column: Sequence[object]) -> bool:
+    """True if most values are strings with a letter in them."""
+    present = [value for value in column if value is not None and value != ""]
+    return 2 * sum(isinstance(value, str) and any(map(str.isalpha, value)) for value in present) > len(present)
+
+
+def _holds_words(column: Sequence[object], *, least: float) -> bool:
+    """True if so large a share of the values holds two words, and most values differ."""
+    texts = [value for value in column if isinstance(value, str) and value.strip()]
+    wordy = sum(WORDS.search(text) is not None for text in texts)
+    return bool(texts) and wordy >= least * len(texts) and 2 * len(set(texts)) >= len(texts)
+
+
+def _label_kind(column: Sequence[object]) -> Kind | None:
+    """`numbers` for a column of 0 and 1 or of probabilities, `names` for one of labels; None for neither."""
+    present = [value for value in column if value is not None and value != ""]
+    if not present:
+        return None
+    numbers = [as_number(value) for value in present]
+    if all(number is not None and 0 <= number <= 1 for number in numbers):
+        return "numbers"
+    if any(is_map(value) for value in present) or all(isinstance(value, list | tuple) for value in present):
+        return "names"
+    counts = Counter(map(str, present))
+    short = sum(map(len, map(str, present))) <= FEW_LETTERS * len(present)
+    return "names" if short and 2 * len(counts) <= len(present) else None
+
+
+def _said(what: str, names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return f"{what} found in column '{names[0]}'"
+    return f"{what} found in {len(names)} columns: {', '.join(map(repr, names))}"
