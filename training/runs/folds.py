@@ -146,7 +146,7 @@ def _train_fold(
         network,
         train.take(np.flatnonzero(fold_N != number)),
         held.take(np.flatnonzero(fold_N == number)),
-        config.loop,
+        config.loop.model_copy(update={"validations_per_epoch": 1}),
         measure=measure(config.metric, corpus.task),
         seed=config.seed + number,
         keep_last=True,
