@@ -208,7 +208,7 @@ def _tfidf(data: Path) -> tuple[Answer, int]:
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
-    from training.experiments.baselines import WORD
+    from training.linear.tfidf import WORD
 
     texts, truth = _read(data / "sst2" / "train.parquet")
     validation, expected = _read(data / "sst2" / "validation.parquet")

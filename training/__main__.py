@@ -18,6 +18,7 @@ from training.cli.mix import mix
 from training.cli.precision import precision
 from training.cli.pretrain import pretrain
 from training.cli.reference import reference
+from training.cli.report import report
 from training.cli.sentences import sentences
 from training.cli.settings import recipes, settings
 from training.cli.teach import teach
@@ -37,8 +38,8 @@ def main() -> None:
 
 
 COMMANDS = (
-    *(train, evaluate, checklist, reference, precision, distill, pretrain, teach, label, agreement, choose, vectors),
-    *(embed, inspect, mix, contrast, sentences, leaks, compare, tune, recipes, settings),
+    *(train, evaluate, report, checklist, reference, precision, distill, pretrain, teach, label, agreement, choose),
+    *(vectors, embed, inspect, mix, contrast, sentences, leaks, compare, tune, recipes, settings),
 )
 
 for command in COMMANDS:

@@ -112,7 +112,7 @@ def call_of(
         start=start,
         budget_s=budget_s,
         adapt=True,
-        settings=settings,
+        settings=("report=false", *settings),
         seed=seed,
     )
 

@@ -19,6 +19,7 @@ TINY = [
     *("--set", "dropouts.word=0", "--set", "dropouts.pooled=0.3"),
     *("--set", "loop.epochs=5"),
     *("--set", "loop.patience=100"),
+    *("--set", "report=false"),
 ]
 """Settings of a network that learns such a file within seconds."""
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from training.cli.options import FILE, data_options, run_options, setting_options, start_option
+from training.cli.options import FILE, REPORT, SLICE_COLUMN, data_options, run_options, setting_options, start_option
 from training.cli.runs import train_classifier
 
 
@@ -41,6 +41,8 @@ from training.cli.runs import train_classifier
 )
 @setting_options
 @start_option("none")
+@SLICE_COLUMN
+@REPORT
 @run_options
 def distill(**options: Any) -> None:
     """Trains a classifier to answer as a larger one does.

@@ -116,6 +116,22 @@ LABELS_IN = click.option(
     "each label, of 0 and 1 or of probabilities.  [default: label, or those that are found]",
 )
 SHEET = click.option("--sheet", metavar="NAME", help="Sheet of a spreadsheet.  [default: the first with the columns]")
+SLICE_COLUMN = click.option(
+    "--slice-column",
+    "slice_columns",
+    multiple=True,
+    metavar="NAME",
+    help="A column of the held-out files whose values are kinds of texts, each with its accuracy in the report. "
+    "Repeatable.",
+)
+REPORT = click.option(
+    "--no-report",
+    "report",
+    flag_value=False,
+    type=bool,
+    default=None,
+    help="Write no OUTPUT.report.html and OUTPUT.report.json beside the checkpoint.",
+)
 THREADS = threads_option(expose_value=False)
 
 

@@ -6,6 +6,8 @@ import click
 
 from training.cli.options import (
     MASK_PERSONAL,
+    REPORT,
+    SLICE_COLUMN,
     UNLABELED,
     Duration,
     data_options,
@@ -29,9 +31,13 @@ from training.cli.runs import train_classifier
     help="Time that the run may take, about: 90s, 5m, 1h. It sets the number of passes and of folds.  [default: 5m; "
     "with --recipe, --config or loop.epochs as long as these say]",
 )
+@SLICE_COLUMN
+@REPORT
 @run_options
 def train(**options: Any) -> None:
     """Trains a classifier on a file of labelled texts.
+
+    Beside the checkpoint a page, OUTPUT.report.html, shows how good it is, where it fails, and labels in doubt.
 
     Findings about the data are printed first, with what is done about each; `inspect` shows them with examples.
 

@@ -66,6 +66,7 @@ class TrainConfig(Frozen):
         semi: further terms of the loss, some of them of texts without labels; `distill` has none.
         distill: what and how a student learns from teachers; `train` has none.
         start: a folder that `pretrain` wrote, or a checkpoint, whose layers it begins with; None is at random.
+        report: writes a page about the finished checkpoint beside it; see `training.reporting`.
     """
 
     name: str = ""
@@ -81,6 +82,7 @@ class TrainConfig(Frozen):
     semi: SemiConfig = SemiConfig()
     distill: DistillConfig = DistillConfig()
     start: str | None = None
+    report: bool = True
 
 
 def build_config(*layers: Mapping[str, Any]) -> TrainConfig:

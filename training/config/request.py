@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
 from pydantic import BaseModel
 
@@ -147,7 +147,7 @@ class Call(ABC):
             for value in given if isinstance(given, tuple) else (given,):
                 if option.flag is not None:
                     words += [option.flag] * bool(option.flag)
-                    words += [] if value is True else [value.name if isinstance(value, Path) else str(value)]
+                    words += [] if isinstance(value, bool) else [value.name if isinstance(value, Path) else str(value)]
         return words
 
     def shorthands(self) -> dict[str, Any]:
@@ -194,6 +194,8 @@ class CallOptions(Call):
     label_map: Annotated[tuple[str, ...], Option("--label-map", "distill.label_map")] = ()
     vectors: Annotated[Path | str | None, Option("--vectors", "distill.vectors")] = None
     cache: Annotated[Path | None, Option(None, "distill.cache")] = None
+    slice_columns: Annotated[tuple[str, ...], Option("--slice-column", "data.slice_columns")] = ()
+    report: Annotated[Literal[False] | None, Option("--no-report", "report")] = None
 
     @property
     def names_data(self) -> bool:

@@ -37,6 +37,7 @@ class DataConfig(Frozen):
         folds: parts of the training texts, each held out from one of as many networks in turn, whose weights are then
             averaged: every text is trained on and validated on. Needs pre-trained layers (`start`) and no validation
             file. 0 holds a share out instead; None is `training.runs.plan`'s to say.
+        slice_columns: of the held-out files, whose values are kinds of texts that the report tells apart.
         source: where to get the files; shown when one is missing and in the model card.
         licence: the one that the source states; shown in the model card.
     """
@@ -57,6 +58,7 @@ class DataConfig(Frozen):
     source_power: Annotated[float, Field(ge=0, le=1)] = 1.0
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
     folds: Annotated[int, Field(ge=0, le=20)] | None = None
+    slice_columns: tuple[str, ...] = ()
     source: str = ""
     licence: str = ""
 

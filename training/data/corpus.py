@@ -10,6 +10,7 @@ import numpy.typing as npt
 from model.config import Frozen, Task
 from tables.errors import MissingColumnError
 from tables.labels import LabelRules, Names
+from tables.reader import read_columns
 from tables.sources import is_local
 from training.data.choices import with_choices
 from training.data.config import DataConfig, Files
@@ -110,6 +111,8 @@ def read_corpus(config: DataConfig, *, seed: int, data_root: Path) -> Corpus:
     labels = label_names(train)
     for dataset in held_out.values():
         _check_fits(dataset, train, labels)
+    for dataset in [*held_out.values()] + [train] * ("validation" not in held_out):
+        check_columns(dataset, config.slice_columns)
     fold_N = None
     if "validation" not in held_out:
         if config.folds:
@@ -162,6 +165,16 @@ def _masked(dataset: Dataset) -> Dataset:
     changed = sum(text != before for text, before in zip(texts, dataset.texts, strict=True))
     said = f"e-mail addresses and telephone numbers are masked in {changed:,} training texts; requests are not masked"
     return replace(dataset, texts=texts, warnings=[*dataset.warnings, said])
+
+
+def check_columns(dataset: Dataset, columns: Sequence[str]) -> None:
+    """Refuses a file without one of the columns, before anything is computed that would read them.
+
+    Raises:
+        MissingColumnError: the file lacks one; says which.
+    """
+    if columns:
+        read_columns(dataset.source, columns, sheet=dataset.sheet)
 
 
 def _halves(validation: Dataset, *, seed: int) -> tuple[Dataset, Dataset]:

@@ -7,7 +7,6 @@ Shape suffixes: N texts, F n-grams, C labels (one column for two labels: the sec
 """
 
 import time
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,18 +14,13 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_matrix
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
+from sklearn.feature_extraction.text import CountVectorizer
 
-from training.data.dataset import encode_labels, mostly_chinese, truth_of
+from training.data.dataset import encode_labels, truth_of
 from training.experiments.contender import Contender, FitContext, Floats
-from training.linear.nbsvm import ALWAYS, as_two, each_column, fit_svm
-from training.metrics.decisions import Decisions
+from training.linear.nbsvm import as_two, each_column, fit_svm
+from training.linear.tfidf import fit_logistic, ngram_options, tfidf_vectorizer
 from training.metrics.scores import measure
-
-WORD = r"(?u)\w+(?:'\w+)?|[^\w\s]+"
-"""Words, numbers and runs of punctuation: ":)" and "!!!" tell something, and scikit-learn's own pattern drops them."""
 
 LOGISTIC_STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 SVM_STRENGTHS = (0.001, 0.01, 0.1, 1.0, 10.0)
@@ -67,12 +61,14 @@ def fit_tfidf(context: FitContext, _seed: int, *, against_rest: bool = False) ->
     With `against_rest` more than two labels are one regression each, against the rest, instead of one over all: in a
     tenth of the time, and with three labels within a point of macro-F1, above or below.
     """
-    vectorizer = TfidfVectorizer(sublinear_tf=True, dtype=np.float32, **_ngrams(context.corpus.train.texts))
-    counts_NF = vectorizer.fit_transform(context.corpus.train.texts)
+    vectorizer = tfidf_vectorizer(context.corpus.train.texts)
+    corpus = context.corpus
+    counts_NF, truth_NC = vectorizer.fit_transform(corpus.train.texts), truth_of(corpus.train, corpus.labels)
+    jointly = not against_rest and corpus.task == "single_label" and len(corpus.labels) > 2
 
     def models() -> Iterator[LinearModel]:
         for strength in LOGISTIC_STRENGTHS:
-            weights_CF, bias_C = _fit_logistic(counts_NF, context, strength, against_rest)
+            weights_CF, bias_C = fit_logistic(counts_NF, truth_NC, strength, corpus.task, jointly=jointly)
             yield LinearModel(vectorizer, weights_CF, bias_C, f"C={strength:g}")
 
     return _choose(models(), context)
@@ -86,7 +82,7 @@ def fit_nbsvm(context: FitContext, _seed: int) -> LinearModel:
 
     Source: Wang & Manning 2012, "Baselines and Bigrams: Simple, Good Sentiment and Topic Classification".
     """
-    vectorizer = CountVectorizer(binary=True, dtype=np.float32, **_ngrams(context.corpus.train.texts))
+    vectorizer = CountVectorizer(binary=True, dtype=np.float32, **ngram_options(context.corpus.train.texts))
     counts_NF = vectorizer.fit_transform(context.corpus.train.texts)
     truth_NC = truth_of(context.corpus.train, context.corpus.labels)
 
@@ -117,12 +113,6 @@ TFIDF = Contender("tfidf", "TF-IDF, logistic regression", fit_tfidf, seeded=Fals
 NBSVM = Contender("nbsvm", "NB-SVM", fit_nbsvm, seeded=False)
 
 
-def _ngrams(texts: Sequence[str]) -> dict[str, Any]:
-    if mostly_chinese(texts):
-        return {"analyzer": "char", "ngram_range": (1, 3)}
-    return {"analyzer": "word", "ngram_range": (1, 2), "token_pattern": WORD}
-
-
 def _choose(models: Iterator[LinearModel], context: FitContext) -> LinearModel:
     """Picks the best model by the metric on the stopping texts, of as many as the budget allows."""
     corpus, began = context.corpus, time.monotonic()
@@ -140,27 +130,3 @@ def _choose(models: Iterator[LinearModel], context: FitContext) -> LinearModel:
     if best is None:
         raise AssertionError("there is at least one model")
     return best[1]
-
-
-def _fit_logistic(counts_NF: Any, context: FitContext, strength: float, against_rest: bool) -> tuple[Floats, Floats]:
-    corpus = context.corpus
-    targets = encode_labels(corpus.train, corpus.labels)
-
-    def solve(y_N: Any, solver: str) -> tuple[Floats, Floats]:
-        model = LogisticRegression(C=strength, solver=solver, max_iter=1000, random_state=0)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # validation judges it like any other
-            model.fit(counts_NF, y_N)
-        return np.asarray(model.coef_), np.asarray(model.intercept_)
-
-    if corpus.task == "single_label" and len(corpus.labels) > 2 and not against_rest:
-        return solve(targets, "lbfgs")
-
-    def one(y_N: Decisions) -> tuple[Floats, float]:
-        if y_N.all():
-            return np.zeros(counts_NF.shape[1]), ALWAYS
-        weights_1F, bias_1 = solve(y_N, "liblinear")
-        return weights_1F[0], float(bias_1[0])
-
-    columns = each_column(truth_of(corpus.train, corpus.labels), context.corpus.task, one)
-    return as_two(np.stack([w_F for w_F, _ in columns]), np.array([b for _, b in columns]), context.corpus.task)

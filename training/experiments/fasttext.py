@@ -20,9 +20,9 @@ from model.config import Task
 from tables.labels import Names
 from training.data.dataset import Dataset, mostly_chinese
 from training.evaluation.report import shorten
-from training.experiments.baselines import WORD
 from training.experiments.contender import Contender, FitContext, Fitted, Floats, Unavailable
 from training.experiments.fasttext_child import CHOICE, LOG, MODEL, train_here
+from training.linear.tfidf import WORD
 
 PACKAGE = "fasttext"
 

@@ -24,6 +24,7 @@ from training.fit.objective import Loss, MakeObjective, Supervised
 from training.fit.trainer import Examples, Place, Trainer
 from training.metrics.scores import measure
 from training.runs.blend import with_ngrams
+from training.runs.report import report_run
 from training.runs.session import Session
 
 Fit = Callable[[Request, Corpus, Tokenizer, Start | None, Session], tuple[Request, Corpus]]
@@ -100,6 +101,8 @@ class ClassifierRun:
         finished = Finished(self.request, self.corpus, self.tokenizer, trained, teachers=teachers, start=self.start)
         record = publish(finished, session.output, scratch=session.run.path / "checkpoint", device=session.device)
         session.run.remove()
+        if self.request.config.report:
+            report_run(session, self.request.config, self.corpus, trained.held_out_NC)
         return record
 
 

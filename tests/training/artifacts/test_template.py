@@ -16,3 +16,9 @@ def test_a_name_without_a_value_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.jinja").write_text("{{ scores }}", encoding="utf-8")
     with pytest.raises(UndefinedError, match="'scores' is undefined"):
         render(tmp_path / "a.jinja", score=1)
+
+
+def test_only_a_page_escapes_its_values(tmp_path: Path) -> None:
+    for name, written in (("a.md.jinja", "<b> 50.0%"), ("a.html.jinja", "&lt;b&gt; 50.0%")):
+        (tmp_path / name).write_text("{{ text }} {{ share | percent }}", encoding="utf-8")
+        assert render(tmp_path / name, text="<b>", share=0.5) == written

@@ -106,3 +106,12 @@ def test_choices_about_labels_are_settings_and_part_of_the_command(tmp_path: Pat
     assert (data.keep_labels, data.label_separator, data.merge_labels) == (("NA", "-"), "|", True)
     words = "--train a.csv --keep-label NA --keep-label - --label-separator '|' --merge-labels --output out"
     assert call.repeated() == f"python -m training train {words}"
+
+
+def test_the_options_of_the_report_are_settings_and_are_repeated() -> None:
+    made = call(train_file=Path("a.csv"), slice_columns=("shop", "my colour"), report=False)
+    config = made.request().config
+    assert (config.report, config.data.slice_columns) == (False, ("shop", "my colour"))
+    words = "--train a.csv --slice-column shop --slice-column 'my colour' --no-report --output model"
+    assert made.repeated() == f"python -m training train {words}"
+    assert call(train_file=Path("a.csv")).request().config.report

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 import training.data.corpus
+from tables.errors import MissingColumnError
 from training.data.config import DataConfig
 from training.data.corpus import Corpus, read_corpus
 from training.errors import DataError, UsageError
@@ -214,3 +215,14 @@ def test_with_folds_every_text_is_trained_on_and_validated_on(tmp_path: Path) ->
     assert not [warning for warning in corpus.warnings if "also in the training set" in warning]
     given = config.model_copy(update={"validation": write(tmp_path / "v.csv", [("x", "a"), ("y", "b")])})
     assert read_corpus(given, seed=0, data_root=tmp_path).fold_N is None
+
+
+def test_a_held_out_file_without_a_column_for_slices_is_refused(tmp_path: Path) -> None:
+    lines = [f"text {i},{'ab'[i % 2]},{i % 3}" for i in range(40)]
+    (tmp_path / "with.csv").write_text("\n".join(["text,label,shop", *lines]), encoding="utf-8")
+    (tmp_path / "without.csv").write_text("\n".join(["text,label,colour", *lines]), encoding="utf-8")
+    columns = {"train": str(tmp_path / "with.csv"), "slice_columns": ("shop",)}
+    read_corpus(DataConfig.model_validate(columns), seed=0, data_root=tmp_path)
+    columns |= {"test": str(tmp_path / "without.csv")}
+    with pytest.raises(MissingColumnError, match=r"without\.csv: no column 'shop'"):
+        read_corpus(DataConfig.model_validate(columns), seed=0, data_root=tmp_path)

@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 
 from training.metrics.decisions import one_hot
-from training.metrics.intervals import bootstrap_interval, intervals, posterior_interval, wilson_interval
+from training.metrics.intervals import (
+    bootstrap_interval,
+    difference_interval,
+    f1_interval,
+    intervals,
+    posterior_interval,
+    wilson_interval,
+)
 from training.metrics.scores import accuracy, macro_f1
 
 TRUTH = one_hot(np.array([0, 0, 0, 1, 1, 2]), 3)
@@ -74,3 +81,35 @@ def test_about_nineteen_intervals_in_twenty_hold_the_truth() -> None:
         low, high = posterior_interval(one_hot(truth_N, 2), one_hot(chosen_N, 2), seed=seed)
         covered.append(low <= 0.95 <= high)
     assert 0.92 < np.mean(covered) <= 1
+
+
+@pytest.mark.parametrize(("hits", "false", "missed"), [(8, 1, 1), (30, 12, 3), (0, 4, 0), (5, 0, 0)])
+def test_the_interval_of_f1_holds_f1_and_grows_with_errors(hits: int, false: int, missed: int) -> None:
+    low, high = f1_interval(hits, false + missed)
+    assert 0 <= low <= 2 * hits / (2 * hits + false + missed) <= high <= 1
+    assert f1_interval(hits, false + missed + 5) < (low, high)
+    wide = f1_interval(10 * hits, 10 * (false + missed))
+    assert wide[1] - wide[0] < high - low
+
+
+def test_the_interval_of_f1_covers_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(0)
+    hits, false, missed = rng.multinomial(80, [0.7, 0.2, 0.1], size=2000).T
+    truth = 2 * 0.7 / (2 * 0.7 + 0.3)
+    inside = [
+        low <= truth <= high
+        for low, high in (f1_interval(h, n) for h, n in zip(hits.tolist(), (false + missed).tolist(), strict=True))
+    ]
+    assert 0.92 < np.mean(inside) < 0.98
+
+
+def test_the_interval_of_a_difference_covers_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(1)
+    gained, lost, _ = rng.multinomial(200, [0.08, 0.03, 0.89], size=2000).T
+    inside = [
+        low <= 0.05 <= high
+        for low, high in (difference_interval(g, n, 200) for g, n in zip(gained.tolist(), lost.tolist(), strict=True))
+    ]
+    assert 0.93 < np.mean(inside) < 0.985
+    low, high = difference_interval(0, 0, 2)
+    assert -1 <= low < 0 < high <= 1, "two texts on which both agree show nothing"

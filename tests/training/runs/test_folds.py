@@ -43,7 +43,7 @@ class StopAfter:
 def run(start: Path, folder: Path, output: Path, *settings: str, **around: object) -> Record | None:
     call = CallOptions(
         output=output, data_root=folder, train_file=folder / "train.csv", test=folder / "test.csv", adapt=True,
-        start=start, settings=("loop.epochs=3", "data.folds=3", *settings),
+        start=start, settings=("loop.epochs=3", "data.folds=3", "report=false", *settings),
     )  # fmt: skip
     session = Session(output=output, device="cpu", console=Console(quiet=True), **around)  # type: ignore[arg-type]
     return train(call.request() if not session.resume else session.run.request(type(call.request())), session)

@@ -1,0 +1,74 @@
+"""Out-of-fold probabilities: nothing that a text says of itself is in them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tables.errors import Row
+from training.data.dataset import Dataset
+from training.linear.out_of_fold import average, out_of_fold
+
+WORDS = {"a": ["good", "great"], "b": ["bad", "awful"], "c": ["so", "fair"]}
+
+
+def dataset(labels: str = "abc", rows: int = 60) -> Dataset:
+    rng = np.random.default_rng(0)
+    names = [labels[i % len(labels)] for i in range(rows)]
+    texts = [f"{rng.choice(WORDS[name])} {rng.choice(['film', 'plot'])} no{i}" for i, name in enumerate(names)]
+    places = [Row(i + 1) for i in range(rows)]
+    return Dataset(Path("x"), "single_label", texts, [(name,) for name in names], places, "text", "label")
+
+
+@pytest.mark.parametrize("labels", ["ab", "abc"])
+def test_a_wrong_label_does_not_vouch_for_itself(labels: str) -> None:
+    data = dataset(labels)
+    data.labels[0] = ("b",)  # the text says "a"
+    vectors = np.eye(2)[[int("good" in text or "great" in text) for text in data.texts]]
+    for given in (None, vectors):
+        p = out_of_fold(data, tuple(labels), vectors_ND=given)
+        np.testing.assert_allclose(p.sum(axis=1), 1.0, rtol=1e-5)
+        assert p[0].argmax() == 0
+        assert (p.argmax(axis=1)[1:] == [labels.index(name) for (name,) in data.labels[1:]]).mean() > 0.95
+
+
+def test_equal_texts_do_not_vouch_for_one_another() -> None:
+    data = dataset()
+    texts, labels = list(data.texts), list(data.labels)
+    texts[0] = texts[3] = "unheard of words here"
+    labels[0] = labels[3] = ("c",)
+    p = out_of_fold(replace(data, texts=texts, labels=labels), ("a", "b", "c"))
+    assert p[0].max() < 0.6, "were one learned from, the other would be known"
+
+
+def test_sets_of_labels_and_few_texts_are_judged_too() -> None:
+    data = dataset()
+    sets = replace(
+        data, task="multi_label", labels=[(*names, "d") if i % 2 else names for i, names in enumerate(data.labels)]
+    )
+    p = out_of_fold(sets, ("a", "b", "c", "d"))
+    assert p.shape == (60, 4)
+    assert ((p[:, :3].argmax(axis=1)) == [("abc").index(names[0]) for names in data.labels]).mean() > 0.9
+    few = data.take(range(3))
+    assert np.isfinite(out_of_fold(few, ("a", "b", "c"))).all()
+
+
+def test_a_text_gets_no_label_that_its_source_lacks() -> None:
+    data = dataset()
+    chosen = replace(data, choices=[("a", "b")] * 30 + [()] * 30)
+    chosen.labels[:30] = [("a",) if names == ("c",) else names for names in data.labels[:30]]
+    p = out_of_fold(chosen, ("a", "b", "c"))
+    assert p[:30, 2].max() < 1e-6
+    assert p[30:, 2].max() > 0.5
+
+
+def test_several_labels_are_averaged_by_their_log_odds() -> None:
+    parts = [np.array([[0.9, 0.2]]), np.array([[0.5, 0.2]])]
+    np.testing.assert_allclose(average(parts, task="multi_label"), [[0.75, 0.2]], rtol=1e-6)
+
+
+def test_where_all_texts_are_equal_nothing_can_judge_them() -> None:
+    data = dataset("ab", 4)
+    p = out_of_fold(replace(data, texts=["the same"] * 4), ("a", "b"))
+    assert p.tolist() == [[0.5, 0.5]] * 4

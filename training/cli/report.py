@@ -1,0 +1,72 @@
+"""`python -m training report`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from training.cli.options import DEVICE, FILE, LABELS_IN, SHEET, SLICE_COLUMN, TEXTS_IN, THREADS
+
+
+@click.command()
+@click.argument("checkpoint", type=FILE)
+@click.argument("file", type=FILE)
+@click.option(
+    "--train",
+    "train_file",
+    type=FILE,
+    help="The labelled texts that it was trained on: adds the comparison with logistic regression, which a tenth of "
+    "them tunes, and labels that may be wrong.",
+)
+@click.option("--output", type=FILE, help="The page; the JSON file beside it.  [default: CHECKPOINT.report.html]")
+@TEXTS_IN
+@LABELS_IN
+@SHEET
+@SLICE_COLUMN
+@DEVICE
+@THREADS
+def report(
+    checkpoint: Path,
+    file: Path,
+    train_file: Path | None,
+    output: Path | None,
+    slice_columns: tuple[str, ...],
+    device: str,
+    **columns: Any,
+) -> None:
+    """Writes the report of `train` about CHECKPOINT, measured on the labelled texts of FILE.
+
+    FILE is what evaluate takes. The page shows the worst errors with their texts; it loads nothing and needs no server.
+    The JSON file beside it has the same figures.
+
+    \b
+    python -m training report runs/reviews holdout.csv
+    python -m training report runs/reviews holdout.csv --train reviews.csv --slice-column shop
+    """
+    from model.classifier import Classifier
+    from training.data.dataset import read_dataset
+    from training.data.split import split
+    from training.evaluation.evaluate import rules_for
+    from training.evaluation.report import make_console
+    from training.reporting.build import Material, report_paths, write_report
+
+    rules = rules_for(Classifier.load(checkpoint, device=device))
+    dataset = read_dataset(file, rules=rules, **columns)
+    learned, stopping = None, None
+    if train_file is not None:
+        learned, stopping = split(read_dataset(train_file, rules=rules, **columns), fraction=0.1, seed=0)
+    console = make_console()
+    for warning in dataset.warnings:
+        console.print(f"warning: {warning}", markup=False)
+    page, json_file = report_paths(checkpoint) if output is None else (output, output.with_suffix(".json"))
+    material = Material(
+        checkpoint=checkpoint,
+        held_out={"held out": dataset},
+        shown=frozenset({"held out"}),
+        train=learned,
+        stopping=stopping,
+        slice_columns=slice_columns,
+        device=device,
+    )
+    write_report(material, page, json_file)
+    console.print(f"wrote {page} and {json_file}", markup=False)

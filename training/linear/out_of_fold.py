@@ -1,0 +1,110 @@
+"""Out-of-fold probabilities: each text is judged by models that have not learned from it.
+
+The models are logistic regression over TF-IDF and, where sentence vectors are given, over those; the logarithms of
+their probabilities are averaged.
+
+Shape suffixes: N texts, F features, C labels, D width of a vector.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from model.config import Task
+from model.probabilities import probabilities
+from training.data.choices import allowed_labels, among
+from training.data.dataset import Dataset, truth_of
+from training.data.duplicates import normalised
+from training.data.split import fold_of
+from training.linear import probe, tfidf
+from training.metrics.decisions import Decisions, Floats
+
+NUM_FOLDS = 5
+
+SPARSE_STRENGTH, DENSE_STRENGTH = 10.0, 1.0
+"""C of the two regressions; chosen on planted errors: `benchmarks/training/label_errors.py`."""
+
+TINY = 1e-9
+
+Logits = Callable[[Any], Floats]
+"""From features [N, F] to logits [N, C]."""
+
+
+def out_of_fold(
+    dataset: Dataset,
+    labels: tuple[str, ...],
+    *,
+    vectors_ND: Floats | None = None,
+    num_folds: int = NUM_FOLDS,
+    seed: int = 0,
+) -> Floats:
+    """Probabilities [N, C] of a data set's own labels; equal texts are in one fold.
+
+    Where all texts are equal nothing can judge them: each has the shares of the labels.
+
+    Raises:
+        DataError: a label is not among `labels`.
+    """
+    truth_NC, task = truth_of(dataset, labels), dataset.task
+    num_folds = min(num_folds, len(set(map(normalised, dataset.texts))))
+    if num_folds < 2:
+        return np.tile(truth_NC.mean(axis=0), (len(dataset), 1))
+    texts = _Texts(truth_NC, allowed_labels(dataset, labels), fold_of(dataset, num_folds, seed=seed), task)
+    counts_NF = tfidf.tfidf_vectorizer(dataset.texts).fit_transform(dataset.texts)
+    found = [texts.judge(counts_NF, _fit_sparse)]
+    if vectors_ND is not None:
+        found.append(texts.judge(vectors_ND, _fit_dense))
+    return average(found, task=task)
+
+
+@dataclass(frozen=True, slots=True)
+class _Texts:
+    """Labels of texts, the labels that each may have, and its fold."""
+
+    truth_NC: Decisions
+    allowed_NC: Decisions
+    fold_N: npt.NDArray[np.int64]
+    task: Task
+
+    def judge(self, features_NF: Any, fit: Callable[[Any, Decisions, Task], Logits]) -> Floats:
+        """Probabilities [N, C] of each fold by what `fit` has learned from the others."""
+        logits_NC = np.zeros(self.truth_NC.shape, dtype=np.float32)
+        for fold in np.unique(self.fold_N):
+            inside = self.fold_N == fold
+            logits = fit(features_NF[~inside], self.truth_NC[~inside], self.task)
+            logits_NC[inside] = logits(features_NF[inside])
+        return np.asarray(probabilities(among(logits_NC, self.allowed_NC), task=self.task))
+
+
+def _fit_sparse(features_NF: Any, truth_NC: Decisions, task: Task) -> Logits:
+    weights_CF, bias_C = tfidf.fit_logistic(features_NF, truth_NC, SPARSE_STRENGTH, task)
+
+    def logits(features_NF: Any) -> Floats:
+        found = np.asarray(features_NF @ weights_CF.T + bias_C)
+        if task == "single_label" and found.shape[1] > 2:
+            # Each label against the rest: the shares of their probabilities.
+            found = np.log(np.clip(probabilities(found, task="multi_label"), TINY, 1.0))
+        return found
+
+    return logits
+
+
+def _fit_dense(features_NF: Any, truth_NC: Decisions, task: Task) -> Logits:
+    weights_CF, bias_C = probe.fit_logistic(features_NF, truth_NC, DENSE_STRENGTH, task)
+    return lambda features_NF: np.asarray(features_NF @ weights_CF.T + bias_C)
+
+
+def average(parts: Sequence[Floats], *, task: Task) -> Floats:
+    """The normalised geometric mean of several models' probabilities [N, C].
+
+    >>> average([np.array([[0.9, 0.1]]), np.array([[0.5, 0.5]])], task="single_label").round(2).tolist()
+    [[0.75, 0.25]]
+    """
+    logs = [np.log(np.clip(part, TINY, 1.0)) for part in parts]
+    if task == "multi_label":
+        logs = [log - np.log(np.clip(1 - part, TINY, 1.0)) for log, part in zip(logs, parts, strict=True)]
+    mean_NC = np.mean(logs, axis=0)
+    return np.asarray(probabilities(mean_NC, task=task))

@@ -1,0 +1,70 @@
+"""Logistic regression over TF-IDF of n-grams: words and pairs of words or, of mostly Chinese texts, characters.
+
+Shape suffixes: N texts, F features, C labels (one column for two labels: the second against the first).
+"""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+
+from model.config import Task
+from training.data.dataset import mostly_chinese
+from training.linear.nbsvm import ALWAYS, as_two, each_column
+from training.metrics.decisions import Decisions
+
+Floats = npt.NDArray[np.floating[Any]]
+
+WORD = r"(?u)\w+(?:'\w+)?|[^\w\s]+"
+"""Words, numbers and runs of punctuation: ":)" and "!!!" tell something, and scikit-learn's own pattern drops them."""
+
+
+def ngram_options(texts: Sequence[str]) -> dict[str, Any]:
+    """Options of a vectorizer of scikit-learn: words and pairs of words, or one to three characters of Chinese."""
+    if mostly_chinese(texts):
+        return {"analyzer": "char", "ngram_range": (1, 3)}
+    return {"analyzer": "word", "ngram_range": (1, 2), "token_pattern": WORD}
+
+
+def tfidf_vectorizer(texts: Sequence[str]) -> TfidfVectorizer:
+    """A vectorizer with logarithmic counts for texts like these, not fitted yet."""
+    return TfidfVectorizer(sublinear_tf=True, dtype=np.float32, **ngram_options(texts))
+
+
+def fit_logistic(
+    features_NF: Any, truth_NC: Decisions, strength: float, task: Task, *, jointly: bool = False
+) -> tuple[Floats, Floats]:
+    """Weights [C, F] and bias [C] of logistic regression, by which features become logits.
+
+    Args:
+        features_NF: sparse.
+        truth_NC: labels of each text.
+        strength: C of the regression; larger fits the training texts closer.
+        task: one label a text, or a set.
+        jointly: fits more than two exclusive labels by one regression over all, not by one each against the rest; it
+            takes ten times as long.
+    """
+
+    def solve(y_N: Any, solver: str) -> tuple[Floats, Floats]:
+        model = LogisticRegression(C=strength, solver=solver, max_iter=1000, random_state=0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # validation judges it like any other
+            model.fit(features_NF, y_N)
+        return np.asarray(model.coef_), np.asarray(model.intercept_)
+
+    if task == "single_label" and truth_NC.shape[1] > 2 and jointly and truth_NC.any(axis=0).all():
+        return solve(truth_NC.argmax(axis=1), "lbfgs")
+
+    def one(y_N: Decisions) -> tuple[Floats, float]:
+        if y_N.all() or not y_N.any():
+            return np.zeros(features_NF.shape[1]), ALWAYS if y_N.all() else -ALWAYS
+        weights_1F, bias_1 = solve(y_N, "liblinear")
+        return weights_1F[0], float(bias_1[0])
+
+    columns = each_column(truth_NC, task, one)
+    return as_two(np.stack([w_F for w_F, _ in columns]), np.array([b for _, b in columns]), task)

@@ -1,0 +1,1 @@
+"""The report after training: one HTML page and the same as JSON."""
