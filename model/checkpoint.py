@@ -175,7 +175,7 @@ def parse_config(path: Path, content: bytes, kind: type[Config]) -> Config:
 
     Raises:
         CheckpointDamaged: it is not a configuration of this kind.
-        CheckpointIncompatible: its format is newer.
+        CheckpointIncompatible: its format is newer, or it is of a pre-training where a checkpoint is wanted.
     """
     value = parse_json(path, content)
     version = value.get("format_version")
@@ -184,6 +184,8 @@ def parse_config(path: Path, content: bytes, kind: type[Config]) -> Config:
             path,
             f"has format version {version}; this Sluice reads up to {FORMAT_VERSION}, so upgrade it",
         )
+    if "kind" in value and "kind" not in kind.model_fields:
+        raise CheckpointIncompatible(path, f"is of kind {value['kind']}, from pretrain: it has no labels to give")
     try:
         return kind.model_validate_json(content)
     except ValidationError as error:

@@ -16,7 +16,7 @@ from xdist.scheduler import LoadScopeScheduling
 if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")  # read when Triton is imported
 
-from model.checkpoint import CONFIG, METRICS, TOKENIZER, WEIGHTS, Checkpoint, save_checkpoint
+from model.checkpoint import CARD, CONFIG, METRICS, TOKENIZER, WEIGHTS, Checkpoint, save_checkpoint
 from model.config import Architecture, Cell, CheckpointConfig
 from model.folder import as_json, write_folder
 from model.network import RecurrentClassifier, to_arrays
@@ -109,6 +109,7 @@ def write_encoder(directory: Path, *, maps: Mapping[str, tuple[int, int]], seed:
         WEIGHTS: save_arrays(weights),
         TOKENIZER: made.tokenizer.to_str().encode(),
         METRICS: as_json({"imitated": imitated}),
+        CARD: b"# A tiny encoder\n",
     }
     write_folder(directory, contents)
 

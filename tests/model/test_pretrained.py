@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save
 
-from model.checkpoint import CONFIG, WEIGHTS
+from model.checkpoint import CONFIG, WEIGHTS, load_checkpoint
 from model.errors import CheckpointDamaged, CheckpointIncompatible, CheckpointMissing
 from model.folder import read_folder, write_folder
 from model.pretrained import FILES, is_pretrained, load_encoder, load_folder, read_encoder_config, unpacked
@@ -54,6 +54,10 @@ def test_refuses_what_does_not_fit(tiny_encoder: Path, tiny_checkpoint: Path, tm
         load_encoder(changed(tiny_encoder, tmp_path / "nan", model=save(weights)))
     with pytest.raises(CheckpointDamaged, match="kind"):
         load_encoder(tiny_checkpoint)
+    with pytest.raises(
+        CheckpointIncompatible, match=r"config\.json: is of kind language_model, from pretrain: it has no"
+    ):
+        load_checkpoint(tiny_encoder)
     shutil.copytree(tiny_encoder, tmp_path / "cut")
     (tmp_path / "cut" / WEIGHTS).write_bytes(b"")
     with pytest.raises(CheckpointDamaged):
