@@ -6,6 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from tables.batch import Batch, Columns, find_columns, numbered
+from tables.class_labels import class_names, with_names
 from tables.errors import TableError
 from tables.reading import Reading
 
@@ -33,10 +34,12 @@ def read_arrow(path: Path, columns: Columns, batch_rows: int, reading: Reading) 
             reader = pa.ipc.open_file(source) if is_file else pa.ipc.open_stream(source)
             present = reader.schema.names
             places = find_columns(path, columns, present, reading)
+            names = class_names(reader.schema, places)
             batches = map(reader.get_batch, range(reader.num_record_batches)) if is_file else reader
             for whole in batches:
                 for start in range(0, len(whole), batch_rows):
                     records = whole.slice(start, batch_rows)
-                    yield numbered({name: records.column(place) for name, place in places.items()}, reading)
+                    found = {name: records.column(place) for name, place in places.items()}
+                    yield numbered(with_names(found, names), reading)
     except pa.ArrowException as error:
         raise TableError(path, f"not a valid Arrow file: {error}") from error

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tables.batch import Batch, Columns, find_columns, numbered
+from tables.class_labels import class_names, with_names
 from tables.errors import TableError
 from tables.reading import Reading
 
@@ -22,8 +23,10 @@ def read_parquet(path: Path, columns: Columns, batch_rows: int, reading: Reading
         with pq.ParquetFile(path) as file:
             present = file.schema_arrow.names
             places = find_columns(path, columns, present, reading)
+            names = class_names(file.schema_arrow, places)
             for records in file.iter_batches(batch_rows, columns=[present[place] for place in places.values()]):
-                yield numbered({name: records.column(present[place]) for name, place in places.items()}, reading)
+                found = {name: records.column(present[place]) for name, place in places.items()}
+                yield numbered(with_names(found, names), reading)
     except pa.ArrowException as error:
         raise TableError(path, f"not a valid Parquet file: {error}") from error
 

@@ -13,6 +13,7 @@ from tables.batch import BATCH_ROWS, Batch, Columns
 from tables.class_folder import read_class_folder
 from tables.delimited import read_delimited
 from tables.errors import Row, TableError
+from tables.hub import is_hub, read_hub
 from tables.json_objects import read_json
 from tables.parquet import read_parquet
 from tables.reading import SHOWN, Places, Reading
@@ -68,7 +69,7 @@ def read_batches(
 
 def _read(part: Part, columns: Columns, sheet: str | None, batch_rows: int, reading: Reading) -> Iterator[Batch]:
     try:
-        read = _reader(part.path, sheet, reading)
+        read = read_hub if is_hub(part.path) else _reader(part.path, sheet, reading)
         packed = reading.form
         yield from read(part.path, columns, batch_rows, reading)
     except OSError as error:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tables.class_folder import class_folders, text_files
 from tables.errors import TableError
+from tables.hub import hub_files, is_hub
 
 STDIN = Path("-")
 """Stands for standard input."""
@@ -46,7 +47,8 @@ def find_parts(source: Path | Sequence[Path]) -> list[Part]:
 
     Args:
         source: a file, a pattern (`*`, `?`, `[…]`, `**`), a folder (of tables, of folders of texts, or saved by
-            `datasets`), or `-` for standard input; or several of these, which together are one table.
+            `datasets`), a name on the Hugging Face Hub (`hf:NAME`), or `-` for standard input; or several of these,
+            which together are one table.
 
     Raises:
         TableError: there is no such file, or a folder holds nothing of that kind.
@@ -55,6 +57,8 @@ def find_parts(source: Path | Sequence[Path]) -> list[Part]:
         return [part for each in source for part in find_parts(each)]
     if source == STDIN:
         return [Part(_standard_input(), Path("standard input"))]
+    if is_hub(source):
+        return [Part(source, source)]
     if source.is_dir():
         return [Part(path, path) for path in _in_folder(source)]
     if not source.exists() and glob.has_magic(str(source)):
@@ -84,6 +88,9 @@ def files_of(source: Path | Sequence[Path]) -> list[tuple[str, Path]]:
     """
     files: list[tuple[str, Path]] = []
     for part in find_parts(source):
+        if is_hub(part.path):
+            files += hub_files(part.path)
+            continue
         folders = class_folders(part.path) if part.path.is_dir() else []
         texts = [(f"{folder.name}/{file.name}", file) for folder in folders for file in text_files(folder)]
         files += texts or [(part.path.name, part.path)]
@@ -93,10 +100,10 @@ def files_of(source: Path | Sequence[Path]) -> list[tuple[str, Path]]:
 def is_local(name: str) -> bool:
     """True if a name stands for a file or folder, whose path can be made absolute.
 
-    >>> is_local("a.csv"), is_local("-")
-    (True, False)
+    >>> is_local("a.csv"), is_local("-"), is_local("hf:imdb")
+    (True, False, False)
     """
-    return name != str(STDIN)
+    return name != str(STDIN) and not is_hub(Path(name))
 
 
 def _in_folder(folder: Path) -> list[Path]:
