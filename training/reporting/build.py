@@ -117,7 +117,7 @@ def build_report(material: Material) -> Report:
         warnings=() if record is None else tuple(record.warnings),
         history=history,
         metric=material.metric,
-        best_epoch=0.0 if record is None else record.effort.best_epoch,
+        best_epoch=None if record is None or record.config.get("data.folds") else record.effort.best_epoch,
         held_out=tuple(_held_out(material, role, *found, classifier) for role, found in results.items()),
         baseline=_baseline(material, classifier, results, left_out),
         label_errors=_label_errors(material, classifier, results, left_out),

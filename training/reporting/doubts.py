@@ -56,7 +56,6 @@ def find_label_errors(
         rows=len(judged),
         of=len(train),
         expected=doubts.expected,
-        unit="texts" if task == "single_label" else "labels of texts",
         texts=tuple(
             Example(
                 row=str(judged.rows[place]),

@@ -42,8 +42,8 @@ STYLE: dict[Any, Any] = {
 NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 
-def learning_curves(history: Sequence[dict[str, float]], metric: str, best_epoch: float) -> str:
-    """Loss and validation score by epoch, with a mark where the weights were kept; two readings at least."""
+def learning_curves(history: Sequence[dict[str, float]], metric: str, best_epoch: float | None) -> str:
+    """Loss and validation score by epoch, two readings at least; a ring marks where the weights of one network come from."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7.4, 2.6), layout="constrained")
         left, right = figure.subplots(1, 2)
@@ -52,7 +52,8 @@ def learning_curves(history: Sequence[dict[str, float]], metric: str, best_epoch
         left.set_ylabel("training loss")
         scores = [reading["validation"] for reading in history]
         right.plot(epochs, scores, color=FIRST, marker=".", markersize=4)
-        right.plot([best_epoch], [max(scores)], color=FIRST, marker="o", markersize=8, fillstyle="none")
+        if best_epoch is not None:
+            right.plot([best_epoch], [max(scores)], color=FIRST, marker="o", markersize=8, fillstyle="none")
         right.set_ylabel(f"validation {metric.replace('_', ' ')}")
         for axes in (left, right):
             axes.set_xlabel("epoch")

@@ -152,8 +152,8 @@ class LabelErrors(Frozen):
         judged_by: the models, none of which had learned from the text that it judged.
         file: that the rows are of.
         rows: texts judged, of so many training texts.
-        expected: wrong labels that confident learning counts among those judged.
-        unit: of `expected`.
+        expected: wrong labels that confident learning counts among those judged; of several labels a text each one that
+            is missing or too many.
         texts: the most doubtful, at most `DOUBTS`.
     """
 
@@ -162,7 +162,6 @@ class LabelErrors(Frozen):
     rows: int
     of: int
     expected: int
-    unit: Literal["texts", "labels of texts"]
     texts: tuple[Example, ...]
 
 
@@ -201,7 +200,7 @@ class Report(Frozen):
         warnings: those of the run.
         history: readings during training: epoch, loss, validation score.
         metric: name of that score.
-        best_epoch: whose weights were kept.
+        best_epoch: whose weights were kept; None where the networks of folds were averaged.
         held_out: the main file first.
         baseline, label_errors: None where `left_out` says why.
         left_out: by part of the report, why it is not there.
@@ -218,7 +217,7 @@ class Report(Frozen):
     warnings: tuple[str, ...]
     history: tuple[dict[str, float], ...]
     metric: str
-    best_epoch: float
+    best_epoch: float | None
     held_out: tuple[HeldOut, ...]
     baseline: Baseline | None
     label_errors: LabelErrors | None

@@ -50,6 +50,7 @@ def test_train_writes_a_report_beside_the_checkpoint(shops: Path, reviews: Path,
     metrics = metrics_of(output)
     assert report["held_out"][0]["evaluation"] == metrics["evaluations"]["validation"]
     assert report["history"] == metrics["effort"]["history"]
+    assert report["best_epoch"] == metrics["effort"]["best_epoch"]
     assert report["serve"] == f"python -m app serve --model m={output}"
     assert report["baseline"]["compared"][0]["accuracy"] > 0.7
     assert "<script>" in json.dumps(report["label_errors"]["texts"][:12]), "three are called good and say awful"

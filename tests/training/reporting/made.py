@@ -64,9 +64,7 @@ def made_report(labels: tuple[str, ...] = (SCRIPT, "b", "c")) -> Report:
             seconds=1.0,
             compared=(Compared(role="validation", difference=0.1, interval=(0.01, 0.2), **beside),),
         ),
-        label_errors=LabelErrors(
-            judged_by="regression", file=SCRIPT, rows=90, of=100, expected=3, unit="texts", texts=(example,)
-        ),
+        label_errors=LabelErrors(judged_by="regression", file=SCRIPT, rows=90, of=100, expected=3, texts=(example,)),
         speed=Speed(
             texts=200,
             texts_per_s=1000.0,

@@ -30,5 +30,7 @@ def test_folds_judge_each_training_text_by_networks_that_had_not_seen_it(
     assert report["label_errors"]["rows"] == 120
     assert [one["role"] for one in report["baseline"]["compared"]] == ["validation", "test"]
     assert test["worst"] == []
+    assert report["best_epoch"] is None
     page = (tmp_path / "m.report.html").read_text(encoding="utf-8")
     assert "each was judged by a network that had not learned from it" in page
+    assert "Means over the networks of the folds" in page
