@@ -43,7 +43,7 @@ NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 
 def learning_curves(history: Sequence[dict[str, float]], metric: str, best_epoch: float | None) -> str:
-    """Loss and validation score by epoch, two readings at least; a ring marks where the weights of one network come from."""
+    """Loss and validation score by epoch, two readings at least; a ring marks where the kept weights come from."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7.4, 2.6), layout="constrained")
         left, right = figure.subplots(1, 2)
