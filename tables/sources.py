@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,6 +24,9 @@ TABLES = {
     *(".xlsx", ".xls", ".ods"),
 }
 """Endings of tables in a folder."""
+
+HELD_OUT = ("test", "dev", "val", "eval")
+"""Beginnings of the names of files that are not trained on."""
 
 PACKINGS = (".gz", ".zst")
 SAVED = "state.json"
@@ -51,10 +55,15 @@ def find_parts(source: Path | Sequence[Path]) -> list[Part]:
             which together are one table.
 
     Raises:
-        TableError: there is no such file, or a folder holds nothing of that kind.
+        TableError: there is no such file, one is named twice, or a folder holds nothing of the kind.
     """
     if not isinstance(source, Path):
-        return [part for each in source for part in find_parts(each)]
+        parts = [part for each in source for part in find_parts(each)]
+        counts = Counter(part.path.resolve() for part in parts)
+        for part in parts:
+            if counts[part.path.resolve()] > 1:
+                raise TableError(part.shown, "is named twice; its rows would count twice")
+        return parts
     if source == STDIN:
         return [Part(_standard_input(), Path("standard input"))]
     if is_hub(source):
@@ -113,6 +122,7 @@ def _in_folder(folder: Path) -> list[Path]:
     tables = [path for path in text_files(folder) if _is_table(path) and not path.name.startswith("_")]
     folders = class_folders(folder)
     if tables and not folders:
+        _check_one_split(folder, tables)
         return tables
     texts = [text_files(each) for each in folders]
     if folders and all(texts) and not any(_is_table(path) and path.suffix != ".txt" for each in texts for path in each):
@@ -123,6 +133,14 @@ def _in_folder(folder: Path) -> list[Path]:
         "is a folder; it should hold tables, or a folder of text files for each label, and holds "
         f"{inside}; name its files, as in '{folder}/**/*.csv'",
     )
+
+
+def _check_one_split(folder: Path, tables: Sequence[Path]) -> None:
+    """Refuses a folder with texts to train on beside those to test on, which must not become one table."""
+    train = [path.name for path in tables if path.name.lower().startswith("train")]
+    held_out = [path.name for path in tables if path.name.lower().startswith(HELD_OUT)]
+    if train and held_out:
+        raise TableError(folder, f"holds texts of several splits ({train[0]}, {held_out[0]}); name the files of one")
 
 
 def _is_table(path: Path) -> bool:

@@ -42,6 +42,20 @@ def test_a_folder_of_tables_is_all_of_them(tmp_path: Path) -> None:
     assert names(tmp_path) == ["part-0.csv.gz", "part-1.csv"]
 
 
+def test_a_file_may_not_be_named_twice(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", CSV.format("a"))
+    with pytest.raises(TableError, match=r"a\.csv: is named twice; its rows would count twice"):
+        find_parts([tmp_path / "*.csv", path])
+
+
+def test_a_folder_of_several_splits_is_no_table(tmp_path: Path) -> None:
+    for name in ("train-0.csv", "train-1.csv", "validation-0.csv"):
+        write(tmp_path / name, CSV.format("a"))
+    error = error_of(tmp_path)
+    assert error.cause == "holds texts of several splits (train-0.csv, validation-0.csv); name the files of one"
+    assert names(tmp_path / "train-*.csv") == ["train-0.csv", "train-1.csv"]
+
+
 def test_a_folder_that_datasets_saved_lists_its_parts(tmp_path: Path) -> None:
     for name, text in (("data-0.arrow", "a"), ("data-1.arrow", "b")):
         table = pa.table({"text": [text], "label": [0]})
