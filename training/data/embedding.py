@@ -13,6 +13,7 @@ from typing import Self
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from threadpoolctl import threadpool_limits
 
 from model.files import replacing
 from model.vectors import GivesVectors, Vectors, embed
@@ -72,7 +73,9 @@ def embed_files(
     columns = list(dict.fromkeys((text_column, *keep)))
     _check(columns, files, output)
     written, began = Embedded(), time.perf_counter()
-    with replacing(output) as partial, _Output(partial, columns, source) as table:
+    # Beside other work, or where a container may use fewer processors than it sees, OpenBLAS's threads wait for each
+    # other, and a map takes many times as long as on one.
+    with threadpool_limits(1, "blas"), replacing(output) as partial, _Output(partial, columns, source) as table:
         for path, texts, arrays in _batches(files, columns, sheet, written):
             table.write(path, arrays, embed(model, texts))
             written.rows += len(texts)
