@@ -11,7 +11,6 @@ from scipy.sparse import csr_matrix, hstack
 from sklearn.linear_model import LogisticRegression
 
 from training.config.request import CallOptions
-from training.data.config import DataConfig
 from training.data.corpus import read_corpus
 from training.data.dataset import mostly_chinese, truth_of
 from training.experiments.baselines import fit_nbsvm, fit_tfidf, interpolate
@@ -145,4 +144,3 @@ def test_validation_chooses_the_strength(reviews: Path, tmp_path: Path) -> None:
 
 def test_text_without_letters_is_not_chinese() -> None:
     assert not mostly_chinese(["123 !?", ""])
-    assert DataConfig().text_column == "text"
