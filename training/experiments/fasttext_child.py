@@ -31,18 +31,18 @@ def train_here(package: str, arguments: dict[str, Any], folder: str) -> None:
 def train_robustly(package: Any, arguments: dict[str, Any]) -> tuple[Any, str]:
     """Trains with autotune, or over a few learning rates where autotune fails.
 
-    Autotune may find settings and then fail to train with them again ("Encountered NaN"). Then the best on validation
-    of plain runs over `RATES` is taken.
+    Autotune may find settings and then fail to train with them again ("Encountered NaN", or a table that does not fit
+    beside the last one). Then the best on validation of plain runs over `RATES` is taken.
     """
     try:
         return package.train_supervised(**arguments), "autotuned"
-    except RuntimeError:
+    except (RuntimeError, MemoryError):
         plain = {key: value for key, value in arguments.items() if not key.startswith("autotune")}
     best: tuple[float, Any, str] | None = None
     for rate in RATES:
         try:
             model = package.train_supervised(**plain, lr=rate, epoch=25, wordNgrams=2)
-        except RuntimeError:
+        except (RuntimeError, MemoryError):
             continue
         precision = model.test(arguments["autotuneValidationFile"])[1]
         if best is None or precision > best[0]:

@@ -112,26 +112,27 @@ def test_without_the_package_it_says_how_to_get_it(
 class Fickle:
     """Autotune fails; plain runs fail from a learning rate on, and the higher the better."""
 
-    def __init__(self, fails_from: float) -> None:
-        self.fails_from = fails_from
+    def __init__(self, fails_from: float, error: Exception) -> None:
+        self.fails_from, self.error = fails_from, error
         self.calls: list[dict[str, Any]] = []
 
     def train_supervised(self, **arguments: Any) -> Any:
         self.calls.append(arguments)
         if arguments.get("lr", 9) >= self.fails_from:
-            raise RuntimeError("Encountered NaN.")
+            raise self.error
         return type("Model", (), {"rate": arguments["lr"], "test": lambda self, _: (1, self.rate, 1)})()
 
 
-def test_where_autotune_fails_plain_runs_take_its_place() -> None:
-    package = Fickle(fails_from=0.5)
+@pytest.mark.parametrize("error", [RuntimeError("Encountered NaN."), MemoryError("std::bad_alloc")])
+def test_where_autotune_fails_plain_runs_take_its_place(error: Exception) -> None:
+    package = Fickle(0.5, error)
     model, choice = train_robustly(package, {"input": "a", "autotuneValidationFile": "b", "autotuneDuration": 3})
     assert model.rate == 0.25
     assert choice == "autotune failed; lr 0.25, 2-grams, 25 epochs"
     assert [call.get("lr") for call in package.calls] == [None, *RATES]
     assert not any(key.startswith("autotune") for call in package.calls[1:] for key in call)
     with pytest.raises(RuntimeError, match="diverges"):
-        train_robustly(Fickle(fails_from=0.0), {"autotuneValidationFile": "b"})
+        train_robustly(Fickle(0.0, error), {"autotuneValidationFile": "b"})
 
 
 def test_a_line_holds_no_label_and_no_line_break() -> None:
