@@ -204,7 +204,7 @@ def make_record(
     suspicions = result_warnings(
         evaluations["validation"],
         training_accuracy=training_accuracy,
-        history=effort.history,
+        history=effort.history if finished.trained.held_out_NC is None else [],  # of folds nothing is picked
         config=config.loop,
     )
     if not calibration.rows:

@@ -174,14 +174,19 @@ def _in_order(logits: Sequence[Tensor], fold_N: npt.NDArray[np.int64]) -> Floats
 
 
 def _together(efforts: Sequence[Effort]) -> Effort:
-    """The effort of all folds: sums of seconds and steps, and at each reading the mean of the folds."""
+    """The effort of all folds: sums of seconds and steps, at each reading the mean of the folds, and the last kept."""
     seconds = sum(effort.seconds for effort in efforts)
     tokens = sum(effort.tokens_per_s * effort.seconds for effort in efforts)
     history = [
         {key: float(np.mean([reading[key] for reading in readings])) for key in readings[0]}
         for readings in zip(*(effort.history for effort in efforts), strict=True)
     ]
-    steps = sum(effort.steps for effort in efforts)
     return efforts[0].model_copy(
-        update={"seconds": seconds, "tokens_per_s": tokens / max(seconds, 1e-9), "steps": steps, "history": history}
+        update={
+            "seconds": seconds,
+            "tokens_per_s": tokens / max(seconds, 1e-9),
+            "steps": sum(effort.steps for effort in efforts),
+            "best_epoch": efforts[0].epochs,
+            "history": history,
+        }
     )

@@ -69,6 +69,9 @@ def test_a_stopped_run_goes_on_and_ends_where_an_undisturbed_one_does(
     assert record.start is not None
     assert record.start.name == "encoder"
     assert record.config["data.folds"] == 3
+    assert record.effort.best_epoch == record.effort.epochs == 3
+    assert [reading["epoch"] for reading in record.effort.history] == [1, 2, 3]
+    assert not [warning for warning in record.warnings if "best at the very end" in warning]
     card = load_checkpoint(whole).card
     assert "Validation is by cross-validation: each training text was judged by the one of 3 networks" in card
     assert "Validation chose the weights" not in card
