@@ -45,13 +45,20 @@ class FastText:
 
     def logits(self, texts: Sequence[str]) -> Floats:
         """Logarithms of its probabilities; for multi-label of their odds."""
-        all_labels, all_values = self.model.predict([to_line(text, self.by_character) for text in texts], k=-1)
         p_NC = np.full((len(texts), self.num_labels), SMALLEST_PROBABILITY)
-        for row, (labels, values) in enumerate(zip(all_labels, all_values, strict=True)):
+        for row, (labels, values) in enumerate(map(self._predict, texts)):
             for label, value in zip(labels, values, strict=True):
                 p_NC[row, int(label.removeprefix("__label__"))] = value
         p_NC = p_NC.clip(SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
         return np.asarray(np.log(p_NC) if self.task == "single_label" else np.log(p_NC / (1 - p_NC)))
+
+    def _predict(self, text: str) -> tuple[Sequence[str], Sequence[float]]:
+        """Labels and probabilities; none, so that all labels are alike, where its weights give NaN for the text."""
+        try:
+            (labels,), (values,) = self.model.predict([to_line(text, self.by_character)], k=-1)
+        except RuntimeError:
+            return (), ()
+        return labels, values
 
 
 def fit_fasttext(context: FitContext, seed: int) -> Fitted:

@@ -8,11 +8,12 @@ from typing import Self, Unpack
 import torch
 from tokenizers import Tokenizer
 
+from model import files
 from model.network import RecurrentClassifier
 from model.text import TextEncoder
 from training.artifacts.publish import Finished, Trained, measure_effort, publish
 from training.artifacts.record import Record, TeacherRecord
-from training.config.config import TrainConfig
+from training.config.config import TrainConfig, to_toml
 from training.config.request import Request
 from training.config.start import Start, load_start
 from training.data.choices import allowed_labels, text_weights
@@ -26,6 +27,9 @@ from training.metrics.scores import measure
 from training.runs.blend import with_ngrams
 from training.runs.report import report_run
 from training.runs.session import Session
+
+SETTINGS = ".train_config.toml"
+"""Behind the name of the checkpoint: every setting of the run that is not the default, for `train --config`."""
 
 Fit = Callable[[Request, Corpus, Tokenizer, Start | None, Session], tuple[Request, Corpus]]
 """Settles what depends on the texts and the machine; see `training.runs.plan`."""
@@ -95,11 +99,13 @@ class ClassifierRun:
         return self.publish(Trained(network, measure_effort(trainer)), teachers)
 
     def publish(self, trained: Trained, teachers: tuple[TeacherRecord, ...] = ()) -> Record:
-        """Calibrates, evaluates, writes the checkpoint and removes the run's folder."""
+        """Calibrates, evaluates, writes the checkpoint and, beside it, the settings; removes the run's folder."""
         session = self.session
         session.console.print("calibrating, and evaluating the finished checkpoint as loaded from disk")
         finished = Finished(self.request, self.corpus, self.tokenizer, trained, teachers=teachers, start=self.start)
         record = publish(finished, session.output, scratch=session.run.path / "checkpoint", device=session.device)
+        settings = session.output.with_name(f"{session.output.name}{SETTINGS}")
+        files.replace(settings, to_toml(self.request.config))
         session.run.remove()
         if self.request.config.report:
             report_run(session, self.request.config, self.corpus, trained.held_out_NC)

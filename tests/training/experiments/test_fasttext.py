@@ -5,12 +5,13 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.training.experiments.test_baselines import make_setting
 from training.experiments import fasttext as fasttext_package
 from training.experiments.contender import Unavailable
-from training.experiments.fasttext import fit_fasttext, to_line
+from training.experiments.fasttext import FastText, fit_fasttext, to_line
 from training.experiments.fasttext_child import RATES, train_robustly
 
 STAND_IN = """
@@ -137,3 +138,17 @@ def test_where_autotune_fails_plain_runs_take_its_place(error: Exception) -> Non
 
 def test_a_line_holds_no_label_and_no_line_break() -> None:
     assert to_line("x __label__1\r\ny", by_character=False) == "x label1 y"
+
+
+def test_a_text_of_which_it_computes_nan_has_no_likeliest_label() -> None:
+    class Broken:
+        def predict(self, lines: list[str], k: int) -> Any:
+            assert k == -1
+            if lines == ["nan"]:
+                raise RuntimeError("Encountered NaN.")
+            return [["__label__1", "__label__0"]], [[0.75, 0.25]]
+
+    model = FastText(Broken(), "single_label", 2, by_character=False, size_bytes=1, choice="")
+    logits_NC = model.logits(["nan", "fine"])
+    assert logits_NC[0, 0] == logits_NC[0, 1]
+    assert np.exp(logits_NC[1]).tolist() == pytest.approx([0.25, 0.75])

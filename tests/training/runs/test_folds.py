@@ -77,6 +77,18 @@ def test_a_stopped_run_goes_on_and_ends_where_an_undisturbed_one_does(
     assert "Validation chose the weights" not in card
 
 
+def test_the_settings_beside_the_checkpoint_repeat_the_run(
+    imitating: tuple[Path, Result], reviews: Path, tmp_path: Path
+) -> None:
+    assert run(imitating[0], reviews, tmp_path / "first", "loop.epochs=1") is not None
+    settings = tmp_path / "first.train_config.toml"
+    again = CallOptions(output=tmp_path / "again", data_root=reviews, config_file=settings, adapt=True)
+    assert train(again.request(), Session(output=again.output, device="cpu", console=Console(quiet=True))) is not None
+    first, second = (load_file(tmp_path / name / "model.safetensors") for name in ("first", "again"))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert (tmp_path / "again.train_config.toml").read_bytes() == settings.read_bytes()
+
+
 def test_the_validation_scores_are_of_networks_that_had_not_seen_the_text(
     imitating: tuple[Path, Result], tmp_path: Path
 ) -> None:
