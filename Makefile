@@ -69,7 +69,7 @@ serve: $(core) engine ## the server with the shipped checkpoint, on port 8000
 test: $(dev) engine ## the whole suite
 	@$(python) -m pytest --numprocesses=$(JOBS) $(ARGS)
 
-clients: build/clients/.stamp ## fetch what tests need and the locks lack: huggingface.js, the OpenAPI generator, axe-core
+clients: build/clients/.stamp ## fetch what tests need and the locks lack: huggingface.js, onnxruntime-web, the OpenAPI generator, axe-core
 
 train: $(training) ## a checkpoint by RECIPE, from TRAIN=FILE or from the recipe's own files below SLUICE_DATA
 	@exec $(python) -m training train --recipe $(RECIPE) $(if $(TRAIN),--train $(TRAIN)) $(if $(VALIDATION),--validation $(VALIDATION)) \
@@ -185,7 +185,7 @@ build/clients/.stamp: tests/clients/requirements.txt tests/clients/package.json 
 	@build/clients/bin/python -m pip install --disable-pip-version-check --quiet -r tests/clients/requirements.txt
 	@cp tests/clients/package.json build/clients/
 	@if command -v npm >/dev/null; then cd build/clients && npm install --silent --no-audit --no-fund; \
-	else echo 'NOT FETCHED: huggingface.js and axe-core need npm' >&2; fi
+	else echo 'NOT FETCHED: huggingface.js, onnxruntime-web and axe-core need npm' >&2; fi
 	@touch $@
 
 # --- the locks ---------------------------------------------------------------------------------------------------------
@@ -206,6 +206,6 @@ build/lock/bin/uv: | $(python)
 #? UPGRADE          1 for `lock` to take the newest versions that pyproject.toml admits
 lock: $(uv) ## requirements/*.txt from pyproject.toml
 	@$(compile) --all-extras $(if $(UPGRADE),--upgrade) -o requirements/dev.txt
-	@$(compile) --extra torch --extra training --extra distill -c requirements/dev.txt -o requirements/training.txt
+	@$(compile) --extra torch --extra training --extra distill --extra onnx -c requirements/dev.txt -o requirements/training.txt
 	@$(compile) --extra torch -c requirements/dev.txt -o requirements/core.txt
 	@$(compile) -c requirements/dev.txt -o requirements/slim.txt $(addprefix --no-emit-package ,$(downloading))

@@ -17,7 +17,11 @@ LOCK_OF = {"app": "core", "model": "core", "tables": "training", "training": "tr
 """What is installed where a package runs; a test environment has more, and would hide a missing requirement."""
 
 
-EXTRA_OF = {"app/telemetry/otel.py": "otel", "model/engine/lstm_kernel.py": "gpu"}
+EXTRA_OF = {
+    "app/telemetry/otel.py": "otel",
+    "model/engine/lstm_kernel.py": "gpu",
+    "model/export/graph.py": "onnx",
+}
 """Files that are imported only where an extra is installed, and the extra."""
 
 

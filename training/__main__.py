@@ -10,6 +10,7 @@ from training.cli.contrast import contrast
 from training.cli.distill import distill
 from training.cli.embed import embed
 from training.cli.evaluate import evaluate
+from training.cli.export import export
 from training.cli.group import Commands
 from training.cli.inspect import inspect
 from training.cli.label import label
@@ -39,7 +40,7 @@ def main() -> None:
 
 COMMANDS = (
     *(train, evaluate, report, checklist, reference, precision, distill, pretrain, teach, label, agreement, choose),
-    *(vectors, embed, inspect, mix, contrast, sentences, leaks, compare, tune, recipes, settings),
+    *(vectors, embed, inspect, mix, contrast, sentences, leaks, compare, tune, export, recipes, settings),
 )
 
 for command in COMMANDS:

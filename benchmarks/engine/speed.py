@@ -9,7 +9,7 @@ printed as well.
 
 packed      `torch.nn.LSTM` over packed sequences in float32: what most people serve.
 pytorch     Sluice's own network in float32, used where there is no engine.
-onnx        ONNX Runtime in float32, if it is installed (`pip install onnx onnxruntime`).
+onnx        ONNX Runtime in float32, on what `python -m training export --onnx` writes.
 onnx int8   the same with its dynamic quantisation.
 minilm      another model, for scale: a MiniLM-L6 sequence classifier in `transformers`, float32.
 against     another checkpoint, by `--against FOLDER`; what a change of the model costs.
@@ -21,6 +21,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,6 @@ from benchmarks.lib.packed import Answer, Floats, Packed, in_batches, of_module,
 from benchmarks.lib.shipped import SHIPPED
 from model.checkpoint import load_checkpoint
 from model.classifier import Classifier, set_num_threads
-from model.network import RecurrentClassifier
 from model.text import Encoded
 from training.data.dataset import read_dataset
 from training.provenance import describe_machine
@@ -42,80 +42,8 @@ TOKENISING = "tokenising"
 """Not a contender: the part of `sluice` that makes tokens of texts."""
 
 
-def onnx_model(network: RecurrentClassifier, path: Path) -> None:
-    """Writes embedding, LSTM, pooling and head as an ONNX graph of time-major ids [T, B] and lengths [B]."""
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
-
-    hidden = network.architecture.hidden_size
-    order = np.r_[0:hidden, 3 * hidden : 4 * hidden, hidden : 3 * hidden]  # ONNX has input, output, forget, cell
-
-    def both(name: str) -> Floats:
-        return np.stack([getattr(network.encoder.lstm(0, d), name).detach().numpy()[order] for d in (0, 1)])
-
-    bias = both("bias")
-    constants = {
-        "embedding": network.embedding.detach().numpy(),
-        "w": both("weight_ih"),
-        "r": both("weight_hh"),
-        "b": np.concatenate([bias, np.zeros_like(bias)], axis=1),
-        "head": network.head.weight.detach().numpy().T.copy(),
-        "bias": network.head.bias.detach().numpy(),
-        "low": np.float32(-1e9),
-        "none": np.float32(0),
-        "zero": np.array(0),
-        "axis0": np.array([0]),
-        "axis1": np.array([1]),
-        "axis3": np.array([3]),
-        "flat": np.array([0, -1]),
-        "one": np.array(1),
-    }
-    node = helper.make_node
-    nodes = [
-        node("Gather", ["embedding", "ids"], ["x"]),
-        node("Cast", ["lengths"], ["lengths32"], to=TensorProto.INT32),
-        node("LSTM", ["x", "w", "r", "b", "lengths32"], ["y", "h"], hidden_size=hidden, direction="bidirectional"),
-        node("Shape", ["ids"], ["shape"]),
-        node("Gather", ["shape", "zero"], ["steps"]),
-        node("Range", ["zero", "steps", "one"], ["places"]),
-        node("Unsqueeze", ["places", "axis1"], ["places_T1"]),
-        node("Less", ["places_T1", "lengths"], ["inside_TB"]),
-        node("Unsqueeze", ["inside_TB", "axis1"], ["inside_T1B"]),
-        node("Unsqueeze", ["inside_T1B", "axis3"], ["inside_T1B1"]),
-        node("Where", ["inside_T1B1", "y", "low"], ["y_low"]),
-        node("ReduceMax", ["y_low", "axis0"], ["largest_DBH"], keepdims=0),
-        node("Where", ["inside_T1B1", "y", "none"], ["y_none"]),
-        node("ReduceSum", ["y_none", "axis0"], ["sum_DBH"], keepdims=0),
-        node("Cast", ["lengths"], ["length_float"], to=TensorProto.FLOAT),
-        node("Unsqueeze", ["length_float", "axis1"], ["length_B1"]),
-        node("Div", ["sum_DBH", "length_B1"], ["mean_DBH"]),
-    ]
-    for name in ("largest_DBH", "mean_DBH", "h"):
-        nodes += [
-            node("Transpose", [name], [f"{name}_t"], perm=[1, 0, 2]),
-            node("Reshape", [f"{name}_t", "flat"], [f"{name}_flat"]),
-        ]
-    nodes += [
-        node("Concat", ["largest_DBH_flat", "mean_DBH_flat", "h_flat"], ["pooled"], axis=1),
-        node("Gemm", ["pooled", "head", "bias"], ["logits"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "classifier",
-        [
-            helper.make_tensor_value_info("ids", TensorProto.INT64, ["T", "B"]),
-            helper.make_tensor_value_info("lengths", TensorProto.INT64, ["B"]),
-        ],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["B", len(network.head.bias)])],
-        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    onnx.checker.check_model(model)
-    onnx.save(model, path)
-
-
-def of_onnx(path: Path, network: RecurrentClassifier) -> Callable[[list[Encoded]], Floats]:
-    """A batch through ONNX Runtime on one thread; the n-grams, which it does not have, through PyTorch."""
+def of_onnx(path: Path) -> Callable[[list[Encoded]], Floats]:
+    """A batch through ONNX Runtime on one thread."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -124,11 +52,7 @@ def of_onnx(path: Path, network: RecurrentClassifier) -> Callable[[list[Encoded]
 
     def compute(batch: list[Encoded]) -> Floats:
         ids_BT, lengths_B = padded(batch)
-        feed = {"ids": ids_BT.T.contiguous().numpy(), "lengths": lengths_B.numpy()}
-        logits_BC: Floats = session.run(None, feed)[0]
-        if network.ngrams is not None:
-            with torch.inference_mode():
-                logits_BC = logits_BC + network.ngrams(ids_BT.T, lengths_B).numpy()
+        logits_BC: Floats = session.run(["logits"], {"ids": ids_BT.numpy(), "lengths": lengths_B.numpy()})[0]
         return logits_BC
 
     return compute
@@ -157,7 +81,8 @@ def contenders(
 ) -> dict[str, Answer]:
     """Each way to answer, by name; `sluice` is the one that the ratios are of."""
     fast, exact = (Classifier.load(checkpoint, device="cpu", dtype=dtype) for dtype in ("auto", "float32"))
-    network = load_checkpoint(checkpoint).build_network().requires_grad_(False).eval()
+    loaded = load_checkpoint(checkpoint)
+    network = loaded.build_network().requires_grad_(False).eval()
     console.print(f"sluice computes in {fast.dtype}")
     found: dict[str, Answer] = {
         "sluice": fast.predict,
@@ -166,12 +91,22 @@ def contenders(
         "packed": in_batches(exact, of_module(Packed(network).eval())),
     }
     try:
+        import onnx
         from onnxruntime.quantization import QuantType, quantize_dynamic
 
-        onnx_model(network, scratch / "float32.onnx")
-        found["onnx"] = in_batches(exact, of_onnx(scratch / "float32.onnx", network))
-        quantize_dynamic(scratch / "float32.onnx", scratch / "int8.onnx", weight_type=QuantType.QInt8)
-        found["onnx int8"] = in_batches(exact, of_onnx(scratch / "int8.onnx", network))
+        from model.export.network import onnx_model
+
+        # In float32, since its quantisation does not look for weights behind a cast.
+        weights = {name: weight.astype(np.float32) for name, weight in loaded.weights.items()}
+        onnx.save(onnx_model(replace(loaded, weights=weights)), scratch / "float32.onnx")
+        found["onnx"] = in_batches(exact, of_onnx(scratch / "float32.onnx"))
+        quantize_dynamic(
+            scratch / "float32.onnx",
+            scratch / "int8.onnx",
+            weight_type=QuantType.QInt8,
+            op_types_to_quantize=["Conv", "Gather", "Gemm", "LSTM", "MatMul"],  # not the transposed ids
+        )
+        found["onnx int8"] = in_batches(exact, of_onnx(scratch / "int8.onnx"))
     except ModuleNotFoundError as error:
         console.print(f"onnx: left out, {error}")
     if minilm is not None:
