@@ -40,8 +40,8 @@ DOTTED = re.compile(rf"{PACKAGE}(?:\.\w+)+(?![\w(])")
 WRITTEN = {"best.toml"}
 """Files that commands write."""
 
-NO_MODULES = {"model.safetensors", "app.request"}
-"""A file of a checkpoint, and a logger."""
+NO_MODULES = {"model.safetensors", "model.onnx", "app.request"}
+"""Files of a checkpoint and of an exported one, and a logger."""
 
 CHECKPOINTS = sorted(path.parent for path in ROOT.glob("checkpoints/*/config.json"))
 
