@@ -5,15 +5,18 @@ import threading
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, expect
 
+from model.checkpoint import save_checkpoint
 from model.classifier import Classifier
 from model.export.folder import export_onnx
 from tests.app.process.test_server import ROOT
+from tests.model.export.test_network import made
 from tests.page.conftest import SHIPPED, TIMEOUT_MS, Visit
 
 EXAMPLE = ROOT / "examples" / "onnx-web"
@@ -39,28 +42,30 @@ class Quiet(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The example as its README row says how to serve it, with two models."""
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """The example as docs/using.md says how to serve it, with two models; its folder has the second's checkpoint."""
     if not (MODULES / "onnxruntime-web").is_dir():
         pytest.skip("no onnxruntime-web here: `make clients`")
     folder = tmp_path_factory.mktemp("onnx-web")
     for path in (MODULES, *EXAMPLE.iterdir()):
         (folder / path.name).symlink_to(path)
     export_onnx(SHIPPED, folder / "model")
+    save_checkpoint(folder / "checkpoint", made({}, task="multi_label", thresholds=(0.05, 0.95, 0.5)))
+    export_onnx(folder / "checkpoint", folder / "several")
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder)) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"http://127.0.0.1:{server.server_port}", folder
         server.shutdown()
         thread.join()
 
 
 @pytest.fixture
-def visit(browser: Browser, site: str) -> Iterator[Visit]:
+def visit(browser: Browser, site: tuple[str, Path]) -> Iterator[Visit]:
     """A window that may ask this site alone and must run into nothing."""
     context = browser.new_context(viewport={"width": 800, "height": 600})
     context.set_default_timeout(TIMEOUT_MS)
-    found = Visit(context.new_page(), site)
+    found = Visit(context.new_page(), site[0])
     found.watch()
     yield found
     context.close()
@@ -82,6 +87,24 @@ def test_the_browser_answers_as_pytorch_does(visit: Visit) -> None:
     expect(page.locator("#answer")).to_contain_text("positive")
     visit.shoot("onnx-web")
     visit.check_access()
+
+
+def test_labels_of_a_multi_label_model_reach_their_thresholds(visit: Visit, site: tuple[str, Path]) -> None:
+    classifier = Classifier.load(site[1] / "checkpoint", device="cpu", dtype="float32")
+    page = visit.open("/?model=several", wait="#scores li")
+    given = set()
+    for text in ("a good and charming film", "a bad and boring film", "很好看的电影", "难看的电影", "10/10 😀", ""):
+        page.fill("#text", text)
+        (expected,) = classifier.predict([text])
+        labels = [
+            label
+            for label, probability, threshold in zip(classifier.labels, expected, (0.05, 0.95, 0.5), strict=True)
+            if probability >= threshold
+        ]
+        tokens = classifier.encode([text])[0].num_tokens
+        expect(page.locator("#answer")).to_contain_text(f"{', '.join(labels) or 'no label'} ({tokens} tokens")
+        given.add(tuple(labels))
+    assert len(given) > 1
 
 
 def test_a_model_that_is_not_there_is_told(visit: Visit) -> None:
