@@ -21,6 +21,7 @@ EXTRA_OF = {
     "app/telemetry/otel.py": "otel",
     "model/engine/lstm_kernel.py": "gpu",
     "model/export/graph.py": "onnx",
+    "tables/hub.py": "hub",
 }
 """Files that are imported only where an extra is installed, and the extra."""
 
