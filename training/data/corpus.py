@@ -11,6 +11,7 @@ from model.config import Frozen, Task
 from tables.errors import MissingColumnError
 from tables.labels import LabelRules, Names
 from tables.reader import read_columns
+from tables.reading import count
 from tables.sources import is_local
 from training.data.choices import with_choices
 from training.data.config import DataConfig, Files
@@ -195,13 +196,13 @@ def _warnings(train: Dataset, held_out: dict[str, Dataset], labels: Names) -> li
             warnings += [f"{role}: {warning}" for warning in dataset.warnings]
     for role, dataset in held_out.items():
         if len(dataset) < FEW_HELD_OUT:
-            warnings.append(f"only {len(dataset):,} {role} texts: figures from so few say little")
+            warnings.append(f"only {count(len(dataset), f'{role} text')}: figures from so few say little")
     apart = {role: dataset for role, dataset in held_out.items() if dataset.rows is not train.rows}
     warnings += _warnings_apart(train, apart, labels)
-    if count := num_contradictions(train):
-        warnings.append(f"{count:,} training texts occur more than once with different labels")
+    if number := num_contradictions(train):
+        warnings.append(f"{number:,} training texts occur more than once with different labels")
     if small := small_labels(train, fewer_than=FEW_TEXTS):
-        counts = [f"{name} ({count})" for name, count in small]
+        counts = [f"{name} ({number})" for name, number in small]
         warnings.append(f"label(s) with fewer than {FEW_TEXTS} training texts: {list_some(counts, 5)}")
     return warnings
 

@@ -21,18 +21,28 @@ Show = Callable[[Progress, History], None]
 
 @contextmanager
 def show_progress(
-    console: Console, *, metric: str, num_readings: int = 0, clock: Callable[[], float] = time.monotonic
+    console: Console,
+    *,
+    metric: str,
+    num_readings: int = 0,
+    title: str = "",
+    clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Show]:
     """Yields what shows a step: a bar with rate and time left, or a line every `LINE_EVERY_S` seconds.
 
-    `num_readings` are known already, from before a resumption, and not told again.
+    Args:
+        console: for a person to watch.
+        metric: name of the validation score.
+        num_readings: that are known already, from before a resumption, and not told again.
+        title: of one of several trainings, at the head of each line; its readings are not told.
+        clock: seconds, never decreasing.
     """
-    told, last = num_readings, clock()
+    told, last, head = num_readings, clock(), f"{title}  " if title else ""
 
     def tell(history: History) -> None:
         """Prints what is new in `history`."""
         nonlocal told
-        for reading in history[told:]:
+        for reading in history[told:] if not title else ():
             console.print(describe_reading(reading, metric), highlight=False)
         told = len(history)
 
@@ -41,7 +51,7 @@ def show_progress(
         tell(history)
         if clock() - last >= LINE_EVERY_S:
             last = clock()
-            console.print(describe(progress), highlight=False)
+            console.print(head + describe(progress), highlight=False)
 
     if not console.is_terminal:
         yield plain_line
@@ -52,7 +62,8 @@ def show_progress(
 
         def live_line(progress: Progress, history: History) -> None:
             tell(history)
-            bar.update(task, completed=progress.step, total=progress.total_steps, description=describe(progress))
+            said = head + describe(progress)
+            bar.update(task, completed=progress.step, total=progress.total_steps, description=said)
 
         yield live_line
 

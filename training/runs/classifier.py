@@ -78,7 +78,8 @@ class ClassifierRun:
     def introduce(self, network: RecurrentClassifier, steps: str) -> None:
         """Prints the texts, the warnings about them and the size of the network; `steps` says how long it takes."""
         corpus, console = self.corpus, self.session.console
-        parts = ", ".join(f"{role} {file.rows:,}" for role, file in corpus.files.items())
+        by_folds = {} if corpus.fold_N is None else {"validation": "validation the same by folds"}
+        parts = ", ".join(by_folds.get(role, f"{role} {file.rows:,}") for role, file in corpus.files.items())
         console.print(f"texts: {parts}; {len(corpus.labels)} labels, {corpus.task.replace('_', '-')}", markup=False)
         for warning in corpus.warnings:
             console.print(f"warning: {warning}", markup=False)

@@ -112,16 +112,27 @@ def train_folds(run: ClassifierRun) -> Trained | None:
     logits_SNC = _in_order([fold.logits_SnC for fold in folds], corpus.fold_N)
     losses = [mean_loss(logits_NC, truth_NC, corpus.task) for logits_NC in logits_SNC]
     best = int(np.argmin(losses))
-    session.console.print(
-        f"{len(folds)} networks averaged, {MOVED[best]:.0%} of the way from the start: validation loss "
-        f"{losses[best]:.4f}, {losses[0]:.4f} at the start and {losses[-1]:.4f} at the end of the way",
-        highlight=False,
-    )
+    session.console.print(describe_way(len(folds), losses, best), highlight=False)
     before = with_head(network, heads.whole if heads else None).weights()
     after = {name: torch.stack([fold.weights[name] for fold in folds]).mean(0) for name in before}
     network.load_weights(between(before, after, MOVED[best]))
     network, logits_NC = with_cross_fitted_ngrams(network, logits_SNC[best], train.ids, corpus, config, session.console)
     return Trained(network, _together([fold.effort for fold in folds]), logits_NC)
+
+
+def describe_way(num_folds: int, losses: Sequence[float], best: int) -> str:
+    """A sentence that says how much of what the folds learned is kept; `losses` are those of `MOVED`."""
+    began, ended = f"{losses[0]:.4f} with layers as they began", f"{losses[-1]:.4f}"
+    if best == 0:
+        return (
+            f"layers stay as they began, with a head fitted to all texts: validation loss {losses[0]:.4f}, "
+            f"{ended} with networks of {num_folds} folds as they ended"
+        )
+    kept = f"{num_folds} networks averaged"
+    if best == len(MOVED) - 1:
+        return f"{kept}: validation loss {ended}, {began}"
+    share = f"{MOVED[best]:.0%} of the way from the start"
+    return f"{kept}, {share}: validation loss {losses[best]:.4f}, {began}, {ended} as they ended"
 
 
 def between(before: Weights, after: Weights, share: float) -> dict[str, Tensor]:
@@ -141,6 +152,8 @@ def _train_fold(
     if session.resume and path.exists():
         return Fold.load(path)
     fold_N = corpus.fold_N
+    if fold_N is None:
+        raise AssertionError("the corpus has folds")
     before = copies(network.weights())
     trainer = Trainer(
         network,
@@ -152,8 +165,14 @@ def _train_fold(
         keep_last=True,
         **session.place,
     )
-    if not session.fit(trainer, metric=config.metric, summary=f"fold {number + 1}", part=f"fold-{number}"):
+    title = f"fold {number + 1} of {fold_N.max() + 1}"
+    if not session.fit(trainer, metric=config.metric, summary=title, part=f"fold-{number}"):
         return None
+    last = trainer.history[-1]
+    session.console.print(
+        f"{title}  training loss {last['loss']:.4f}  validation {config.metric} {last['validation']:.4f}",
+        highlight=False,
+    )
     after, logits = copies(trainer.network.weights()), []
     for share in MOVED:
         trainer.network.load_weights(between(before, after, share))

@@ -15,6 +15,7 @@ from training.config.config import TrainConfig
 from training.config.request import Request
 from training.config.start import Start
 from training.data.corpus import Corpus, read_corpus
+from training.data.duplicates import normalised
 from training.errors import UsageError
 from training.fit.progress import format_duration
 from training.fit.trainer import SMALLEST_BATCH
@@ -92,10 +93,10 @@ def choose_folds(config: TrainConfig, corpus: Corpus, start: Start | None, sessi
         if config.data.folds and obstacle:
             raise UsageError(f"data.folds={config.data.folds}: {obstacle}; leave it out")
         return config.data.folds
-    num_texts = len(corpus.train) + len(corpus.validation)
-    if obstacle or start is None or not start.maps or not 2 * FOLDS <= num_texts <= FEW:
+    texts = [*corpus.train.texts, *corpus.validation.texts]
+    if obstacle or start is None or not start.maps or len(texts) > FEW:
         return 0
-    return FOLDS
+    return FOLDS if len(set(map(normalised, texts))) >= 2 * FOLDS else 0  # equal texts are in one fold
 
 
 def _obstacle(config: TrainConfig, start: Start | None, session: Session) -> str:

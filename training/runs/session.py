@@ -85,7 +85,7 @@ class Session:
         Args:
             trainer: at its first step.
             metric: name of the validation score, for the lines that are printed.
-            summary: printed before the first step, if there is something to say.
+            summary: printed before the first step, if there is something to say; the title of a part.
             part: subfolder of the run for the state of one of several trainers, which is not kept once it has finished.
 
         Returns:
@@ -99,12 +99,13 @@ class Session:
         if self.resume and has_state(folder):
             _load_state(trainer, folder)
         resumed = f"; resumed after {format_duration(trainer.seconds)}" if trainer.seconds else ""
-        if said := (summary + resumed).removeprefix("; "):
+        if (said := (summary + resumed).removeprefix("; ")) and (resumed or not part):
             self.console.print(said, markup=False)
         if self.processes.is_first:
             self.processes.meet()  # the run's folder is complete: the others, who wait for this, can resume it
         readings = len(trainer.history)
-        with self.interrupt() as stop, show_progress(self.console, metric=metric, num_readings=readings) as show:
+        shown = show_progress(self.console, metric=metric, num_readings=readings, title=summary if part else "")
+        with self.interrupt() as stop, shown as show:
             save = self._save_regularly(partial(trainer.save_state, folder))
 
             def report(progress: Progress) -> None:

@@ -33,7 +33,8 @@ def choose_start(request: Request, texts: Sequence[str]) -> tuple[Request, str]:
     if tokens > MOST_TOKENS_PER_WORD:
         said = f"not from {folder.name}, which is of English and Chinese text: {tokens:.1f} of its tokens a word"
         return decided, f"starts at random, {said}"
-    said = f"starts from {folder.name} ({tokens:.2f} tokens a word); --start none starts at random"
+    why = f"{tokens:.2f} tokens a word" if tokens else "the texts have no words"
+    said = f"starts from {folder.name} ({why}); --start none starts at random"
     return decided.model_copy(update={"config": request.with_encoder}), said
 
 

@@ -33,7 +33,7 @@ def test_roles_and_their_digests(tmp_path: Path) -> None:
     assert list(corpus.held_out) == ["validation", "test"]
     assert corpus.warnings == [
         "only 4 validation texts: figures from so few say little",
-        "only 1 test texts: figures from so few say little",
+        "only 1 test text: figures from so few say little",
         "no test text has the label(s) a",
     ]
 

@@ -40,6 +40,16 @@ def test_each_reading_is_told_once_and_old_ones_not_at_all() -> None:
     assert file.getvalue() == "epoch 0.50  step 50  training loss 0.5000  validation macro_f1 0.9000\n"
 
 
+def test_one_of_several_trainings_has_its_title_in_each_line_and_tells_no_readings() -> None:
+    screen, file = console()
+    now = [0.0]
+    with show_progress(screen, metric="accuracy", title="fold 2 of 5", clock=lambda: now[0]) as show:
+        show(STEP, [READING])
+        now[0] += LINE_EVERY_S
+        show(STEP, [READING])
+    assert file.getvalue() == "fold 2 of 5  epoch 0.42  step 50/1,200  loss 0.5123  65,432 tokens/s  2:05 left\n"
+
+
 def test_a_terminal_gets_a_live_line() -> None:
     screen, file = console(terminal=True)
     with show_progress(screen, metric="accuracy") as show:

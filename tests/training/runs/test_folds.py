@@ -1,5 +1,7 @@
 """Training and validating on every text, from the shipped encoder."""
 
+import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ from tests.training.conftest import draw_rows
 from training.artifacts.record import Record
 from training.config.request import ENCODER, CallOptions
 from training.errors import UsageError
-from training.runs.folds import Fold, between
+from training.runs.folds import Fold, between, describe_way
 from training.runs.session import Session
 from training.runs.train import train
 
@@ -45,7 +47,8 @@ def run(start: Path, folder: Path, output: Path, *settings: str, **around: objec
         output=output, data_root=folder, train_file=folder / "train.csv", test=folder / "test.csv", adapt=True,
         start=start, settings=("loop.epochs=3", "data.folds=3", "report=false", *settings),
     )  # fmt: skip
-    session = Session(output=output, device="cpu", console=Console(quiet=True), **around)  # type: ignore[arg-type]
+    around = {"console": Console(quiet=True)} | around
+    session = Session(output=output, device="cpu", **around)  # type: ignore[arg-type]
     return train(call.request() if not session.resume else session.run.request(type(call.request())), session)
 
 
@@ -54,8 +57,15 @@ def test_a_stopped_run_goes_on_and_ends_where_an_undisturbed_one_does(
 ) -> None:
     start = imitating[0]
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    record = run(start, reviews, whole)
+    console = Console(record=True, file=io.StringIO(), width=200)
+    record = run(start, reviews, whole, console=console)
     assert record is not None
+    lines = console.export_text().splitlines()
+    assert [re.sub(r"\d\.\d+", "#", line) for line in lines if line.startswith(("texts", "fold"))] == [
+        "texts: train 120, validation the same by folds, test 60; 2 labels, single-label",
+        *(f"fold {number} of 3  training loss #  validation accuracy #" for number in (1, 2, 3)),
+    ]
+    assert not [line for line in lines if line.startswith("epoch")]
     assert run(start, reviews, parts, interrupt=StopAfter(40)) is None
     folder = Session(output=parts, console=Console(quiet=True)).run.path
     assert [path.name for path in sorted(folder.glob("fold-*"))] == ["fold-0.safetensors", "fold-1"]
@@ -114,6 +124,20 @@ def test_a_share_of_the_way() -> None:
     before, after = {"w": torch.zeros(2)}, {"w": torch.tensor([2.0, 4.0])}
     assert between(before, after, 0.5)["w"].tolist() == [1, 2]
     assert between(before, after, 1)["w"].tolist() == [2, 4]
+
+
+def test_the_way_is_described() -> None:
+    assert describe_way(5, [0.5, 0.6, 0.7, 0.8, 0.9], 0) == (
+        "layers stay as they began, with a head fitted to all texts: validation loss 0.5000, 0.9000 with networks of "
+        "5 folds as they ended"
+    )
+    assert describe_way(3, [0.5, 0.4, 0.3, 0.4, 0.5], 2) == (
+        "3 networks averaged, 50% of the way from the start: validation loss 0.3000, 0.5000 with layers as they "
+        "began, 0.5000 as they ended"
+    )
+    assert describe_way(3, [0.5, 0.4, 0.3, 0.2, 0.1], 4) == (
+        "3 networks averaged: validation loss 0.1000, 0.5000 with layers as they began"
+    )
 
 
 def test_the_encoder_is_there() -> None:

@@ -37,6 +37,16 @@ def test_few_texts_have_folds_where_a_start_can_be_fitted_to_each(reviews: Path,
         choose_folds(asked, corpus, None, session(reviews / "m"))
 
 
+def test_few_different_texts_have_no_folds_unless_asked_for(tmp_path: Path, encoder: Start) -> None:
+    file = tmp_path / "train.csv"
+    config = build_config({"data": {"train": str(file)}})
+    for different, folds in ((2 * FOLDS - 1, 0), (2 * FOLDS, FOLDS)):
+        rows = "".join(f"word{i % different},{'xy'[i % different % 2]}\n" for i in range(60))
+        file.write_text("text,label\n" + rows, encoding="utf-8")
+        corpus = read_corpus(config.data, seed=0, data_root=tmp_path)
+        assert choose_folds(config, corpus, encoder, session(tmp_path / "m")) == folds
+
+
 def test_a_budget_takes_passes_before_folds_and_leaves_one_pass() -> None:
     def cost(plan: Plan) -> float:
         return plan.passes()

@@ -42,6 +42,7 @@ def test_texts_of_other_languages_do_not(text: str) -> None:
 def test_texts_without_words_start_there_too() -> None:
     tokenizer = Tokenizer.from_file(str(ENCODER / "tokenizer.json"))
     assert tokens_per_word(["12 34 !!"], tokenizer) == 0
+    assert "(the texts have no words)" in choose_start(request(), ["12 34 !!"])[1]
     assert tokens_per_word(FOREIGN, tokenizer) > MOST_TOKENS_PER_WORD
 
 
