@@ -104,7 +104,8 @@ def inspect_corpus(corpus: Corpus, data: DataConfig, tokenizer: TokenizerConfig)
     """Inspects the data of a run; rows that were held back for validation count as rows of the training file."""
     train, held_out = corpus.train, dict(corpus.held_out)
     if data.validation is None:
-        train = _joined(train, held_out.pop("validation"))
+        validation = held_out.pop("validation")
+        train = train if corpus.fold_N is not None else _joined(train, validation)
     return inspect(train, held_out, tokenizer=tokenizer, masked=data.mask_personal)
 
 

@@ -1,7 +1,8 @@
 """Data reports as plain text: whole for `inspect`, short for `train`."""
 
+import shlex
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tables.errors import Row
@@ -32,10 +33,11 @@ def full_text(report: Report) -> str:
     return "\n".join(lines)
 
 
-def short_text(report: Report) -> str:
+def short_text(report: Report, files: Sequence[Path] = ()) -> str:
     """The findings of which `train` does not warn in any case, a line each, with what it does; notes are counted.
 
-    Empty if there are none.
+    Empty if there are none. `files` are those of the report as they were named, if it is of several or of the standard
+    input.
     """
     told = [found for found in report.findings if not kinds()[found.kind].warned]
     lines = [
@@ -47,7 +49,8 @@ def short_text(report: Report) -> str:
     if notes:
         lines.append(f"notes: {', '.join(notes)}")
     if lines:
-        lines.append(f"examples and notes: python -m training inspect {report.file}")
+        names = shlex.join(map(str, files or [Path(report.file)]))
+        lines.append(f"examples and notes: python -m training inspect {names}")
     return "\n".join(lines)
 
 

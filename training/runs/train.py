@@ -101,7 +101,8 @@ def report(corpus: Corpus, config: TrainConfig, console: Console) -> None:
 
     Languages are not looked for: loading their model takes longer than all other checks of a small file.
     """
-    if findings := short_text(inspect_corpus(corpus, config.data, config.tokenizer)):
+    found = inspect_corpus(corpus, config.data, config.tokenizer)
+    if findings := short_text(found, corpus.train.source):
         console.print(findings, markup=False)
 
 

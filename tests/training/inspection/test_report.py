@@ -72,7 +72,7 @@ def test_the_data_of_a_run_give_the_report_of_their_files(spoiled: Rows, tmp_pat
         lines = [json.dumps({"text": text, "label": label}) for text, label in rows]
         (tmp_path / f"{name}.jsonl").write_text("\n".join(lines), encoding="utf-8")
     files = {name: str(tmp_path / f"{name}.jsonl") for name in ("train", "test")}
-    for given in ({}, {"validation": files["test"]}):
+    for given in ({}, {"validation": files["test"]}, {"folds": 3}):
         config = DataConfig.model_validate(files | given)
         corpus = read_corpus(config, seed=0, data_root=tmp_path)
         assert inspect_corpus(corpus, config, SMALL) == inspect(*read_files(config), tokenizer=SMALL)

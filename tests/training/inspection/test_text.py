@@ -1,3 +1,5 @@
+from pathlib import Path
+
 from tests.training.inspection.conftest import Rows, as_dataset
 from training.data.tokenizer import TokenizerConfig
 from training.inspection.report import Report, inspect
@@ -37,6 +39,8 @@ def test_the_short_form_leaves_out_what_train_warns_of_anyway(clean: Rows) -> No
         "notes: markup",
         "examples and notes: python -m training inspect train.csv",
     ]
+    last = short_text(report, [Path("a.csv"), Path("of two.csv")]).splitlines()[-1]
+    assert last == "examples and notes: python -m training inspect a.csv 'of two.csv'"
 
 
 def test_a_sentence_says_what_it_counts(clean: Rows) -> None:
