@@ -39,7 +39,7 @@ class EmbedRequest(msgspec.Struct, forbid_unknown_fields=True):
         ),
     ] = None
     truncation_direction: Annotated[
-        Literal["Right", "right"], msgspec.Meta(description="Only the end of a text can be left out.")
+        str, msgspec.Meta(pattern="^[Rr]ight$", description="`Right`: only the end of a text can be left out.")
     ] = "Right"
     prompt_name: Annotated[None, msgspec.Meta(description="There are no prompts here.")] = None
 
