@@ -63,6 +63,12 @@ class DataConfig(Frozen):
     licence: str = ""
 
     @model_validator(mode="after")
+    def _parts_in_two_at_least(self) -> Self:
+        if self.folds == 1:
+            raise ValueError("folds is 0 for none, or at least 2: with 1 there is nothing to train on")
+        return self
+
+    @model_validator(mode="after")
     def _weighs_named_sets(self) -> Self:
         if self.source_power != 1 and self.source_column is None:
             raise ValueError("source_power weighs the sets that data.source_column names; set that too")

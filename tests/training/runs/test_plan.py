@@ -37,6 +37,11 @@ def test_few_texts_have_folds_where_a_start_can_be_fitted_to_each(reviews: Path,
         choose_folds(asked, corpus, None, session(reviews / "m"))
 
 
+def test_one_fold_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"data: .*folds is 0 for none, or at least 2"):
+        build_config({"data": {"folds": 1}})
+
+
 def test_few_different_texts_have_no_folds_unless_asked_for(tmp_path: Path, encoder: Start) -> None:
     file = tmp_path / "train.csv"
     config = build_config({"data": {"train": str(file)}})
