@@ -16,6 +16,10 @@ NUM_BINS = 15
 TEMPERATURE_RANGE = (0.05, 20.0)
 NUM_HALVINGS = 60
 
+MOST_GIVEN = 2
+"""Texts that get a label of a multi-label model, over those that have it, at most. Where nothing tells a rare label's
+texts from others, its F1 is greatest if all texts get it (Lipton et al. 2014, of classifiers that know nothing)."""
+
 ENOUGH_OF_A_LANGUAGE = 800
 """From so many texts of each of two languages on, each has a temperature of its own. With fewer the two raise the loss
 of other texts too often: see docs/design/0025-calibration-by-language.md."""
@@ -141,8 +145,9 @@ def fit_by_language(
 def fit_thresholds(probabilities_NC: Floats, truth_NC: Decisions) -> tuple[float, ...]:
     """For each label the probability from which to give it, so that its F1 on these texts is greatest.
 
-    It lies halfway between two probabilities that occur; of equally good ones the nearest to 1/2 is taken, and 1/2 for
-    a label that no text has.
+    No label is given to more than `MOST_GIVEN` times as many texts as have it. The threshold lies halfway between two
+    probabilities that occur; of equally good ones the nearest to 1/2 is taken, and 1/2 where there is none, or no text
+    has the label.
 
     Source: Yang 2001, "A Study of Thresholding Strategies for Text Categorization" (SCut); Lipton et al. 2014, "Optimal
     Thresholding of Classifiers to Maximize F1 Measure" (such a threshold is seldom 1/2).
@@ -161,6 +166,9 @@ def _fit_threshold(probabilities_N: Floats, truth_N: Decisions) -> float:
     next_N = np.append(p_N[1:], 0.0)
     f1_N = 2 * hits_N / (np.arange(1, len(p_N) + 1) + truth_N.sum())
     f1_N[p_N == next_N] = -1.0  # no threshold parts equals
+    f1_N[MOST_GIVEN * hits_N[-1] :] = -1.0
+    if f1_N.max() < 0:
+        return 0.5
     middle_N = (p_N + next_N) / 2
     best = np.flatnonzero(f1_N >= f1_N.max() - 1e-12)
     return float(min(middle_N[best], key=lambda threshold: abs(threshold - 0.5)))
