@@ -78,7 +78,13 @@ def pooled_states(network: RecurrentClassifier, rows: Sequence[Ids], device: tor
 
 
 def fit_logistic(
-    features_NF: Floats, truth_NC: Decisions, strength: float, task: Task, *, balanced: bool = False
+    features_NF: Floats,
+    truth_NC: Decisions,
+    strength: float,
+    task: Task,
+    *,
+    balanced: bool = False,
+    weights_N: Floats | None = None,
 ) -> tuple[Floats, Floats]:
     """Weight [C, F] and bias [C] of a logistic regression: one over all labels, or one for each of several.
 
@@ -89,7 +95,10 @@ def fit_logistic(
         strength: C; larger fits the texts closer.
         task: one label a text, or a set of labels.
         balanced: rare labels count as much as common ones.
+        weights_N: of each text, 0 or more; None, or nothing but zeros, is 1 for all.
     """
+    if weights_N is not None and not weights_N.any():
+        weights_N = None
     num_labels, num_features = truth_NC.shape[1], features_NF.shape[1]
     weight_CF, bias_C = np.zeros((num_labels, num_features)), np.full(num_labels, -ALWAYS)
     model = LogisticRegression(C=strength, max_iter=200, class_weight="balanced" if balanced else None)
@@ -97,7 +106,7 @@ def fit_logistic(
     def solve(y_N: npt.NDArray[Any]) -> tuple[Floats, Floats]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # texts that were held out judge it like any other
-            model.fit(features_NF, y_N)
+            model.fit(features_NF, y_N, sample_weight=weights_N)
         return np.asarray(model.coef_), np.asarray(model.intercept_)
 
     if task == "multi_label":

@@ -66,7 +66,9 @@ def fit_heads(
     strength = choose_strength(features_NF, truth_NC, parts, corpus.task, balanced=balanced)
 
     def head(places: npt.NDArray[np.int64]) -> Head:
-        found = fit_logistic(features_NF[places], truth_NC[places], strength, corpus.task, balanced=balanced)
+        weights_N = None if train.weights is None else train.weights[places]
+        texts = (features_NF[places], truth_NC[places], strength, corpus.task)
+        found = fit_logistic(*texts, balanced=balanced, weights_N=weights_N)
         return features.head(*found)
 
     return Heads([head(others) for others, _ in parts], head(np.arange(len(truth_NC))))
@@ -97,7 +99,9 @@ def fit_head(
     fitted, held = np.arange(len(some)), np.arange(len(some), len(rows))
     balanced = config.loop.class_weights == "balanced"
     strength = choose_strength(features_NF, truth_NC, [(fitted, held)], corpus.task, balanced=balanced)
-    found = fit_logistic(features_NF[fitted], truth_NC[fitted], strength, corpus.task, balanced=balanced)
+    weights_N = None if train.weights is None else train.weights[some]
+    texts = (features_NF[fitted], truth_NC[fitted], strength, corpus.task)
+    found = fit_logistic(*texts, balanced=balanced, weights_N=weights_N)
     return features.head(*found)
 
 

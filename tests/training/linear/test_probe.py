@@ -77,3 +77,14 @@ def test_pooled_states_are_what_the_head_sees() -> None:
         ids_TB = torch.tensor([[5, 8], [6, 0], [7, 0]])
         expected = network.eval()(ids_TB, torch.tensor([3, 1]))
         torch.testing.assert_close(network.head(pooled_NP), expected)
+
+
+def test_a_text_of_weight_zero_counts_for_nothing() -> None:
+    rng = np.random.default_rng(0)
+    features_NF, truth_NC = rng.normal(size=(60, 4)), one_hot(rng.integers(0, 3, 60), 3)
+    weights_N = np.repeat([1.0, 0.0], 30)
+    found = fit_logistic(features_NF, truth_NC, 1.0, "single_label", weights_N=weights_N)
+    expected = fit_logistic(features_NF[:30], truth_NC[:30], 1.0, "single_label")
+    assert np.allclose(found[0], expected[0], atol=1e-2)
+    alike = fit_logistic(features_NF, truth_NC, 1.0, "single_label", weights_N=np.zeros(60))
+    assert np.array_equal(alike[0], fit_logistic(features_NF, truth_NC, 1.0, "single_label")[0])
