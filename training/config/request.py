@@ -39,6 +39,10 @@ class AnyRequest(Frozen):
     config: BaseModel
     command: str
 
+    def asked_for(self) -> BaseModel:
+        """The settings of the call that began the run, with which a call that resumes it must agree."""
+        return self.config
+
 
 class Request(AnyRequest):
     """A run of train, distill, compare or tune that was asked for.
@@ -48,6 +52,7 @@ class Request(AnyRequest):
         data_root: folder below which a recipe's files were looked for.
         budget_s: seconds that the run may take; None is as long as its settings say.
         with_encoder: the same from the shipped encoder, where the texts are to decide; None if a setting or option did.
+        as_asked: the settings of the call, of which `config` may have more once the texts are known.
     """
 
     config: TrainConfig
@@ -55,6 +60,11 @@ class Request(AnyRequest):
     data_root: str
     budget_s: float | None = None
     with_encoder: TrainConfig | None = None
+    as_asked: TrainConfig | None = None
+
+    def asked_for(self) -> BaseModel:
+        """The settings of the call that began the run; see `AnyRequest.asked_for`."""
+        return self.as_asked or self.config
 
     def published_settings(self) -> dict[str, object]:
         """Every setting by dotted key, files by the names under which they are published."""
@@ -218,8 +228,10 @@ class CallOptions(Call):
         layers = [below(layer, self.data_root) for layer in layers]
         options = [below(parse_settings(self.settings), Path()), nest(self.shorthands())]
         adapt = self.adapt and not layers
+        config = configure(layers, options, fine_tuned=adapt)
         return Request(
-            config=configure(layers, options, fine_tuned=adapt),
+            config=config,
+            as_asked=config,
             recipe=self.recipe,
             command=self.repeated(),
             data_root=str(self.data_root.resolve()),
@@ -275,7 +287,7 @@ def resumed_request(request: Asked, call: Call) -> Asked:
         UsageError: it does not.
     """
     if call.names_data:
-        check_same(request.config, call.request().config)
+        check_same(request.asked_for(), call.request().asked_for())
     elif given := call.words():
         raise UsageError(f"--resume goes on with the settings it began with; leave out {shlex.join(given)}")
     return request

@@ -1,18 +1,20 @@
 """The folds and passes of a run, and what a budget leaves of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from training.artifacts.run_folder import RunFolder
 from training.config.config import build_config
-from training.config.request import ENCODER, CallOptions
+from training.config.request import ENCODER, CallOptions, Request, resumed_request
 from training.config.start import Start, load_start
 from training.data.corpus import read_corpus
 from training.errors import UsageError
 from training.runs.plan import FOLDS, OVERHEAD, Plan, choose_folds, count_tokens, fitted, within
 from training.runs.session import Session
+from training.runs.train import begin
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +101,14 @@ def test_the_request_holds_what_was_decided_and_a_person_is_told(
         "budget: 2 passes, about 5:00 of 5:00; 5 passes of 5 folds would take 50:00: --budget 50m"
         in console.export_text()
     )
+
+
+def test_the_same_call_resumes_a_run_of_which_the_texts_decided_something(reviews: Path, tmp_path: Path) -> None:
+    call = CallOptions(output=tmp_path / "m", data_root=reviews, train_file=reviews / "train.csv", adapt=True)
+    run = begin(call.request(), session(tmp_path / "m"))
+    stored = RunFolder(tmp_path / "m").request(Request)
+    assert stored.config == run.request.config
+    assert (stored.config.start, stored.config.data.folds) == (str(ENCODER), FOLDS)
+    assert resumed_request(stored, call) == stored
+    with pytest.raises(UsageError, match=r"these differ: loop\.epochs \(was 10, now 3\)"):
+        resumed_request(stored, replace(call, settings=("loop.epochs=3",)))
