@@ -20,7 +20,7 @@ class DataConfig(Frozen):
         tests: further test files by name, each scored by itself, for example the parts of a mixture.
         text_column: of the texts, several with commas between them, which are joined by a line break; None finds it.
         label_column: of the labels, or several with commas between them, one for each label; None finds it.
-        weight_column: of a weight for each training text in the loss of the network.
+        weight_column: of a weight for each training text, in the loss of all that learns; one of weight 0 is left out.
         sheet: of a spreadsheet; None is the first that has the columns.
         keep_labels: names that are labels although they are spelled like a missing value (nan, NA, null, -).
         label_separator: between several labels in one value; None finds it, `none` is that there is none.

@@ -148,7 +148,7 @@ def read_files(config: DataConfig) -> tuple[Dataset, dict[str, Dataset]]:
     """
     if config.train is None:
         raise UsageError("no training file; give --train FILE, or a recipe that names one")
-    train = _read(config.train, config, config.label_rules)
+    train = _without_weightless(_read(config.train, config, config.label_rules))
     # What a held-out file looks like by itself does not matter: its labels are read as those of the training file.
     rules = replace(
         config.label_rules,
@@ -158,6 +158,15 @@ def read_files(config: DataConfig) -> tuple[Dataset, dict[str, Dataset]]:
     )
     named = {"validation": config.validation, "test": config.test} | (config.tests or {})
     return train, {role: _read(file, config, rules, train) for role, file in named.items() if file}
+
+
+def _without_weightless(dataset: Dataset) -> Dataset:
+    """The data set without rows of weight 0: nothing should be fitted to them, sized by them or chosen on them."""
+    if dataset.weights is None or dataset.weights.all():
+        return dataset
+    kept = dataset.take(np.flatnonzero(dataset.weights).tolist())
+    said = f"{count(len(dataset) - len(kept), 'row')} of weight 0 left out"
+    return replace(kept, warnings=[*dataset.warnings, said])
 
 
 def _masked(dataset: Dataset) -> Dataset:

@@ -26,15 +26,20 @@ ALWAYS = 10.0
 """Logit of a label that every training text has; less this, of one that none has."""
 
 
-def log_count_ratios(present_NF: Any, y_N: Decisions) -> Floats:
+def log_count_ratios(present_NF: Any, y_N: Decisions, weights_N: Floats | None = None) -> Floats:
     """Log-ratio of each n-gram's share in the texts with the label to its share in the others, in nats; float64 [F].
 
     0 for an n-gram that no text holds: a hashed table has many, which smoothing must not count as seen.
 
     Source: Wang & Manning 2012, section 3, r.
     """
-    with_F = np.asarray((present_NF[np.flatnonzero(y_N)] > 0).sum(axis=0), dtype=np.float64).ravel()
-    without_F = np.asarray((present_NF[np.flatnonzero(~y_N)] > 0).sum(axis=0), dtype=np.float64).ravel()
+
+    def count(rows: npt.NDArray[np.int64]) -> Floats:
+        held = present_NF[rows] > 0
+        counts = held.sum(axis=0) if weights_N is None else held.T @ weights_N[rows]
+        return np.asarray(counts, dtype=np.float64).ravel()
+
+    with_F, without_F = count(np.flatnonzero(y_N)), count(np.flatnonzero(~y_N))
     held_F = with_F + without_F > 0
     p_F, q_F = (SMOOTHING + with_F) * held_F, (SMOOTHING + without_F) * held_F
     ratios_F = np.zeros_like(p_F)
@@ -43,7 +48,7 @@ def log_count_ratios(present_NF: Any, y_N: Decisions) -> Floats:
 
 
 def fit_svm(
-    present_NF: Any, strength: float, y_N: Decisions, *, balanced: bool = False
+    present_NF: Any, strength: float, y_N: Decisions, *, weights_N: Floats | None = None, balanced: bool = False
 ) -> tuple[Floats, Floats, float]:
     """Log-count ratios [F], weights [F] over n-grams times those, and bias, of one label against the rest.
 
@@ -51,15 +56,17 @@ def fit_svm(
         present_NF: sparse, not zero where the text holds the n-gram; its value there weighs it.
         strength: C of the SVM; larger fits the training texts closer.
         y_N: which texts have the label.
+        weights_N: of each text, above 0; None is 1 for all.
         balanced: whether both sides count the same, however many texts they have.
     """
     if y_N.all() or not y_N.any():
         return np.zeros(present_NF.shape[1]), np.zeros(present_NF.shape[1]), ALWAYS if y_N.all() else -ALWAYS
-    ratios_F = log_count_ratios(present_NF, y_N)
+    ratios_F = log_count_ratios(present_NF, y_N, weights_N)
     svm = LinearSVC(C=strength, random_state=0, class_weight="balanced" if balanced else None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # validation judges it like any other
-        svm.fit(present_NF.multiply(ratios_F.astype(present_NF.dtype)).tocsr(), y_N)
+        scaled_NF = present_NF.multiply(ratios_F.astype(present_NF.dtype)).tocsr()
+        svm.fit(scaled_NF, y_N, sample_weight=weights_N)
     return ratios_F, svm.coef_[0], float(svm.intercept_[0])
 
 

@@ -8,7 +8,6 @@ Shape suffixes: N texts, F buckets, C labels, V texts that choose.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -24,7 +23,8 @@ from model.network import RecurrentClassifier
 from model.ngrams import distinct_buckets
 from model.padding import pad
 from model.probabilities import probabilities
-from training.linear.nbsvm import as_two, each_column, fit_svm
+from training.linear.nbsvm import as_two, fit_svm
+from training.linear.targets import Targets
 from training.metrics.decisions import Decisions
 from training.metrics.scores import losses
 
@@ -126,9 +126,9 @@ def enough_buckets(rows: Sequence[Ids], order: int, num_labels: int) -> int:
 
 def fit_blend(
     present_NF: csr_matrix,
-    truth_NC: Decisions,
+    targets: Targets,
     present_VF: csr_matrix,
-    truth_VC: Decisions,
+    chooses: Targets,
     logits_VC: Floats,
     order: int,
     strength: float,
@@ -137,14 +137,14 @@ def fit_blend(
     balanced: bool = False,
 ) -> Blend:
     """The linear model of this strength, and the shares of least loss on the texts that choose."""
-    table_FC, bias_C = fit_table(present_NF, truth_NC, strength, task, balanced=balanced)
-    shares = best_shares(logits_VC, present_VF @ table_FC + bias_C, truth_VC, task)
+    table_FC, bias_C = fit_table(present_NF, targets, strength, task, balanced=balanced)
+    shares = best_shares(logits_VC, present_VF @ table_FC + bias_C, chooses, task)
     return Blend(table_FC, bias_C, order, strength, shares)
 
 
 def cross_fit_blend(
     present_NF: csr_matrix,
-    truth_NC: Decisions,
+    targets: Targets,
     fold_N: npt.NDArray[np.int64],
     logits_NC: Floats,
     order: int,
@@ -156,7 +156,7 @@ def cross_fit_blend(
     """The linear model of all texts, its strength and shares chosen by models that had not seen the text.
 
     Args:
-        present_NF, truth_NC: of all texts.
+        present_NF, targets: of all texts.
         fold_N: the part of each text; a model for each part is fitted to the others.
         logits_NC: of networks that had not seen the text.
         order, strengths, task, balanced: as of `NgramConfig` and `fit_blend`.
@@ -166,42 +166,48 @@ def cross_fit_blend(
     """
     best: tuple[float, Shares, Floats] | None = None
     for strength in strengths:
-        linear_NC: Floats = np.zeros(truth_NC.shape)
+        linear_NC: Floats = np.zeros(targets.truth_NC.shape)
         for fold in np.unique(fold_N):
-            others, held = fold_N != fold, fold_N == fold
-            table_FC, bias_C = fit_table(present_NF[others], truth_NC[others], strength, task, balanced=balanced)
+            others, held = np.flatnonzero(fold_N != fold), np.flatnonzero(fold_N == fold)
+            table_FC, bias_C = fit_table(present_NF[others], targets.take(others), strength, task, balanced=balanced)
             linear_NC[held] = present_NF[held] @ table_FC + bias_C
-        shares = best_shares(logits_NC, linear_NC, truth_NC, task)
+        shares = best_shares(logits_NC, linear_NC, targets, task)
         if best is None or shares.loss < best[1].loss:
             best = strength, shares, linear_NC
     if best is None:
         raise AssertionError("there is at least one strength")
     strength, shares, linear_NC = best
-    table_FC, bias_C = fit_table(present_NF, truth_NC, strength, task, balanced=balanced)
+    table_FC, bias_C = fit_table(present_NF, targets, strength, task, balanced=balanced)
     return Blend(table_FC, bias_C, order, strength, shares), shares.logits(logits_NC, linear_NC)
 
 
 def fit_table(
-    present_NF: csr_matrix, truth_NC: Decisions, strength: float, task: Task, *, balanced: bool = False
+    present_NF: csr_matrix, targets: Targets, strength: float, task: Task, *, balanced: bool = False
 ) -> tuple[Floats, Floats]:
     """Table [F, C] and bias [C] of the linear model of this strength."""
-    columns = each_column(truth_NC, task, partial(fit_svm, present_NF, strength, balanced=balanced))
-    weights_CF = np.stack([ratios_F * weights_F for ratios_F, weights_F, _ in columns])
-    weights_CF, bias_C = as_two(weights_CF, np.array([bias for _, _, bias in columns]), task)
+    columns = [
+        fit_svm(present_NF[rows.texts_R], strength, rows.labels_R, weights_N=rows.weights_R, balanced=balanced)
+        for rows in targets.columns(task)
+    ]
+    each_CF = np.stack([ratios_F * weights_F for ratios_F, weights_F, _ in columns])
+    weights_CF, bias_C = as_two(each_CF, np.array([bias for _, _, bias in columns]), task)
     return weights_CF.T, bias_C
 
 
-def best_shares(network_VC: Floats, linear_VC: Floats, truth_VC: Decisions, task: Task) -> Shares:
-    """The shares of the least mean loss."""
+def best_shares(network_VC: Floats, linear_VC: Floats, targets: Targets, task: Task) -> Shares:
+    """The shares of the least mean loss of the labels, each text as much as it weighs."""
+    truth_VC, weights_V = targets.truth_NC, targets.weights_N
     if task == "single_label":
-        return _least_loss(network_VC, linear_VC, truth_VC, task)
+        return _least_loss(network_VC, linear_VC, truth_VC, task, weights_V)
     columns = [slice(place, place + 1) for place in range(truth_VC.shape[1])]
-    each = [_least_loss(network_VC[:, c], linear_VC[:, c], truth_VC[:, c], task) for c in columns]
+    each = [_least_loss(network_VC[:, c], linear_VC[:, c], truth_VC[:, c], task, weights_V) for c in columns]
     network_C, ngrams_C, offset_C = np.array([(s.network_C[0], s.ngrams_C[0], s.offset_C[0]) for s in each]).T
     return Shares(network_C, ngrams_C, offset_C, float(np.mean([s.loss for s in each])))
 
 
-def _least_loss(network_VC: Floats, linear_VC: Floats, truth_VC: Decisions, task: Task) -> Shares:
+def _least_loss(
+    network_VC: Floats, linear_VC: Floats, truth_VC: Decisions, task: Task, weights_V: Floats | None
+) -> Shares:
     """One factor for each model and, where each label is a decision, one offset."""
     ones_C = np.ones(truth_VC.shape[1])
 
@@ -210,7 +216,7 @@ def _least_loss(network_VC: Floats, linear_VC: Floats, truth_VC: Decisions, task
         return Shares(network * ones_C, ngrams * ones_C, offset * ones_C, loss)
 
     def loss_of(numbers: Floats) -> float:
-        return mean_loss(shares(numbers).logits(network_VC, linear_VC), truth_VC, task)
+        return mean_loss(shares(numbers).logits(network_VC, linear_VC), truth_VC, task, weights_N=weights_V)
 
     start, bounds = [0.7, 0.7], [(0.05, 5.0), (0.0, 10.0)]
     if task == "multi_label":
@@ -219,9 +225,10 @@ def _least_loss(network_VC: Floats, linear_VC: Floats, truth_VC: Decisions, task
     return shares(found.x, float(found.fun))
 
 
-def mean_loss(logits_NC: Floats, truth_NC: Decisions, task: Task) -> float:
-    """Mean negative log-likelihood, in nats."""
-    return float(losses(probabilities(logits_NC.astype(np.float64), task=task), truth_NC, task=task).mean())
+def mean_loss(logits_NC: Floats, truth_NC: Decisions, task: Task, *, weights_N: Floats | None = None) -> float:
+    """Mean negative log-likelihood, in nats; by the weights of the texts, unless there are none or only zeros."""
+    losses_N = losses(probabilities(logits_NC.astype(np.float64), task=task), truth_NC, task=task)
+    return float(np.average(losses_N, weights=weights_N if weights_N is not None and weights_N.any() else None))
 
 
 def joined(network: RecurrentClassifier, blend: Blend) -> RecurrentClassifier:

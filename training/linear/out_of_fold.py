@@ -20,6 +20,7 @@ from training.data.dataset import Dataset, truth_of
 from training.data.duplicates import normalised
 from training.data.split import fold_of
 from training.linear import probe, tfidf
+from training.linear.targets import Targets
 from training.metrics.decisions import Decisions, Floats
 
 NUM_FOLDS = 5
@@ -93,7 +94,7 @@ def _fit_sparse(features_NF: Any, truth_NC: Decisions, task: Task) -> Logits:
 
 
 def _fit_dense(features_NF: Any, truth_NC: Decisions, task: Task) -> Logits:
-    weights_CF, bias_C = probe.fit_logistic(features_NF, truth_NC, DENSE_STRENGTH, task)
+    weights_CF, bias_C = probe.fit_logistic(features_NF, Targets(truth_NC), DENSE_STRENGTH, task)
     return lambda features_NF: np.asarray(features_NF @ weights_CF.T + bias_C)
 
 

@@ -24,7 +24,7 @@ from model.network import RecurrentClassifier
 from model.padding import pad
 from training.linear.nbsvm import ALWAYS
 from training.linear.ngrams import mean_loss
-from training.metrics.decisions import Decisions
+from training.linear.targets import Rows, Targets
 
 Floats = npt.NDArray[np.floating[Any]]
 Places = npt.NDArray[np.int64]
@@ -79,48 +79,45 @@ def pooled_states(network: RecurrentClassifier, rows: Sequence[Ids], device: tor
 
 def fit_logistic(
     features_NF: Floats,
-    truth_NC: Decisions,
+    targets: Targets,
     strength: float,
     task: Task,
     *,
     balanced: bool = False,
-    weights_N: Floats | None = None,
 ) -> tuple[Floats, Floats]:
     """Weight [C, F] and bias [C] of a logistic regression: one over all labels, or one for each of several.
 
     A label that no text has is as unlikely as one that all texts have is certain (`ALWAYS`).
 
     Args:
-        features_NF, truth_NC: of the training texts.
+        features_NF, targets: of the training texts.
         strength: C; larger fits the texts closer.
         task: one label a text, or a set of labels.
         balanced: rare labels count as much as common ones.
-        weights_N: of each text, 0 or more; None, or nothing but zeros, is 1 for all.
     """
-    if weights_N is not None and not weights_N.any():
-        weights_N = None
-    num_labels, num_features = truth_NC.shape[1], features_NF.shape[1]
+    num_labels, num_features = targets.truth_NC.shape[1], features_NF.shape[1]
     weight_CF, bias_C = np.zeros((num_labels, num_features)), np.full(num_labels, -ALWAYS)
     model = LogisticRegression(C=strength, max_iter=200, class_weight="balanced" if balanced else None)
 
-    def solve(y_N: npt.NDArray[Any]) -> tuple[Floats, Floats]:
+    def solve(rows: Rows) -> tuple[Floats, Floats]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # texts that were held out judge it like any other
-            model.fit(features_NF, y_N, sample_weight=weights_N)
+            model.fit(features_NF[rows.texts_R], rows.labels_R, sample_weight=rows.weights_R)
         return np.asarray(model.coef_), np.asarray(model.intercept_)
 
     if task == "multi_label":
-        for label, y_N in enumerate(truth_NC.T):
-            if y_N.all():
+        for label, rows in enumerate(targets.columns(task)):
+            if rows.labels_R.all():
                 bias_C[label] = ALWAYS
-            elif y_N.any():
-                (weight_CF[label],), (bias_C[label],) = solve(y_N)
+            elif rows.labels_R.any():
+                (weight_CF[label],), (bias_C[label],) = solve(rows)
         return weight_CF, bias_C
-    found = np.flatnonzero(truth_NC.any(axis=0))
+    rows = targets.exclusive_rows()
+    found = np.unique(rows.labels_R)
     if len(found) == 1:
         bias_C[found] = ALWAYS
         return weight_CF, bias_C
-    weights, biases = solve(truth_NC.argmax(axis=1))
+    weights, biases = solve(rows)
     if len(found) == 2:  # one score, of the second label against the first
         sides = np.array([[-0.5], [0.5]])
         weights, biases = sides * weights, sides[:, 0] * biases
@@ -130,27 +127,28 @@ def fit_logistic(
 
 def choose_strength(
     features_NF: Floats,
-    truth_NC: Decisions,
+    targets: Targets,
     parts: Sequence[tuple[Places, Places]],
     task: Task,
     *,
     balanced: bool = False,
 ) -> float:
-    """The value of `STRENGTHS` with the least loss on held-out texts.
+    """The value of `STRENGTHS` with the least loss of the labels on held-out texts, each as much as it weighs.
 
     Args:
-        features_NF, truth_NC: of all texts.
+        features_NF, targets: of all texts.
         parts: places of texts to fit to, and of texts that are held out from that fit.
         task, balanced: as of `fit_logistic`.
     """
-    held = np.concatenate([held for _, held in parts])
+    held = targets.take(np.concatenate([held for _, held in parts]))
 
     def loss(strength: float) -> float:
         logits = []
         for fitted, out in parts:
-            weight_CF, bias_C = fit_logistic(features_NF[fitted], truth_NC[fitted], strength, task, balanced=balanced)
+            texts = features_NF[fitted], targets.take(fitted)
+            weight_CF, bias_C = fit_logistic(*texts, strength, task, balanced=balanced)
             logits.append(features_NF[out] @ weight_CF.T + bias_C)
-        return mean_loss(np.concatenate(logits), truth_NC[held], task)
+        return mean_loss(np.concatenate(logits), held.truth_NC, task, weights_N=held.weights_N)
 
     best, least = STRENGTHS[0], np.inf
     for strength in STRENGTHS:

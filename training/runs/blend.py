@@ -17,7 +17,7 @@ from model.text import TextEncoder
 from training.config.config import TrainConfig
 from training.data.choices import among
 from training.data.corpus import Corpus
-from training.data.dataset import mostly_chinese, truth_of
+from training.data.dataset import mostly_chinese
 from training.fit.trainer import Trainer
 from training.linear.ngrams import (
     Blend,
@@ -29,6 +29,7 @@ from training.linear.ngrams import (
     joined,
     mean_loss,
 )
+from training.linear.targets import Targets
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -48,13 +49,13 @@ def with_ngrams(
     order, buckets = table_size(rows, corpus, settings)
     present_NF = count_ngrams(rows, order, buckets)
     present_VF = count_ngrams(trainer.validation.ids, order, buckets)
-    truth_NC, truth_VC = truth_of(corpus.train, corpus.labels), truth_of(corpus.stopping, corpus.labels)
+    targets, chooses = Targets.of(corpus.train, corpus.labels), Targets.of(corpus.stopping, corpus.labels)
     logits_VC = among(trainer.logits(trainer.validation), trainer.validation.allowed)
     balanced = config.loop.class_weights == "balanced"
-    texts = (present_NF, truth_NC, present_VF, truth_VC, logits_VC)
+    texts = (present_NF, targets, present_VF, chooses, logits_VC)
     blends = [fit_blend(*texts, order, strength, corpus.task, balanced=balanced) for strength in settings.strengths]
     best = min(blends, key=lambda blend: blend.shares.loss)
-    _say(best, mean_loss(logits_VC, truth_VC, corpus.task), corpus, console)
+    _say(best, logits_VC, chooses, corpus, console)
     return joined(network, best)
 
 
@@ -81,10 +82,10 @@ def with_cross_fitted_ngrams(
     if corpus.fold_N is None:
         raise AssertionError("the corpus has folds")
     order, buckets = table_size(rows, corpus, config.ngrams)
-    truth_NC = truth_of(corpus.train, corpus.labels)
+    targets = Targets.of(corpus.train, corpus.labels)
     blend, both_NC = cross_fit_blend(
         count_ngrams(rows, order, buckets),
-        truth_NC,
+        targets,
         corpus.fold_N,
         logits_NC,
         order,
@@ -92,7 +93,7 @@ def with_cross_fitted_ngrams(
         corpus.task,
         balanced=config.loop.class_weights == "balanced",
     )
-    _say(blend, mean_loss(logits_NC, truth_NC, corpus.task), corpus, console)
+    _say(blend, logits_NC, targets, corpus, console)
     return joined(network, blend), both_NC.astype(np.float32)
 
 
@@ -102,7 +103,8 @@ def table_size(rows: Sequence[Ids], corpus: Corpus, settings: NgramConfig) -> tu
     return order, settings.buckets or enough_buckets(rows, order, len(corpus.labels))
 
 
-def _say(blend: Blend, without: float, corpus: Corpus, console: Console) -> None:
+def _say(blend: Blend, network_VC: Floats, targets: Targets, corpus: Corpus, console: Console) -> None:
+    without = mean_loss(network_VC, targets.truth_NC, corpus.task, weights_N=targets.weights_N)
     shares, each = blend.shares, " in the mean over the labels" if corpus.task == "multi_label" else ""
     console.print(
         f"n-grams of up to {blend.order} tokens beside the network: C {blend.strength:g}, shares "

@@ -12,6 +12,7 @@ Shape suffixes: N texts, n texts of a fold, C labels, S shares of `MOVED`.
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -27,11 +28,11 @@ from model.files import replacing
 from model.network import RecurrentClassifier
 from training.artifacts.publish import Trained, measure_effort
 from training.artifacts.record import Effort
-from training.data.dataset import truth_of
 from training.errors import UsageError
 from training.fit.steps import copies
 from training.fit.trainer import Examples, Trainer
 from training.linear.ngrams import mean_loss
+from training.linear.targets import Targets
 from training.metrics.scores import measure
 from training.runs.blend import with_cross_fitted_ngrams
 from training.runs.classifier import ClassifierRun, encode_examples, encode_training, new_encoder, new_network
@@ -100,7 +101,7 @@ def train_folds(run: ClassifierRun) -> Trained | None:
     train = encode_training(corpus, config.data, encoder)
     held = encode_examples(corpus.validation, corpus, encoder)
     network = new_network(config, corpus, run.tokenizer, run.start)
-    heads = fit_heads(network, train, corpus, config, run.start, session.place["device"])
+    heads = fit_heads(network, train, held, corpus, config, run.start, session.place["device"])
     run.introduce(network, f"{corpus.fold_N.max() + 1} folds")
     folds = []
     for number in range(corpus.fold_N.max() + 1):
@@ -108,9 +109,10 @@ def train_folds(run: ClassifierRun) -> Trained | None:
         if fold is None:
             return None
         folds.append(fold)
-    truth_NC = truth_of(corpus.train, corpus.labels)
+    targets = Targets.of(corpus.train, corpus.labels)
     logits_SNC = _in_order([fold.logits_SnC for fold in folds], corpus.fold_N)
-    losses = [mean_loss(logits_NC, truth_NC, corpus.task) for logits_NC in logits_SNC]
+    weighed = partial(mean_loss, weights_N=targets.weights_N)
+    losses = [weighed(logits_NC, targets.truth_NC, corpus.task) for logits_NC in logits_SNC]
     best = int(np.argmin(losses))
     session.console.print(describe_way(len(folds), losses, best), highlight=False)
     before = with_head(network, heads.whole if heads else None).weights()

@@ -5,20 +5,21 @@ Shape suffixes: N texts, P pooled states, C labels.
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from model.batch import Ids
 from model.network import RecurrentClassifier
 from training.config.config import TrainConfig
 from training.config.start import Start
 from training.data.corpus import Corpus
-from training.data.dataset import truth_of
 from training.fit.trainer import Examples
-from training.linear.probe import Features, choose_strength, fit_logistic, pooled_states
+from training.linear.probe import Features, Places, choose_strength, fit_logistic, pooled_states
+from training.linear.targets import Targets
 
 Floats = npt.NDArray[np.floating[Any]]
 Head = tuple[Floats, Floats]
@@ -33,8 +34,8 @@ class Heads:
     """Heads of the networks before training.
 
     Attributes:
-        folds: for the network of each fold, fitted without its texts.
-        whole: fitted to all texts.
+        folds: for the network of each fold, fitted without its texts; none without folds.
+        whole: fitted to all training texts, or to `ENOUGH` of them.
     """
 
     folds: Sequence[Head]
@@ -44,65 +45,45 @@ class Heads:
 def fit_heads(
     network: RecurrentClassifier,
     train: Examples,
+    stopping: Examples,
     corpus: Corpus,
     config: TrainConfig,
     start: Start | None,
     device: torch.device,
 ) -> Heads | None:
-    """Fits a head for each fold and one for all; None if the start has no map that says how.
-
-    Raises:
-        AssertionError: the corpus has no folds.
-    """
-    if start is None or not start.maps:
-        return None
-    if corpus.fold_N is None:
-        raise AssertionError("the corpus has folds")
-    pooled_NP = pooled_states(network, train.ids, device)
-    features = Features.of_maps(start.maps, pooled_NP)
-    features_NF, truth_NC = features(pooled_NP), truth_of(corpus.train, corpus.labels)
-    parts = [(np.flatnonzero(corpus.fold_N != k), np.flatnonzero(corpus.fold_N == k)) for k in np.unique(corpus.fold_N)]
-    balanced = config.loop.class_weights == "balanced"
-    strength = choose_strength(features_NF, truth_NC, parts, corpus.task, balanced=balanced)
-
-    def head(places: npt.NDArray[np.int64]) -> Head:
-        weights_N = None if train.weights is None else train.weights[places]
-        texts = (features_NF[places], truth_NC[places], strength, corpus.task)
-        found = fit_logistic(*texts, balanced=balanced, weights_N=weights_N)
-        return features.head(*found)
-
-    return Heads([head(others) for others, _ in parts], head(np.arange(len(truth_NC))))
-
-
-def fit_head(
-    network: RecurrentClassifier,
-    train: Examples,
-    stopping: Examples,
-    corpus: Corpus,
-    config: TrainConfig,
-    start: Start,
-    device: torch.device,
-) -> Head | None:
-    """Fits the head to `ENOUGH` training texts, its strength chosen on the stopping texts.
+    """Fits the head, its strength chosen on the stopping texts; with folds one for each, chosen on all texts.
 
     Returns:
         None if the start has no map that says how, or texts are judged among labels of their own.
     """
-    if not start.maps or corpus.train.choices is not None:
+    if start is None or not start.maps or corpus.train.choices is not None:
         return None
-    some = np.sort(np.random.default_rng(config.seed).permutation(len(train.ids))[:ENOUGH])
-    rows = [*(train.ids[i] for i in some), *stopping.ids]
+    rows, targets, num_fitted, parts = _texts(train, stopping, corpus, config.seed)
     pooled_NP = pooled_states(network, rows, device)
-    features = Features.of_maps(start.maps, pooled_NP[: len(some)])
-    features_NF = features(pooled_NP)
-    truth_NC = np.concatenate([truth_of(corpus.train, corpus.labels)[some], truth_of(corpus.stopping, corpus.labels)])
-    fitted, held = np.arange(len(some)), np.arange(len(some), len(rows))
-    balanced = config.loop.class_weights == "balanced"
-    strength = choose_strength(features_NF, truth_NC, [(fitted, held)], corpus.task, balanced=balanced)
-    weights_N = None if train.weights is None else train.weights[some]
-    texts = (features_NF[fitted], truth_NC[fitted], strength, corpus.task)
-    found = fit_logistic(*texts, balanced=balanced, weights_N=weights_N)
-    return features.head(*found)
+    features = Features.of_maps(start.maps, pooled_NP[:num_fitted])
+    features_NF, balanced = features(pooled_NP), config.loop.class_weights == "balanced"
+    strength = choose_strength(features_NF, targets, parts, corpus.task, balanced=balanced)
+
+    def head(places: Places) -> Head:
+        texts = features_NF[places], targets.take(places)
+        return features.head(*fit_logistic(*texts, strength, corpus.task, balanced=balanced))
+
+    folds = [head(others) for others, _ in parts] if corpus.fold_N is not None else []
+    return Heads(folds, head(np.arange(num_fitted)))
+
+
+def _texts(
+    train: Examples, stopping: Examples, corpus: Corpus, seed: int
+) -> tuple[Sequence[Ids], Targets, int, list[tuple[Places, Places]]]:
+    """Texts, those to fit to first; their targets; the number to fit to; and parts to choose by."""
+    targets = replace(Targets.of(corpus.train, corpus.labels), weights_N=train.weights)
+    if corpus.fold_N is not None:
+        inside = [corpus.fold_N == k for k in np.unique(corpus.fold_N)]
+        return train.ids, targets, len(train.ids), [(np.flatnonzero(~held), np.flatnonzero(held)) for held in inside]
+    some = np.sort(np.random.default_rng(seed).permutation(len(train.ids))[:ENOUGH])
+    rows = [*(train.ids[i] for i in some), *stopping.ids]
+    targets = targets.take(some).followed_by(Targets.of(corpus.stopping, corpus.labels))
+    return rows, targets, len(some), [(np.arange(len(some)), np.arange(len(some), len(rows)))]
 
 
 def with_head(network: RecurrentClassifier, head: Head | None) -> RecurrentClassifier:

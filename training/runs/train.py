@@ -29,7 +29,7 @@ from training.runs.classifier import (
     new_trainer,
 )
 from training.runs.folds import train_folds
-from training.runs.heads import fit_head, with_head
+from training.runs.heads import fit_heads, with_head
 from training.runs.plan import fitted
 from training.runs.session import Session
 from training.runs.start_choice import choose_start
@@ -119,7 +119,8 @@ def build_trainer(
     train = encode_training(corpus, config.data, encoder)
     if start is not None:
         stopping = encode_examples(corpus.stopping, corpus, encoder)
-        network = with_head(network, fit_head(network, train, stopping, corpus, config, start, place["device"]))
+        heads = fit_heads(network, train, stopping, corpus, config, start, place["device"])
+        network = with_head(network, heads.whole if heads else None)
     return new_trainer(
         network,
         train,

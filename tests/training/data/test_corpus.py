@@ -226,3 +226,12 @@ def test_a_held_out_file_without_a_column_for_slices_is_refused(tmp_path: Path) 
     columns |= {"test": str(tmp_path / "without.csv")}
     with pytest.raises(MissingColumnError, match=r"without\.csv: no column 'shop'"):
         read_corpus(DataConfig.model_validate(columns), seed=0, data_root=tmp_path)
+
+
+def test_texts_of_weight_zero_are_left_out_and_counted(tmp_path: Path) -> None:
+    path = tmp_path / "train.csv"
+    rows = [f"{text},{label},{int(place >= 10)}" for place, (text, label) in enumerate(TRAIN)]
+    path.write_text("\n".join(["text,label,w", *rows]), encoding="utf-8")
+    corpus = read(tmp_path, train=str(path), weight_column="w")
+    assert len(corpus.train) + len(corpus.validation) == 30
+    assert "10 rows of weight 0 left out" in corpus.warnings

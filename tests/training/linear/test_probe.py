@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from model.config import Architecture
+from model.config import Architecture, Task
 from model.network import RecurrentClassifier
+from model.probabilities import probabilities
 from training.linear import probe
 from training.linear.nbsvm import ALWAYS
 from training.linear.probe import Features, choose_strength, fit_logistic, pooled_states
+from training.linear.targets import Targets
 from training.metrics.decisions import one_hot
 
 RNG = np.random.default_rng(0)
@@ -31,7 +33,7 @@ def test_maps_are_scaled_to_vectors_of_mean_length_one_and_folded_into_the_head(
 def test_the_logits_are_those_of_the_regression(num_labels: int) -> None:
     places_N = RNG.integers(num_labels, size=90)
     features_NF = np.eye(num_labels)[places_N] + 0.3 * RNG.normal(size=(90, num_labels))
-    weight_CF, bias_C = fit_logistic(features_NF, one_hot(places_N, num_labels), 10.0, "single_label")
+    weight_CF, bias_C = fit_logistic(features_NF, Targets(one_hot(places_N, num_labels)), 10.0, "single_label")
     logits_NC = features_NF @ weight_CF.T + bias_C
     assert (logits_NC.argmax(axis=1) == places_N).mean() > 0.9
     assert logits_NC.sum(axis=1) == pytest.approx(np.zeros(90), abs=1e-6)
@@ -41,13 +43,13 @@ def test_a_label_without_texts_is_never_given_and_one_alone_always() -> None:
     features_NF = RNG.normal(size=(8, 2))
     truth_NC = np.zeros((8, 3), dtype=bool)
     truth_NC[:4, 0] = truth_NC[4:, 2] = True
-    weight_CF, bias_C = fit_logistic(features_NF, truth_NC, 1.0, "single_label")
+    weight_CF, bias_C = fit_logistic(features_NF, Targets(truth_NC), 1.0, "single_label")
     assert not weight_CF[1].any()
     assert bias_C[1] == -ALWAYS
     assert weight_CF[[0, 2]].any(axis=1).all()
     truth_NC[:] = [True, False, False]
     for task in ("single_label", "multi_label"):
-        weight_CF, bias_C = fit_logistic(features_NF, truth_NC, 1.0, task)
+        weight_CF, bias_C = fit_logistic(features_NF, Targets(truth_NC), 1.0, task)
         assert not weight_CF.any()
         assert bias_C.tolist() == [ALWAYS, -ALWAYS, -ALWAYS]
 
@@ -55,7 +57,7 @@ def test_a_label_without_texts_is_never_given_and_one_alone_always() -> None:
 def test_several_labels_are_a_regression_each() -> None:
     features_NF = RNG.normal(size=(60, 2))
     truth_NC = features_NF > 0
-    weight_CF, _ = fit_logistic(features_NF, truth_NC, 100.0, "multi_label")
+    weight_CF, _ = fit_logistic(features_NF, Targets(truth_NC), 100.0, "multi_label")
     assert (np.diag(weight_CF) > 5 * np.abs(weight_CF[[0, 1], [1, 0]])).all()
 
 
@@ -63,9 +65,9 @@ def test_the_strength_is_that_of_the_least_loss_on_texts_held_out() -> None:
     places_N = RNG.integers(2, size=200)
     signal_NF = np.where(places_N, 1.0, -1.0)[:, None] * [[1.0, 0.0]] + 0.4 * RNG.normal(size=(200, 2))
     halves = [(np.arange(100), np.arange(100, 200)), (np.arange(100, 200), np.arange(100))]
-    assert choose_strength(signal_NF, one_hot(places_N, 2), halves, "single_label") > probe.STRENGTHS[0]
+    assert choose_strength(signal_NF, Targets(one_hot(places_N, 2)), halves, "single_label") > probe.STRENGTHS[0]
     noise_NF = RNG.normal(size=(200, 40))
-    assert choose_strength(noise_NF, one_hot(places_N, 2), halves, "single_label") == probe.STRENGTHS[0]
+    assert choose_strength(noise_NF, Targets(one_hot(places_N, 2)), halves, "single_label") == probe.STRENGTHS[0]
 
 
 def test_pooled_states_are_what_the_head_sees() -> None:
@@ -82,9 +84,32 @@ def test_pooled_states_are_what_the_head_sees() -> None:
 def test_a_text_of_weight_zero_counts_for_nothing() -> None:
     rng = np.random.default_rng(0)
     features_NF, truth_NC = rng.normal(size=(60, 4)), one_hot(rng.integers(0, 3, 60), 3)
-    weights_N = np.repeat([1.0, 0.0], 30)
-    found = fit_logistic(features_NF, truth_NC, 1.0, "single_label", weights_N=weights_N)
-    expected = fit_logistic(features_NF[:30], truth_NC[:30], 1.0, "single_label")
-    assert np.allclose(found[0], expected[0], atol=1e-2)
-    alike = fit_logistic(features_NF, truth_NC, 1.0, "single_label", weights_N=np.zeros(60))
-    assert np.array_equal(alike[0], fit_logistic(features_NF, truth_NC, 1.0, "single_label")[0])
+    weighed = Targets(truth_NC, weights_N=np.repeat([1.0, 0.0], 30))
+    found = fit_logistic(features_NF, weighed, 1.0, "single_label")
+    expected = fit_logistic(features_NF[:30], Targets(truth_NC[:30]), 1.0, "single_label")
+    assert np.array_equal(found[0], expected[0])
+    alike = fit_logistic(features_NF, Targets(truth_NC, weights_N=np.zeros(60)), 1.0, "single_label")
+    assert np.array_equal(alike[0], fit_logistic(features_NF, Targets(truth_NC), 1.0, "single_label")[0])
+
+
+def test_held_out_texts_choose_the_strength_as_much_as_they_weigh() -> None:
+    places_N = RNG.integers(2, size=400)
+    features_NF = np.where(places_N, 1.0, -1.0)[:, None] + 0.4 * RNG.normal(size=(400, 1))
+    places_N[100:] = 1 - places_N[100:]  # most labels are wrong, and weigh next to nothing
+    weights_N = np.where(np.arange(400) < 100, 1.0, 1e-6)
+    parts = [(np.flatnonzero(np.arange(400) % 2 == k), np.flatnonzero(np.arange(400) % 2 != k)) for k in (0, 1)]
+    truth_NC = one_hot(places_N, 2)
+    strong = choose_strength(features_NF, Targets(truth_NC, weights_N=weights_N), parts, "single_label")
+    assert strong > probe.STRENGTHS[0]
+    weight_CF, _ = fit_logistic(features_NF, Targets(truth_NC, weights_N=weights_N), strong, "single_label")
+    assert weight_CF[1, 0] > 0
+
+
+@pytest.mark.parametrize("task", ["single_label", "multi_label"])
+def test_a_regression_follows_the_probabilities_of_labels(task: Task) -> None:
+    features_NF = np.repeat([[-1.0], [1.0]], 500, axis=0)
+    shares_NC = np.repeat([[0.9, 0.1], [0.4, 0.6]], 500, axis=0)
+    targets = Targets(shares_NC > 0.5, shares_NC)
+    weight_CF, bias_C = fit_logistic(features_NF, targets, 1000.0, task)
+    found_NC = probabilities(features_NF @ weight_CF.T + bias_C, task=task)
+    np.testing.assert_allclose(found_NC, shares_NC, atol=0.01)
