@@ -14,6 +14,7 @@ import msgspec
 from pydantic_core import PydanticUndefined
 
 from app.auth.keys import new_key, read_keys
+from app.bulk.errors import BulkError, check_pyarrow
 from app.config.machine import available_cpus
 from app.config.settings import OPTIONS, Settings, env_name, flag_name
 from app.core import log
@@ -121,6 +122,51 @@ def key(name: str, roles: tuple[str, ...], rate: str | None, burst: str | None) 
         secret, made = new_key(name, [f"{option}={value}" for option, value in options.items() if value])
         click.echo(f"The key, for its owner: {secret}", err=True)
         click.echo(made.line())
+
+
+@cli.command()
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
+@click.option("--output", required=True, metavar="PATH", help="File to write, or folder if it ends in a slash.")
+@click.option("--format", metavar="FORMAT", help="parquet, csv, tsv or jsonl; by default the ending of --output.")
+@click.option("--text-column", metavar="NAME", help="By default found; several with commas between are joined.")
+@click.option("--sheet", metavar="NAME", help="Of a spreadsheet; by default the first that has the columns.")
+@click.option("--keep", multiple=True, metavar="COLUMN", help="Column to write along; by default all. Repeat it.")
+@click.option("--only", is_flag=True, help="Write the new columns alone.")
+@click.option("--scores", is_flag=True, help="Also write the probability of each label.")
+@click.option("--prefix", default="", metavar="TEXT", help="Of the names of the new columns: label, score, scores.")
+@click.option("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")
+@click.option("--dtype", default="auto", metavar="TYPE", help="auto, int8, float32 or bfloat16, as of serve.")
+@click.option(
+    "--threads", type=click.IntRange(min=1), default=available_cpus, help="Threads; by default one a processor."
+)
+@click.option("--overwrite", is_flag=True, help="Replace what is there, and begin anew.")
+def predict(
+    checkpoint: Path,
+    device: str,
+    dtype: str,
+    threads: int,
+    keep: tuple[str, ...],
+    only: bool,
+    **options: Any,
+) -> None:
+    """Label the texts of files by CHECKPOINT, all rows in their order.
+
+    INPUT is CSV, TSV, JSON, Parquet, Arrow or a spreadsheet, a pattern, a folder, an address such as s3://bucket/path,
+    or - for standard input. Rows that cannot be read or have no text go to OUTPUT.bad.jsonl, with the cause. A run that
+    was stopped goes on when the same command is given again.
+
+    Example: python -m app predict checkpoints/sentiment reviews.parquet --output scored.parquet
+    """
+    with exit_codes():
+        check_pyarrow()
+        from app.bulk.run import Call
+        from app.bulk.terminal import predict_files
+
+        if only and keep:
+            raise BulkError("--only and --keep cannot both be: --only keeps no column")
+        call = Call(keep=() if only else keep or None, **options)
+        predict_files(checkpoint, call, device=device, dtype=dtype, threads=threads)
 
 
 def _units(_context: click.Context, _option: click.Parameter, value: str) -> list[int]:

@@ -40,6 +40,7 @@ class Classifier:
         metrics: contents of `metrics.json` in the checkpoint.
         reference: profile of the answers to held-out texts; None if the checkpoint has none.
         device, dtype: where and in which number format it computes.
+        concurrent: True if several threads may compute at a time, each with its own texts.
         pads: True if each text of a batch costs as much as the longest one.
         vector_size: numbers of a sentence vector.
         pads_vectors: as `pads`, for sentence vectors.
@@ -72,6 +73,7 @@ class Classifier:
             )
         self.device, self.dtype = self._computation.device, self._computation.dtype
         self.pads, self.pads_vectors = self._computation.pads, self._computation.pads_pooled
+        self.concurrent = self.dtype == INT8  # the engine for CPUs shares nothing but weights
         self.vector_size = config.architecture.pooled_size
 
     @classmethod
@@ -135,7 +137,13 @@ class Classifier:
 
     def predict(self, texts: Sequence[str], *, max_batch_tokens: int = 8192) -> Probabilities:
         """Probabilities [len(texts), len(labels)] of any number of texts, batched by length."""
-        encoded = self.encode(texts)
+        return self.score_all(self.encode(texts), max_batch_tokens=max_batch_tokens)
+
+    def score_all(self, encoded: Sequence[Encoded], *, max_batch_tokens: int = 8192) -> Probabilities:
+        """Probabilities [len(encoded), len(labels)] of any number of texts' tokens, batched by length.
+
+        On one thread at a time, or on several if `concurrent`.
+        """
         if self.dtype == INT8:  # the engine for CPUs takes any number, sorts them itself and pads none
             return self.score(encoded)
         return map_batches(

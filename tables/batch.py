@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from tables.errors import MissingColumnError, Row, TableError
@@ -50,6 +51,16 @@ class Batch:
         paths: Sequence[Path | None] = self.paths or [None] * len(numbers)
         return list(map(Row, numbers, lines, paths))
 
+    def slice(self, start: int, end: int) -> "Batch":
+        """The rows from `start` up to `end`, which count from 0, without a copy."""
+        lines, paths = self.lines, self.paths
+        return Batch(
+            self.records.slice(start, end - start),
+            self.numbers.slice(start, end - start),
+            None if lines is None else lines.slice(start, end - start),
+            None if paths is None else paths[start:end],
+        )
+
     def values(self, column: str) -> list[object]:
         """A column as Python values; None stands for null."""
         array = self.records.column(column)
@@ -85,7 +96,7 @@ def numbered(columns: Mapping[str, pa.Array], reading: Reading) -> Batch:
     """The next rows of a format that has no lines, counted in `reading`; bytes, as older programs write, are UTF-8."""
     arrays = [array.cast(STRING) if _is_binary(array.type) else array for array in columns.values()]
     start, reading.rows = reading.rows, reading.rows + (len(arrays[0]) if arrays else 0)
-    numbers = pa.array(range(start + 1, reading.rows + 1), pa.int64())
+    numbers = pa.array(np.arange(start + 1, reading.rows + 1))
     return Batch(pa.RecordBatch.from_arrays(arrays, names=list(columns)), numbers, lines=None)
 
 

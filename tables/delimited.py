@@ -8,7 +8,7 @@ from tables.batch import STRING, Batch, Columns, batches_of, find_columns
 from tables.dialect import SAMPLE_LINES, Dialect, find_dialect
 from tables.errors import Row, TableError
 from tables.names import COMMON, clean_name
-from tables.reading import Reading, count
+from tables.reading import BadRow, Reading, count
 from tables.records import Known, Lines, Record, read_records
 from tables.text import BEGINNING_CHARS, open_text
 
@@ -42,7 +42,8 @@ def read_delimited(path: Path, columns: Columns, batch_rows: int, reading: Readi
         rows = _chosen(records, dialect, len(names), list(places.values()), reading)
         yield from batches_of(rows, list(places), STRING, batch_rows)
         reading.lines = lines.number
-    _check_left_out(path, len(names), reading)
+    if reading.refuse is None:
+        _check_left_out(path, len(names), reading)
 
 
 def _header(records: Iterable[Record], dialect: Dialect, reading: Reading) -> list[str] | None:
@@ -89,6 +90,9 @@ def _chosen(
             yield row, [fields[place] if place < len(fields) else None for place in places]
         elif len(fields) > width and any(map(str.strip, fields[width:])):
             reading.left_out.add(row)
+            if reading.refuse is not None:
+                cause = f"has {len(fields)} fields, but the header has {width}"
+                reading.refuse(BadRow(reading.path, row, cause, fields))
             continue
         else:
             if len(fields) > width:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from tables.address import address_of
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -39,7 +41,7 @@ class TableError(Exception):
 
     def __init__(self, path: Path, cause: str, *, row: Row | None = None, column: str | None = None) -> None:
         path = path if row is None or row.path is None else row.path
-        place = [str(path)]
+        place = [address_of(path)]
         if row is not None:
             place.append(row.place)
         if column is not None:

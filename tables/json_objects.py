@@ -1,7 +1,8 @@
 """Reads JSON objects as rows: one a line, one after the other, in an array, or a table in a single object."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,26 @@ from typing import Any
 from tables.batch import JSON, Batch, Columns, batches_of, find_columns
 from tables.errors import Row, TableError
 from tables.names import COMMON, same_name
-from tables.reading import Reading
+from tables.reading import BadRow, Reading
 from tables.text import open_text
 
 SPACE = " \t\r\n"
 NESTED = ("data", "rows", "records", "examples")
 """Keys under which a single object may hold the array of rows."""
 
+FEW_KEYS = 5
+"""Keys that a sentence names."""
+
 FIRST_RECORDS = 500
 """The columns of a file, where they are not named, are the keys of so many objects."""
+
+
+@dataclass(frozen=True, slots=True)
+class _NoJson:
+    """A line that is not JSON."""
+
+    line: str
+    cause: str
 
 
 def read_json(path: Path, columns: Columns, batch_rows: int, reading: Reading) -> Iterator[Batch]:
@@ -30,8 +42,27 @@ def read_json(path: Path, columns: Columns, batch_rows: int, reading: Reading) -
     if columns is None:
         first = list(islice(records, FIRST_RECORDS))
         columns = list(dict.fromkeys(key for _, record in first if isinstance(record, dict) for key in record))
-        records = chain(first, records)
+        records = _without_other_keys(chain(first, records), columns, reading)
     yield from batches_of(_rows(records, path, columns, reading), columns, JSON, batch_rows)
+
+
+def _without_other_keys(
+    records: Iterable[tuple[int, object]], columns: Sequence[str], reading: Reading
+) -> Iterator[tuple[int, object]]:
+    """Yields the records; in the end, says which keys some of them have that are no column."""
+    known, other = set(columns), dict[str, int]()
+    for line, record in records:
+        if isinstance(record, dict) and not known.issuperset(record):
+            for key in record:
+                if key not in known:
+                    other[key] = other.get(key, 0) + 1
+        yield line, record
+    if other:
+        named = ", ".join(f"{key!r} ({number:,})" for key, number in list(other.items())[:FEW_KEYS])
+        more = f" and {len(other) - FEW_KEYS:,} more" if len(other) > FEW_KEYS else ""
+        reading.remarks.append(
+            f"keys that none of the first {FIRST_RECORDS} objects has are no columns: {named}{more}; name those to keep"
+        )
 
 
 def _rows(
@@ -48,7 +79,8 @@ def _rows(
     for number, (line, record) in enumerate(records, 1):
         row = Row(number, line)
         if not isinstance(record, dict):
-            raise TableError(path, f"expected one JSON object a row, found {type(record).__name__}", row=row)
+            _refuse(path, row, record, reading)
+            continue
         first = record if first is None else first
         for column in columns:
             if column not in names and (key := _find(path, column, record, reading)) is not None:
@@ -59,6 +91,21 @@ def _rows(
     if first is None:
         raise TableError(path, "is empty")
     find_columns(path, [column for column in columns if column not in names], list(first), reading)
+
+
+def _refuse(path: Path, row: Row, record: object, reading: Reading) -> None:
+    """Gives a row that is no object to `reading.refuse`.
+
+    Raises:
+        TableError: there is none.
+    """
+    if isinstance(record, _NoJson):
+        cause, content = record.cause, record.line
+    else:
+        cause, content = f"expected one JSON object a row, found {type(record).__name__}", json.dumps(record)
+    if reading.refuse is None:
+        raise TableError(path, cause, row=row)
+    reading.refuse(BadRow(reading.path, row, cause, content))
 
 
 def _unfolded(
@@ -131,7 +178,9 @@ def _records(path: Path, reading: Reading) -> Iterator[tuple[int, object]]:
                 record = json.loads(plain)
             except (ValueError, RecursionError) as error:
                 if number:
-                    raise TableError(path, f"not valid JSON: {error}", row=Row(number + 1, reading.lines)) from error
+                    number += 1
+                    yield reading.lines, _NoJson(plain, f"not valid JSON: {error}")
+                    continue
                 yield from _whole(path, "".join(chain([text], lines)), reading)
                 return
             if isinstance(record, list) and not number:

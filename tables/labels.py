@@ -88,14 +88,25 @@ def read_texts(*columns: Column) -> tuple[list[str], list[int]]:
 
 
 def _text(column: Column, index: int) -> str | None:
-    value = column.values[index]
+    try:
+        return text_of(column.values[index])
+    except TypeError as error:
+        raise column.error(index, str(error)) from None
+
+
+def text_of(value: object) -> str | None:
+    """A value as text: a number is written out; None for one that is null or blank.
+
+    Raises:
+        TypeError: it is something else.
+    """
     if isinstance(value, str):
         return value if value.strip() else None
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
-    raise column.error(index, f"expected text, found {type(value).__name__}")
+    raise TypeError(f"expected text, found {type(value).__name__}")
 
 
 def read_labels(column: Column, rules: LabelRules = DEFAULT, rows: Iterable[int] | None = None) -> Labels:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from tables.address import is_remote
 from tables.arrow import FILE, OLD_FEATHER, STREAM, read_arrow
 from tables.batch import BATCH_ROWS, Batch, Columns
 from tables.class_folder import read_class_folder
@@ -16,7 +17,8 @@ from tables.errors import Row, TableError
 from tables.hub import is_hub, read_hub
 from tables.json_objects import read_json
 from tables.parquet import read_parquet
-from tables.reading import SHOWN, Places, Reading
+from tables.reading import SHOWN, BadRow, Places, Reading
+from tables.remote import local_copy
 from tables.sources import Part, find_parts, name_of
 from tables.spreadsheet import read_spreadsheet
 from tables.text import compression, open_bytes
@@ -43,6 +45,7 @@ def read_batches(
     sheet: str | None = None,
     batch_rows: int = BATCH_ROWS,
     readings: list[Reading] | None = None,
+    refuse: Callable[[BadRow], object] | None = None,
 ) -> Iterator[Batch]:
     """Reads the named columns of a table, `batch_rows` rows at a time.
 
@@ -52,6 +55,7 @@ def read_batches(
         sheet: of a spreadsheet; None is the first that has the columns.
         batch_rows: rows of a batch, at most.
         readings: gets what was found in each file; `LOGGER` gets it as a line after the last batch of the file.
+        refuse: gets the rows that cannot be read, before the batch that they would be in; see `Reading`.
 
     Raises:
         TableError: a file is missing, of an unknown format or damaged, or a column is not in it.
@@ -59,7 +63,7 @@ def read_batches(
     parts = find_parts(source)
     wanted = None if columns is None else list(dict.fromkeys(columns))
     for part in parts:
-        reading = Reading(part.shown)
+        reading = Reading(part.shown, refuse=refuse)
         if readings is not None:
             readings.append(reading)
         for batch in _read(part, wanted, sheet, batch_rows, reading):
@@ -68,6 +72,10 @@ def read_batches(
 
 
 def _read(part: Part, columns: Columns, sheet: str | None, batch_rows: int, reading: Reading) -> Iterator[Batch]:
+    if is_remote(part.path):
+        with local_copy(part.path) as copy:
+            yield from _read(Part(copy, part.shown), columns, sheet, batch_rows, reading)
+        return
     try:
         read = read_hub if is_hub(part.path) else _reader(part.path, sheet, reading)
         packed = reading.form

@@ -1,8 +1,10 @@
 """An account of what a reader did with one file, so that no row is lost, joined or changed in silence."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tables.address import address_of
 from tables.errors import Row
 
 SHOWN = 3
@@ -25,6 +27,23 @@ class Places:
     def __str__(self) -> str:
         more = self.count - len(self.first)
         return ", ".join(map(str, self.first)) + (f" and {more:,} more" if more else "")
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that a table holds and that cannot be used.
+
+    Attributes:
+        path: the file.
+        row: its place in the file.
+        cause: what is wrong, as one clause.
+        content: the row as far as it could be read: values by column, a list of fields, or the line.
+    """
+
+    path: Path
+    row: Row
+    cause: str
+    content: object
 
 
 @dataclass(slots=True)
@@ -50,6 +69,8 @@ class Reading:
         escaped: rows in which quotation marks are escaped by backslashes.
         replaced: places that the encoding has no character for, read as U+FFFD.
         remarks: further sentences, for example about names of columns.
+        refuse: takes each row that cannot be read, and reading goes on; where it is None such rows are counted, or end
+            the reading with an error.
     """
 
     path: Path
@@ -68,6 +89,7 @@ class Reading:
     escaped: Places = field(default_factory=Places)
     replaced: int = 0
     remarks: list[str] = field(default_factory=list)
+    refuse: Callable[[BadRow], object] | None = None
 
     def describe(self) -> str:
         """The account as one line."""
@@ -86,7 +108,7 @@ class Reading:
         ):
             if places.count:
                 parts.append(f"{count(places.count, 'row')} {what} ({places})")
-        return f"{self.path}: {'; '.join(parts + self.remarks + self.warnings())}"
+        return f"{address_of(self.path)}: {'; '.join(parts + self.remarks + self.warnings())}"
 
     @property
     def misread(self) -> Places:

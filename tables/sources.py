@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from tables.address import address_of, is_remote
 from tables.class_folder import class_folders, text_files
 from tables.errors import TableError
 from tables.hub import hub_files, is_hub
+from tables.remote import remote_files
 
 STDIN = Path("-")
 """Stands for standard input."""
@@ -51,8 +53,8 @@ def find_parts(source: Path | Sequence[Path]) -> list[Part]:
 
     Args:
         source: a file, a pattern (`*`, `?`, `[…]`, `**`), a folder (of tables, of folders of texts, or saved by
-            `datasets`), a name on the Hugging Face Hub (`hf:NAME`), or `-` for standard input; or several of these,
-            which together are one table.
+            `datasets`), a name on the Hugging Face Hub (`hf:NAME`), an address of a remote file, pattern or folder
+            (`tables.remote`), or `-` for standard input; or several of these, which together are one table.
 
     Raises:
         TableError: there is no such file, one is named twice, or a folder holds nothing of the kind.
@@ -68,6 +70,8 @@ def find_parts(source: Path | Sequence[Path]) -> list[Part]:
         return [Part(_standard_input(), Path("standard input"))]
     if is_hub(source):
         return [Part(source, source)]
+    if is_remote(source):
+        return [Part(Path(address), Path(address)) for address, _, _ in remote_files(source)]
     if source.is_dir():
         return [Part(path, path) for path in _in_folder(source)]
     if not source.exists() and glob.has_magic(str(source)):
@@ -86,7 +90,7 @@ def name_of(source: Path | Sequence[Path]) -> Path:
     ('a.csv, b.csv', 'a.csv')
     """
     paths = [source] if isinstance(source, Path) else source
-    return Path(", ".join("standard input" if path == STDIN else str(path) for path in paths))
+    return Path(", ".join("standard input" if path == STDIN else address_of(path) for path in paths))
 
 
 def files_of(source: Path | Sequence[Path]) -> list[tuple[str, Path]]:
@@ -100,6 +104,9 @@ def files_of(source: Path | Sequence[Path]) -> list[tuple[str, Path]]:
         if is_hub(part.path):
             files += hub_files(part.path)
             continue
+        if is_remote(part.path):
+            cause = "is remote: python -m app predict scores such files, everything else wants a copy on this machine"
+            raise TableError(part.path, cause)
         folders = class_folders(part.path) if part.path.is_dir() else []
         texts = [(f"{folder.name}/{file.name}", file) for folder in folders for file in text_files(folder)]
         files += texts or [(part.path.name, part.path)]
@@ -109,10 +116,10 @@ def files_of(source: Path | Sequence[Path]) -> list[tuple[str, Path]]:
 def is_local(name: str) -> bool:
     """True if a name stands for a file or folder, whose path can be made absolute.
 
-    >>> is_local("a.csv"), is_local("-"), is_local("hf:imdb")
-    (True, False, False)
+    >>> is_local("a.csv"), is_local("-"), is_local("hf:imdb"), is_local("s3://bucket/a.csv")
+    (True, False, False, False)
     """
-    return name != str(STDIN) and not is_hub(Path(name))
+    return name != str(STDIN) and not is_hub(Path(name)) and not is_remote(name)
 
 
 def _in_folder(folder: Path) -> list[Path]:

@@ -18,12 +18,15 @@ LOCK_OF = {"app": "core", "model": "core", "tables": "training", "training": "tr
 
 
 EXTRA_OF = {
+    "app/bulk/": "bulk",
+    "examples/dataframe.py": "dev",
+    "examples/duckdb_function.py": "dev",
     "app/telemetry/otel.py": "otel",
     "model/engine/lstm_kernel.py": "gpu",
     "model/export/graph.py": "onnx",
     "tables/hub.py": "hub",
 }
-"""Files that are imported only where an extra is installed, and the extra."""
+"""Files and folders that are imported only where an extra is installed, and the extra."""
 
 
 NEWER = {"compression"}
@@ -68,7 +71,8 @@ def test_everything_imported_is_locked_where_the_package_runs(package: str) -> N
     distributions = packages_distributions()
     missing = {}
     for path in files_of(package):
-        extra = EXTRA_OF.get(path.relative_to(ROOT).as_posix())
+        name = path.relative_to(ROOT).as_posix()
+        extra = next((extra for start, extra in EXTRA_OF.items() if name.startswith(start)), None)
         allowed = locked | (names_of_extra(extra) if extra else set())
         tops = {name.split(".")[0] for name in imports_of(path)} - sys.stdlib_module_names - NEWER - OURS
         for top in tops:

@@ -5,8 +5,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from app.bulk.errors import BulkError
 from app.config.settings import SettingsError
 from model.errors import ModelError
+from tables.errors import TableError
 
 RUN_FAILED = 1
 CALL_WRONG = 2
@@ -22,7 +24,7 @@ def exit_codes() -> Iterator[None]:
     """Ends the process with one sentence and the right exit code when something goes wrong inside."""
     try:
         yield
-    except (SettingsError, ModelError) as error:
+    except (SettingsError, ModelError, BulkError, TableError) as error:
         sys.stderr.write(f"Error: {error}\n")
         raise SystemExit(CALL_WRONG) from None
     except OSError as error:

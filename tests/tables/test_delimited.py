@@ -3,6 +3,8 @@ from pathlib import Path
 import pytest
 
 from tables.errors import Row
+from tables.reader import read_batches
+from tables.reading import BadRow
 from tests.tables.samples import error_of, rows, values, write
 
 
@@ -50,3 +52,11 @@ def test_a_column_by_itself_may_hold_separators(tmp_path: Path) -> None:
     (column,) = read_columns(path, ["text"])
     assert column.values == ["fine, warm; cheap", "no", "well, no"]
     assert "3 rows from 5 lines; one column, UTF-8; 1 empty row passed over" in column.readings[0].describe()
+
+
+def test_rows_that_are_too_wide_go_to_the_one_who_takes_them(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "id,text\n" + "1,a,b\n" * 5 + "2,c\n")
+    bad: list[BadRow] = []
+    (batch,) = read_batches(path, None, refuse=bad.append)
+    assert batch.values("text") == ["c"]
+    assert [(row.row.number, row.content) for row in bad] == [(number, ["1", "a", "b"]) for number in range(1, 6)]

@@ -6,6 +6,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tables.errors import Row
+from tables.json_objects import FIRST_RECORDS
+from tables.reader import read_batches
+from tables.reading import BadRow, Reading
 from tests.tables.samples import error_of, rows, values, write
 
 
@@ -61,3 +64,24 @@ def test_columns_may_hold_lists_nulls_and_rows_without_a_value(tmp_path: Path) -
 def test_any_text_is_read_as_it_was_written(tmp_path: Path, texts: list[str]) -> None:
     lines = (json.dumps({"text": text, "label": "x"}, ensure_ascii=False) for text in texts)
     assert values(write(tmp_path / "a.jsonl", "\n".join(lines)))["text"] == texts
+
+
+def test_lines_that_are_no_objects_go_to_the_one_who_takes_them(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", '{"text": "a"}\n{"text": \n[1]\n7\n{"text": "b"}\n')
+    bad: list[BadRow] = []
+    batches = list(read_batches(path, ["text"], refuse=bad.append))
+    assert [value for batch in batches for value in batch.values("text")] == ["a", "b"]
+    assert [number for batch in batches for number in batch.numbers.to_pylist()] == [1, 5]
+    assert [(row.row.number, row.row.line, row.content) for row in bad] == [
+        (2, 2, '{"text":'),
+        (3, 3, "[1]"),
+        (4, 4, "7"),
+    ]
+    assert bad[1].cause == "expected one JSON object a row, found list"
+
+
+def test_keys_that_the_first_objects_lack_are_named(tmp_path: Path) -> None:
+    lines = [json.dumps({"text": "a"})] * FIRST_RECORDS + [json.dumps({"text": "b", "late": 1})] * 2
+    readings: list[Reading] = []
+    list(read_batches(write(tmp_path / "a.jsonl", "\n".join(lines)), None, readings=readings))
+    assert "keys that none of the first 500 objects has are no columns: 'late' (2)" in readings[0].describe()

@@ -1,0 +1,1 @@
+"""Scoring of files: `python -m app predict`. Needs pyarrow, which the server does not."""

@@ -1,0 +1,160 @@
+"""Parts of the output, each whole: a run that was killed goes on after the last of them.
+
+While it runs, the folder of parts holds `_job.json` (what the run is), `part-000000.parquet` and so on. Each finished
+part has `_part-000000.json` (what it counts, written last) and may have `_part-000000.bad.jsonl` (rows without a
+label). Where the output is a file, the folder is beside it and called `FILE.parts`; where it is a folder, it is the
+output itself, and `_SUCCESS` says that it is complete.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from app.bulk.errors import BulkError
+from app.bulk.formats import Form
+from app.bulk.scoring import Counts
+from app.bulk.store import Store
+from tables.reading import BadRow
+
+JOB, SUCCESS, BAD = "_job.json", "_SUCCESS", "bad.jsonl"
+PART, OF_PART = re.compile(r"part-\d{6}\."), re.compile(r"_part-\d{6}\.")
+FINISHED = re.compile(r"_part-(\d{6})\.json")
+OURS = re.compile(r"_?part-\d{6}\..*|_job\.json|_SUCCESS|_bad\.jsonl")
+
+Job = Mapping[str, Any]
+"""What decides the output: checkpoint, files, options; JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Sums over the parts that are finished.
+
+    Attributes:
+        parts: number of them.
+        windows: that they were made of.
+        counts: sums over their rows.
+    """
+
+    parts: int = 0
+    windows: int = 0
+    counts: Counts = field(default_factory=Counts)
+
+
+class Parts:
+    """The output of one run.
+
+    Args:
+        output: path or address; a folder if it ends in a slash or has no ending of a file.
+        form: format of the parts, and of the file.
+
+    Raises:
+        BulkError: it cannot be reached.
+    """
+
+    def __init__(self, output: str, form: Form) -> None:
+        self._form, self.output = form, output
+        name = output.rstrip("/").rpartition("/")[2]
+        self._file = "" if output.endswith("/") or "." not in name else name
+        self._beside = Store(output.removesuffix(name) or ".") if self._file else Store(output)
+        self._parts = Store(f"{output}.parts") if self._file else self._beside
+
+    @property
+    def bad(self) -> str:
+        """The file of rows without a label."""
+        return f"{self.output}.{BAD}" if self._file else f"{self.output.rstrip('/')}/_{BAD}"
+
+    def begin(self, job: Job, *, overwrite: bool) -> Finished:
+        """Finds the parts of an earlier run of the same job, and makes ready for the others.
+
+        Args:
+            job: see `Job`.
+            overwrite: begin anew, whatever is there.
+
+        Raises:
+            BulkError: a finished output or another job's parts are there.
+        """
+        self._beside.make()
+        self._parts.make()
+        if overwrite:
+            self._clear()
+        if self._beside.has(self._file or SUCCESS) and not self._ours(job):
+            raise BulkError(f"{self.output} is there already; choose another name, or --overwrite it")
+        if self._parts.has(JOB):
+            if not self._ours(job):
+                raise BulkError(
+                    f"{self._parts.address} holds parts of another call ({self._difference(job)}); finish that one, or "
+                    "begin anew with --overwrite"
+                )
+            return self._finished()
+        self._parts.write(JOB, msgspec.json.encode(job))
+        return Finished()
+
+    def add(
+        self, number: int, rows: Sequence[pa.RecordBatch], bad: Sequence[BadRow], done: Finished, *, first: bool
+    ) -> None:
+        """Writes a part; `done` is what this one holds alone, `first` says that no part before it has rows."""
+        name = f"part-{number:06}"
+        if rows:  # a batch without rows among them makes a file of its columns
+            header = first or not self._file
+            self._parts.write(name + self._form.ending, self._form.encode(pa.Table.from_batches(rows), header=header))
+        if bad:
+            self._parts.write(f"_{name}.{BAD}", b"".join(map(_bad_line, bad)))
+        self._parts.write(f"_{name}.json", msgspec.json.encode(asdict(done)))
+
+    def finish(self, counts: Counts) -> None:
+        """Joins the parts to a file, or marks the folder as complete, and removes what only a resumption needs."""
+        names = sorted(self._parts.names())
+        bad = [name for name in filter(OF_PART.match, names) if name.endswith(BAD)]
+        if bad:
+            with self._beside.writing(f"{self._file}.{BAD}" if self._file else f"_{BAD}") as sink:
+                for name in bad:
+                    sink.write(self._parts.read(name))
+        if self._file:
+            with self._beside.writing(self._file) as sink:
+                self._form.join(map(self._parts.opened, filter(PART.match, names)), sink)
+            self._parts.remove_all()
+        else:
+            self._parts.write(SUCCESS, msgspec.json.encode(asdict(counts)))
+            for name in [*filter(OF_PART.match, names), JOB]:
+                self._parts.remove(name)
+
+    def _clear(self) -> None:
+        """Removes what an earlier run of this program left; other files of a folder stay."""
+        if self._file:
+            self._beside.remove(self._file)
+            self._beside.remove(f"{self._file}.{BAD}")
+        for name in self._parts.names():
+            if OURS.fullmatch(name):
+                self._parts.remove(name)
+
+    def _ours(self, job: Job) -> bool:
+        return self._parts.has(JOB) and self._job() == msgspec.json.decode(msgspec.json.encode(job))
+
+    def _job(self) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = msgspec.json.decode(self._parts.read(JOB), type=dict)
+        except msgspec.DecodeError:
+            return {}
+        return found
+
+    def _difference(self, job: Job) -> str:
+        there, asked = self._job(), msgspec.json.decode(msgspec.json.encode(job))
+        return "other " + ", ".join(key for key in asked if there.get(key) != asked[key])
+
+    def _finished(self) -> Finished:
+        """The parts from the first on that are finished; what is behind them will be written anew."""
+        numbers = {int(found[1]) for name in self._parts.names() if (found := FINISHED.fullmatch(name))}
+        done = Finished()
+        while done.parts in numbers:
+            part = msgspec.json.decode(self._parts.read(f"_part-{done.parts:06}.json"), type=Finished)
+            done = Finished(done.parts + 1, done.windows + part.windows, done.counts + part.counts)
+        return done
+
+
+def _bad_line(bad: BadRow) -> bytes:
+    place = {"file": str(bad.path), "row": bad.row.number, "line": bad.row.line, "cause": bad.cause}
+    return msgspec.json.encode({**place, "content": bad.content}, enc_hook=str) + b"\n"

@@ -1,0 +1,97 @@
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from app.bulk.errors import BulkError
+from app.bulk.formats import Form
+from app.bulk.parts import Finished, Parts
+from app.bulk.scoring import Counts
+from tables.errors import Row
+from tables.reading import BadRow
+
+JOB = {"checkpoint": "a", "files": [["x", 1]]}
+ONE = Finished(1, 2, Counts(rows=1, labels={"a": 1}))
+
+
+def rows(number: int) -> list[pa.RecordBatch]:
+    return [pa.RecordBatch.from_pydict({"id": [number]})]
+
+
+def test_a_file_is_made_of_its_parts(tmp_path: Path) -> None:
+    parts = Parts(str(tmp_path / "new" / "out.csv"), Form("csv"))
+    assert parts.begin(JOB, overwrite=False) == Finished()
+    parts.add(0, [], [BadRow(Path("x"), Row(1, 2), "broken", "{")], Finished(1, 1, Counts(bad=1)), first=True)
+    parts.add(1, rows(1), [], ONE, first=True)
+    parts.add(2, rows(2), [BadRow(Path("x"), Row(9), "has no text", {"id": 3})], ONE, first=False)
+    assert not (tmp_path / "new" / "out.csv").exists()
+    parts.finish(Counts())
+    assert (tmp_path / "new" / "out.csv").read_text() == '"id"\n1\n2\n'
+    assert list(map(json.loads, (tmp_path / "new" / "out.csv.bad.jsonl").read_text().splitlines())) == [
+        {"file": "x", "row": 1, "line": 2, "cause": "broken", "content": "{"},
+        {"file": "x", "row": 9, "line": None, "cause": "has no text", "content": {"id": 3}},
+    ]
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["out.csv", "out.csv.bad.jsonl"]
+
+
+def test_a_folder_holds_parts_that_are_files_of_their_own(tmp_path: Path) -> None:
+    parts = Parts(f"{tmp_path}/out/", Form("csv"))
+    parts.begin(JOB, overwrite=False)
+    parts.add(0, rows(1), [], ONE, first=True)
+    parts.add(1, rows(2), [], ONE, first=False)
+    parts.finish(Counts(rows=2))
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["_SUCCESS", "part-000000.csv", "part-000001.csv"]
+    assert (tmp_path / "out" / "part-000001.csv").read_text() == '"id"\n2\n'
+    assert json.loads((tmp_path / "out" / "_SUCCESS").read_text())["rows"] == 2
+
+
+@pytest.mark.parametrize("output", ["out.parquet", "out/"])
+def test_a_run_goes_on_after_the_last_finished_part(tmp_path: Path, output: str) -> None:
+    first = Parts(f"{tmp_path}/{output}", Form("parquet"))
+    first.begin(JOB, overwrite=False)
+    first.add(0, rows(1), [], ONE, first=True)
+    first.add(1, rows(2), [], ONE, first=False)
+    folder = tmp_path / (output if output.endswith("/") else f"{output}.parts")
+    (folder / "_part-000001.json").unlink()  # killed before it was finished
+    again = Parts(f"{tmp_path}/{output}", Form("parquet"))
+    assert again.begin(JOB, overwrite=False) == ONE
+    again.add(1, rows(3), [], ONE, first=False)
+    again.finish(Counts())
+    assert pq.read_table(tmp_path / output).column("id").to_pylist() == [1, 3]
+
+
+def test_parts_of_another_call_are_not_continued(tmp_path: Path) -> None:
+    Parts(str(tmp_path / "out.csv"), Form("csv")).begin(JOB, overwrite=False)
+    other = Parts(str(tmp_path / "out.csv"), Form("csv"))
+    with pytest.raises(BulkError, match=r"holds parts of another call \(other checkpoint\)"):
+        other.begin({**JOB, "checkpoint": "b"}, overwrite=False)
+    assert other.begin({**JOB, "checkpoint": "b"}, overwrite=True) == Finished()
+
+
+@pytest.mark.parametrize("output", ["out.csv", "out/"])
+def test_what_is_complete_is_replaced_only_if_asked(tmp_path: Path, output: str) -> None:
+    parts = Parts(f"{tmp_path}/{output}", Form("csv"))
+    for overwrite in (False, True):
+        assert parts.begin(JOB, overwrite=overwrite) == Finished()
+        parts.add(0, rows(1), [], ONE, first=True)
+        parts.finish(Counts())
+        if not overwrite:
+            with pytest.raises(BulkError, match="is there already; choose another name, or --overwrite it"):
+                parts.begin(JOB, overwrite=False)
+
+
+def test_other_files_of_a_folder_stay(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "part-000007.csv").write_text("old")
+    Parts(f"{tmp_path}/", Form("csv")).begin(JOB, overwrite=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["_job.json", "notes.txt"]
+
+
+def test_a_damaged_account_is_another_call(tmp_path: Path) -> None:
+    (tmp_path / "out.csv.parts").mkdir()
+    (tmp_path / "out.csv.parts" / "_job.json").write_text("{")
+    with pytest.raises(BulkError, match="holds parts of another call"):
+        Parts(str(tmp_path / "out.csv"), Form("csv")).begin(JOB, overwrite=False)
