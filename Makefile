@@ -33,7 +33,7 @@ OUTPUT ?= runs/$(RECIPE)
 #? BUILD            folder in which `model` keeps its stages (default: runs/sentiment); MODEL is the checkpoint (default: checkpoints/sentiment)
 #? LIMIT            texts of each file that `model` reads, for a trial of the whole chain
 #? BENCH            benchmarks of `bench`, by file name without .py (default: all)
-BENCH ?= $(subst /,.,$(patsubst benchmarks/%.py,%,$(filter-out %_worker.py %_table.py,$(wildcard benchmarks/guard.py benchmarks/engine/[a-z]*.py benchmarks/http/[a-z]*.py benchmarks/faults/[a-z]*.py benchmarks/training/[a-z]*.py))))
+BENCH ?= $(subst /,.,$(patsubst benchmarks/%.py,%,$(filter-out %_worker.py %_table.py,$(wildcard benchmarks/guard.py benchmarks/bulk/[a-z]*.py benchmarks/engine/[a-z]*.py benchmarks/http/[a-z]*.py benchmarks/faults/[a-z]*.py benchmarks/training/[a-z]*.py))))
 #? JOBS             processes of `test` (default: one for each processor)
 JOBS ?= auto
 #? ARGS             further arguments for serve, test, train and bench
