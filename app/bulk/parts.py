@@ -7,8 +7,9 @@ output itself, and `_SUCCESS` says that it is complete.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -17,7 +18,8 @@ import pyarrow as pa
 from app.bulk.errors import BulkError
 from app.bulk.formats import Form
 from app.bulk.scoring import Counts
-from app.bulk.store import Store
+from app.bulk.store import Store, place_of
+from tables.address import address_of
 from tables.reading import BadRow
 
 JOB, SUCCESS, BAD = "_job.json", "_SUCCESS", "bad.jsonl"
@@ -66,6 +68,18 @@ class Parts:
     def bad(self) -> str:
         """The file of rows without a label."""
         return f"{self.output}.{BAD}" if self._file else f"{self.output.rstrip('/')}/_{BAD}"
+
+    def check_apart(self, files: Iterable[Path]) -> None:
+        """Refuses files to read that are, or lie in, what is written and with --overwrite removed.
+
+        Raises:
+            BulkError: one is.
+        """
+        ours = [self._parts.place, *([self._beside.place_of(self._file)] if self._file else [])]
+        for file in files:
+            read = place_of(file)
+            if any(read == place or read.startswith(f"{place}/") for place in ours):
+                raise BulkError(f"{address_of(file)} is a file to read; write to another place than {self.output}")
 
     def begin(self, job: Job, *, overwrite: bool) -> Finished:
         """Finds the parts of an earlier run of the same job, and makes ready for the others.

@@ -95,6 +95,7 @@ def predict(
     form, inputs = form_of(call.output, call.format), find_parts(call.files)
     columns, first = _look(call)
     scorer, output, readings = Scorer(classifier, columns), Parts(call.output, form), list[Reading]()
+    output.check_apart(part.path for part in inputs)
     schema = _schema(scorer, columns, first)
     done = output.begin(_job(classifier, columns, call, form, inputs), overwrite=call.overwrite)
     if done.parts:

@@ -9,11 +9,16 @@ import pyarrow as pa
 from pyarrow import fs
 
 from app.bulk.errors import BulkError
-from tables.address import is_remote
+from tables.address import address_of, is_remote
 from tables.errors import TableError
 from tables.remote import open_store
 
 PARTIAL = ".partial"
+
+
+def place_of(path: Path | str) -> str:
+    """A path or address in the one form that all ways to write it share."""
+    return address_of(path) if is_remote(path) else str(Path(path).resolve())
 
 
 class Store:
@@ -29,6 +34,7 @@ class Store:
     def __init__(self, address: str) -> None:
         self.address = address.rstrip("/") or "/"
         self._remote = is_remote(address)
+        self.place = place_of(self.address)
         if self._remote:
             try:
                 self._files, self._root = open_store(self.address)
@@ -36,6 +42,10 @@ class Store:
                 raise BulkError(str(error)) from error
         else:
             self._files, self._root = fs.LocalFileSystem(), str(Path(address).resolve())
+
+    def place_of(self, name: str) -> str:
+        """The place of a file in the folder, as `place_of` gives it."""
+        return f"{self.place}/{name}"
 
     def make(self) -> None:
         """Makes the folder, if it is not there."""

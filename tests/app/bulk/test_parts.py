@@ -95,3 +95,19 @@ def test_a_damaged_account_is_another_call(tmp_path: Path) -> None:
     (tmp_path / "out.csv.parts" / "_job.json").write_text("{")
     with pytest.raises(BulkError, match="holds parts of another call"):
         Parts(str(tmp_path / "out.csv"), Form("csv")).begin(JOB, overwrite=False)
+
+
+@pytest.mark.parametrize(
+    ("output", "file"),
+    [
+        ("out.csv", "out.csv"),
+        ("out.csv", "./sub/../out.csv"),
+        ("out/", "out/part-000000.csv"),
+        ("out.csv", "out.csv.parts/part-000000.csv"),
+    ],
+)
+def test_files_to_read_are_not_written_over(tmp_path: Path, output: str, file: str) -> None:
+    parts = Parts(f"{tmp_path}/{output}", Form("csv"))
+    parts.check_apart([tmp_path / "in.csv", tmp_path / "out.csv.gz", tmp_path / "outer" / "a.csv"])
+    with pytest.raises(BulkError, match="is a file to read; write to another place than"):
+        parts.check_apart([tmp_path / "in.csv", tmp_path / file])
