@@ -1,4 +1,4 @@
-"""Requests at a fixed rate, whether or not earlier ones were answered."""
+"""Requests when they are due, at a fixed rate or by given arrivals, whether or not earlier ones were answered."""
 
 import asyncio
 import math
@@ -6,12 +6,16 @@ import select
 import socket
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
 
 from benchmarks.lib.load_generator import LOST, Seen, Tally, content_length, cycle, unseen
 
 MAX_CONNECTIONS = 4096
 TICK_S = 0.001
+NAP_S = 0.0001
+"""Sleep before a request that is due within two ticks: epoll waits for whole milliseconds, and rounds up."""
+
 DRAIN_S = 15.0
 """How long answers may come after the last request of an open loop: more than the server's default deadline."""
 
@@ -24,7 +28,8 @@ class OpenLoop:
     A request that finds no idle connection opens one, up to `connections`; then it waits here. Its time is counted from
     when it was due, so that a generator that falls behind cannot make the server look better. With `reuse` off each
     request has a connection of its own. What is due in the first `warm_up_s` is sent besides and counts for nothing:
-    there are no connections then, and to open one costs a server more than a request.
+    there are no connections then, and to open one costs a server more than a request. `arrivals` are seconds since the
+    start, ascending, in place of the fixed rate.
 
     Plain sockets and epoll in a thread: a request costs a third of what it costs over asyncio, whose generator falls
     behind a server that refuses quickly.
@@ -37,13 +42,17 @@ class OpenLoop:
         *,
         per_second: float,
         seconds: float,
+        arrivals: Iterator[float] | None = None,
         seen: Seen = unseen,
         connections: int = MAX_CONNECTIONS,
         reuse: bool = True,
         warm_up_s: float = 0.0,
     ) -> None:
         self._address, self._rest, self._seen = ("127.0.0.1", port), cycle(requests), seen
-        self._interval, self._num = 1 / per_second, int(per_second * (warm_up_s + seconds))
+        num = int(per_second * (warm_up_s + seconds))
+        self._dues: Iterator[float] = (number / per_second for number in range(num))
+        if arrivals is not None:
+            self._dues = takewhile(lambda due: due < warm_up_s + seconds, arrivals)
         self._warm_up_s, self._counted_from = warm_up_s, 0.0
         self._idle: list[_Connection] = []
         self._waiting: deque[tuple[bytes, float]] = deque()
@@ -73,20 +82,26 @@ class OpenLoop:
         return self.tally
 
     def _send_all(self) -> None:
-        begin, number = time.perf_counter(), 0
+        begin = time.perf_counter()
         self._counted_from = begin + self._warm_up_s
-        while number < self._num:
-            due = begin + number * self._interval
-            if (early := due - time.perf_counter()) > 0:
-                self._poll(min(early, TICK_S))
-                continue
+        for number, due_s in enumerate(self._dues, 1):
+            due = begin + due_s
+            while (early := due - time.perf_counter()) > 0:
+                self._wait(early)
             self.unanswered += 1
-            number += 1
             self._send(next(self._rest), due)
             if number % 64 == 0:  # behind: answers are read all the same
                 self._poll(0.0)
         self._end = time.perf_counter()
         self.tally.seconds = self._end - self._counted_from
+
+    def _wait(self, seconds: float) -> None:
+        """Reads answers for a part of the time until the next request is due."""
+        if seconds > 2 * TICK_S:
+            self._poll(TICK_S)
+        else:
+            time.sleep(min(seconds, NAP_S))
+            self._poll(0.0)
 
     def _send(self, request: bytes, due: float) -> None:
         if self._idle:

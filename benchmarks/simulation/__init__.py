@@ -1,0 +1,1 @@
+"""Simulation of the service from measured service times, and the arithmetic of many machines."""
