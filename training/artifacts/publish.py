@@ -77,6 +77,8 @@ def publish(finished: Finished, output: Path, *, scratch: Path, device: str) -> 
     corpus, held_out_NC = finished.corpus, finished.trained.held_out_NC
     raw = bare_checkpoint(finished.request.config, corpus, finished.tokenizer, finished.trained.network)
     calibrated = calibrate(raw, reload(raw, scratch, device), corpus, held_out_NC)
+    kept = with_kept_thresholds(calibrated.config, corpus, finished.start)
+    calibrated = dataclasses.replace(calibrated, config=kept)
     thresholds = find_thresholds(reload(calibrated, scratch, device), corpus.calibration, held_out_NC)
     config = calibrated.config.model_copy(update={"precision_thresholds": thresholds})
     calibrated = dataclasses.replace(calibrated, config=config)
@@ -138,13 +140,26 @@ def calibrate(
     logits_NC = among(all_logits_NC, allowed_labels(corpus.calibration, uncalibrated.labels))
     truth_NC = truth_for(corpus.calibration, uncalibrated)
     chinese_N = share_of_tokens(chinese_tokens(raw.tokenizer), rows)
-    other, chinese = fit_by_language(logits_NC, truth_NC, chinese_N, task=corpus.task)
+    judged_C = np.ones(len(corpus.labels), dtype=np.bool_)
+    if corpus.task == "multi_label":  # nobody has said which texts have labels that only a continued checkpoint knows
+        judged_C = np.array([label not in corpus.without_texts for label in corpus.labels])
+    other, chinese = fit_by_language(logits_NC[:, judged_C], truth_NC[:, judged_C], chinese_N, task=corpus.task)
     config = raw.config.model_copy(update={"temperature": other, "chinese_temperature": chinese})
     if corpus.task == "multi_label":
         tempered_NC = Temperature.of_checkpoint(config, raw.tokenizer).divide(logits_NC.astype(np.float64), rows)
         thresholds = fit_thresholds(probabilities(tempered_NC, task=corpus.task), truth_NC)
         config = config.model_copy(update={"thresholds": thresholds})
     return dataclasses.replace(raw, config=config)
+
+
+def with_kept_thresholds(config: CheckpointConfig, corpus: Corpus, start: Start | None) -> CheckpointConfig:
+    """The configuration with the checkpoint's thresholds for labels that no text to calibrate on has."""
+    if start is None or config.thresholds is None or corpus.continued is None:
+        return config
+    counts = corpus.calibration.counts()
+    pairs = zip(config.labels, config.thresholds, strict=True)
+    kept = [fitted if counts[label] else start.thresholds.get(label, fitted) for label, fitted in pairs]
+    return config.model_copy(update={"thresholds": tuple(kept)})
 
 
 def compare(calibrated: Checkpoint, validation: Result, corpus: Corpus) -> Calibration:
@@ -228,7 +243,7 @@ def make_record(
         warnings=corpus.warnings + suspicions,
         config=request.published_settings(),
         teachers=finished.teachers,
-        start=_start_record(finished.start),
+        start=_start_record(finished.start, corpus),
         reference=reference,
         **origin(),
     )
@@ -241,7 +256,7 @@ def measure_effort(trainer: Trainer) -> Effort:
     return Effort(epochs=history[-1]["epoch"], best_epoch=best["epoch"], **trainer.effort())
 
 
-def _start_record(start: Start | None) -> StartRecord | None:
+def _start_record(start: Start | None, corpus: Corpus) -> StartRecord | None:
     if start is None:
         return None
     return StartRecord(
@@ -250,4 +265,5 @@ def _start_record(start: Start | None) -> StartRecord | None:
         perplexity=start.perplexity,
         command=start.command,
         data=dict(start.data),
+        kept=() if corpus.continued is None else start.labels,
     )

@@ -78,6 +78,7 @@ class StartRecord(Frozen):
         perplexity: of a language model on its validation texts, both directions together; None of a checkpoint.
         command: made them.
         data: the files that they learned from.
+        kept: the labels of a checkpoint that are kept; none if its layers alone were taken.
     """
 
     name: str
@@ -85,6 +86,7 @@ class StartRecord(Frozen):
     perplexity: float | None
     command: str
     data: dict[str, DataFile]
+    kept: tuple[str, ...] = ()
 
 
 class Record(Frozen):

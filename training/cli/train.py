@@ -25,6 +25,13 @@ from training.cli.runs import train_classifier
 @setting_options
 @start_option("the shipped encoder if the texts are English or Chinese and no recipe or file says how to train")
 @click.option(
+    "--drop-old-labels",
+    is_flag=True,
+    default=None,
+    help="Give up the labels of a checkpoint given as --start that the texts lack. Without it the new model knows the "
+    "old labels and those of the texts.",
+)
+@click.option(
     "--budget",
     "budget_s",
     type=Duration(),
@@ -47,6 +54,7 @@ def train(**options: Any) -> None:
     \b
     python -m training train --train reviews.csv --output checkpoints/reviews
     python -m training train --recipe sst2 --seed 1 --output checkpoints/sst2
+    python -m training train --start checkpoints/reviews --train new.csv --train some-old.csv --output checkpoints/v2
     python -m training train --train few.csv --unlabeled many.csv --set semi.virtual_adversarial=1 --output runs/few
     """
     from training.runs.train import train as run_training

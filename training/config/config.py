@@ -66,6 +66,8 @@ class TrainConfig(Frozen):
         semi: further terms of the loss, some of them of texts without labels; `distill` has none.
         distill: what and how a student learns from teachers; `train` has none.
         start: a folder that `pretrain` wrote, or a checkpoint, whose layers it begins with; None is at random.
+        drop_old_labels: gives up the labels of a checkpoint `start` that the training file lacks; else `train` keeps
+            them. See `training.runs.continuing`.
         report: writes a page about the finished checkpoint beside it; see `training.reporting`.
     """
 
@@ -82,6 +84,7 @@ class TrainConfig(Frozen):
     semi: SemiConfig = SemiConfig()
     distill: DistillConfig = DistillConfig()
     start: str | None = None
+    drop_old_labels: bool = False
     report: bool = True
 
 

@@ -197,6 +197,7 @@ class CallOptions(Call):
     mask_personal: Annotated[bool | None, Option("--mask-personal", "data.mask_personal")] = None
     seed: Annotated[int | None, Option("--seed", "seed")] = None
     start: Annotated[Path | str | None, Option("--start", "start")] = None
+    drop_old_labels: Annotated[bool | None, Option("--drop-old-labels", "drop_old_labels")] = None
     budget_s: Annotated[float | None, Option("--budget")] = None
     adapt: bool = False
     teachers: Annotated[tuple[Path, ...], Option("--teacher", "distill.teachers")] = ()
@@ -260,17 +261,19 @@ def configure(
     """The configuration of `layers` (recipe and file) and of `options` over them.
 
     Where the run starts from layers that are there, their shape and tokenizer replace what `layers` say, and `options`
-    must not contradict them. With `fine_tuned`, those of an encoder are trained as `FINE_TUNING` says.
+    must not contradict them. With `fine_tuned`, those of an encoder, and a checkpoint that goes on, are trained as
+    `FINE_TUNING` says.
 
     Raises:
         UsageError: a setting is unknown or does not fit; `Contradiction` if the layers are of another shape.
         CheckpointError: there is nothing whole to start from.
     """
-    start = build_config(*layers, *options).start
-    if start is None:
-        return build_config(*layers, *options)
+    asked = build_config(*layers, *options)
+    if (start := asked.start) is None:
+        return asked
     found = load_start(Path(start))
-    given, defaults = found.settings, FINE_TUNING if fine_tuned and found.maps else {}
+    learned = found.maps or (found.task is not None and not asked.drop_old_labels)
+    given, defaults = found.settings, FINE_TUNING if fine_tuned and learned else {}
     config = build_config(defaults, *layers, given, *options)
     wanted, built = flatten(build_config(given)), flatten(config)
     keys = [f"{section}.{key}" for section, values in given.items() for key in values]

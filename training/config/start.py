@@ -1,7 +1,7 @@
 """Where a run starts: the folder of a pre-training, or a checkpoint that is trained further."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,14 +13,17 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from model.checkpoint import CONFIG, METRICS, load_checkpoint
+from model.config import Task
 from model.errors import CheckpointIncompatible
 from model.folder import parse_json, read_folder
 from model.network import RecurrentClassifier
 from model.pretrained import KIND
+from training.data.continued import Continued
 from training.data.corpus import DataFile
 from training.language_model.folder import load_pretrained
 
 _HEAD: Final = "head."
+_NGRAMS: Final = "ngrams.table"
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -41,6 +44,9 @@ class Start:
         data: the files that the layers learned from, by role.
         perplexity: of a language model on its validation texts, both directions together; None for a checkpoint.
         maps: weight and bias of each linear map from pooled states to the sentence vectors that were imitated.
+        task: of a checkpoint; None for a language model.
+        ngrams: rows of a checkpoint's table of n-grams, and tokens of the longest; no rows if it has none.
+        thresholds: of a multi-label checkpoint, by label.
     """
 
     name: str
@@ -53,11 +59,15 @@ class Start:
     data: Mapping[str, DataFile]
     perplexity: float | None
     maps: tuple[tuple[Floats, Floats], ...] = ()
+    task: Task | None = None
+    ngrams: tuple[int, int] = (0, 2)
+    thresholds: Mapping[str, float] = field(default_factory=dict)
 
     def fill(self, network: RecurrentClassifier, labels: Sequence[str]) -> None:
         """Puts the layers into a classifier of the same shape, which gives `labels`.
 
-        The head's rows are taken for those labels that both have; other rows stay as they are.
+        The rows of the head, and the columns of the n-grams where the network has them, are taken for those labels that
+        both have; others stay as they are.
         """
         common = [label for label in labels if label in self.labels]
         ours = [list(labels).index(label) for label in common]
@@ -67,8 +77,14 @@ class Start:
                 if name.startswith(_HEAD):
                     if common:
                         weight[ours] = self.weights[name][theirs].to(weight)
+                elif name == _NGRAMS:
+                    weight[:, ours] = self.weights[name][:, theirs].to(weight)
                 elif name in self.weights:
                     weight.copy_(self.weights[name])
+
+    def continued(self) -> Continued | None:
+        """The labels that a run keeps if it goes on from here; None for a language model."""
+        return None if self.task is None else Continued(self.name, self.task, self.labels)
 
 
 def load_start(directory: Path) -> Start:
@@ -125,6 +141,9 @@ def _checkpoint(directory: Path) -> Start:
         command=command,
         data=data,
         perplexity=None,
+        task=found.config.task,
+        ngrams=(architecture.ngram_buckets, architecture.ngram_order),
+        thresholds=dict(zip(found.config.labels, found.config.thresholds or (), strict=False)),
     )
 
 

@@ -15,6 +15,7 @@ from tables.reading import count
 from tables.sources import is_local
 from training.data.choices import with_choices
 from training.data.config import DataConfig, Files
+from training.data.continued import Continued, check_continues, warnings_continued
 from training.data.dataset import Dataset, encode_labels, label_names, list_some, read_dataset
 from training.data.duplicates import normalised, num_contradictions, num_shared
 from training.data.files import digest_of, shown_source
@@ -56,12 +57,13 @@ class Corpus:
         held_out: the sets that are not trained on: `validation`, perhaps `test`, and further test sets by name.
         stopping, calibration: the halves of `validation` that pick the weights, and the temperature and thresholds;
             both are the whole of it if it has fewer than `ENOUGH_TO_HALVE` texts.
-        labels: names in the order of the targets; those of `train`.
+        labels: names in the order of the targets; those of `train`, and those of `continued`.
         files: the record of each role: `train`, `validation`, perhaps `test`, and the names of further tests.
         warnings: what makes a score on these data doubtful, one sentence each.
         unlabeled: further texts to train on, none of them held out.
         fold_N: the fold of each training text [N], where each is validated on in turn: then `validation`, `stopping`
             and `calibration` hold the training texts, in the same order.
+        continued: the checkpoint whose labels are kept; None if there is none.
     """
 
     train: Dataset
@@ -73,6 +75,7 @@ class Corpus:
     warnings: list[str]
     unlabeled: tuple[str, ...] = ()
     fold_N: npt.NDArray[np.int64] | None = None
+    continued: Continued | None = None
 
     @property
     def task(self) -> Task:
@@ -94,22 +97,32 @@ class Corpus:
         """The texts that are trained on, those with labels first."""
         return [*self.train.texts, *self.unlabeled]
 
+    @property
+    def without_texts(self) -> Names:
+        """The labels that no training text has; only `continued` has such."""
+        counts = self.train.counts()
+        return tuple(label for label in self.labels if not counts[label])
 
-def read_corpus(config: DataConfig, *, seed: int, data_root: Path) -> Corpus:
+
+def read_corpus(config: DataConfig, *, seed: int, data_root: Path, continued: Continued | None = None) -> Corpus:
     """Reads the files of `config`; `seed` is that of the split, if there is one to make.
 
     Raises:
         UsageError: no training file is named.
-        TableError: a file, a row or a label is unusable.
+        TableError: a file, a row or a label is unusable, or does not fit the checkpoint `continued`.
     """
-    train, held_out = read_files(config)
+    train, held_out = read_files(config, multi_label=continued is not None and continued.task == "multi_label")
+    kept: Names = ()
+    if continued is not None:
+        check_continues(train, continued)
+        kept = continued.labels
     if config.source_column and train.shares is not None:
         cause = "has probabilities of labels, which cannot be judged among the labels of each set (source_column)"
         raise DataError(train.path, cause, column=train.label_column)
     if config.source_column:
         train = with_choices(train, config.source_column)
         held_out = {role: _held_out_choices(dataset, config) for role, dataset in held_out.items()}
-    labels = label_names(train)
+    labels = label_names(train, kept)
     for dataset in held_out.values():
         _check_fits(dataset, train, labels)
     for dataset in [*held_out.values()] + [train] * ("validation" not in held_out):
@@ -134,13 +147,16 @@ def read_corpus(config: DataConfig, *, seed: int, data_root: Path) -> Corpus:
         calibration=calibration,
         labels=labels,
         files={role: _describe(part, digests[part.path], labels, data_root) for role, part in roles.items()},
-        warnings=_warnings(train, held_out, labels),
+        warnings=[*warnings_continued(train, kept), *_warnings(train, held_out)],
         fold_N=fold_N,
+        continued=continued,
     )
 
 
-def read_files(config: DataConfig) -> tuple[Dataset, dict[str, Dataset]]:
+def read_files(config: DataConfig, *, multi_label: bool = False) -> tuple[Dataset, dict[str, Dataset]]:
     """Reads the training file and the held-out files by role, and does not compare them.
+
+    With `multi_label` each text has a set of labels, whatever the files look like.
 
     Raises:
         UsageError: no training file is named.
@@ -148,7 +164,7 @@ def read_files(config: DataConfig) -> tuple[Dataset, dict[str, Dataset]]:
     """
     if config.train is None:
         raise UsageError("no training file; give --train FILE, or a recipe that names one")
-    train = _without_weightless(_read(config.train, config, config.label_rules))
+    train = _without_weightless(_read(config.train, config, replace(config.label_rules, multi_label=multi_label)))
     # What a held-out file looks like by itself does not matter: its labels are read as those of the training file.
     rules = replace(
         config.label_rules,
@@ -198,7 +214,7 @@ def _halves(validation: Dataset, *, seed: int) -> tuple[Dataset, Dataset]:
     return halve(validation, seed=seed)
 
 
-def _warnings(train: Dataset, held_out: dict[str, Dataset], labels: Names) -> list[str]:
+def _warnings(train: Dataset, held_out: dict[str, Dataset]) -> list[str]:
     warnings = [*train.warnings]
     for role, dataset in held_out.items():
         if dataset.path != train.path:
@@ -207,7 +223,7 @@ def _warnings(train: Dataset, held_out: dict[str, Dataset], labels: Names) -> li
         if len(dataset) < FEW_HELD_OUT:
             warnings.append(f"only {count(len(dataset), f'{role} text')}: figures from so few say little")
     apart = {role: dataset for role, dataset in held_out.items() if dataset.rows is not train.rows}
-    warnings += _warnings_apart(train, apart, labels)
+    warnings += _warnings_apart(train, apart)
     if number := num_contradictions(train):
         warnings.append(f"{number:,} training texts occur more than once with different labels")
     if small := small_labels(train, fewer_than=FEW_TEXTS):
@@ -216,16 +232,16 @@ def _warnings(train: Dataset, held_out: dict[str, Dataset], labels: Names) -> li
     return warnings
 
 
-def _warnings_apart(train: Dataset, apart: dict[str, Dataset], labels: Names) -> list[str]:
+def _warnings_apart(train: Dataset, apart: dict[str, Dataset]) -> list[str]:
     """Warnings about texts that are held out from all networks; not so are those that are held out by folds."""
-    warnings, seen = [], set(map(normalised, train.texts))
+    warnings, seen, labels = [], set(map(normalised, train.texts)), train.counts().keys()
     for role, dataset in apart.items():
         if shared := num_shared(dataset, seen):
             warnings.append(
                 f"{shared:,} of {len(dataset):,} {role} texts are also in the training set (case and punctuation "
                 f"aside): {role} scores flatter the model"
             )
-        if missing := sorted(set(labels) - dataset.counts().keys()):
+        if missing := sorted(labels - dataset.counts().keys()):
             warnings.append(f"no {role} text has the label(s) {list_some(missing, 5)}")
     return warnings
 

@@ -164,13 +164,13 @@ def _left_out(rows: Sequence[Row], places: Iterable[int], kept: Iterable[int]) -
     return left_out
 
 
-def label_names(dataset: Dataset) -> Names:
-    """The distinct names in a stable order: by value if all are whole numbers, else by code point.
+def label_names(dataset: Dataset, further: Iterable[str] = ()) -> Names:
+    """The distinct names, and `further` ones, in a stable order: by value if all are whole numbers, else by code point.
 
     Raises:
         DataError: too few to tell apart.
     """
-    names = dataset.counts().keys()
+    names = dataset.counts().keys() | set(further)
     needed = 2 if dataset.task == "single_label" else 1
     if len(names) < needed:
         cause = f"{len(names)} distinct label(s); a classifier needs at least {needed}"

@@ -182,7 +182,7 @@ class Trainer(Steps):
             self._scale_batches(config.batch_scale or self._automatic_scale())
         self._average = copy.deepcopy(self.network)
         self._best = copies(self.network.weights())
-        loss = loss or _cross_entropy(train, network.head.out_features, config, device)
+        loss = loss or supervised_loss(train, network.head.out_features, config, device)
         self._objective = objective(processes.whole(loss), self._dtype)
         torch.manual_seed(processes.seed(seed))
 
@@ -267,7 +267,8 @@ def automatic_scale(device_type: str, *, steps: int, min_steps: int) -> float:
     return min(LARGEST_SCALE, max(1.0, steps / min_steps)) if device_type == "cuda" else 1.0
 
 
-def _cross_entropy(train: Examples, num_labels: int, config: LoopConfig, device: torch.device) -> Loss:
+def supervised_loss(train: Examples, num_labels: int, config: LoopConfig, device: torch.device) -> Loss:
+    """The cross-entropy of the targets, with the weights and the choices of each text."""
     balanced = config.class_weights == "balanced"
     weights_C = balanced_weights(train.targets, num_labels, exclusive=train.exclusive) if balanced else None
     loss = CrossEntropy(

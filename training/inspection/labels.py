@@ -76,6 +76,8 @@ def _balance(material: Material, counts: Counter[str]) -> Iterator[Finding]:
         shown = list_some([f"'{name}' ({count})" for name, count in small], 8)
         rows = _with(dataset, {name for name, _ in small})
         yield finding("rare_labels", material.role, dataset, rows, detail=shown)
+    if len(counts) < 2:
+        return
     (name, most), *_, (rarest, least) = [
         one for place, one in enumerate(counts.most_common()) if place < 2 or one[1] >= FEW_TEXTS
     ]

@@ -77,6 +77,19 @@ def pooled_states(network: RecurrentClassifier, rows: Sequence[Ids], device: tor
         return map_batches(compute, lengths_of(rows), width=width, max_tokens=8192, max_rows=512)
 
 
+def network_logits(network: RecurrentClassifier, rows: Sequence[Ids], device: torch.device) -> npt.NDArray[np.float32]:
+    """Logits [N, C] of texts in evaluation mode, those of the n-grams included, in their order."""
+    network = network.to(device).eval()
+
+    def compute(places: Places) -> npt.NDArray[np.float32]:
+        padded = pad([rows[i] for i in places]).to(device)
+        return network(padded.ids_TB, padded.lengths_B).float().cpu().numpy()  # type: ignore[no-any-return]
+
+    width = network.head.out_features
+    with torch.inference_mode():
+        return map_batches(compute, lengths_of(rows), width=width, max_tokens=8192, max_rows=512)
+
+
 def fit_logistic(
     features_NF: Floats,
     targets: Targets,

@@ -39,10 +39,12 @@ def with_ngrams(
 ) -> RecurrentClassifier:
     """The trained network with the n-grams of the labelled training texts beside it, if the configuration has any.
 
+    A checkpoint that is continued keeps its own.
+
     C of the SVM and the shares are those of the least loss on `corpus.stopping`.
     """
     network, settings = trainer.network, config.ngrams
-    if settings.buckets == 0:
+    if settings.buckets == 0 or corpus.continued is not None:
         return network
     encoder = TextEncoder(tokenizer, max_tokens=config.tokenizer.max_tokens)
     rows = [text.ids for text in encoder.encode(corpus.train.texts)]

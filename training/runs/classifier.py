@@ -116,11 +116,16 @@ class ClassifierRun:
 def new_network(
     config: TrainConfig, corpus: Corpus, tokenizer: Tokenizer, start: Start | None = None
 ) -> RecurrentClassifier:
-    """A network at its first step; the same weights for the same seed, those of `start` where it has them."""
+    """A network at its first step; the same weights for the same seed, those of `start` where it has them.
+
+    Where labels are kept, the n-grams of the checkpoint are part of it, and training leaves them as they are.
+    """
     torch.manual_seed(config.seed)
-    network = RecurrentClassifier(
-        config.architecture.sized(tokenizer.get_vocab_size()), len(corpus.labels), config.dropouts
-    )
+    architecture = config.architecture.sized(tokenizer.get_vocab_size())
+    if start is not None and corpus.continued is not None:
+        buckets, order = start.ngrams
+        architecture = architecture.model_copy(update={"ngram_buckets": buckets, "ngram_order": order})
+    network = RecurrentClassifier(architecture, len(corpus.labels), config.dropouts)
     if start is not None:
         start.fill(network, corpus.labels)
     return network
@@ -135,6 +140,7 @@ def new_trainer(
     *,
     loss: Loss | None = None,
     objective: MakeObjective = Supervised,
+    keep_last: bool = False,
     **place: Unpack[Place],
 ) -> Trainer:
     """A trainer of `network` on `train`, whose weights are picked on `corpus.stopping`; see `Trainer`."""
@@ -147,6 +153,7 @@ def new_trainer(
         seed=config.seed,
         loss=loss,
         objective=objective,
+        keep_last=keep_last,
         **place,
     )
 

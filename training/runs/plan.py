@@ -88,21 +88,30 @@ def choose_folds(config: TrainConfig, corpus: Corpus, start: Start | None, sessi
     Raises:
         UsageError: the settings name a number, and the run cannot have folds.
     """
-    obstacle = _obstacle(config, start, session)
+    obstacle = _obstacle(config, corpus, start, session)
     if config.data.folds is not None:
         if config.data.folds and obstacle:
             raise UsageError(f"data.folds={config.data.folds}: {obstacle}; leave it out")
         return config.data.folds
     texts = [*corpus.train.texts, *corpus.validation.texts]
-    if obstacle or start is None or not start.maps or len(texts) > FEW:
+    if obstacle or start is None or len(texts) > FEW:
+        return 0
+    if not start.maps:
+        session.console.print(
+            f"without folds: {start.name} has no sentence vectors, to which the head of each fold is fitted; "
+            f"--set data.folds={FOLDS} averages as many networks without that",
+            markup=False,
+            highlight=False,
+        )
         return 0
     return FOLDS if len(set(map(normalised, texts))) >= 2 * FOLDS else 0  # equal texts are in one fold
 
 
-def _obstacle(config: TrainConfig, start: Start | None, session: Session) -> str:
+def _obstacle(config: TrainConfig, corpus: Corpus, start: Start | None, session: Session) -> str:
     """The reason for which a run cannot have folds; empty if it can."""
     reasons = {
         "networks can be averaged only if they start from the same layers (--start)": start is None,
+        "one network goes on from a checkpoint whose labels it keeps": corpus.continued is not None,
         "a validation file is given": config.data.validation is not None,
         "texts of a mixture are judged among the labels of their set": config.data.source_column is not None,
         "texts without labels are learned from by one network": config.semi.is_on or bool(config.semi.unlabeled),

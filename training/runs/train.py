@@ -28,6 +28,7 @@ from training.runs.classifier import (
     new_network,
     new_trainer,
 )
+from training.runs.continuing import Ending, continued_from, describe_continued, ending
 from training.runs.folds import train_folds
 from training.runs.heads import fit_heads, with_head
 from training.runs.plan import fitted
@@ -69,7 +70,7 @@ def begin(request: Request, session: Session) -> ClassifierRun:
     request, said = choose_start(request, corpus.train.texts)
     if session.processes.is_first and not session.resume:
         report(corpus, config, session.console)
-        if said:
+        if said := said or describe_continued(corpus):
             session.console.print(said, markup=False, highlight=False)
     return ClassifierRun.begin(session, request, corpus, corpus.training_texts, fitted)
 
@@ -83,10 +84,11 @@ def read_texts(config: TrainConfig, data_root: Path) -> Corpus:
     """Reads the labelled texts of a configuration and those without labels.
 
     Raises:
-        UsageError: no training file is named.
+        UsageError: no training file is named, or a setting contradicts the checkpoint whose labels are kept.
         TableError: a file, a row or a label is unusable.
     """
-    corpus = read_corpus(config.data, seed=config.seed, data_root=data_root)
+    continued = continued_from(config)
+    corpus = read_corpus(config.data, seed=config.seed, data_root=data_root, continued=continued)
     return with_unlabeled(
         corpus,
         config.semi.unlabeled,
@@ -117,7 +119,10 @@ def build_trainer(
     """A trainer at its first step; the same weights for the same seed, those of `start` where it has them."""
     network, encoder = new_network(config, corpus, tokenizer, start), new_encoder(config, tokenizer)
     train = encode_training(corpus, config.data, encoder)
-    if start is not None:
+    kept: Ending = {}
+    if start is not None and corpus.continued is not None:
+        kept = ending(network, train, corpus, start, config.loop, place["device"])
+    elif start is not None:
         stopping = encode_examples(corpus.stopping, corpus, encoder)
         heads = fit_heads(network, train, stopping, corpus, config, start, place["device"])
         network = with_head(network, heads.whole if heads else None)
@@ -128,6 +133,7 @@ def build_trainer(
         config,
         encoder,
         objective=choose_objective(config, corpus, encoder),
+        **kept,
         **place,
     )
 

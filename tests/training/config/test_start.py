@@ -41,12 +41,14 @@ def test_all_layers_are_taken_and_of_the_head_the_rows_of_common_labels(earlier:
     run = begin(options.request(), Session(output=tmp_path / "m", device="cpu", console=Console(quiet=True)))
     trainer = first_step(run)
     stored, weights = load_file(earlier / "model.safetensors"), trainer.network.weights()
-    body = [name for name in weights if not name.startswith("head")]
+    body = [name for name in weights if not name.startswith(("head", "ngrams"))]
     assert all(torch.equal(weights[name], stored[name].float()) for name in body)
     before, now = list(load_checkpoint(earlier).config.labels), list(run.corpus.labels)
     assert (before, now) == (["bad", "good"], ["bad", "fair", "good"])
     for name in ("head.weight", "head.bias"):
         assert torch.equal(weights[name][[0, 2]], stored[name].float())
+    assert torch.equal(weights["ngrams.table"][:, [0, 2]], stored["ngrams.table"].float())
+    assert not weights["ngrams.table"][:, 1].any()
     assert not any(torch.equal(weights["head.weight"][1], row) for row in stored["head.weight"].float())
     assert json.loads(run.tokenizer.to_str()) == json.loads((earlier / "tokenizer.json").read_bytes())
 

@@ -1,0 +1,88 @@
+"""Goes on from a checkpoint with new texts: old labels are kept, new ones are added.
+
+Shape suffixes: N texts, C labels, K labels of the checkpoint.
+"""
+
+from pathlib import Path
+from typing import TypedDict
+
+import numpy as np
+import torch
+
+from model.network import RecurrentClassifier
+from training.config.config import TrainConfig
+from training.config.start import Start, load_start
+from training.data.continued import Continued
+from training.data.corpus import Corpus
+from training.data.dataset import list_some
+from training.errors import UsageError
+from training.fit.objective import Loss
+from training.fit.remembering import Remembering, lift_of
+from training.fit.trainer import Examples, LoopConfig, supervised_loss
+from training.linear.probe import network_logits
+
+SHOWN = 10
+"""Labels that are named on the terminal."""
+
+
+class Ending(TypedDict, total=False):
+    """The arguments of a trainer that say what it minimises and which weights it ends with."""
+
+    loss: Loss
+    keep_last: bool
+
+
+def continued_from(config: TrainConfig) -> Continued | None:
+    """The checkpoint whose labels a run of `train` keeps; None if it starts otherwise or drops them.
+
+    Raises:
+        UsageError: a setting contradicts it.
+        CheckpointError: there is nothing whole to start from.
+    """
+    if config.start is None or config.drop_old_labels:
+        return None
+    found = load_start(Path(config.start)).continued()
+    if found is not None and config.ngrams.buckets:
+        raise UsageError(
+            f"ngrams.buckets={config.ngrams.buckets}: the n-grams of {found.name} are kept with its labels; leave the "
+            "setting out, or give --drop-old-labels"
+        )
+    return found
+
+
+def describe_continued(corpus: Corpus) -> str:
+    """One line that says which labels come from the checkpoint and which are new; empty if none do."""
+    if (continued := corpus.continued) is None:
+        return ""
+    old = continued.labels
+    new = [label for label in corpus.labels if label not in old]
+    said = f"continues {continued.name}: keeps its {len(old)} labels ({list_some(old, SHOWN)})"
+    if lacking := corpus.without_texts:
+        said += f", {len(lacking)} of them without a text here"
+    said += f"; adds {len(new)} ({list_some(new, SHOWN)})" if new else "; adds none"
+    return f"{said}. One network goes on, without folds; --drop-old-labels takes its layers alone"
+
+
+def ending(
+    network: RecurrentClassifier,
+    train: Examples,
+    corpus: Corpus,
+    start: Start,
+    loop: LoopConfig,
+    device: torch.device,
+) -> Ending:
+    """The loss that keeps old answers, for the network before its first step, and which weights are right.
+
+    Where the labels of checkpoint and texts differ, the last weights are: the validation texts, which are like the
+    training texts, cannot judge the labels that these lack.
+    """
+    places_K = np.array([corpus.labels.index(label) for label in start.labels])
+    before_NK = network_logits(network, train.ids, device)[:, places_K]
+    targets = train.targets
+    counts_C = targets.sum(0) if targets.ndim == 2 else np.bincount(targets, minlength=len(corpus.labels))
+    learned = start.data["train"].labels if "train" in start.data else {}
+    had = {label: learned.get(label, 0) for label in start.labels}
+    lift_C = lift_of(counts_C.astype(np.float64), corpus.labels, had, corpus.task)
+    loss = supervised_loss(train, len(corpus.labels), loop, device)
+    differ = bool(corpus.without_texts) or set(corpus.labels) != set(start.labels)
+    return {"loss": Remembering(loss, before_NK, places_K, lift_C), "keep_last": differ}
