@@ -53,11 +53,13 @@ class Trained:
         effort: of the training.
         held_out_NC: logits of the validation texts by networks that had not seen the text, where each text was trained
             on too; None where `network` has seen none of them.
+        moved: False if the layers stay as they began, under a head that was fitted.
     """
 
     network: RecurrentClassifier
     effort: Effort
     held_out_NC: npt.NDArray[np.float32] | None = None
+    moved: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +223,8 @@ def make_record(
         training_accuracy=training_accuracy,
         history=effort.history if finished.trained.held_out_NC is None else [],  # of folds nothing is picked
         config=config.loop,
+        moved=finished.trained.moved,
+        cut=request.cut,
     )
     if not calibration.rows:
         what = "temperature stays at 1" + " and the thresholds at 1/2" * (corpus.task == "multi_label")

@@ -18,7 +18,11 @@ from training.cli.options import DEVICE, FILE, LABELS_IN, SHEET, SLICE_COLUMN, T
     help="The labelled texts that it was trained on: adds the comparison with logistic regression, which a tenth of "
     "them tunes, and labels that may be wrong.",
 )
-@click.option("--output", type=FILE, help="The page; the JSON file beside it.  [default: CHECKPOINT.report.html]")
+@click.option(
+    "--output",
+    type=FILE,
+    help="The page; the JSON file beside it.  [default: CHECKPOINT.NAME.report.html, NAME that of FILE]",
+)
 @TEXTS_IN
 @LABELS_IN
 @SHEET
@@ -58,7 +62,7 @@ def report(
     console = make_console()
     for warning in dataset.warnings:
         console.print(f"warning: {warning}", markup=False)
-    page, json_file = report_paths(checkpoint) if output is None else (output, output.with_suffix(".json"))
+    page, json_file = report_paths(checkpoint, file.stem) if output is None else (output, output.with_suffix(".json"))
     material = Material(
         checkpoint=checkpoint,
         held_out={"held out": dataset},

@@ -53,6 +53,7 @@ class Request(AnyRequest):
         budget_s: seconds that the run may take; None is as long as its settings say.
         with_encoder: the same from the shipped encoder, where the texts are to decide; None if a setting or option did.
         as_asked: the settings of the call, of which `config` may have more once the texts are known.
+        cut: the budget allowed fewer passes than the settings say.
     """
 
     config: TrainConfig
@@ -61,6 +62,7 @@ class Request(AnyRequest):
     budget_s: float | None = None
     with_encoder: TrainConfig | None = None
     as_asked: TrainConfig | None = None
+    cut: bool = False
 
     def asked_for(self) -> BaseModel:
         """The settings of the call that began the run; see `AnyRequest.asked_for`."""

@@ -21,6 +21,12 @@ MAX_CONFUSION = 20
 """A confusion matrix of more labels is not printed."""
 
 
+MAX_LABELS = 40
+"""Of more labels only the `SHOWN_LABELS` of the lowest F1 and as many of the highest are printed."""
+
+SHOWN_LABELS = 10
+
+
 def make_console(*, stderr: bool = False) -> Console:
     """A terminal gets colour and its own width; a pipe or file gets plain lines that are never wrapped at 80."""
     console = Console(stderr=stderr, highlight=False)
@@ -34,6 +40,9 @@ def print_evaluation(console: Console, evaluation: Evaluation) -> None:
     scores = evaluation.scores
     console.print()
     console.print(_label_table(console, scores))
+    if (hidden := len(scores.labels) - 2 * SHOWN_LABELS) > 0 and len(scores.labels) > MAX_LABELS:
+        said = f"the {SHOWN_LABELS} labels of the lowest F1 and the {SHOWN_LABELS} of the highest; the other {hidden:,}"
+        console.print(f"{said} are in `evaluations` of the checkpoint's metrics.json, and in `evaluate --json FILE`")
     if scores.confusion is not None and len(scores.labels) <= MAX_CONFUSION:
         console.print()
         console.print(_confusion_table(console, scores))
@@ -128,7 +137,11 @@ def shorten(text: str, limit: int = SHORT_TEXT) -> str:
 
 def _label_table(console: Console, scores: Scores) -> Table:
     table = _table(console, "label", "precision", "recall", "F1", "support")
-    for label in scores.labels:
+    labels = scores.labels
+    if len(labels) > MAX_LABELS:
+        by_f1 = sorted((label for label in labels if label.support), key=lambda label: label.f1)
+        labels = (*by_f1[:SHOWN_LABELS], *by_f1[-SHOWN_LABELS:])
+    for label in labels:
         table.add_row(
             Text(label.label), f"{label.precision:.4f}", f"{label.recall:.4f}", f"{label.f1:.4f}", f"{label.support:,}"
         )

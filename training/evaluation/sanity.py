@@ -22,9 +22,24 @@ MANY_TRUNCATED = 0.10
 
 
 def result_warnings(
-    validation: Evaluation, *, training_accuracy: float, history: History, config: LoopConfig
+    validation: Evaluation,
+    *,
+    training_accuracy: float,
+    history: History,
+    config: LoopConfig,
+    moved: bool = True,
+    cut: bool = False,
 ) -> list[str]:
-    """Warnings about a run, from its validation scores and its history; empty if there are none."""
+    """Warnings about a run, from its validation scores and its history; empty if there are none.
+
+    Args:
+        validation: scores of the texts that were held out.
+        training_accuracy: of the training texts, 0 to 1.
+        history: readings of the run.
+        config: of its loop.
+        moved: False where the layers are those that the run began with, under a head that was fitted.
+        cut: True where the time that it might take allowed fewer passes than the settings say.
+    """
     scores = validation.scores
     warnings = []
     if scores.accuracy <= scores.majority + BARELY:
@@ -38,10 +53,11 @@ def result_warnings(
     if training_accuracy - scores.accuracy > WIDE_GAP:
         warnings.append(
             f"training accuracy {training_accuracy:.4f} is far above validation {scores.accuracy:.4f}: "
-            "more data, more dropout or fewer epochs may help"
+            + ("more data, more dropout or fewer epochs may help" if moved else "more data may help")
         )
     if history and _best(history) == len(history) - 1 and history[-1]["epoch"] >= config.epochs:
-        warnings.append("validation was best at the very end: more epochs may help (loop.epochs)")
+        how = "a larger --budget" if cut else "loop.epochs"
+        warnings.append(f"validation was best at the very end: more epochs may help ({how})")
     if validation.truncated > MANY_TRUNCATED * scores.rows:
         warnings.append(
             f"{validation.truncated:,} of {scores.rows:,} validation texts were cut: "

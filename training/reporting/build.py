@@ -68,12 +68,14 @@ class Material:
         return self.train is not None and dataset.rows is self.train.rows
 
 
-def report_paths(checkpoint: Path) -> tuple[Path, Path]:
+def report_paths(checkpoint: Path, about: str = "") -> tuple[Path, Path]:
     """The page and the JSON file of a checkpoint: `NAME.report.html` and `NAME.report.json`, beside its folder.
+
+    A report `about` another file than those of the training has its name between, so that both are kept.
 
     Not inside: the folder is what is published and served, and holds no text of the data.
     """
-    name = checkpoint.resolve().name
+    name = ".".join([checkpoint.resolve().name, *([about] if about else [])])
     return checkpoint.with_name(f"{name}.report.html"), checkpoint.with_name(f"{name}.report.json")
 
 

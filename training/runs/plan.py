@@ -79,7 +79,8 @@ def fitted(
     if plan.folds:
         corpus = read_corpus(data, seed=config.seed, data_root=Path(request.data_root))
     config = config.model_copy(update={"data": data, "loop": loop})
-    return request.model_copy(update={"config": config}), corpus
+    cut = plan.epochs < request.config.loop.epochs
+    return request.model_copy(update={"config": config, "cut": cut}), corpus
 
 
 def choose_folds(config: TrainConfig, corpus: Corpus, start: Start | None, session: Session) -> int:

@@ -32,3 +32,19 @@ def test_texts_are_chosen_with_their_rows(trained: tuple[Path, Result], reviews:
 def texts_of(reviews: Path) -> list[str]:
     (column,) = read_columns(reviews / "train.csv", ["text"])
     return [str(value) for value in column.values]
+
+
+def test_without_a_checkpoint_typical_texts_are_chosen(tmp_path: Path) -> None:
+    kinds = [f"The {thing} was {word}." for thing in ("film", "meal", "train") for word in ("good", "late", "red")]
+    source, output = tmp_path / "texts.csv", tmp_path / "first.csv"
+    source.write_text("text\n" + "\n".join(kinds) + "\n", encoding="utf-8")
+    result = call("choose", source, "--count", 3, "--output", output, "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    with output.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["text", "label", "file", "row"]
+    assert {kinds[int(row["row"]) - 1] for row in rows} == {row["text"] for row in rows}
+    assert len({row["text"] for row in rows}) == 3
+    source.write_text("text\nОчень плохое качество, деньги на ветер\n", encoding="utf-8")
+    refused = call("choose", source, "--output", output)
+    assert (refused.exit_code, "name the result as --checkpoint" in refused.output) == (2, True)

@@ -1,6 +1,7 @@
 """The report after `train`, and of any checkpoint and file."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -86,5 +87,10 @@ def test_report_measures_any_checkpoint_on_any_file(
     assert whole.exit_code == 0, whole.output
     report = json.loads((tmp_path / "page.json").read_bytes())
     assert report["label_errors"]["of"] == report["baseline"]["of"] > 100
+    shutil.copytree(trained[0], tmp_path / "m")
+    (tmp_path / "m.report.html").write_text("of the training")
+    beside = call("report", tmp_path / "m", reviews / "test.csv")
+    assert f"wrote {tmp_path}/m.test.report.html and {tmp_path}/m.test.report.json" in beside.output
+    assert (tmp_path / "m.report.html").read_text() == "of the training"
     lists = call("report", trained[0], reviews / "lists.jsonl", "--output", page)
     assert (lists.exit_code, "lists of labels" in lists.output) == (2, True)

@@ -36,6 +36,20 @@ def test_all_figures_are_printed() -> None:
     assert "| [red]yes         |  1 |        2 |" in text
 
 
+def test_of_many_labels_the_worst_and_the_best_are_printed() -> None:
+    truth = one_hot(np.arange(60).repeat(2), 60)
+    p_NC = np.where(truth, 0.9, 0.1 / 59)
+    p_NC[1:60:4] = np.roll(p_NC[1:60:4], 1, axis=1)  # one text of every other of the first thirty labels is wrong
+    scores = score(p_NC, truth, tuple(f"label-{place}" for place in range(60)), task="single_label")
+    text = printed(print_evaluation, Evaluation(scores=scores, truncated=0, tokens=4))
+    rows = [line.split("|")[1:] for line in text.splitlines() if "| label-" in line]
+    figures = [float(row[3]) for row in rows]
+    assert len(rows) == 20
+    assert figures == sorted(figures)
+    assert (figures[0] < 0.9, figures[-1]) == (True, 1.0)
+    assert "the other 40 are in" in " ".join(text.split())
+
+
 def test_figures_before_the_temperature_are_told_and_old_files_without_them_still_print() -> None:
     before = Uncalibrated(ece=0.5, ece_equal_mass=0.4, nll=0.3, brier=0.2, aurc=0.1, macro_f1=0.1)
     now = evaluation().model_copy(update={"uncalibrated": before})

@@ -20,9 +20,22 @@ def history(*validation: float, epochs: float = 5.0) -> list[dict[str, float]]:
     return [{"epoch": epochs * i / len(validation), "validation": v} for i, v in zip(steps, validation, strict=True)]
 
 
-def warn(validation: Evaluation, training_accuracy: float = 0.9, readings: tuple[float, ...] = (0.8, 0.7)) -> list[str]:
-    config = LoopConfig(epochs=5)
-    return result_warnings(validation, training_accuracy=training_accuracy, history=history(*readings), config=config)
+def warn(
+    validation: Evaluation,
+    training_accuracy: float = 0.9,
+    readings: tuple[float, ...] = (0.8, 0.7),
+    *,
+    moved: bool = True,
+    cut: bool = False,
+) -> list[str]:
+    return result_warnings(
+        validation,
+        training_accuracy=training_accuracy,
+        history=history(*readings),
+        config=LoopConfig(epochs=5),
+        moved=moved,
+        cut=cut,
+    )
 
 
 GOOD = evaluation([0] * 10 + [1] * 10, [0] * 9 + [1] * 10 + [0])
@@ -72,3 +85,10 @@ def test_a_plateau_at_the_end_is_no_growth() -> None:
 )
 def test_a_model_is_called_collapsed_only_if_it_is(warnings: list[str]) -> None:
     assert not any("collapsed" in warning for warning in warnings)
+
+
+def test_advice_is_about_what_the_run_did() -> None:
+    assert "more data, more dropout or fewer epochs may help" in warn(GOOD, training_accuracy=1.001)[0]
+    assert warn(GOOD, training_accuracy=1.001, moved=False)[0].endswith("0.9000: more data may help")
+    assert "(loop.epochs)" in warn(GOOD, readings=(0.7, 0.8, 0.9))[0]
+    assert "(a larger --budget)" in warn(GOOD, readings=(0.7, 0.8, 0.9), cut=True)[0]

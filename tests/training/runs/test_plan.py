@@ -87,7 +87,7 @@ def test_the_request_holds_what_was_decided_and_a_person_is_told(
     console = Console(record=True, width=200)
     around = Session(output=tmp_path / "m", device="cpu", console=console)
     found, folded = fitted(request, corpus, encoder.tokenizer, encoder, around)
-    assert (found.config.data.folds, found.config.loop.epochs) == (FOLDS, 5)
+    assert (found.config.data.folds, found.config.loop.epochs, found.cut) == (FOLDS, 5, False)
     assert folded.fold_N is not None
     assert len(folded.train) == 120
     assert console.export_text() == ""
@@ -95,7 +95,7 @@ def test_the_request_holds_what_was_decided_and_a_person_is_told(
     monkeypatch.setattr("training.runs.plan.measure_rate", Slow(OVERHEAD * tokens * 2 / 300))
     monkeypatch.setattr("training.runs.plan.SLOWEST", 1e-3)
     found, folded = fitted(request, corpus, encoder.tokenizer, encoder, around)
-    assert (found.config.data.folds, found.config.loop.epochs) == (0, 2)
+    assert (found.config.data.folds, found.config.loop.epochs, found.cut) == (0, 2, True)
     assert folded is corpus
     assert (
         "budget: 2 passes, about 5:00 of 5:00; 5 passes of 5 folds would take 50:00: --budget 50m"

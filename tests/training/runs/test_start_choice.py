@@ -6,7 +6,8 @@ import pytest
 from tokenizers import Tokenizer
 
 from training.config.request import ENCODER, CallOptions, Request
-from training.runs.start_choice import MOST_TOKENS_PER_WORD, choose_start, tokens_per_word
+from training.data.coverage import MOST_TOKENS_PER_WORD, tokens_per_word
+from training.runs.start_choice import choose_start
 
 KNOWN = [
     "The film was too long, but the actors were great!",
