@@ -88,13 +88,16 @@ def create_app(service: Service) -> FastAPI:
     return app
 
 
-def app_from_environment() -> FastAPI:
+def app_from_environment(*, load_first: bool = False) -> FastAPI:
     """Factory for any ASGI server, with the settings of the environment.
+
+    Args:
+        load_first: see `Service`.
 
     Raises:
         SettingsError: the environment holds a wrong setting.
     """
-    return create_app(build_service(Settings.from_env(os.environ)))
+    return create_app(build_service(Settings.from_env(os.environ), load_first=load_first))
 
 
 @asynccontextmanager

@@ -23,14 +23,15 @@ from model.network import RecurrentClassifier, to_arrays
 from model.tokenizer import build_tokenizer, train_vocabulary
 
 TOGETHER = {
+    "tests/app/ray/": "ray",
     "tests/page/": "page",
     "tests/integration/": "integration",
     "tests/training/teachers/": "transformers",
     "tests/training/runs/test_distill.py": "transformers",
 }
-"""Groups of tests that one process runs, in their order, by how their names begin. Those of a folder share servers and
-a browser, and the last test of the page looks at what all of them have driven; those of transformers share the import
-of its classes, several seconds. They take longest, so that they begin first."""
+"""Groups of tests that one process runs, in their order, by how their names begin. Those of a folder share servers, a
+cluster or a browser, and the last test of the page looks at what all of them have driven; those of transformers share
+the import of its classes, several seconds. They take longest, so that they begin first."""
 
 
 class FilesAndFolders(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no types

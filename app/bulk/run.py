@@ -149,7 +149,7 @@ def _job(classifier: Classifier, columns: Columns, call: Call, form: Form, input
     return {
         "checkpoint": classifier.version,
         "number format": classifier.dtype,
-        "files": [list(_identity(part)) for part in inputs],
+        "files": [list(identity(part)) for part in inputs],
         "columns": asdict(columns),
         "sheet": call.sheet,
         "format": form.ending,
@@ -157,7 +157,7 @@ def _job(classifier: Classifier, columns: Columns, call: Call, form: Form, input
     }
 
 
-def _identity(part: Part) -> tuple[object, ...]:
+def identity(part: Part) -> tuple[object, ...]:
     """The name of a file, and what changes with its content."""
     if is_remote(part.path):
         return remote_files(part.path)[0]

@@ -1,0 +1,1 @@
+"""Ray beside the plain server and `app predict`. Needs the extra `ray`."""
