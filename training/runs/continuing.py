@@ -1,6 +1,6 @@
 """Goes on from a checkpoint with new texts: old labels are kept, new ones are added.
 
-Shape suffixes: N texts, C labels, K labels of the checkpoint.
+Shape suffixes: N texts, C labels, K labels of the checkpoint, V texts that choose.
 """
 
 from pathlib import Path
@@ -12,14 +12,19 @@ import torch
 from model.network import RecurrentClassifier
 from training.config.config import TrainConfig
 from training.config.start import Start, load_start
+from training.data.choices import among
 from training.data.continued import Continued
 from training.data.corpus import Corpus
-from training.data.dataset import list_some
+from training.data.dataset import list_some, truth_of
 from training.errors import UsageError
 from training.fit.objective import Loss
 from training.fit.remembering import Remembering, lift_of
-from training.fit.trainer import Examples, LoopConfig, supervised_loss
+from training.fit.steps import copies
+from training.fit.trainer import Examples, LoopConfig, Trainer, supervised_loss
+from training.linear.ngrams import mean_loss
 from training.linear.probe import network_logits
+from training.runs.classifier import ClassifierRun, new_network
+from training.runs.folds import MOVED, between
 
 SHOWN = 10
 """Labels that are named on the terminal."""
@@ -74,7 +79,7 @@ def ending(
     """The loss that keeps old answers, for the network before its first step, and which weights are right.
 
     Where the labels of checkpoint and texts differ, the last weights are: the validation texts, which are like the
-    training texts, cannot judge the labels that these lack.
+    training texts, cannot judge the labels that these lack. See also `settle`.
     """
     places_K = np.array([corpus.labels.index(label) for label in start.labels])
     before_NK = network_logits(network, train.ids, device)[:, places_K]
@@ -84,5 +89,35 @@ def ending(
     had = {label: learned.get(label, 0) for label in start.labels}
     lift_C = lift_of(counts_C.astype(np.float64), corpus.labels, had, corpus.task)
     loss = supervised_loss(train, len(corpus.labels), loop, device)
-    differ = bool(corpus.without_texts) or set(corpus.labels) != set(start.labels)
-    return {"loss": Remembering(loss, before_NK, places_K, lift_C), "keep_last": differ}
+    return {"loss": Remembering(loss, before_NK, places_K, lift_C), "keep_last": not judges_all(corpus)}
+
+
+def judges_all(corpus: Corpus) -> bool:
+    """True if texts and checkpoint have the same labels, so that validation texts judge all that the network knows."""
+    return (
+        corpus.continued is not None and not corpus.without_texts and set(corpus.continued.labels) == {*corpus.labels}
+    )
+
+
+def settle(run: ClassifierRun, trainer: Trainer) -> None:
+    """Puts into the network what lies best between the checkpoint and what training made of it, and says where.
+
+    As `training.runs.folds` has it; chosen by the loss of the texts that picked the weights. Does nothing where these
+    do not judge all labels.
+    """
+    corpus, config = run.corpus, run.request.config
+    if not judges_all(corpus):
+        return
+    before = new_network(config, corpus, run.tokenizer, run.start).weights()
+    after, truth_VC, losses = copies(trainer.network.weights()), truth_of(corpus.stopping, corpus.labels), []
+    for share in MOVED:
+        trainer.network.load_weights(between(before, after, share))
+        logits_VC = among(trainer.logits(trainer.validation), trainer.validation.allowed)
+        losses.append(mean_loss(logits_VC, truth_VC, corpus.task))
+    best = int(np.argmin(losses))
+    trainer.network.load_weights(between(before, after, MOVED[best]))
+    run.session.console.print(
+        f"{MOVED[best]:.0%} of the way from the checkpoint is kept: validation loss {losses[best]:.4f}, "
+        f"{losses[0]:.4f} of the checkpoint, {losses[-1]:.4f} at the end",
+        highlight=False,
+    )

@@ -28,7 +28,7 @@ from training.runs.classifier import (
     new_network,
     new_trainer,
 )
-from training.runs.continuing import Ending, continued_from, describe_continued, ending
+from training.runs.continuing import Ending, continued_from, describe_continued, ending, settle
 from training.runs.folds import train_folds
 from training.runs.heads import fit_heads, with_head
 from training.runs.plan import fitted
@@ -51,7 +51,10 @@ def train(request: Request, session: Session) -> Record | None:
         trained = train_folds(run)
         return None if trained is None else run.publish(trained)
     trainer = first_step(run)
-    return run.finish(trainer) if run.fit(trainer) else None
+    if not run.fit(trainer):
+        return None
+    settle(run, trainer)
+    return run.finish(trainer)
 
 
 def begin(request: Request, session: Session) -> ClassifierRun:

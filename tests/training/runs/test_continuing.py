@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,23 @@ def test_dropping_leaves_the_labels_of_the_texts_and_says_why_there_are_no_folds
     assert load_checkpoint(output).config.labels == ("fair", "good")
     assert metrics_of(output)["start"]["kept"] == []
     assert "--start old --drop-old-labels" in metrics_of(output)["command"]
+
+
+def test_more_texts_of_the_same_labels_move_the_network_as_far_as_pays(
+    old: Path, reviews: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "v2"
+    options = ("--train", reviews / "test.csv", "--output", output, *HALF, "--set", "report=false")
+    result = call("train", "--start", old, *options, "--set", "loop.epochs=2", "--set", "loop.learning_rate=0.5")
+    assert result.exit_code == 0, result.output
+    said = " ".join(result.output.split())
+    assert "continues old: keeps its 2 labels (bad, good); adds none." in said
+    found = re.search(r"(\d+)% of the way from the checkpoint is kept: validation loss ([\d.]+), ([\d.]+) of the", said)
+    assert found is not None
+    assert int(found[1]) < 100  # the rate is far too high
+    assert float(found[2]) <= float(found[3])
+    before, after = (load_checkpoint(folder).weights["head.weight"] for folder in (old, output))
+    assert np.allclose(before, after) == (found[1] == "0")
 
 
 def test_what_does_not_fit_the_checkpoint_is_refused(old: Path, reviews: Path, tmp_path: Path) -> None:
