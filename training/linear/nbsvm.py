@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_matrix
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import LinearSVC
 
@@ -53,7 +54,7 @@ def fit_svm(
     """Log-count ratios [F], weights [F] over n-grams times those, and bias, of one label against the rest.
 
     Args:
-        present_NF: sparse, not zero where the text holds the n-gram; its value there weighs it.
+        present_NF: sparse by rows, not zero where the text holds the n-gram; its value there weighs it.
         strength: C of the SVM; larger fits the training texts closer.
         y_N: which texts have the label.
         weights_N: of each text, above 0; None is 1 for all.
@@ -65,7 +66,8 @@ def fit_svm(
     svm = LinearSVC(C=strength, random_state=0, class_weight="balanced" if balanced else None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # validation judges it like any other
-        scaled_NF = present_NF.multiply(ratios_F.astype(present_NF.dtype)).tocsr()
+        numbers = present_NF.data * ratios_F.astype(present_NF.dtype)[present_NF.indices]
+        scaled_NF = csr_matrix((numbers, present_NF.indices, present_NF.indptr), shape=present_NF.shape)
         svm.fit(scaled_NF, y_N, sample_weight=weights_N)
     return ratios_F, svm.coef_[0], float(svm.intercept_[0])
 

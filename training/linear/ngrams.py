@@ -6,7 +6,7 @@ n-grams of a small set are learned by heart first and leave the network little t
 Shape suffixes: N texts, F buckets, C labels, V texts that choose.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -37,6 +37,15 @@ CHUNK = 4096
 MAX_BUCKETS = 2**20
 MAX_NUMBERS = 2**23
 """Bounds of a table whose size the texts decide: 16 MB in half precision, whatever the number of labels."""
+
+MAX_TOKENS = 2**23
+"""Tokens of the texts that the linear model is fitted to, at most; of more texts it is fitted to some, drawn at random.
+
+Each takes 50 to 100 bytes for every n-gram that ends there; beside the network, more texts hardly help.
+"""
+
+READ_TEXTS = 4096
+"""Texts that are tokenised at once to count their tokens."""
 
 FINEST = 2**24
 """Buckets in which hardly two n-grams meet, for counting them."""
@@ -94,6 +103,26 @@ class Blend:
     order: int
     strength: float
     shares: Shares
+
+
+def draw_rows(
+    encode: Callable[[Sequence[str]], Sequence[Ids]], texts: Sequence[str], seed: int, max_tokens: int = MAX_TOKENS
+) -> tuple[list[Ids], npt.NDArray[np.int64]]:
+    """Token ids of as many texts as `max_tokens` admit, drawn at random, and their places in rising order."""
+    drawn_N = np.random.default_rng(seed).permutation(len(texts))
+    rows: dict[int, Ids] = {}
+    num_tokens = 0
+    for start in range(0, len(texts), READ_TEXTS):
+        places = drawn_N[start : start + READ_TEXTS].tolist()
+        for place, row in zip(places, encode([texts[place] for place in places]), strict=True):
+            num_tokens += len(row)
+            if num_tokens > max_tokens and rows:
+                break
+            rows[place] = row
+        if num_tokens > max_tokens:
+            break
+    chosen = sorted(rows)
+    return [rows[place] for place in chosen], np.array(chosen, dtype=np.int64)
 
 
 def count_ngrams(rows: Sequence[Ids], order: int, num_buckets: int) -> csr_matrix:

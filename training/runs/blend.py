@@ -24,6 +24,7 @@ from training.linear.ngrams import (
     NgramConfig,
     count_ngrams,
     cross_fit_blend,
+    draw_rows,
     enough_buckets,
     fit_blend,
     joined,
@@ -47,15 +48,20 @@ def with_ngrams(
     if settings.buckets == 0 or corpus.continued is not None:
         return network
     encoder = TextEncoder(tokenizer, max_tokens=config.tokenizer.max_tokens)
-    rows = [text.ids for text in encoder.encode(corpus.train.texts)]
+    texts = corpus.train.texts
+    rows, drawn_N = draw_rows(lambda some: [text.ids for text in encoder.encode(some)], texts, config.seed)
+    if len(rows) < len(texts):
+        said = f"n-grams are learned from {len(rows):,} of the {len(texts):,} texts, drawn at random"
+        console.print(said, markup=False, highlight=False)
     order, buckets = table_size(rows, corpus, settings)
     present_NF = count_ngrams(rows, order, buckets)
     present_VF = count_ngrams(trainer.validation.ids, order, buckets)
-    targets, chooses = Targets.of(corpus.train, corpus.labels), Targets.of(corpus.stopping, corpus.labels)
+    targets = Targets.of(corpus.train, corpus.labels).take(drawn_N)
+    chooses = Targets.of(corpus.stopping, corpus.labels)
     logits_VC = among(trainer.logits(trainer.validation), trainer.validation.allowed)
     balanced = config.loop.class_weights == "balanced"
-    texts = (present_NF, targets, present_VF, chooses, logits_VC)
-    blends = [fit_blend(*texts, order, strength, corpus.task, balanced=balanced) for strength in settings.strengths]
+    given = (present_NF, targets, present_VF, chooses, logits_VC)
+    blends = [fit_blend(*given, order, strength, corpus.task, balanced=balanced) for strength in settings.strengths]
     best = min(blends, key=lambda blend: blend.shares.loss)
     _say(best, logits_VC, chooses, corpus, console)
     return joined(network, best)

@@ -1,5 +1,7 @@
 """The n-grams beside the network: what is counted, how the two are weighed, and that the sum is what is served."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,16 @@ from model.ngrams import NgramBag
 from model.padding import pad
 from training.config.config import build_config
 from training.errors import UsageError
-from training.linear.ngrams import best_shares, count_ngrams, enough_buckets, fit_blend, fit_table, joined, mean_loss
+from training.linear.ngrams import (
+    best_shares,
+    count_ngrams,
+    draw_rows,
+    enough_buckets,
+    fit_blend,
+    fit_table,
+    joined,
+    mean_loss,
+)
 from training.linear.targets import Targets
 
 
@@ -111,3 +122,17 @@ def test_n_grams_learn_the_probabilities_of_labels_and_the_weights_of_texts() ->
 def test_the_section_of_the_architecture_says_where_the_setting_is() -> None:
     with pytest.raises(UsageError, match=r"ngrams\.buckets"):
         build_config({"architecture": {"ngram_buckets": 8}})
+
+
+def test_no_more_texts_are_drawn_than_tokens_admit() -> None:
+    texts = ["abc"] * 100
+
+    def encode(some: Sequence[str]) -> list[Ids]:
+        return [np.arange(len(text), dtype=np.int32) for text in some]
+
+    rows, places = draw_rows(encode, texts, seed=1, max_tokens=30)
+    assert [len(row) for row in rows] == [3] * 10
+    assert places.tolist() == sorted(set(places.tolist()))
+    assert places.tolist() != list(range(10))
+    assert draw_rows(encode, texts, seed=1)[1].tolist() == list(range(100))
+    assert len(draw_rows(encode, ["abc"], seed=1, max_tokens=2)[0]) == 1
