@@ -1,6 +1,6 @@
 """Compares files scored by Ray Data with `app predict` on the same cores, and states Ray's own share of them.
 
-    python -m benchmarks.ray.bulk sst2/test.parquet [--rows 2000000] [--files 8] [--workers 2] [--rounds 3]
+    python -m benchmarks.ray.bulk sst2/test.parquet [--rows 4000000] [--files 8] [--workers 2] [--rounds 2]
 
 Writes the texts of FILE again and again into Parquet files, and labels those by `app.bulk` in one process with a thread
 for each worker, and by `app.ray.bulk` with as many workers on a cluster that runs already. They take turns; both times
@@ -78,10 +78,10 @@ def by_ray(paths: Sequence[Path], output: Path, workers: int) -> tuple[float, fl
 
 @click.command(help=__doc__)
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--rows", default=2_000_000, show_default=True)
+@click.option("--rows", default=4_000_000, show_default=True)
 @click.option("--files", default=8, show_default=True)
 @click.option("--workers", default=2, show_default=True)
-@click.option("--rounds", default=3, show_default=True)
+@click.option("--rounds", default=2, show_default=True)
 def main(file: Path, rows: int, files: int, workers: int, rounds: int) -> None:
     """Prints both rates, their ratio and Ray's share."""
     alone, under_ray, shares = [], [], []
@@ -90,7 +90,7 @@ def main(file: Path, rows: int, files: int, workers: int, rounds: int) -> None:
         paths = write_files(folder, read_texts(file), rows, files)
         for number in range(rounds):
             began = time.perf_counter()
-            classifier = Classifier.load(SHIPPED, device="cpu", threads=1)
+            classifier = Classifier.load(SHIPPED, device="auto", dtype="auto", threads=1)
             predict(classifier, Call(paths, f"{folder}/alone-{number}/", format="parquet"), threads=workers)
             alone.append(rows / (time.perf_counter() - began))
             seconds, share = by_ray(paths, folder / f"ray-{number}", workers)
