@@ -6,9 +6,9 @@
     python -m benchmarks.simulation.arithmetic                     machines and costs
 
 `measure` wants a machine with nothing else running and takes five minutes: a worker has the first core and the load
-generator the second; of two workers the second shares a core with the generator, whose share is measured. FILE is such
-as sst2/test.parquet; without it, texts are made up. `scenarios` needs no quiet machine. With --write both keep their
-figures in benchmarks/results and renew docs/scaling.md.
+generator the second; of two workers the second shares a core with the generator, whose share is measured. On one core
+(`taskset -c 0`) one worker shares it. FILE is such as sst2/test.parquet; without it, texts are made up. `scenarios`
+needs no quiet machine. With --write both keep their figures in benchmarks/results and renew docs/scaling.md.
 """
 
 import os
@@ -73,6 +73,9 @@ def measure(file: Path | None, checkpoint: Path, seconds: float, load_seconds: f
         click.echo(costs_sentence(calibration))
         times, points = ServiceTimes(calibration), list[Point]()
         for num_workers, size in SERVERS:
+            if num_workers > len(cores):
+                click.echo(f"{num_workers} workers need as many cores: left out")
+                continue
             shared = num_workers >= len(cores)
             with placed_server(model, num_workers, cores) as server:
                 found = uvloop.run(validate(server, texts, times, num_workers, size, shared, load_seconds))
