@@ -7,7 +7,7 @@ from benchmarks.gpu.report import Report
 from benchmarks.gpu.ways import Device
 from benchmarks.training.speed import PLAIN_ROWS, Job, OurLoop, run_plain
 from training.config.config import build_config, read_recipe
-from training.config.request import below
+from training.config.layers import below
 from training.data.corpus import read_corpus
 from training.data.tokenizer import train_tokenizer
 from training.runs.classifier import encode_examples

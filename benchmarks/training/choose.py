@@ -33,7 +33,7 @@ from model.probabilities import probabilities
 from model.vectors import embed
 from training.annotation.choose import choose_typical, choose_unsure, uncertainty
 from training.annotation.choose_files import choose_from
-from training.config.request import ENCODER
+from training.config.layers import ENCODER
 from training.linear.probe import choose_strength, fit_logistic
 from training.linear.targets import Targets
 from training.metrics.decisions import one_hot

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from model.config import Architecture
 from model.text import TextEncoder
 from training.config.config import TrainConfig, build_config, read_recipe
-from training.config.request import below
+from training.config.layers import below
 from training.data.corpus import Corpus, read_corpus
 from training.data.tokenizer import train_tokenizer
 from training.fit.trainer import Examples, Trainer

@@ -50,7 +50,7 @@ def choose(
     python -m training choose texts.parquet --checkpoint runs/tickets --but-not first.csv --count 100 --output next.csv
     """
     from training.annotation.choose_files import check_coverage, choose_from, write_chosen
-    from training.config.request import ENCODER
+    from training.config.layers import ENCODER
 
     if checkpoint is None:
         check_coverage(files, ENCODER, text_column=text_column)

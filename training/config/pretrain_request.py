@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from training.config.config import build, flatten, nest, parse_settings
-from training.config.request import AnyRequest, Call, Option, each_file
+from training.config.layers import each_file
+from training.config.request import AnyRequest, Call, Option
 from training.data.tokenizer import read_tokenizer, settings_of
 from training.errors import UsageError
 from training.language_model.config import PretrainConfig

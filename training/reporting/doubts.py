@@ -10,7 +10,7 @@ import numpy as np
 from model.embedder import ALL, load_embedder
 from model.folder import DIGESTS
 from model.vectors import embed, unit_length
-from training.config.request import ENCODER
+from training.config.layers import ENCODER
 from training.data.dataset import Dataset, truth_of
 from training.linear.out_of_fold import out_of_fold
 from training.metrics.decisions import Floats

@@ -14,6 +14,7 @@ from model.text import TextEncoder
 from training.artifacts.publish import Finished, Trained, measure_effort, publish
 from training.artifacts.record import Record, TeacherRecord
 from training.config.config import TrainConfig, to_toml
+from training.config.layers import repeatable
 from training.config.request import Request
 from training.config.start import Start, load_start
 from training.data.choices import allowed_labels, text_weights
@@ -106,7 +107,7 @@ class ClassifierRun:
         finished = Finished(self.request, self.corpus, self.tokenizer, trained, teachers=teachers, start=self.start)
         record = publish(finished, session.output, scratch=session.run.path / "checkpoint", device=session.device)
         settings = session.output.with_name(f"{session.output.name}{SETTINGS}")
-        files.replace(settings, to_toml(self.request.config))
+        files.replace(settings, to_toml(repeatable(self.request.config, Path(self.request.data_root))))
         session.run.remove()
         if self.request.config.report:
             report_run(session, self.request.config, self.corpus, trained.held_out_NC)

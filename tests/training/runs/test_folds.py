@@ -15,7 +15,8 @@ from model.checkpoint import load_checkpoint
 from model.classifier import Classifier
 from tests.training.conftest import draw_rows
 from training.artifacts.record import Record
-from training.config.request import ENCODER, CallOptions
+from training.config.layers import ENCODER
+from training.config.request import CallOptions
 from training.errors import UsageError
 from training.runs.folds import Fold, between, describe_way
 from training.runs.session import Session

@@ -8,7 +8,8 @@ from rich.console import Console
 
 from training.artifacts.run_folder import RunFolder
 from training.config.config import build_config
-from training.config.request import ENCODER, CallOptions, Request, resumed_request
+from training.config.layers import ENCODER
+from training.config.request import CallOptions, Request, resumed_request
 from training.config.start import Start, load_start
 from training.data.corpus import read_corpus
 from training.errors import UsageError

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer
 
-from training.config.request import ENCODER, CallOptions, Request
+from training.config.layers import ENCODER
+from training.config.request import CallOptions, Request
 from training.data.coverage import MOST_TOKENS_PER_WORD, tokens_per_word
 from training.runs.start_choice import choose_start
 
