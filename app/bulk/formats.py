@@ -28,7 +28,7 @@ class Form:
     """A format of the output.
 
     Attributes:
-        name: `parquet`, `csv`, `tsv` or `jsonl`.
+        name: `parquet`, `csv`, `tsv` or `jsonl`; `arrow` for the parts of a Parquet file.
         packing: ending of a compression around it, `.gz` or `.zst`; else empty.
     """
 
@@ -40,10 +40,19 @@ class Form:
         """The ending of a file's name."""
         return f".{self.name}{self.packing}"
 
+    @property
+    def of_parts(self) -> "Form":
+        """The form of parts that are to be joined: Arrow for Parquet, since it takes a third of the time."""
+        return Form("arrow") if self.name == "parquet" else self
+
     def encode(self, table: pa.Table, *, header: bool) -> bytes:
         """The rows as bytes of a file; of CSV and TSV with a header or without, so that parts can be joined."""
         sink = pa.BufferOutputStream()
-        if self.name == "parquet":
+        if self.name == "arrow":
+            plain = _plain(table, "parquet").combine_chunks()
+            with pa.ipc.new_file(sink, plain.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
+                writer.write_table(plain)
+        elif self.name == "parquet":
             plain = _plain(table, self.name)
             pq.write_table(plain, sink, compression="zstd", row_group_size=max(1, len(plain)))
         else:
@@ -56,7 +65,7 @@ class Form:
         return sink.getvalue().to_pybytes()  # type: ignore[no-any-return]
 
     def join(self, parts: Iterable[AbstractContextManager[Any]], sink: Any) -> None:
-        """Writes parts, files that `encode` filled, as one; those of text are joined byte by byte."""
+        """Writes parts, files that `encode` of `of_parts` filled, as one; those of text are joined byte by byte."""
         writer: pq.ParquetWriter | None = None
         for part in parts:
             with part as file:
@@ -64,7 +73,7 @@ class Form:
                     while chunk := file.read(COPY_BYTES):
                         sink.write(chunk)
                     continue
-                table = pq.read_table(file)
+                table = pa.ipc.open_file(file).read_all()
                 if writer is None:
                     writer = pq.ParquetWriter(sink, table.schema, compression="zstd")
                 writer.write_table(table, row_group_size=max(1, len(table)))

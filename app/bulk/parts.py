@@ -63,6 +63,7 @@ class Parts:
         self._file = "" if output.endswith("/") or "." not in name else name
         self._beside = Store(output.removesuffix(name) or ".") if self._file else Store(output)
         self._parts = Store(f"{output}.parts") if self._file else self._beside
+        self._form_of_parts = form.of_parts if self._file else form
 
     @property
     def bad(self) -> str:
@@ -114,7 +115,8 @@ class Parts:
         name = f"part-{number:06}"
         if rows:  # a batch without rows among them makes a file of its columns
             header = first or not self._file
-            self._parts.write(name + self._form.ending, self._form.encode(pa.Table.from_batches(rows), header=header))
+            content = self._form_of_parts.encode(pa.Table.from_batches(rows), header=header)
+            self._parts.write(name + self._form_of_parts.ending, content)
         if bad:
             self._parts.write(f"_{name}.{BAD}", b"".join(map(_bad_line, bad)))
         self._parts.write(f"_{name}.json", msgspec.json.encode(asdict(done)))

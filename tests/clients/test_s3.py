@@ -124,7 +124,7 @@ def test_a_stopped_run_between_buckets_ends_as_one_on_this_machine(bucket: str, 
     classifier.before_score = fail
     with pytest.raises(RuntimeError):
         predict(classifier, call, threads=1)
-    assert names(f"{bucket}/out/scored.parquet.parts") == ["_job.json", "_part-000000.json", "part-000000.parquet"]
+    assert names(f"{bucket}/out/scored.parquet.parts") == ["_job.json", "_part-000000.json", "part-000000.arrow"]
     said: list[str] = []
     predict(Lengths(), call, threads=2, say=said.append)
     assert said == [f"goes on after {WINDOW_ROWS:,} rows of an earlier run"]

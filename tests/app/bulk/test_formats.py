@@ -75,7 +75,7 @@ def test_parquet_keeps_types_and_has_json_as_text() -> None:
 def test_parts_are_joined_in_order(name: str) -> None:
     form, sink = Form(name), io.BytesIO()
     parts = [TABLE.select(["id", "text"]).slice(row, 1) for row in range(2)]
-    form.join([io.BytesIO(form.encode(part, header=place == 0)) for place, part in enumerate(parts)], sink)
+    form.join([io.BytesIO(form.of_parts.encode(part, header=place == 0)) for place, part in enumerate(parts)], sink)
     whole = form.encode(TABLE.select(["id", "text"]), header=True)
     if name == "parquet":
         assert pq.read_table(io.BytesIO(sink.getvalue())).equals(pq.read_table(io.BytesIO(whole)))
