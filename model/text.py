@@ -15,6 +15,11 @@ CHARS_PER_TOKEN = 32
 no more than a page. English has 4 to 6 characters a token, so the cut is far behind the last token that counts."""
 
 
+TOGETHER = 1 << 14
+"""Texts that are tokenised at once. The ids of more are copied out of an array that has room for an id a byte: of a
+million texts, kept for a training, it would take half a gigabyte."""
+
+
 class Encoded(NamedTuple):
     """Token ids of one text.
 
@@ -51,8 +56,13 @@ class TextEncoder:
 
     def encode(self, texts: Sequence[str]) -> list[Encoded]:
         """One `Encoded` a text, in order. Never fails on any string."""
-        rows = self.encode_together(texts)
-        return list(map(Encoded, rows.split(), rows.truncated_N.tolist()))
+        if len(texts) <= TOGETHER:
+            return _each(self.encode_together(texts))
+        found: list[Encoded] = []
+        for start in range(0, len(texts), TOGETHER):
+            rows = self.encode_together(texts[start : start + TOGETHER])
+            found += _each(rows._replace(ids_T=rows.ids_T.copy()))
+        return found
 
     def encode_together(self, texts: Sequence[str]) -> TokenRows:
         """Token ids of all texts in one array. Never fails on any string."""
@@ -89,3 +99,7 @@ class TextEncoder:
         found = [found.ids for found in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
         ids = [np.array(of_text[: self.max_tokens], dtype=np.int32) for of_text in found]
         return TokenRows.of(ids, np.array([len(of_text) > self.max_tokens for of_text in found], dtype=np.bool_))
+
+
+def _each(rows: TokenRows) -> list[Encoded]:
+    return list(map(Encoded, rows.split(), rows.truncated_N.tolist()))

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from model.text import CHARS_PER_TOKEN, TextEncoder
+from model.text import CHARS_PER_TOKEN, TOGETHER, TextEncoder
 from model.tokenizer import build_tokenizer, replace_surrogates, train_vocabulary
 
 TEXTS = ["It's a good film, don't miss it!", "这部电影很好看，我喜欢。", "bad :( 10/10 😀", "goods and good"] * 5
@@ -88,3 +88,14 @@ def test_the_pipeline_answers_where_there_is_no_library(tokenizer: Tokenizer, mo
     monkeypatch.setattr("model.native_text.library", lambda: None)
     for ours, theirs in zip(usual, TextEncoder(tokenizer, max_tokens=64).encode(texts), strict=True):
         assert (ours.ids.tolist(), ours.truncated) == (theirs.ids.tolist(), theirs.truncated)
+
+
+def test_very_many_texts_are_encoded_like_few(encoder: TextEncoder) -> None:
+    texts = [f"good film {number}" for number in range(2 * TOGETHER + 1)]
+    found = encoder.encode(texts)
+    assert len(found) == len(texts)
+    for place in (0, TOGETHER - 1, TOGETHER, 2 * TOGETHER):
+        assert found[place].ids.tolist() == encoder.encode([texts[place]])[0].ids.tolist()
+    held = found[0].ids.base
+    assert held is not None
+    assert held.nbytes <= 4 * sum(text.num_tokens for text in found[:TOGETHER])
