@@ -38,7 +38,7 @@ MAX_BUCKETS = 2**20
 MAX_NUMBERS = 2**23
 """Bounds of a table whose size the texts decide: 16 MB in half precision, whatever the number of labels."""
 
-MAX_TOKENS = 2**23
+MAX_TOKENS = 6_000_000
 """Tokens of the texts that the linear model is fitted to, at most; of more texts it is fitted to some, drawn at random.
 
 Each takes 50 to 100 bytes for every n-gram that ends there; beside the network, more texts hardly help.
