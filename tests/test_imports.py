@@ -19,12 +19,15 @@ LOCK_OF = {"app": "core", "model": "core", "tables": "training", "training": "tr
 
 EXTRA_OF = {
     "app/bulk/": "bulk",
+    "app/ray/": "ray",
     "examples/dataframe.py": "dev",
     "examples/duckdb_function.py": "dev",
     "app/telemetry/otel.py": "otel",
     "model/engine/lstm_kernel.py": "gpu",
     "model/export/graph.py": "onnx",
     "tables/hub.py": "hub",
+    "training/tracking/mlflow.py": "mlflow",
+    "training/tracking/tensorboard.py": "tensorboard",
 }
 """Files and folders that are imported only where an extra is installed, and the extra."""
 

@@ -127,3 +127,17 @@ class Record(Frozen):
     teachers: tuple[TeacherRecord, ...] = ()
     start: StartRecord | None = None
     reference: Reference | None = None
+
+    def figures(self) -> dict[str, float]:
+        """The figures by which runs are compared, by name: scores of each role, size and time in seconds."""
+        found = {
+            f"final/{role}/{name}": float(getattr(evaluation.scores, name))
+            for role, evaluation in self.evaluations.items()
+            for name in ("accuracy", "macro_f1", "ece", "nll")
+        }
+        return found | {
+            "final/training/accuracy": self.training_accuracy,
+            "final/parameters": float(self.num_parameters),
+            "final/seconds": self.effort.seconds,
+            "final/tokens_per_s": self.effort.tokens_per_s,
+        }

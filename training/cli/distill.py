@@ -5,7 +5,16 @@ from typing import Any
 
 import click
 
-from training.cli.options import FILE, REPORT, SLICE_COLUMN, data_options, run_options, setting_options, start_option
+from training.cli.options import (
+    FILE,
+    LOG,
+    REPORT,
+    SLICE_COLUMN,
+    data_options,
+    run_options,
+    setting_options,
+    start_option,
+)
 from training.cli.runs import train_classifier
 
 
@@ -43,6 +52,7 @@ from training.cli.runs import train_classifier
 @start_option("none")
 @SLICE_COLUMN
 @REPORT
+@LOG
 @run_options
 def distill(**options: Any) -> None:
     """Trains a classifier to answer as a larger one does.

@@ -132,6 +132,14 @@ REPORT = click.option(
     default=None,
     help="Write no OUTPUT.report.html and OUTPUT.report.json beside the checkpoint.",
 )
+LOG = click.option(
+    "--log",
+    "logs",
+    multiple=True,
+    metavar="KIND:PLACE",
+    help="Also write settings, readings and scores to tensorboard:FOLDER, or to mlflow:PLACE, a folder or the address "
+    "of a server. Repeatable.",
+)
 THREADS = threads_option(expose_value=False)
 
 

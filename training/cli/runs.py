@@ -4,6 +4,7 @@ import dataclasses
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -38,25 +39,29 @@ def carry_out(
     from training.fit.parallel import joined
     from training.launch import Launch
     from training.runs.session import Session
+    from training.tracking.run_log import open_logs
 
     launch = Launch.from_env(os.environ)
     device, threads, resume, overwrite = (options.pop(name) for name in ("device", "threads", "resume", "overwrite"))
+    logs, console = options.pop("logs", ()), make_console()
     call = call_kind(num_processes=launch.count, **options)
     given = click.get_current_context().obj or {}  # a test's own stop or number format
     with joined(launch, device) as (processes, own_device):
-        session = Session(output=call.output, console=make_console(), device=own_device, processes=processes, **given)
+        session = Session(output=call.output, console=console, device=own_device, processes=processes, **given)
         if not processes.is_first:
             follow(run, kind, session)
             return None, call
         unfinished = session.run.exists
         check_output(call.output, unfinished=unfinished, resume=resume, overwrite=overwrite)
-        if resume and unfinished:
-            request = resumed_request(session.run.request(kind), call)
-            record = run(request, dataclasses.replace(session, resume=True))
-        else:
-            record = run(call.request(), session)
+        with open_logs(logs, call.output.name, partial(console.print, markup=False)) as log:
+            session = dataclasses.replace(session, log=log)
+            if resume and unfinished:
+                request = resumed_request(session.run.request(kind), call)
+                record = run(request, dataclasses.replace(session, resume=True))
+            else:
+                record = run(call.request(), session)
     if record is None:
-        click.echo(f"stopped; to go on: {resume_command(call, device, threads)}", err=True)
+        click.echo(f"stopped; to go on: {resume_command(call, device, threads, logs)}", err=True)
         sys.exit(INTERRUPTED)
     return record, call
 

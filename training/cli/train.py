@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from training.cli.options import (
+    LOG,
     MASK_PERSONAL,
     REPORT,
     SLICE_COLUMN,
@@ -40,6 +41,7 @@ from training.cli.runs import train_classifier
 )
 @SLICE_COLUMN
 @REPORT
+@LOG
 @run_options
 def train(**options: Any) -> None:
     """Trains a classifier on a file of labelled texts.

@@ -265,10 +265,11 @@ def program(num_processes: int = 1) -> tuple[str, ...]:
     return PROGRAM if num_processes == 1 else ("torchrun", "--nproc-per-node", str(num_processes), "-m", "training")
 
 
-def resume_command(call: Call, device: str, threads: int | None) -> str:
+def resume_command(call: Call, device: str, threads: int | None, logs: Sequence[str] = ()) -> str:
     """The call that goes on with an interrupted run."""
     words = [*program(call.num_processes), call.command, "--output", str(call.output), "--resume"]
     words += ["--device", device] if device != "auto" else []
+    words += [word for log in logs for word in ("--log", log)]
     return shlex.join(words + (["--threads", str(threads)] if threads else []))
 
 

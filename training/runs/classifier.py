@@ -13,7 +13,7 @@ from model.network import RecurrentClassifier
 from model.text import TextEncoder
 from training.artifacts.publish import Finished, Trained, measure_effort, publish
 from training.artifacts.record import Record, TeacherRecord
-from training.config.config import TrainConfig, to_toml
+from training.config.config import TrainConfig, flatten, to_toml
 from training.config.layers import repeatable
 from training.config.request import Request
 from training.config.start import Start, load_start
@@ -74,6 +74,7 @@ class ClassifierRun:
         if fit is not None and not session.resume:
             request, corpus = fit(request, corpus, tokenizer, start, session)
         session.begin(request, tokenizer, digests)
+        session.log.begin(flatten(request.config))
         return cls(session, request, corpus, tokenizer, start)
 
     def introduce(self, network: RecurrentClassifier, steps: str) -> None:
@@ -109,6 +110,7 @@ class ClassifierRun:
         settings = session.output.with_name(f"{session.output.name}{SETTINGS}")
         files.replace(settings, to_toml(repeatable(self.request.config, Path(self.request.data_root))))
         session.run.remove()
+        session.log.end(record.figures())
         if self.request.config.report:
             report_run(session, self.request.config, self.corpus, trained.held_out_NC)
         return record

@@ -152,7 +152,9 @@ def _train_fold(
     config, corpus, session = run.request.config, run.corpus, run.session
     path = session.run.path / f"fold-{number}.safetensors"
     if session.resume and path.exists():
-        return Fold.load(path)
+        fold = Fold.load(path)
+        session.log_readings(fold.effort.history, config.metric, f"fold-{number}")
+        return fold
     fold_N = corpus.fold_N
     if fold_N is None:
         raise AssertionError("the corpus has folds")

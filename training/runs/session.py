@@ -1,9 +1,9 @@
 """One run of train, distill or pretrain: its surroundings, and the steps that all three share."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from training.fit.progress import format_duration, show_progress
 from training.fit.steps import Progress, Steps
 from training.fit.trainer import Place
 from training.interrupt import StopRequest
+from training.tracking.run_log import RunLogs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,7 @@ class Session:
         clock: seconds, never decreasing.
         save_every_s: seconds between two saved states, which bounds what a failing machine loses.
         dtype: number format of training passes; None is the fastest of the device.
+        log: what `--log` asks for; of several processes the first has one.
     """
 
     output: Path
@@ -48,6 +50,7 @@ class Session:
     clock: Callable[[], float] = time.monotonic
     save_every_s: float = 300.0
     dtype: torch.dtype | None = None
+    log: RunLogs = field(default_factory=RunLogs)
 
     @property
     def run(self) -> RunFolder:
@@ -107,9 +110,13 @@ class Session:
         shown = show_progress(self.console, metric=metric, num_readings=readings, title=summary if part else "")
         with self.interrupt() as stop, shown as show:
             save = self._save_regularly(partial(trainer.save_state, folder))
+            logged = 0  # readings from before a resumption are logged again, so that each log is whole
 
             def report(progress: Progress) -> None:
+                nonlocal logged
                 show(progress, trainer.history)
+                self.log_readings(trainer.history[logged:], metric, part)
+                logged = len(trainer.history)
                 save()
 
             try:
@@ -122,6 +129,14 @@ class Session:
         if not (part and finished):
             trainer.save_state(folder)
         return finished and self.processes.is_first
+
+    def log_readings(self, readings: Sequence[Mapping[str, float]], metric: str, part: str = "") -> None:
+        """Logs readings of a trainer's history, those of one of several trainers under its name."""
+        head = f"{part}/" if part else ""
+        for reading in readings:
+            figures = {key: value for key, value in reading.items() if key not in ("step", "validation")}
+            figures[f"validation/{metric}"] = reading["validation"]
+            self.log.step(int(reading["step"]), {head + name: value for name, value in figures.items()})
 
     def _save_regularly(self, save: Callable[[], None]) -> Callable[[], None]:
         """`save`, but only once in `save_every_s`, at the same steps in every process."""

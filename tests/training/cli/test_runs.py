@@ -1,4 +1,4 @@
-"""Several processes under `torchrun`, as a user calls it."""
+"""Several processes under `torchrun`, and logs, as a user asks for them."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from model.checkpoint import load_checkpoint
-from tests.training.cli.commands import ROOT, metrics_of
+from tests.training.cli.commands import ROOT, call, metrics_of
 from tests.training.conftest import TINY
 from training.__main__ import main
 from training.artifacts.run_folder import RunFolder
@@ -90,3 +90,42 @@ def test_the_others_leave_in_silence_where_the_first_gives_up(
     assert met == [1]
     assert capfd.readouterr() == ("", "")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_is_interrupted_and_resumed_is_whole_in_its_logs(reviews: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    pytest.importorskip("mlflow")
+    from mlflow import MlflowClient
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    curves, runs, output = tmp_path / "curves", tmp_path / "runs", tmp_path / "reviews"
+    logs = ["--log", f"tensorboard:{curves}", "--log", f"mlflow:{runs}"]
+    data = ["--train", reviews / "train.csv", "--test", reviews / "test.csv", *TINY]
+    stopped = call("train", *data, "--output", output, *logs, stop_after=12)
+    assert f"--output {output} --resume --log tensorboard:{curves} --log mlflow:{runs}\n" in stopped.output
+    resumed = call("train", "--output", output, "--resume", *logs)
+    assert resumed.exit_code == 0, resumed.output
+
+    metrics = metrics_of(output)
+    history, accuracy = metrics["effort"]["history"], metrics["evaluations"]["test"]["scores"]["accuracy"]
+    read = EventAccumulator(str(curves / "reviews")).Reload()
+    for name, key in (("validation/accuracy", "validation"), ("loss", "loss"), ("learning_rate", "learning_rate")):
+        points = [(point.step, point.value) for point in read.Scalars(name)]
+        assert [step for step, _ in points] == [reading["step"] for reading in history]
+        assert [value for _, value in points] == pytest.approx([reading[key] for reading in history])
+    assert [point.value for point in read.Scalars("final/test/accuracy")] == pytest.approx([accuracy])
+
+    client = MlflowClient(tracking_uri=str(runs))
+    experiment = client.get_experiment_by_name("sluice")
+    assert experiment is not None
+    whole, killed = sorted(client.search_runs([experiment.experiment_id]), key=lambda run: run.info.status)
+    assert (whole.info.status, killed.info.status) == ("FINISHED", "KILLED")
+    assert whole.data.metrics["final/test/accuracy"] == accuracy
+    assert whole.data.params["loop.epochs"] == "5"
+    assert len(client.get_metric_history(whole.info.run_id, "validation/accuracy")) == len(history)
+
+
+def test_a_log_of_an_unknown_kind_is_a_wrong_call(reviews: Path, tmp_path: Path) -> None:
+    result = call("train", "--train", reviews / "train.csv", "--output", tmp_path / "m", "--log", "wandb:x")
+    assert (result.exit_code, "--log wandb:x: give tensorboard:FOLDER" in result.output) == (2, True)
+    assert not RunFolder(tmp_path / "m").path.exists()
