@@ -42,7 +42,7 @@ class Assumptions:
         lambda: _texts_of_a_core("sluice"), "texts/s of one core, tokenising included; benchmarks/results/readme.json"
     )
     tokenising: float = _given(0.083, "its share of that time; benchmarks/results/2026-11-27-engine.md")
-    bulk: float = _given(0.85, "texts/s from file to file over the engine's; the bar, replace it by a measurement")
+    bulk: float = _given(1.0, "texts/s from file to file over the engine's; benchmarks/results/2026-11-28-bulk.md")
     requests_core: float = _measured(
         _requests_of_a_core, "requests/s of one text and one core; benchmarks/results/simulation-calibration.json"
     )
