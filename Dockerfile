@@ -54,6 +54,7 @@ RUN command -v g++ \
     || (apt-get update && apt-get install --yes --no-install-recommends g++ && rm -rf /var/lib/apt/lists/*)
 COPY checkpoints/sentiment checkpoints/sentiment
 COPY model model
+COPY tables tables
 COPY app app
 # The image is meant to run read-only, so the byte code is made here; it is checked against nothing at start.
 RUN python -m model.engine.build \
