@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from benchmarks.bulk.rows import write_rows
+from benchmarks.lib.rows import write_rows
 from benchmarks.lib.shipped import SHIPPED
 
 

@@ -20,7 +20,7 @@ import click
 import pyarrow.parquet as pq
 
 from app.config.machine import available_cpus
-from benchmarks.bulk.rows import write_rows
+from benchmarks.lib.rows import write_rows
 from benchmarks.lib.shipped import SHIPPED
 
 ROUNDS = 3

@@ -12,19 +12,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from itertools import cycle, islice
 from pathlib import Path
 
 import click
-import pyarrow as pa
-import pyarrow.parquet as pq
 from rich.console import Console
 
 from app.bulk.run import Call, predict
 from benchmarks.lib.ratios import Spread
 from benchmarks.lib.ray_cluster import ray_cluster
+from benchmarks.lib.rows import write_rows
 from benchmarks.lib.shipped import SHIPPED
-from benchmarks.lib.texts import read_texts
 from model.classifier import Classifier
 from training.provenance import describe_machine
 
@@ -46,13 +43,11 @@ def processor_seconds() -> dict[str, float]:
     return spent
 
 
-def write_files(folder: Path, texts: Sequence[str], rows: int, files: int) -> list[Path]:
-    """Parquet files that hold so many rows together."""
-    each = rows // files
-    many = list(islice(cycle(texts), each))
+def write_files(folder: Path, source: Path, rows: int, files: int) -> list[Path]:
+    """Parquet files that hold so many rows together, of the texts of a table."""
     paths = [folder / f"{number:03}.parquet" for number in range(files)]
-    for path in paths:
-        pq.write_table(pa.table({"text": many}), path)
+    for number, path in enumerate(paths):
+        write_rows(source, "text", rows // files, path, seed=number)
     return paths
 
 
@@ -87,7 +82,7 @@ def main(file: Path, rows: int, files: int, workers: int, rounds: int) -> None:
     alone, under_ray, shares = [], [], []
     with tempfile.TemporaryDirectory() as scratch, ray_cluster(1, workers):
         folder = Path(scratch)
-        paths = write_files(folder, read_texts(file), rows, files)
+        paths = write_files(folder, file, rows, files)
         for number in range(rounds):
             began = time.perf_counter()
             classifier = Classifier.load(SHIPPED, device="auto", dtype="auto", threads=1)

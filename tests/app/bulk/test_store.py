@@ -28,9 +28,15 @@ def test_a_file_whose_writing_failed_stays_as_it_was(tmp_path: Path) -> None:
 
 
 def test_what_is_not_there_can_be_removed(tmp_path: Path) -> None:
-    store = Store(str(tmp_path / "gone"))
+    store = Store(str(tmp_path))
+    store.write("a", b"one")
+    store.remove("b")
+    Store(str(tmp_path / "gone")).remove_all()
+    assert store.names() == {"a"}
     store.remove("a")
+    assert store.names() == set()
     store.remove_all()
+    assert not tmp_path.exists()
 
 
 def test_an_address_that_cannot_be_used_is_a_sentence() -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.bulk.rows import write_rows
+from benchmarks.lib.rows import write_rows
 
 
 def test_rows_are_drawn_from_the_texts_and_numbered(tmp_path: Path) -> None:
