@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from training.cli.options import FILE, LABELS_IN, SHEET, TEXTS_IN, label_options, table_option
+from training.cli.options import FILE, LABELS_IN, SHEET, TEXTS_IN, WEIGHTS_IN, label_options, table_option
 
 
 @click.command()
@@ -14,6 +14,7 @@ from training.cli.options import FILE, LABELS_IN, SHEET, TEXTS_IN, label_options
 @table_option("--test", help="Test texts: likewise.")
 @TEXTS_IN
 @LABELS_IN
+@WEIGHTS_IN
 @SHEET
 @label_options
 @click.option(

@@ -115,6 +115,12 @@ LABELS_IN = click.option(
     help="Column of the labels: text, numbers, booleans, lists, or maps from label to probability. Several: one for "
     "each label, of 0 and 1 or of probabilities.  [default: label, or those that are found]",
 )
+WEIGHTS_IN = click.option(
+    "--weight-column",
+    metavar="NAME",
+    help="Column of a weight for each training text wherever something is fitted to them: 2 counts as two texts, and "
+    "a text of weight 0 is left out. Counts of texts and every score count each once.  [default: all weigh alike]",
+)
 SHEET = click.option("--sheet", metavar="NAME", help="Sheet of a spreadsheet.  [default: the first with the columns]")
 SLICE_COLUMN = click.option(
     "--slice-column",
@@ -186,12 +192,7 @@ def data_options(command: Any, *, test: bool = True) -> Any:
         *([table_option("--test", help="Texts that are only scored, once, at the end.")] if test else []),
         TEXTS_IN,
         LABELS_IN,
-        click.option(
-            "--weight-column",
-            metavar="NAME",
-            help="Column of a weight for each training text in the loss of the network: 2 counts as two texts. The "
-            "n-grams and every score count each text once.  [default: all weigh alike]",
-        ),
+        WEIGHTS_IN,
         SHEET,
         *LABELS,
         DATA_ROOT,

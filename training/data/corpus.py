@@ -11,7 +11,7 @@ from model.config import Frozen, Task
 from tables.errors import MissingColumnError
 from tables.labels import LabelRules, Names
 from tables.reader import read_columns
-from tables.reading import count
+from tables.reading import Places, count
 from tables.sources import is_local
 from training.data.choices import with_choices
 from training.data.config import DataConfig, Files
@@ -180,9 +180,12 @@ def _without_weightless(dataset: Dataset) -> Dataset:
     """The data set without rows of weight 0: nothing should be fitted to them, sized by them or chosen on them."""
     if dataset.weights is None or dataset.weights.all():
         return dataset
+    left_out = Places()
+    for place in np.flatnonzero(dataset.weights == 0).tolist():
+        left_out.add(dataset.rows[place])
+    said = f"{count(left_out.count, 'row')} of weight 0 left out ({left_out})"
     kept = dataset.take(np.flatnonzero(dataset.weights).tolist())
-    said = f"{count(len(dataset) - len(kept), 'row')} of weight 0 left out"
-    return replace(kept, warnings=[*dataset.warnings, said])
+    return replace(kept, warnings=[*dataset.warnings, said], weightless=left_out)
 
 
 def _masked(dataset: Dataset) -> Dataset:

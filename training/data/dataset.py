@@ -37,6 +37,7 @@ class Dataset:
         choices: the labels among which each text is judged, all where there are none; None is all for every text. See
             `training.data.choices`.
         without_text, without_label: rows left out because they have no text, or a text and no usable label.
+        weightless: rows left out because their weight is 0.
         misread: rows with fewer or more fields than the header; those with more are left out.
         shares: probabilities of labels, where the file has them; `labels` are then the most probable ones.
         weights: float32 [N], of each text in the loss, 0 or more; None is 1 for all.
@@ -57,6 +58,7 @@ class Dataset:
     choices: list[Names] | None = None
     without_text: Places = field(default_factory=Places)
     without_label: Places = field(default_factory=Places)
+    weightless: Places = field(default_factory=Places)
     misread: Places = field(default_factory=Places)
     shares: Shares | None = None
     weights: npt.NDArray[np.float32] | None = None

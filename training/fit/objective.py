@@ -112,7 +112,7 @@ class CrossEntropy:
             return (losses.mean(1) * weights_B).mean()
         if self._weights_C is None or self._exclusive:  # a label's weight is in each part of the loss
             return (losses * weights_B).mean()
-        return (losses * weights_B).sum() / self._weights_C[targets].sum()
+        return (losses * weights_B).sum() / (self._weights_C[targets] * weights_B).sum() * weights_B.mean()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,29 +144,40 @@ def lower_others(logits_BC: Tensor, allowed_BC: Tensor, weight: float) -> Tensor
     return torch.where(allowed_BC, logits_BC, logits_BC + math.log(weight) if weight else NEVER)
 
 
-def balanced_weights(targets: npt.NDArray[Any], num_labels: int, *, exclusive: bool = False) -> npt.NDArray[np.float64]:
+def balanced_weights(
+    targets: npt.NDArray[Any],
+    num_labels: int,
+    *,
+    exclusive: bool = False,
+    weights_N: npt.NDArray[np.floating[Any]] | None = None,
+) -> npt.NDArray[np.float64]:
     """Weight of each label [C] with which a rare one counts as much, or for [N, C] the weight of its positive side.
 
-    Targets [N, C] that are `exclusive` are probabilities, whose sums are counts.
+    A text counts as much as it weighs in `weights_N`. Targets [N, C] that are `exclusive` are probabilities, whose sums
+    are counts.
 
     Source: King & Zeng 2001, section 4.2 (weighting), with the normalisation N / (C * count) of scikit-learn's
     `balanced`.
 
     >>> balanced_weights(np.array([0, 0, 0, 1]), 2).tolist()
     [0.6666666666666666, 2.0]
+    >>> balanced_weights(np.array([0, 0, 0, 1]), 2, weights_N=np.array([0.5, 0.5, 1, 2])).tolist()
+    [1.0, 1.0]
     """
-    if targets.ndim == 2 and exclusive:
-        counts_C = targets.sum(axis=0, dtype=np.float64)
-        mass_C: npt.NDArray[np.float64] = len(targets) / (num_labels * np.maximum(counts_C, 1e-9))
-        return mass_C
-    if targets.ndim == 2:
-        positives_C = targets.sum(axis=0)
-        positive_side_C: npt.NDArray[np.float64] = (len(targets) - positives_C) / np.maximum(positives_C, 1)
-        return positive_side_C
-    weights_C: npt.NDArray[np.float64] = len(targets) / (
-        num_labels * np.maximum(np.bincount(targets, minlength=num_labels), 1)
-    )
-    return weights_C
+    total = len(targets) if weights_N is None else float(weights_N.sum(dtype=np.float64))
+    counts_C = count_labels(targets, num_labels, weights_N)
+    if targets.ndim == 2 and not exclusive:
+        return (total - counts_C) / np.where(counts_C > 0, counts_C, 1.0)
+    return total / (num_labels * np.where(counts_C > 0, counts_C, 1.0))
+
+
+def count_labels(
+    targets: npt.NDArray[Any], num_labels: int, weights_N: npt.NDArray[np.floating[Any]] | None = None
+) -> npt.NDArray[np.float64]:
+    """Texts of each label [C], each as many as it weighs; of targets [N, C] their sums."""
+    each_N = np.ones(len(targets)) if weights_N is None else weights_N.astype(np.float64)
+    counts_C = np.bincount(targets, each_N, num_labels) if targets.ndim == 1 else each_N @ targets
+    return np.asarray(counts_C, dtype=np.float64)
 
 
 def mixed_precision(device: torch.device, dtype: torch.dtype) -> torch.autocast:

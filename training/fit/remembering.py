@@ -64,7 +64,7 @@ def lift_of(counts_C: npt.NDArray[np.floating], labels: Names, had: Mapping[str,
     as many texts as a new label has in the mean, or as it had before.
 
     Args:
-        counts_C: texts of each label; of soft labels their mass.
+        counts_C: texts of each label, each as many as it weighs; of soft labels their mass.
         labels: names.
         had: texts of each old label that the network had learned from; 0 if it is not known.
         task: of labels that are a decision each, those that some text has are represented fully, and the others get

@@ -46,7 +46,7 @@ class LoopConfig(StepsConfig):
         average_decay: of the exponential average of the weights, per step; 0 turns it off.
         patience: stop after this many readings without a better one.
         label_smoothing: share of the target spread over all labels (Szegedy et al. 2016, section 7).
-        class_weights: `balanced` weights each label by N / (C * count).
+        class_weights: `balanced` weights each label by N / (C * count), where each text counts as much as it weighs.
         other_labels: weight, in the loss of a text of `data.source_column`, of the labels that its set lacks: at 0 a
             set of two labels says nothing of a third, at 1 it says that the third never fits.
         layer_decay: the rate of each layer as a share of that of the layer above; 1 is one rate for all. For networks
@@ -269,8 +269,9 @@ def automatic_scale(device_type: str, *, steps: int, min_steps: int) -> float:
 
 def supervised_loss(train: Examples, num_labels: int, config: LoopConfig, device: torch.device) -> Loss:
     """The cross-entropy of the targets, with the weights and the choices of each text."""
-    balanced = config.class_weights == "balanced"
-    weights_C = balanced_weights(train.targets, num_labels, exclusive=train.exclusive) if balanced else None
+    weights_C = None
+    if config.class_weights == "balanced":
+        weights_C = balanced_weights(train.targets, num_labels, exclusive=train.exclusive, weights_N=train.weights)
     loss = CrossEntropy(
         train.targets,
         weights_C=weights_C,

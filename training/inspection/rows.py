@@ -26,10 +26,15 @@ MIN_ROWS = 50
 
 
 def check_left_out(material: Material) -> Iterator[Finding]:
-    """Gives the rows that are left out because they have no text or no label."""
+    """Gives the rows that are left out because they have no text, no label or no weight."""
     dataset = material.dataset
-    total = len(dataset) + dataset.without_text.count + dataset.without_label.count
-    for kind, places in (("without_text", dataset.without_text), ("without_label", dataset.without_label)):
+    left_out = {
+        "without_text": dataset.without_text,
+        "without_label": dataset.without_label,
+        "weightless": dataset.weightless,
+    }
+    total = len(dataset) + sum(places.count for places in left_out.values())
+    for kind, places in left_out.items():
         if places.count:
             yield finding(
                 kind,

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tables.errors import Row
+from training.data.config import DataConfig, Files
 from training.data.dataset import list_some
+from training.data.tokenizer import TokenizerConfig
 from training.inspection.finding import Example, Finding, Severity, kinds
 from training.inspection.report import Report
 
@@ -15,6 +17,19 @@ HEADINGS: dict[Severity, str] = {
     "look": "worth a look",
     "note": "notes",
 }
+
+OPTIONS = {
+    "--validation": "validation",
+    "--test": "test",
+    "--text-column": "text_column",
+    "--label-column": "label_column",
+    "--weight-column": "weight_column",
+    "--sheet": "sheet",
+    "--keep-label": "keep_labels",
+    "--label-separator": "label_separator",
+    "--merge-labels": "merge_labels",
+}
+"""Options of `inspect`, and the settings of the data that they are."""
 
 
 def full_text(report: Report) -> str:
@@ -33,11 +48,10 @@ def full_text(report: Report) -> str:
     return "\n".join(lines)
 
 
-def short_text(report: Report, files: Sequence[Path] = ()) -> str:
+def short_text(report: Report, command: str) -> str:
     """The findings of which `train` does not warn in any case, a line each, with what it does; notes are counted.
 
-    Empty if there are none. `files` are those of the report as they were named, if it is of several or of the standard
-    input.
+    Empty if there are none. `command` prints the findings with examples.
     """
     told = [found for found in report.findings if not kinds()[found.kind].warned]
     lines = [
@@ -49,9 +63,25 @@ def short_text(report: Report, files: Sequence[Path] = ()) -> str:
     if notes:
         lines.append(f"notes: {', '.join(notes)}")
     if lines:
-        names = shlex.join(map(str, files or [Path(report.file)]))
-        lines.append(f"examples and notes: python -m training inspect {names}")
+        lines.append(f"examples and notes: {command}")
     return "\n".join(lines)
+
+
+def inspect_command(data: DataConfig, tokenizer: TokenizerConfig) -> str:
+    """The command line of `inspect` that looks at the files of a run as the run does, from the same folder."""
+    words = ["python", "-m", "training", "inspect", *_each(data.train)]
+    for option, value in OPTIONS.items():
+        given = getattr(data, value)
+        words += [option] if given is True else [word for one in _each(given or None) for word in (option, one)]
+    if tokenizer.max_tokens != TokenizerConfig().max_tokens:
+        words += ["--max-tokens", str(tokenizer.max_tokens)]
+    return shlex.join(words)
+
+
+def _each(value: Files | None) -> Sequence[str]:
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str) else value
 
 
 def sentence(found: Finding) -> str:

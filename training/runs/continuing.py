@@ -17,7 +17,7 @@ from training.data.continued import Continued
 from training.data.corpus import Corpus
 from training.data.dataset import list_some, truth_of
 from training.errors import UsageError
-from training.fit.objective import Loss
+from training.fit.objective import Loss, count_labels
 from training.fit.remembering import Remembering, lift_of
 from training.fit.steps import copies
 from training.fit.trainer import Examples, LoopConfig, Trainer, supervised_loss
@@ -83,11 +83,10 @@ def ending(
     """
     places_K = np.array([corpus.labels.index(label) for label in start.labels])
     before_NK = network_logits(network, train.ids, device)[:, places_K]
-    targets = train.targets
-    counts_C = targets.sum(0) if targets.ndim == 2 else np.bincount(targets, minlength=len(corpus.labels))
+    counts_C = count_labels(train.targets, len(corpus.labels), train.weights)
     learned = start.data["train"].labels if "train" in start.data else {}
     had = {label: learned.get(label, 0) for label in start.labels}
-    lift_C = lift_of(counts_C.astype(np.float64), corpus.labels, had, corpus.task)
+    lift_C = lift_of(counts_C, corpus.labels, had, corpus.task)
     loss = supervised_loss(train, len(corpus.labels), loop, device)
     return {"loss": Remembering(loss, before_NK, places_K, lift_C), "keep_last": not judges_all(corpus)}
 

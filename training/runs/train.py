@@ -19,7 +19,7 @@ from training.fit.objective import MakeObjective, Supervised
 from training.fit.semi_supervised import SemiSupervised, UnlabeledBatches
 from training.fit.trainer import Place, Trainer
 from training.inspection.report import inspect_corpus
-from training.inspection.text import short_text
+from training.inspection.text import inspect_command, short_text
 from training.runs.classifier import (
     ClassifierRun,
     encode_examples,
@@ -107,7 +107,7 @@ def report(corpus: Corpus, config: TrainConfig, console: Console) -> None:
     Languages are not looked for: loading their model takes longer than all other checks of a small file.
     """
     found = inspect_corpus(corpus, config.data, config.tokenizer)
-    if findings := short_text(found, corpus.train.source):
+    if findings := short_text(found, inspect_command(config.data, config.tokenizer)):
         console.print(findings, markup=False)
 
 

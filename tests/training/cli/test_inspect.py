@@ -2,6 +2,8 @@
 
 import csv
 import json
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -80,6 +82,25 @@ def test_train_prints_findings_first_and_masks_if_asked(files: Path) -> None:
     assert metrics_of(files / "model")["config"]["data.mask_personal"] is True
     assert "--mask-personal" in metrics_of(files / "model")["command"]
     assert "email" not in masked.output.partition("texts: train")[0].replace("e-mail", "")
+
+
+def test_the_command_that_train_names_prints_its_findings(files: Path) -> None:
+    rows = [{"body": text, "tag": label, "votes": i % 5} for i, (text, label) in enumerate(draw_rows(60, 0))]
+    rows += [{"body": text, "tag": "-", "votes": 1} for text in ("N/A", "a plot", "no plot", "scenes")]
+    for name, some in (("two words.jsonl", rows), ("dev.jsonl", [*rows[-4:], *rows[1:9]])):
+        (files / name).write_text("\n".join(map(json.dumps, some)), encoding="utf-8")
+    options = ["--text-column", "body", "--weight-column", "votes", "--keep-label", "-", "--validation"]
+    options += [str(files / "dev.jsonl"), *TINY, "--set", "loop.epochs=1", "--set", "tokenizer.max_tokens=9"]
+    result = call("train", "--train", files / "two words.jsonl", "--output", files / "model", *options)
+    assert result.exit_code == 0, result.output
+    (command,) = re.findall("examples and notes: python -m training (.*)", result.output)
+    told = call(*shlex.split(command))
+    assert told.exit_code == 0, told.output
+    assert "52 rows, 3 labels" in told.output
+    assert "- 12 of 64 rows (18.8%) have the weight 0" in told.output
+    kinds_said = set(re.findall(r"\[([a-z_]+)\]", result.output))
+    assert kinds_said
+    assert kinds_said <= set(re.findall(r"\[([a-z_]+)\]", told.output))
 
 
 def test_distill_refuses_to_mask(files: Path) -> None:

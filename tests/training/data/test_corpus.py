@@ -234,4 +234,6 @@ def test_texts_of_weight_zero_are_left_out_and_counted(tmp_path: Path) -> None:
     path.write_text("\n".join(["text,label,w", *rows]), encoding="utf-8")
     corpus = read(tmp_path, train=str(path), weight_column="w")
     assert len(corpus.train) + len(corpus.validation) == 30
-    assert "10 rows of weight 0 left out" in corpus.warnings
+    (said,) = (warning for warning in corpus.warnings if "weight 0" in warning)
+    assert said.startswith("10 rows of weight 0 left out (row 1 (line 2), row 2 (line 3)")
+    assert corpus.train.weightless.count == 10

@@ -41,7 +41,7 @@ def test_a_text_counts_by_its_weight() -> None:
     loss = CrossEntropy(np.array([0, 1, 1]), weights_N=weights, device=CPU)(LOGITS, ROWS)
     assert float(loss) == pytest.approx((1.5 * first + 0.5 * second) / 2)
     both = CrossEntropy(np.array([0, 1, 1]), weights_C=np.array([3.0, 1.0]), weights_N=weights, device=CPU)
-    assert float(both(LOGITS, ROWS)) == pytest.approx((1.5 * first + 0.5 * 3 * second) / 4)
+    assert float(both(LOGITS, ROWS)) == pytest.approx((1.5 * first + 0.5 * 3 * second) / (1.5 + 0.5 * 3))
     sets = CrossEntropy(np.array([[1, 0], [0, 0], [0, 1]], dtype=np.float32), weights_N=weights, device=CPU)
     assert float(sets(LOGITS, ROWS)) == pytest.approx(
         (1.5 * (math.log(2) - math.log(3 / 4)) / 2 + 0.5 * 2 * math.log(2) / 2) / 2
@@ -73,6 +73,14 @@ def test_probabilities_count_as_parts_of_a_text_in_balanced_weights() -> None:
 def test_balanced_weights_make_the_rare_label_count_as_much() -> None:
     assert balanced_weights(np.array([0] * 90 + [1] * 10), 2).tolist() == pytest.approx([100 / 180, 100 / 20])
     assert balanced_weights(np.array([[1, 0], [0, 0], [0, 0], [1, 1]]), 2).tolist() == [1.0, 3.0]
+
+
+def test_balanced_weights_count_a_text_by_its_weight() -> None:
+    """As if each text stood in the file as often as it weighs."""
+    weights = np.array([1, 2, 1, 4])
+    for targets in (np.array([0, 0, 1, 1]), np.array([[1, 0], [0, 0], [0, 1], [0, 1]])):
+        repeated = balanced_weights(targets.repeat(weights, axis=0), 2)
+        assert balanced_weights(targets, 2, weights_N=weights / 2).tolist() == pytest.approx(repeated.tolist())
 
 
 def test_a_text_is_judged_among_the_labels_of_its_set() -> None:

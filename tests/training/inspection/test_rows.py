@@ -36,11 +36,14 @@ def test_a_column_of_few_different_texts_is_found(clean: Rows, material: Make) -
 def test_rows_that_were_left_out_are_given_with_their_places(clean: Rows, material: Make) -> None:
     whole = material(clean)
     places = Places(20, [Row(7, 8), Row(9, 10)])
-    dataset = dataclasses.replace(whole.dataset, without_text=places, without_label=Places(2), misread=Places(1))
+    dataset = dataclasses.replace(
+        whole.dataset, without_text=places, without_label=Places(2), weightless=Places(3), misread=Places(1)
+    )
     found = list(check_left_out(Material("train", dataset, {}, whole.tokenizer)))
     assert [(one.kind, one.count, one.total, one.severity) for one in found] == [
-        ("without_text", 20, 222, "look"),
-        ("without_label", 2, 222, "note"),
-        ("misread", 1, 222, "look"),
+        ("without_text", 20, 225, "look"),
+        ("without_label", 2, 225, "note"),
+        ("weightless", 3, 225, "note"),
+        ("misread", 1, 225, "look"),
     ]
     assert [(one.row, one.line, one.text) for one in found[0].examples] == [(7, 8, ""), (9, 10, "")]
