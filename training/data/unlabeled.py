@@ -46,6 +46,8 @@ def with_unlabeled(
     Raises:
         TableError: a file cannot be read, or (as `DataError`) has no text that is left.
     """
+    if not names:
+        return corpus
     seen = {normalised(text) for dataset in corpus.held_out.values() for text in dataset.texts}
     files, texts = dict(corpus.files), list(corpus.unlabeled)
     for number, path in enumerate(map(Path, names), 1):

@@ -26,7 +26,7 @@ Head = tuple[Floats, Floats]
 """Weight [C, P] and bias [C]."""
 
 ENOUGH = 5000
-"""Training texts that the head is fitted to, at most: where there are more, training moves it far anyway."""
+"""Texts that the head is fitted to, and as many to choose its strength by, at most: training moves it far anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +80,15 @@ def _texts(
     if corpus.fold_N is not None:
         inside = [corpus.fold_N == k for k in np.unique(corpus.fold_N)]
         return train.ids, targets, len(train.ids), [(np.flatnonzero(~held), np.flatnonzero(held)) for held in inside]
-    some = np.sort(np.random.default_rng(seed).permutation(len(train.ids))[:ENOUGH])
-    rows = [*(train.ids[i] for i in some), *stopping.ids]
-    targets = targets.take(some).followed_by(Targets.of(corpus.stopping, corpus.labels))
-    return rows, targets, len(some), [(np.arange(len(some)), np.arange(len(some), len(rows)))]
+    fitted, judged = _some(len(train.ids), seed), _some(len(stopping.ids), seed)
+    rows = [*(train.ids[i] for i in fitted), *(stopping.ids[i] for i in judged)]
+    targets = targets.take(fitted).followed_by(Targets.of(corpus.stopping, corpus.labels).take(judged))
+    return rows, targets, len(fitted), [(np.arange(len(fitted)), np.arange(len(fitted), len(rows)))]
+
+
+def _some(count: int, seed: int) -> Places:
+    """Places of at most `ENOUGH` of so many texts, in order."""
+    return np.sort(np.random.default_rng(seed).permutation(count)[:ENOUGH])
 
 
 def with_head(network: RecurrentClassifier, head: Head | None) -> RecurrentClassifier:
