@@ -130,15 +130,15 @@ def count_ngrams(rows: Sequence[Ids], order: int, num_buckets: int) -> csr_matri
 
     `model.ngrams.NgramBag` multiplies its table with the same.
     """
-    found: list[npt.NDArray[np.int64]] = [np.zeros(0, dtype=np.int64)] * len(rows)
+    found = [np.zeros(0, dtype=np.int32)] * len(rows)  # not int64: they are most of the memory of a long file
     for batch in plan_batches(lengths_of(rows), max_tokens=CHUNK):
         padded = pad([rows[i] for i in batch])
         buckets_BP = distinct_buckets(padded.ids_TB, padded.lengths_B, order, num_buckets).T.numpy()
         for i, buckets_P in zip(batch, buckets_BP, strict=True):
-            found[i] = buckets_P[buckets_P < num_buckets]
+            found[i] = buckets_P[buckets_P < num_buckets].astype(np.int32)
     numbers = lengths_of(found)
-    pointers = np.concatenate([np.zeros(1, np.int64), numbers.cumsum()])
-    columns = np.concatenate(found) if found else np.zeros(0, np.int64)
+    pointers = np.concatenate([np.zeros(1, np.int32), numbers.cumsum(dtype=np.int32)])
+    columns = np.concatenate(found) if found else np.zeros(0, np.int32)
     values = np.repeat(np.maximum(numbers, 1) ** -0.5, numbers).astype(np.float32)
     return csr_matrix((values, columns, pointers), shape=(len(rows), num_buckets))
 
