@@ -34,7 +34,8 @@ class MlflowLog:
         run_name: of the run.
 
     Raises:
-        UsageError: the place is a database, and only the part of MLflow without databases is installed.
+        UsageError: the place is a database, and only the part of MLflow without databases is installed; or the
+            experiment was deleted there.
         MlflowException: the place cannot be used.
     """
 
@@ -51,6 +52,11 @@ class MlflowLog:
         self._client, self._run_name = MlflowClient(tracking_uri=place), run_name
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
         found = self._client.get_experiment_by_name(name)
+        if found is not None and found.lifecycle_stage == "deleted":
+            raise UsageError(
+                f"--log mlflow:{place}: the experiment {name} was deleted there; restore it (mlflow experiments "
+                f"restore --experiment-id {found.experiment_id}), or set MLFLOW_EXPERIMENT_NAME to another name"
+            )
         self._experiment = found.experiment_id if found else self._client.create_experiment(name)
 
     def begin(self, settings: Mapping[str, object]) -> None:

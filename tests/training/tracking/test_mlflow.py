@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("mlflow")
 
+from training.errors import UsageError
 from training.tracking.mlflow import LONGEST_VALUE, MlflowLog
 from training.tracking.run_log import open_logs
 
@@ -36,6 +37,18 @@ def test_settings_figures_and_state_are_in_the_folder(tmp_path: Path) -> None:
     assert whole.data.metrics == {"loss": 0.8, "validation/f1_a_": 0.5, "final/test/accuracy": 0.75}
     history = client.get_metric_history(whole.info.run_id, "loss")
     assert [(point.step, point.value) for point in history] == [(1, 0.9), (2, 0.8)]
+
+
+def test_a_deleted_experiment_is_told_before_the_run_begins(tmp_path: Path) -> None:
+    from mlflow import MlflowClient
+
+    MlflowLog(str(tmp_path), "reviews")
+    client = MlflowClient(tracking_uri=str(tmp_path))
+    experiment = client.get_experiment_by_name("sluice")
+    assert experiment is not None
+    client.delete_experiment(experiment.experiment_id)
+    with pytest.raises(UsageError, match="the experiment sluice was deleted there; restore it"):
+        MlflowLog(str(tmp_path), "reviews")
 
 
 class Server(BaseHTTPRequestHandler):
