@@ -41,7 +41,9 @@ def runs(pid: int) -> bool:
         return False
 
 
-def test_it_explains_the_version_that_is_served_and_says_if_it_cannot(tmp_path: Path) -> None:
+def test_it_explains_the_version_that_is_served_or_says_it_cannot_and_does_not_outlive_a_killed_server(
+    tmp_path: Path,
+) -> None:
     folder = tmp_path / "tiny"
     first = save_checkpoint(folder, make_checkpoint(seed=0))
     with process(tmp_path / "log", "--model", str(folder)) as (server, url):
@@ -60,6 +62,10 @@ def test_it_explains_the_version_that_is_served_and_says_if_it_cannot(tmp_path: 
         wait_until(lambda: _served(url) == first)
         answers.append(explain(url).json())
         predicted = httpx2.post(f"{url}/predict", json={"inputs": TEXT}).json()["predictions"][0]
+        (child,) = children(server.pid)
+        server.kill()
+        server.wait()
+        wait_until(lambda: not runs(child))
     assert [answer["version"] for answer in answers] == [second, second, first]
     scores = [answer["explanations"][0]["score"] for answer in answers]
     assert scores[0] == scores[1] != scores[2]
@@ -92,18 +98,16 @@ def _command(pid: int) -> bytes:
     return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_none_outlives_its_server(tiny_checkpoint: Path, tmp_path: Path, number: signal.Signals) -> None:
+def test_ctrl_c_is_the_servers_to_obey_and_none_outlives_it(tiny_checkpoint: Path, tmp_path: Path) -> None:
     with process(tmp_path / "log", "--model", str(tiny_checkpoint), "--drain-delay-s", "0") as (server, url):
         wait_ready(url)
         assert explain(url).status_code == 200
         (child,) = children(server.pid)
-        if number == signal.SIGINT:
-            os.kill(child, number)  # it is the server's to end, which may have requests to finish
-            assert explain(url).status_code == 200
-            assert children(server.pid) == {child}
-        server.send_signal(number)
-        assert server.wait(30) == (-number if number == signal.SIGKILL else 0)
+        os.kill(child, signal.SIGINT)  # a terminal sends it to both, and the server may have requests to finish
+        assert explain(url).status_code == 200
+        assert children(server.pid) == {child}
+        server.send_signal(signal.SIGINT)
+        assert server.wait(30) == 0
         wait_until(lambda: not runs(child))
 
 

@@ -60,7 +60,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
-        time.sleep(0.1)
+        time.sleep(0.02)
 
 
 def wait_ready(url: str) -> None:
@@ -68,7 +68,7 @@ def wait_ready(url: str) -> None:
     deadline = time.monotonic() + 120
     while httpx2.get(f"{url}/health/ready", timeout=120).status_code != 200:
         assert time.monotonic() < deadline
-        time.sleep(0.1)
+        time.sleep(0.02)
 
 
 def _of_self(kind: type) -> set[str]:

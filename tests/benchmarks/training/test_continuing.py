@@ -8,7 +8,7 @@ from tables.parquet import write_parquet
 
 SMALL = [
     *("--set", "architecture.hidden_size=4", "--set", "architecture.embedding_dim=4", "--set", "loop.epochs=1"),
-    *("--set", "loop.min_steps=5", "--set", "tokenizer.vocab_size=600"),
+    *("--set", "loop.min_steps=5", "--set", "tokenizer.vocab_size=600", "--set", "data.folds=0"),
 ]
 
 

@@ -31,7 +31,7 @@ ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", "CU
 @pytest.fixture(scope="module")
 def options(reviews: Path) -> list[str]:
     """Options of a training without dropout, so that it does not matter which process draws."""
-    settings = ["dropouts.pooled=0", "dropouts.embedding=0", "ngrams.buckets=0", "loop.epochs=20"]
+    settings = ["dropouts.pooled=0", "dropouts.embedding=0", "ngrams.buckets=0", "loop.epochs=8"]
     options = ["--train", str(reviews / "train.csv"), "--device", "cpu", *TINY, "--set", "loop.learning_rate=0.005"]
     return options + [word for setting in settings for word in ("--set", setting)]
 

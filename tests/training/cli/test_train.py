@@ -5,21 +5,21 @@ import json
 import os
 import shlex
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import Result
+from click.testing import CliRunner, Result
 
 import training.runs.classifier
 import training.runs.train
 from model.checkpoint import load_checkpoint
 from model.classifier import Classifier
-from tests.training.cli.commands import ROOT, call, metrics_of
+from tests.training.cli.commands import call, metrics_of
 from tests.training.conftest import FILLING, TINY, draw_rows
+from training.__main__ import main
 from training.artifacts.run_folder import RunFolder
+from training.interrupt import StopRequest
 
 
 def test_training_learns_and_says_what_it_did(trained: tuple[Path, Result], reviews: Path) -> None:
@@ -102,21 +102,26 @@ def test_resume_begins_what_is_not_there_and_a_changed_file_is_refused(reviews: 
     assert anew.exit_code == 130
 
 
+class CtrlC(StopRequest):
+    """Sends the process a real SIGINT, once, after so many steps."""
+
+    def __init__(self, num_steps: int) -> None:
+        super().__init__()
+        self._left = num_steps
+
+    def __bool__(self) -> bool:
+        self._left -= 1
+        if self._left == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+        return super().__bool__()
+
+
 def test_a_real_signal_leaves_a_state_and_the_command_to_go_on(reviews: Path, tmp_path: Path) -> None:
-    arguments = ["--train", str(reviews / "train.csv"), "--output", str(tmp_path / "m"), *TINY]
-    command = [sys.executable, "-m", "training", "train", *arguments, "--set", "loop.epochs=100000"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if "validation accuracy" in line:
-                break
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
-    assert (process.returncode, "Traceback" in errors) == (130, False), errors
-    assert shlex.join(["--output", str(tmp_path / "m"), "--resume"]) in errors
+    arguments = ["train", "--train", str(reviews / "train.csv"), "--output", str(tmp_path / "m"), *TINY]
+    result = CliRunner().invoke(main, arguments, obj={"interrupt": lambda: CtrlC(10)})
+    assert (result.exit_code, "Traceback" in result.output) == (130, False), result.output
+    assert "validation accuracy" in result.output
+    assert shlex.join(["--output", str(tmp_path / "m"), "--resume"]) in result.stderr
     assert RunFolder(tmp_path / "m").has_state
 
 

@@ -23,7 +23,7 @@ CPU = torch.device("cpu")
 CONFIG = LoopConfig(
     epochs=3, batch_tokens=64, min_steps=1, learning_rate=2e-2, average_decay=0.9, class_weights="balanced"
 )
-STOP_AT = 20
+STOP_AT = 12
 TARGETS = np.array([0, 1, 1, 0, 0])
 """With weights of labels, so that the mean of a batch is not the mean of its parts' means."""
 FORMATS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -54,7 +54,7 @@ def trainer(processes: Processes, dropouts: Dropouts, dtype: torch.dtype = torch
     torch.manual_seed(7 + processes.rank)  # the weights of the first process are those of both
     network = RecurrentClassifier(Architecture(vocab_size=60, embedding_dim=8, hidden_size=8), 2, dropouts)
     return Trainer(
-        network, examples(150, 1), examples(600, 2), CONFIG,
+        network, examples(90, 1), examples(200, 2), CONFIG,
         measure=accuracy, seed=0, device=CPU, processes=processes, dtype=dtype,
     )  # fmt: skip
 
