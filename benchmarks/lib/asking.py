@@ -25,14 +25,14 @@ class Asked:
         versions: of the checkpoint, of each answer with status 200.
         waits_s: time to each answer.
         wrong: number of answers with status 200 and other predictions than expected.
-        errors: names of the errors where no answer came.
+        errors: causes where no answer came, counted.
     """
 
     statuses: list[int] = field(default_factory=list)
     versions: list[str] = field(default_factory=list)
     waits_s: list[float] = field(default_factory=list)
     wrong: int = 0
-    errors: set[str] = field(default_factory=set)
+    errors: Counter[str] = field(default_factory=Counter)
 
     def __str__(self) -> str:
         seen = ", ".join(f"{count} x {status or 'none'}" for status, count in sorted(Counter(self.statuses).items()))
@@ -62,7 +62,7 @@ def asking(url: str, bodies: Sequence[Any], expected: Sequence[Any], *, clients:
                 try:
                     response = client.post("/predict", json=bodies[place])
                 except httpx.TransportError as error:
-                    asked.errors.add(type(error).__name__)
+                    asked.errors[f"{type(error).__name__}: {error}"] += 1
                 else:
                     status = response.status_code
                     if status == 200:

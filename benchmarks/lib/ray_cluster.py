@@ -15,13 +15,17 @@ from benchmarks.lib.server import free_port
 
 ROOT = Path(__file__).parents[2]
 CONFIGURATION = ROOT / "deploy" / "ray" / "serve.yaml"
+SERVICE = ROOT / "deploy" / "ray" / "rayservice.yaml"
 
-VARIABLES = {
-    # As docs/scaling.md says.
-    "RAY_SERVE_ENABLE_HA_PROXY": "1",
-    "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
-    "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
-    "RAY_worker_niceness": "0",
+
+def deployed_variables() -> dict[str, str]:
+    """Variables of Ray that `deploy/ray` gives to every node."""
+    spec = yaml.safe_load(SERVICE.read_text("utf-8"))["spec"]["rayClusterConfig"]["headGroupSpec"]["template"]["spec"]
+    given = {variable["name"]: variable["value"] for variable in spec["containers"][0]["env"]}
+    return {name: value for name, value in given.items() if name.startswith("RAY_")}
+
+
+VARIABLES = deployed_variables() | {
     # Not in the user's home, and nobody is told.
     "RAY_AUTH_MODE": "disabled",
     "RAY_USAGE_STATS_ENABLED": "0",

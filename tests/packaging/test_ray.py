@@ -1,5 +1,6 @@
 """deploy/ray against the schemas of Ray Serve and Kubernetes, and the server's own settings."""
 
+import subprocess
 from typing import Any
 
 import kubernetes_validate
@@ -7,6 +8,7 @@ import pytest
 import yaml
 
 from app.config.settings import Settings
+from benchmarks.lib.ray_cluster import deployed_variables
 from tests.packaging.dockerfile import ROOT
 from tests.packaging.test_kubernetes import VERSIONS
 
@@ -53,3 +55,16 @@ def test_the_settings_exist_and_replicas_leave_before_they_are_killed() -> None:
 def test_the_version_is_that_of_the_lock() -> None:
     lock = (ROOT / "requirements" / "dev.txt").read_text("utf-8")
     assert f"\nray=={CLUSTER['rayVersion']} " in lock
+
+
+def test_machines_without_kubernetes_get_the_same_variables() -> None:
+    script = f". {FOLDER}/variables.sh && env -0"
+    found = subprocess.run(["sh", "-c", script], env={}, check=True, capture_output=True, text=True).stdout
+    variables = dict(entry.split("=", 1) for entry in found.split("\0")[:-1])
+    assert {name: value for name, value in variables.items() if name.startswith("RAY_")} == deployed_variables()
+
+
+def test_a_dead_replica_is_given_up_after_every_deadline_of_the_server() -> None:
+    settings = Settings.from_env(DEPLOYMENT["ray_actor_options"]["runtime_env"]["env_vars"])
+    deadline_ms = max(settings.requests.deadline_ms, settings.explain.deadline_ms)
+    assert deadline_ms / 1000 < int(deployed_variables()["RAY_SERVE_HAPROXY_TIMEOUT_SERVER_S"])
