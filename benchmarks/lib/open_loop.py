@@ -16,6 +16,9 @@ TICK_S = 0.001
 NAP_S = 0.0001
 """Sleep before a request that is due within two ticks: epoll waits for whole milliseconds, and rounds up."""
 
+READ_EVERY = 64
+"""Requests after which answers are read, also where the next one is due already."""
+
 DRAIN_S = 15.0
 """How long answers may come after the last request of an open loop: more than the server's default deadline."""
 
@@ -90,7 +93,7 @@ class OpenLoop:
                 self._wait(early)
             self.unanswered += 1
             self._send(next(self._rest), due)
-            if number % 64 == 0:  # behind: answers are read all the same
+            if number % READ_EVERY == 0:  # behind: answers are read all the same
                 self._poll(0.0)
         self._end = time.perf_counter()
         self.tally.seconds = self._end - self._counted_from

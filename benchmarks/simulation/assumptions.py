@@ -7,11 +7,10 @@ from typing import Any
 
 import click
 
-from benchmarks.simulation.service_times import CALIBRATION, ServiceTimes
+from benchmarks.simulation.report import read_points
+from benchmarks.simulation.service_times import CALIBRATION
 
 README_FIGURES = CALIBRATION.with_name("readme.json")
-TURN_REQUESTS = 64
-"""Single texts in a turn of a busy worker."""
 
 
 def _texts_of_a_core(way: str) -> float:
@@ -20,7 +19,8 @@ def _texts_of_a_core(way: str) -> float:
 
 
 def _requests_of_a_core() -> float:
-    return round(TURN_REQUESTS / ServiceTimes.read().mean_s(TURN_REQUESTS, TURN_REQUESTS))
+    full = next(point for point in read_points() if point.load is None and point.workers == point.texts == 1)
+    return round(full.measured)
 
 
 def _measured(read: Callable[[], float], source: str) -> Any:
@@ -44,7 +44,7 @@ class Assumptions:
     tokenising: float = _given(0.083, "its share of that time; benchmarks/results/2026-11-27-engine.md")
     bulk: float = _given(1.0, "texts/s from file to file over the engine's; benchmarks/results/2026-11-28-bulk.md")
     requests_core: float = _measured(
-        _requests_of_a_core, "requests/s of one text and one core; benchmarks/results/simulation-calibration.json"
+        _requests_of_a_core, "requests/s of one text and one core; benchmarks/results/simulation-validation.json"
     )
     transformer_core: float = _measured(
         lambda: _texts_of_a_core("transformer"),

@@ -1,4 +1,4 @@
-"""Clients in simulated time: an open loop with retries, a closed loop, and kept connections."""
+"""Clients in simulated time: an open loop with retries, and a closed loop."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -100,6 +100,10 @@ class OpenClients:
         event.callbacks.append(lambda _: act())
 
 
+OPENED_S = 1e-4
+"""Time from one connection of a closed loop to the next: opened at once, they would ask at once for ever."""
+
+
 class ClosedClients:
     """Connections that send the next request as soon as they have an answer; counts answers.
 
@@ -111,7 +115,11 @@ class ClosedClients:
         self.answered = 0
         self._env, self._texts = env, texts
         for number in range(connections):
-            self._ask(workers[number % len(workers)])
+            env.process(self._begin(workers[number % len(workers)], number * OPENED_S))
+
+    def _begin(self, worker: Worker, after_s: float) -> ProcessGenerator:
+        yield self._env.timeout(after_s)
+        self._ask(worker)
 
     def _ask(self, worker: Worker) -> None:
         worker.take(Request(self._texts, partial(self._ended, worker), self._env.now))
@@ -120,30 +128,3 @@ class ClosedClients:
         self.answered += request.status is Status.ANSWERED
         # By an event: a turn is over before the next request can be read.
         self._env.timeout(0).callbacks.append(lambda _: self._ask(worker))
-
-
-class KeptConnections:
-    """Connections of one load generator, each to the worker that accepted it; the last that became idle is used next.
-
-    A connection that is opened goes to the worker with the fewest requests under way, which is awake first.
-    """
-
-    def __init__(self, workers: list[Worker], rng: random.Random) -> None:
-        self._workers, self._rng = workers, rng
-        self._idle: list[Worker] = []
-
-    def send(self, request: Request) -> None:
-        """Sends a request over an idle connection, or over one that is opened."""
-        worker = self._idle.pop() if self._idle else self._accepting()
-        ended = request.ended
-
-        def freed(done: Request) -> None:
-            self._idle.append(worker)
-            ended(done)
-
-        request.ended = freed
-        worker.take(request)
-
-    def _accepting(self) -> Worker:
-        fewest = min(worker.under_way for worker in self._workers)
-        return self._rng.choice([worker for worker in self._workers if worker.under_way == fewest])

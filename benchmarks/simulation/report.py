@@ -7,9 +7,10 @@ from textwrap import fill
 
 from pydantic import TypeAdapter
 
+from benchmarks.simulation.core import Frozen
 from benchmarks.simulation.outcome import Outcome
-from benchmarks.simulation.service_times import CALIBRATION, Calibration, Frozen
-from benchmarks.simulation.validate import Point
+from benchmarks.simulation.predict import Point
+from benchmarks.simulation.service_times import CALIBRATION, Calibration
 from benchmarks.simulation.worker import Status
 
 VALIDATION = CALIBRATION.with_name("simulation-validation.json")
@@ -148,10 +149,18 @@ def costs_sentence(calibration: Calibration) -> str:
     sentence = (
         f"Measured on {calibration.date}, {calibration.machine} (load average before: "
         f"{calibration.load_average:.1f}), checkpoint {calibration.version}, texts of "
-        f"{calibration.tokens_per_text:.0f} tokens: a turn costs {1e6 * calibration.turn_s:.0f} µs of one core, each "
+        f"{calibration.tokens_per_text:.0f} tokens: a batch costs {1e6 * calibration.batch_s:.0f} µs of one core, each "
         f"request in it {1e6 * calibration.request_s:.0f} µs and each text {1e6 * calibration.text_s:.1f} µs; "
         f"a refusal {refusals}; the way there and back {1e6 * calibration.delay_s:.0f} µs."
     )
+    if calibration.generator:  # since the note's second part
+        costs, core = calibration.generator[min(calibration.generator)], calibration.core
+        sentence += (
+            f" To hand a batch over to the device thread costs {1e6 * calibration.handed_over_s:.0f} µs more. The load "
+            f"generator takes {1e6 * (costs.send_s + costs.read_s):.0f} µs for a request of one text, and "
+            f"{1e6 * costs.look_s:.0f} µs for a look without an answer. A core stands still for 1 ms or more "
+            f"{60 * core.pauses_per_s:.0f} times a minute, {1e3 * max(core.pauses, default=0.0):.0f} ms at most."
+        )
     return fill(sentence, 100, break_long_words=False, break_on_hyphens=False)
 
 

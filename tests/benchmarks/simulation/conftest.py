@@ -1,7 +1,7 @@
 """Made-up service times, and a run of one worker under Poisson arrivals."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 import simpy
@@ -9,6 +9,7 @@ import simpy
 from app.batching.policy import Packed
 from benchmarks.simulation.arrivals import poisson
 from benchmarks.simulation.clients import OpenClients
+from benchmarks.simulation.core import Machine
 from benchmarks.simulation.outcome import Outcome
 from benchmarks.simulation.worker import Bounds, Worker
 
@@ -21,14 +22,26 @@ class MadeUp:
     """Service times of which theory knows the answer."""
 
     text_s: float = 0.01
-    request_s: float = 0.0
     exponential: bool = False
     delay_s: float = 0.0
     refused_s: float = 0.0
 
-    def draw_s(self, requests: int, texts: int, rng: random.Random) -> float:
-        mean = requests * self.request_s + texts * self.text_s
-        return rng.expovariate(1 / mean) if self.exponential else mean
+    machine: Machine = field(default_factory=Machine)
+    reading: float = 0.0
+    answering: float = 0.0
+    waking: float = 0.0
+
+    def batch_s(self, texts: int, _handed_over: bool, rng: random.Random) -> float:
+        return rng.expovariate(1 / (texts * self.text_s)) if self.exponential else texts * self.text_s
+
+    def reading_s(self, requests: int) -> float:
+        return requests * self.reading
+
+    def answering_s(self, requests: int) -> float:
+        return requests * self.answering
+
+    def waking_s(self, _texts: int, idle_s: float, _rng: random.Random) -> float:
+        return self.waking if idle_s > 0 else 0.0
 
     def refusal_s(self, _texts: int) -> float:
         return self.refused_s

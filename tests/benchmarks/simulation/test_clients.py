@@ -6,7 +6,7 @@ import pytest
 import simpy
 
 from benchmarks.simulation.arrivals import poisson
-from benchmarks.simulation.clients import ClosedClients, KeptConnections, OpenClients, Retry
+from benchmarks.simulation.clients import ClosedClients, OpenClients, Retry
 from benchmarks.simulation.outcome import Outcome
 from benchmarks.simulation.worker import Request, Status, Worker
 from tests.benchmarks.simulation.conftest import MadeUp
@@ -65,19 +65,3 @@ def test_a_closed_loop_keeps_a_worker_busy() -> None:
     clients = ClosedClients(env, workers, connections=2, texts=1)
     env.run(10)
     assert clients.answered == pytest.approx(2 * 1000, abs=4)
-
-
-def test_the_connection_that_became_idle_last_is_used_next() -> None:
-    env = simpy.Environment()
-    workers = [Worker(env, MadeUp(), random.Random(place)) for place in range(2)]
-    kept = KeptConnections(workers, random.Random(0))
-    for _ in range(2):
-        kept.send(Request(1, lambda _: None, 0.0))
-    assert [worker.under_way for worker in workers] == [1, 1]  # opened where fewest were under way
-    env.run()
-    before = [worker.busy_s for worker in workers]
-    for _ in range(3):
-        kept.send(Request(1, lambda _: None, env.now))
-        env.run()
-    grown = [worker.busy_s > old for worker, old in zip(workers, before, strict=True)]
-    assert sorted(grown) == [False, True]

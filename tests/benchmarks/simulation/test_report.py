@@ -1,8 +1,10 @@
 import pytest
 
+from benchmarks.simulation.core import Machine
 from benchmarks.simulation.outcome import Outcome
+from benchmarks.simulation.predict import Point
 from benchmarks.simulation.report import costs_sentence, row_of, scenario_table, validation_table
-from benchmarks.simulation.validate import Point
+from benchmarks.simulation.service_times import GeneratorCosts
 from benchmarks.simulation.worker import Status
 from tests.benchmarks.simulation.test_service_times import make_calibration
 
@@ -47,3 +49,13 @@ def test_saturation_has_no_latencies() -> None:
 
 def test_a_busy_machine_is_told() -> None:
     assert "load average before: 0.1" in costs_sentence(make_calibration()).replace("\n", " ")
+
+
+def test_costs_of_the_generator_and_pauses_are_told_where_they_were_measured() -> None:
+    assert "stands still" not in costs_sentence(make_calibration())
+    measured = make_calibration(
+        generator={1: GeneratorCosts(send_s=2e-5, read_s=1e-5)}, core=Machine(pauses_per_s=0.1, pauses=[2e-3, 5e-3])
+    )
+    told = costs_sentence(measured).replace("\n", " ")
+    assert "takes 30 µs for a request" in told
+    assert "6 times a minute, 5 ms at most" in told
