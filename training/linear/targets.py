@@ -67,6 +67,11 @@ class Targets:
         weights_N = None if self.weights_N is None else self.weights_N[places]
         return type(self)(self.truth_NC[places], shares_NC, weights_N)
 
+    def of_labels(self, places_K: Places) -> Self:
+        """The targets of the same texts for the labels at these places alone."""
+        shares_NC = None if self.shares_NC is None else self.shares_NC[:, places_K]
+        return type(self)(self.truth_NC[:, places_K], shares_NC, self.weights_N)
+
     def followed_by(self, other: "Targets") -> Self:
         """The targets of these texts and, after them, of others."""
         shares_NC = weights_N = None

@@ -19,6 +19,7 @@ from training.data.choices import among
 from training.data.corpus import Corpus
 from training.data.dataset import mostly_chinese
 from training.fit.trainer import Trainer
+from training.linear.new_columns import fit_new_columns, with_new_columns
 from training.linear.ngrams import (
     Blend,
     NgramConfig,
@@ -40,12 +41,12 @@ def with_ngrams(
 ) -> RecurrentClassifier:
     """The trained network with the n-grams of the labelled training texts beside it, if the configuration has any.
 
-    A checkpoint that is continued keeps its own.
+    A checkpoint that is continued keeps its own, to which columns of the new labels are added.
 
     C of the SVM and the shares are those of the least loss on `corpus.stopping`.
     """
     network, settings = trainer.network, config.ngrams
-    if settings.buckets == 0 or corpus.continued is not None:
+    if settings.buckets == 0 or (corpus.continued is not None and network.ngrams is None):
         return network
     encoder = TextEncoder(tokenizer, max_tokens=config.tokenizer.max_tokens)
     texts = corpus.train.texts
@@ -53,7 +54,10 @@ def with_ngrams(
     if len(rows) < len(texts):
         said = f"n-grams are learned from {len(rows):,} of the {len(texts):,} texts, drawn at random"
         console.print(said, markup=False, highlight=False)
-    order, buckets = table_size(rows, corpus, settings)
+    if network.ngrams is not None:
+        order, buckets = network.ngrams.max_order, len(network.ngrams.table)
+    else:
+        order, buckets = table_size(rows, corpus, settings)
     present_NF = count_ngrams(rows, order, buckets)
     present_VF = count_ngrams(trainer.validation.ids, order, buckets)
     targets = Targets.of(corpus.train, corpus.labels).take(drawn_N)
@@ -61,6 +65,11 @@ def with_ngrams(
     logits_VC = among(trainer.logits(trainer.validation), trainer.validation.allowed)
     balanced = config.loop.class_weights == "balanced"
     given = (present_NF, targets, present_VF, chooses, logits_VC)
+    if corpus.continued is not None:
+        old, counts = corpus.continued.labels, corpus.train.counts()
+        new_K = np.array([c for c, name in enumerate(corpus.labels) if name not in old and counts[name]], np.int64)
+        found = fit_new_columns(*given, new_K, order, settings.strengths, corpus.task, balanced=balanced)
+        return network if found is None else with_new_columns(network, found, new_K, corpus.task)
     blends = [fit_blend(*given, order, strength, corpus.task, balanced=balanced) for strength in settings.strengths]
     best = min(blends, key=lambda blend: blend.shares.loss)
     _say(best, logits_VC, chooses, corpus, console)
