@@ -81,13 +81,13 @@ def measure(
         texts = read_texts(file) if file else sentences(2048, random.Random(0))
     except (TableError, OSError) as error:
         raise click.ClickException(str(error)) from None
-    description = describe_machine()
+    description, load_average = describe_machine(), os.getloadavg()[0]
     cores = sorted(os.sched_getaffinity(0))[:2]
     model = f"{checkpoint.name}={checkpoint.resolve()}"
     core = measure_machine(cores, pause_seconds)
     with on_cores({cores[-1]}):
         with placed_server(model, 1, cores[:1]) as server:
-            job = calibrate(server, texts, load_checkpoint(checkpoint), description, core, seconds)
+            job = calibrate(server, texts, load_checkpoint(checkpoint), description, load_average, core, seconds)
             calibration = uvloop.run(job)
         click.echo(costs_sentence(calibration))
         points = list[Point]()

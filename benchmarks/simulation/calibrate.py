@@ -5,7 +5,6 @@ spread of a request comes from the latencies of one connection that asks again a
 and nothing waits. Nothing is measured at the loads that are predicted: the most are 30% of saturation and closed loops.
 """
 
-import os
 import random
 import statistics
 from collections.abc import Sequence
@@ -175,14 +174,28 @@ async def measure_generator(server: Running, requests: Sequence[bytes], rate: fl
 
 
 async def calibrate(
-    server: Running, texts: Sequence[str], checkpoint: Checkpoint, description: str, core: Machine, seconds: float
+    server: Running,
+    texts: Sequence[str],
+    checkpoint: Checkpoint,
+    description: str,
+    load_average: float,
+    core: Machine,
+    seconds: float,
 ) -> Calibration:
     """Measures every cell for `seconds`, and for each of `SIZES` waking, a flood and the generator.
+
+    Args:
+        server: with one worker.
+        texts: sent over and over.
+        checkpoint: of the server.
+        description: of the machine.
+        load_average: of the machine before anything was measured.
+        core: what was measured of it.
+        seconds: of each measurement.
 
     Raises:
         RuntimeError: a request of a closed loop was not answered with 200.
     """
-    load_average = os.getloadavg()[0]
     encoder = TextEncoder(checkpoint.tokenizer, max_tokens=checkpoint.config.max_tokens)
     tokens_per_text = statistics.mean(encoded.num_tokens for encoded in encoder.encode(list(texts)))
     cells = [

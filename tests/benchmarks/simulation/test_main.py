@@ -25,3 +25,9 @@ def test_texts_that_cannot_be_read_are_named() -> None:
     result = CliRunner().invoke(main, ["measure", "nowhere.parquet"])
     assert result.exit_code == 1
     assert "nowhere.parquet" in result.output
+
+
+def test_figures_that_are_missing_are_named(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["predict", "--folder", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "simulation-calibration.json" in result.output

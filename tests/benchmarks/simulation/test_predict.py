@@ -48,7 +48,7 @@ def test_a_generator_that_shares_a_core_makes_latencies_longer() -> None:
             spreads=[Spread(seconds=1e-4, usual=[1.0], rare=[1.0])],
         )
     )
-    alone, shared = (predict(_point(offered=900.0, seconds=0.5, shared=shared), times) for shared in (False, True))
+    alone, shared = (predict(_point(offered=900.0, seconds=0.2, shared=shared), times) for shared in (False, True))
     assert shared.predicted_p99_s > 1.2 * alone.predicted_p99_s
 
 

@@ -16,16 +16,16 @@ def _mean(values: list[float]) -> float:
 @pytest.mark.parametrize(("load", "tolerance"), [(0.5, 0.05), (0.8, 0.1)])
 def test_an_even_service_time_waits_as_md1(load: float, tolerance: float) -> None:
     """Pollaczek and Khinchine: the mean wait is load / (2 · (1 - load)) service times."""
-    outcome, _ = run_single(MadeUp(text_s=0.01), load=load, seconds=300)
+    outcome, _ = run_single(MadeUp(text_s=0.01), load=load, seconds=200)
     wait = _mean(outcome.latencies) - 0.01
     assert wait == pytest.approx(0.01 * load / (2 * (1 - load)), rel=tolerance)
 
 
 @pytest.mark.parametrize(("load", "tolerance"), [(0.5, 0.05), (0.8, 0.15)])
 def test_an_exponential_service_time_waits_as_mm1(load: float, tolerance: float) -> None:
-    outcome, worker = run_single(MadeUp(text_s=0.01, exponential=True), load=load, seconds=300)
+    outcome, worker = run_single(MadeUp(text_s=0.01, exponential=True), load=load, seconds=200)
     assert _mean(outcome.latencies) == pytest.approx(0.01 / (1 - load), rel=tolerance)
-    assert worker.busy_s / 300 == pytest.approx(load, rel=0.05)
+    assert worker.busy_s / 200 == pytest.approx(load, rel=0.05)
     # Latencies of M/M/1 are exponential too.
     assert outcome.percentile_s(99) == pytest.approx(0.01 / (1 - load) * 4.605, rel=3 * tolerance)
 
