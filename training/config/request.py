@@ -261,8 +261,13 @@ def _absolute(value: Any) -> Any:
 
 
 def program(num_processes: int = 1) -> tuple[str, ...]:
-    """The words that start our commands in so many processes of one machine."""
-    return PROGRAM if num_processes == 1 else ("torchrun", "--nproc-per-node", str(num_processes), "-m", "training")
+    """The words that start our commands in so many processes of one machine.
+
+    `--` keeps torchrun from reading `--log` and `--start` as beginnings of options of its own.
+    """
+    if num_processes == 1:
+        return PROGRAM
+    return ("torchrun", "--nproc-per-node", str(num_processes), "-m", "--", "training")
 
 
 def resume_command(call: Call, device: str, threads: int | None, logs: Sequence[str] = ()) -> str:

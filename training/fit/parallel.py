@@ -46,9 +46,11 @@ class Processes:
         """True for the process that prints, saves and publishes."""
         return self.rank == 0
 
-    def seed(self, seed: int) -> int:
-        """The seed of what each process draws for its own rows; the first process has that of the run."""
-        return seed if self.is_first else int(np.random.default_rng([seed, self.rank]).integers(2**62))
+    def seed(self, seed: int, step: int = 0) -> int:
+        """The seed of what each process draws for its own rows from a step on; the first one begins with the run's."""
+        if self.is_first and not step:
+            return seed
+        return int(np.random.default_rng([seed, self.rank, step]).integers(2**62))
 
     def sizes(self, num_rows: int) -> list[int]:
         """Number of rows of a batch in each process.

@@ -1,4 +1,4 @@
-"""The state of a training run and its file, from which it resumes exactly."""
+"""The state of a training run and its file, from which any number of processes resumes it."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +12,6 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from model.files import replacing
-from training.errors import UsageError
 from training.fit.parallel import Processes
 
 STATE = "state.safetensors"
@@ -64,24 +63,28 @@ def _numbers(position: Position) -> dict[str, Any]:
 
 
 def read_state(
-    directory: Path, tensors: Mapping[str, Tensor], device: torch.device, processes: Processes
+    directory: Path, tensors: Mapping[str, Tensor], device: torch.device, processes: Processes, seed: int
 ) -> tuple[Position, int]:
     """Fills `tensors` and the random numbers; returns the position and the steps of the optimizer.
 
+    Nothing but the random numbers depends on how many processes wrote it. Each of now takes up those of the same rank
+    then; one more than there were draws its own, by `seed` and the step.
+
     Raises:
-        UsageError: the state is that of more or fewer processes.
         OSError, KeyError, safetensors.SafetensorError: there is no usable state.
     """
     with safe_open(directory / STATE, framework="pt") as file:
-        metadata, names = file.metadata(), list(file.keys())
-        _check_count(directory, sum(name.split(".")[0] == RANDOM for name in names), processes)
+        metadata, names = file.metadata(), set(file.keys())
+        position = Position(**json.loads(metadata["position"]))
         with torch.no_grad():
             for name, tensor in tensors.items():
                 tensor.copy_(file.get_tensor(name))
-        torch.set_rng_state(file.get_tensor(_name(RANDOM, processes.rank)))
+        torch.manual_seed(processes.seed(seed, position.step))
+        if (on_cpu := _name(RANDOM, processes.rank)) in names:
+            torch.set_rng_state(file.get_tensor(on_cpu))
         if (on_cuda := _name(RANDOM_CUDA, processes.rank)) in names and device.type == "cuda":
             torch.cuda.set_rng_state(file.get_tensor(on_cuda), device)
-    return Position(**json.loads(metadata["position"])), int(metadata["optimizer_steps"])
+    return position, int(metadata["optimizer_steps"])
 
 
 def _random_states(device: torch.device, processes: Processes) -> dict[str, Tensor]:
@@ -98,12 +101,3 @@ def _random_states(device: torch.device, processes: Processes) -> dict[str, Tens
 
 def _name(name: str, rank: int) -> str:
     return f"{name}.{rank}" if rank else name
-
-
-def _check_count(directory: Path, saved: int, processes: Processes) -> None:
-    if saved != processes.count:
-        how = f"torchrun --nproc-per-node {saved}" if saved > 1 else "python, without torchrun"
-        raise UsageError(
-            f"{directory}: this run stopped with {saved} process(es) and cannot go on with {processes.count}, for each "
-            f"draws random numbers of its own; start it with {how}"
-        )

@@ -234,7 +234,7 @@ class Steps(ABC):
         return True
 
     def save_state(self, directory: Path) -> None:
-        """Writes everything that `load_state` needs to go on exactly where this training stands.
+        """Writes everything that `load_state` needs to go on, exactly with as many processes.
 
         All processes call it, and the first writes.
         """
@@ -242,14 +242,13 @@ class Steps(ABC):
         write_state(directory, self._all_tensors(), self._position, steps, self._device, self.processes)
 
     def load_state(self, directory: Path) -> None:
-        """Takes up what `save_state` wrote, for the same data and configuration.
+        """Takes up what `save_state` wrote, for the same data and configuration, with any number of processes.
 
         Raises:
             OSError, safetensors.SafetensorError: there is no usable state.
-            UsageError: the state is that of more or fewer processes.
         """
         self._position, self._optimizer.step_count = read_state(
-            directory, self._all_tensors(), self._device, self.processes
+            directory, self._all_tensors(), self._device, self.processes, self._seed
         )
 
     def _all_tensors(self) -> dict[str, Tensor]:

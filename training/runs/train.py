@@ -69,6 +69,11 @@ def begin(request: Request, session: Session) -> ClassifierRun:
         raise UsageError(
             "the terms of the section semi cannot be split among processes; start this run without torchrun"
         )
+    if session.processes.count > 1 and session.resume and config.data.folds:
+        raise UsageError(
+            f"this run began with {config.data.folds} folds, each with a network that one process trains; go on "
+            "without torchrun"
+        )
     corpus = read_texts(config, Path(request.data_root))
     request, said = choose_start(request, corpus.train.texts)
     if session.processes.is_first and not session.resume:

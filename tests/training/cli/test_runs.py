@@ -23,7 +23,7 @@ from training.errors import RunError
 from training.fit.parallel import Processes
 from training.runs.session import Session
 
-TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m"]
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "--"]
 IN_FLOAT32 = [*TORCHRUN, "tests.training.cli.in_float32"]
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", "CUDA_VISIBLE_DEVICES": ""}
 
@@ -36,7 +36,9 @@ def options(reviews: Path) -> list[str]:
     return options + [word for setting in settings for word in ("--set", setting)]
 
 
-def test_two_processes_stopped_by_ctrl_c_and_resumed_train_what_one_does(options: list[str], tmp_path: Path) -> None:
+def test_two_processes_stopped_by_ctrl_c_and_resumed_by_one_train_what_one_does(
+    options: list[str], tmp_path: Path
+) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     with subprocess.Popen(
         [*IN_FLOAT32, "train", *options, "--output", str(two)],
@@ -48,20 +50,20 @@ def test_two_processes_stopped_by_ctrl_c_and_resumed_train_what_one_does(options
                 break
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
-    words = f"stopped; to go on: torchrun --nproc-per-node 2 -m training train --output {two} --resume --device cpu"
+    words = f"stopped; to go on: torchrun --nproc-per-node 2 -m -- training train --output {two} --resume --device cpu"
     assert errors.count(words) == 1, errors
     assert process.returncode
     assert RunFolder(two).has_state
     assert not two.exists()
 
-    resume = [*IN_FLOAT32, "train", "--output", str(two), "--resume", "--device", "cpu"]
-    resumed = subprocess.run(resume, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=200)
-    assert resumed.returncode == 0, resumed.stderr
-    assert resumed.stdout.count("resumed after") == resumed.stdout.count(f"wrote {two}") == 1
+    in_float32, resume = {"dtype": torch.float32}, ["train", "--output", str(two), "--resume", "--device", "cpu"]
+    resumed = CliRunner().invoke(main, resume, obj=in_float32)
+    assert resumed.exit_code == 0, resumed.output
+    assert resumed.output.count("resumed after") == resumed.output.count(f"wrote {two}") == 1
     assert not RunFolder(two).path.exists()
 
     arguments = ["train", *options, "--output", str(one)]
-    assert CliRunner().invoke(main, arguments, obj={"dtype": torch.float32}).exit_code == 0
+    assert CliRunner().invoke(main, arguments, obj=in_float32).exit_code == 0
     histories = [metrics_of(checkpoint)["effort"]["history"] for checkpoint in (one, two)]
     for key in ("step", "loss", "validation"):
         alone, together = ([reading[key] for reading in history] for history in histories)
@@ -69,7 +71,7 @@ def test_two_processes_stopped_by_ctrl_c_and_resumed_train_what_one_does(options
     expected, actual = load_checkpoint(one), load_checkpoint(two)
     for name, weight in expected.weights.items():
         torch.testing.assert_close(actual.weights[name], weight, atol=1e-3, rtol=0)
-    assert actual.metrics["command"].startswith("torchrun --nproc-per-node 2 -m training train --train train.csv ")
+    assert actual.metrics["command"].startswith("torchrun --nproc-per-node 2 -m -- training train --train train.csv ")
 
 
 def test_the_others_leave_in_silence_where_the_first_gives_up(

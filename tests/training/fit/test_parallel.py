@@ -1,5 +1,7 @@
-"""Two processes learn what one does."""
+"""Several processes learn what one does, and any number of them goes on with what others began."""
 
+from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,9 @@ from torch import nn
 from model.config import Architecture
 from model.encoder import Dropouts
 from model.network import RecurrentClassifier
-from tests.training.fit.pair import run_pair
-from training.errors import RunError, UsageError
-from training.fit.objective import CrossEntropy
+from tests.training.fit.group import group
+from training.errors import RunError
+from training.fit.objective import CrossEntropy, Rows
 from training.fit.optimizer import clip_gradients
 from training.fit.parallel import ALONE, Processes
 from training.fit.trainer import Examples, LoopConfig, Trainer
@@ -23,9 +25,11 @@ CPU = torch.device("cpu")
 CONFIG = LoopConfig(
     epochs=3, batch_tokens=64, min_steps=1, learning_rate=2e-2, average_decay=0.9, class_weights="balanced"
 )
-STOP_AT = 12
+NUM_ROWS, STOP_AT = 90, 12
 TARGETS = np.array([0, 1, 1, 0, 0])
 """With weights of labels, so that the mean of a batch is not the mean of its parts' means."""
+RESUMPTIONS = [(2, 1), (1, 2), (2, 3), (3, 2)]
+"""Numbers of processes before and after a stop."""
 FORMATS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 DROPOUTS = Dropouts(word=0.1, embedding=0.1, recurrent=0.1, pooled=0.1)
 
@@ -50,11 +54,24 @@ def accuracy(logits: np.ndarray, targets: np.ndarray) -> float:
     return float((logits.argmax(1) == targets).mean())
 
 
-def trainer(processes: Processes, dropouts: Dropouts, dtype: torch.dtype = torch.float32) -> Trainer:
+class Counting(Trainer):
+    """A trainer that notes the rows that this process computes, with their epoch."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.rows: list[tuple[int, int]] = []
+
+    def _loss(self, rows: Rows) -> torch.Tensor:
+        num_own = self.processes.sizes(len(rows))[self.processes.rank]
+        self.rows += [(self._position.epoch, row) for row in self.processes.share(rows)[:num_own].tolist()]
+        return super()._loss(rows)
+
+
+def trainer(processes: Processes, dropouts: Dropouts, dtype: torch.dtype = torch.float32) -> Counting:
     torch.manual_seed(7 + processes.rank)  # the weights of the first process are those of both
     network = RecurrentClassifier(Architecture(vocab_size=60, embedding_dim=8, hidden_size=8), 2, dropouts)
-    return Trainer(
-        network, examples(90, 1), examples(200, 2), CONFIG,
+    return Counting(
+        network, examples(NUM_ROWS, 1), examples(200, 2), CONFIG,
         measure=accuracy, seed=0, device=CPU, processes=processes, dtype=dtype,
     )  # fmt: skip
 
@@ -89,6 +106,28 @@ def train_in_two_parts(processes: Processes, dtype: torch.dtype, folder: Path) -
     second.load_state(folder)
     assert second.run(lambda progress: losses.append(progress.loss))
     return story(second, losses)
+
+
+def begin(processes: Processes, folder: Path) -> dict[str, Any]:
+    """Stops after some steps without dropout and leaves the state; the rows so far."""
+    first, losses = trainer(processes, Dropouts()), list[float]()
+    assert not first.run(lambda progress: losses.append(progress.loss), lambda: len(losses) == STOP_AT)
+    first.save_state(folder / f"of-{processes.count}")
+    return {"rows": first.rows, "losses": losses}
+
+
+def go_on(processes: Processes, folder: Path, before: int) -> dict[str, Any]:
+    """Finishes what so many processes `before` left, and how it went from there on."""
+    second, losses = trainer(processes, Dropouts()), list[float]()
+    second.load_state(folder / f"of-{before}")
+    assert second.run(lambda progress: losses.append(progress.loss))
+    return story(second, losses) | {"rows": second.rows}
+
+
+def drawn_after(processes: Processes, folder: Path) -> float:
+    """A random number that this process draws first when it goes on with what one left."""
+    trainer(processes, DROPOUTS).load_state(folder / "of-1")
+    return float(torch.rand(()))
 
 
 def sum_gradients(processes: Processes) -> dict[str, Any]:
@@ -136,6 +175,7 @@ def all_together(processes: Processes, folder: Path) -> dict[str, Any]:
     return {
         "gradients": sum_gradients(processes),
         "losses": {num_rows: gradient_of_loss(processes, num_rows) for num_rows in (5, 1)},
+        "begun": begin(processes, folder),
         "plain": {name: train(processes, Dropouts(), dtype) for name, dtype in FORMATS.items()},
         "dropped": {name: train(processes, DROPOUTS, dtype) for name, dtype in FORMATS.items()},
         "resumed": {name: train_in_two_parts(processes, dtype, folder / name) for name, dtype in FORMATS.items()},
@@ -151,9 +191,31 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def pair(folder: Path) -> list[dict[str, Any]]:
+def runs(folder: Path) -> dict[str, list[Any]]:
+    """The results of two processes and of three, for one start of them."""
+    found: dict[str, list[Any]] = {"begun by 1": [begin(ALONE, folder)]}
+    with group(3) as members:
+        found["pair"] = members.run(all_together, folder)
+        found["begun by 2"] = [member["begun"] for member in found["pair"]]
+        found["begun by 3"] = members.run(begin, folder, count=3)
+        found["drawn"] = members.run(drawn_after, folder, count=3)
+        for before, after in RESUMPTIONS:
+            resumed = partial(go_on, before=before)
+            together = [resumed(ALONE, folder)] if after == 1 else members.run(resumed, folder, count=after)
+            found[f"{before} then {after}"] = together
+    return found
+
+
+@pytest.fixture(scope="module")
+def pair(runs: dict[str, list[Any]]) -> list[dict[str, Any]]:
     """The result of `all_together` in each of two processes."""
-    return run_pair(all_together, folder)
+    return runs["pair"]
+
+
+@pytest.fixture(scope="module")
+def alone() -> dict[str, Any]:
+    """A training of one process, in float32 and without dropout."""
+    return train(ALONE, Dropouts())
 
 
 @pytest.mark.parametrize("num_rows", [1, 2, 3, 7])
@@ -170,7 +232,7 @@ def test_shares_hold_every_row_once_and_none_is_empty(num_rows: int, count: int)
 
 def test_each_process_draws_its_own_and_the_first_as_one_alone() -> None:
     assert ALONE.seed(5) == Processes(0, 3).seed(5) == 5
-    assert len({Processes(rank, 3).seed(5) for rank in range(3)}) == 3
+    assert len({Processes(rank, 3).seed(5, step) for rank in range(3) for step in (0, 7)}) == 6
 
 
 def test_gradients_are_summed_and_sparse_ones_row_by_row(pair: list[dict[str, Any]]) -> None:
@@ -192,9 +254,8 @@ def test_shares_of_unlike_size_and_weight_give_the_loss_of_the_whole(pair: list[
         np.testing.assert_allclose(member["losses"][num_rows][1], gradient, rtol=1e-5)
 
 
-def test_two_processes_learn_what_one_does(pair: list[dict[str, Any]]) -> None:
+def test_two_processes_learn_what_one_does(pair: list[dict[str, Any]], alone: dict[str, Any]) -> None:
     """In float32 they differ in the order of sums alone."""
-    alone = train(ALONE, Dropouts())
     assert alone["losses"][0] > 2 * alone["losses"][-1]
     for member in pair:
         together = member["plain"]["float32"]
@@ -235,16 +296,27 @@ def test_stopped_and_resumed_is_as_if_never_stopped_and_dropout_goes_on(pair: li
             np.testing.assert_array_equal(resumed["weights"][name], weight, err_msg=name)
 
 
-@pytest.mark.usefixtures("pair")
-def test_a_state_of_two_is_not_for_one(folder: Path) -> None:
-    with pytest.raises(UsageError, match=r"stopped with 2 process.*start it with torchrun --nproc-per-node 2"):
-        trainer(ALONE, Dropouts()).load_state(folder / "float32")
+@pytest.mark.parametrize(("before", "after"), RESUMPTIONS)
+def test_another_number_of_processes_goes_on_as_one_undisturbed(
+    runs: dict[str, list[Any]], alone: dict[str, Any], before: int, after: int
+) -> None:
+    """Without dropout and in float32 it differs in the order of sums alone, and no row is lost or seen twice."""
+    begun = runs[f"begun by {before}"]
+    for member in runs[f"{before} then {after}"]:
+        np.testing.assert_allclose(begun[0]["losses"] + member["losses"], alone["losses"], atol=1e-5)
+        np.testing.assert_allclose(member["validation"], alone["validation"], atol=1e-3)
+        for name, weight in alone["weights"].items():
+            np.testing.assert_allclose(member["weights"][name], weight, atol=1e-5, err_msg=name)
+    seen = Counter(row for member in [*begun, *runs[f"{before} then {after}"]] for row in member["rows"])
+    assert seen == Counter((epoch, row) for epoch in range(CONFIG.epochs) for row in range(NUM_ROWS))
 
 
-def test_a_state_of_one_is_not_for_two(tmp_path: Path) -> None:
-    trainer(ALONE, Dropouts()).save_state(tmp_path)
-    with pytest.raises(UsageError, match=r"stopped with 1 process.*without torchrun"):
-        trainer(Processes(0, 2), Dropouts()).load_state(tmp_path)
+def test_processes_that_come_later_draw_their_own(runs: dict[str, list[Any]], folder: Path) -> None:
+    first, *others = runs["drawn"]
+    assert first == drawn_after(ALONE, folder)
+    assert len({first, *others}) == 3
+    trainer(Processes(1, 3), DROPOUTS)
+    assert float(torch.rand(())) not in others  # the masks of the first steps do not come again
 
 
 def test_a_process_that_has_gone_is_an_error_and_not_an_endless_wait(pair: list[dict[str, Any]]) -> None:

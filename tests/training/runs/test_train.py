@@ -1,5 +1,6 @@
 """Preparation of a run: the split of the data, the first weights, and refusals."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,12 @@ def test_the_seed_decides_the_first_weights(reviews: Path, tmp_path: Path) -> No
     ]
     assert (weights[0] == weights[1]).all()
     assert not (weights[0] == weights[2]).any()
+
+
+def test_folds_that_one_process_began_are_refused_to_several(reviews: Path, tmp_path: Path) -> None:
+    several = replace(session(tmp_path / "m", Processes(0, 2)), resume=True)
+    with pytest.raises(UsageError, match="began with 5 folds, each with a network that one process trains"):
+        train(request(reviews, "data.folds=5"), several)
 
 
 def test_terms_of_a_whole_step_are_refused_to_several_processes(reviews: Path, tmp_path: Path) -> None:
