@@ -1,6 +1,6 @@
 """From text to token ids, the same in training and in serving."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -59,10 +59,14 @@ class TextEncoder:
         if len(texts) <= TOGETHER:
             return _each(self.encode_together(texts))
         found: list[Encoded] = []
-        for start in range(0, len(texts), TOGETHER):
-            rows = self.encode_together(texts[start : start + TOGETHER])
+        for rows in self.encode_in_parts(texts):
             found += _each(rows._replace(ids_T=rows.ids_T.copy()))
         return found
+
+    def encode_in_parts(self, texts: Sequence[str]) -> Iterator[TokenRows]:
+        """Token ids of all texts in order, those of `TOGETHER` texts at a time. Never fails on any string."""
+        for start in range(0, len(texts), TOGETHER):
+            yield self.encode_together(texts[start : start + TOGETHER])
 
     def encode_together(self, texts: Sequence[str]) -> TokenRows:
         """Token ids of all texts in one array. Never fails on any string."""

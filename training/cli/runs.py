@@ -22,8 +22,8 @@ def carry_out(
 ) -> tuple[Any, "Call"]:
     """Begins or resumes a run, together with other processes if `torchrun` started them.
 
-    Of several processes only the first judges the call and prints. The others wait until it has begun the run, and
-    resume it in silence. An interrupted run ends the program with the command that goes on.
+    Of several processes only the first judges the call, reads the data and prints. The others get their part from it,
+    and follow in silence. An interrupted run ends the program with the command that goes on.
 
     Args:
         run: from a request and a session to a record, or to None if there is none.
@@ -38,6 +38,7 @@ def carry_out(
     from training.evaluation.report import make_console
     from training.fit.parallel import joined
     from training.launch import Launch
+    from training.runs.classifier import follow
     from training.runs.session import Session
     from training.tracking.run_log import open_logs
 
@@ -49,7 +50,7 @@ def carry_out(
     with joined(launch, device) as (processes, own_device):
         session = Session(output=call.output, console=console, device=own_device, processes=processes, **given)
         if not processes.is_first:
-            follow(run, kind, session)
+            follow(session)
             return None, call
         unfinished = session.run.exists
         check_output(call.output, unfinished=unfinished, resume=resume, overwrite=overwrite)
@@ -79,19 +80,6 @@ def train_classifier(run: Callable[[Any, "Session"], Any], command: str, options
     record, call = carry_out(run, CallOptions, Request, {"command": command, **options})
     if record is not None:
         print_result(record, call)
-
-
-def follow(run: Callable[[Any, "Session"], Any], kind: type[Any], session: "Session") -> None:
-    """Takes part in the run that the first process begins, in silence; ends if the first gives up."""
-    from rich.console import Console
-
-    from training.errors import RunError
-
-    try:
-        session.processes.meet()
-    except RunError:  # the first process has given up, and has said why
-        return
-    run(session.run.request(kind), dataclasses.replace(session, resume=True, console=Console(quiet=True)))
 
 
 def print_result(record: "Record", call: "Call") -> None:

@@ -68,7 +68,7 @@ class CrossEntropy:
         weights_N: of each text, 1 in the mean; None weights all alike.
         label_smoothing: share of the target spread over all labels; not for labels that are a decision each.
         exclusive: targets [N, C] are probabilities that sum to 1; else each label is a decision.
-        device: of the logits.
+        device: where the weights of labels are held; best that of the logits.
     """
 
     def __init__(
@@ -82,37 +82,37 @@ class CrossEntropy:
         device: torch.device,
     ) -> None:
         self._exclusive = exclusive
-        self._targets, self._label_smoothing, self._device = targets, label_smoothing, device
+        self._targets, self._label_smoothing = targets, label_smoothing
         self._weights_N = weights_N
         self._weights_C = None if weights_C is None else torch.as_tensor(weights_C, dtype=torch.float32, device=device)
 
     def __call__(self, logits_BC: Tensor, rows: Rows) -> Tensor:
         """The mean loss of the batch."""
-        targets = torch.as_tensor(self._targets[rows], device=self._device)
+        device = logits_BC.device  # another process of the same training has another one
+        targets = torch.as_tensor(self._targets[rows], device=device)
+        weights_C = None if self._weights_C is None else self._weights_C.to(device)
         reduction = "mean" if self._weights_N is None else "none"
         if targets.ndim == 2 and not self._exclusive:
-            loss = F.binary_cross_entropy_with_logits(
-                logits_BC, targets, pos_weight=self._weights_C, reduction=reduction
-            )
+            loss = F.binary_cross_entropy_with_logits(logits_BC, targets, pos_weight=weights_C, reduction=reduction)
         else:
             loss = F.cross_entropy(
                 logits_BC,
                 targets,
-                weight=self._weights_C,
+                weight=weights_C,
                 label_smoothing=self._label_smoothing,
                 reduction=reduction,
             )
         if self._weights_N is None:
             return loss
-        return self._weighted(loss, targets, torch.from_numpy(self._weights_N[rows]).to(self._device))
+        return self._weighted(loss, targets, torch.from_numpy(self._weights_N[rows]).to(device), weights_C)
 
-    def _weighted(self, losses: Tensor, targets: Tensor, weights_B: Tensor) -> Tensor:
+    def _weighted(self, losses: Tensor, targets: Tensor, weights_B: Tensor, weights_C: Tensor | None) -> Tensor:
         """The mean of the texts' losses, [B] or [B, C], each times its weight; of labels' weights as `mean` has it."""
         if losses.ndim == 2:
             return (losses.mean(1) * weights_B).mean()
-        if self._weights_C is None or self._exclusive:  # a label's weight is in each part of the loss
+        if weights_C is None or self._exclusive:  # a label's weight is in each part of the loss
             return (losses * weights_B).mean()
-        return (losses * weights_B).sum() / (self._weights_C[targets] * weights_B).sum() * weights_B.mean()
+        return (losses * weights_B).sum() / (weights_C[targets] * weights_B).sum() * weights_B.mean()
 
 
 @dataclass(frozen=True, slots=True)

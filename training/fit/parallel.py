@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import torch
@@ -120,6 +121,15 @@ class Processes:
     def meet(self) -> None:
         """Waits until all are here."""
         self.largest(0.0)
+
+    def from_first(self, value: Any) -> Any:
+        """A copy of the picklable value that the first process gives; those that the others give do not matter."""
+        if self.count == 1:
+            return value
+        given = [value]
+        with _exchange():
+            dist.broadcast_object_list(given, 0, device=torch.device("cpu"))
+        return given[0]
 
     def copy_from_first(self, tensors: Iterable[Tensor]) -> None:
         """Fills the tensors with those of the first process."""

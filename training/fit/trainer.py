@@ -5,7 +5,7 @@ Shape suffixes: N examples, C labels, T time steps, B batch.
 
 import copy
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
@@ -101,7 +101,7 @@ class Examples:
         exclusive: targets [N, C] are probabilities of labels of which a text has one; else each label is a decision.
     """
 
-    ids: list[Ids]
+    ids: Sequence[Ids]
     targets: npt.NDArray[Any]
     allowed: Allowed | None = None
     weights: npt.NDArray[np.float32] | None = None
@@ -133,6 +133,19 @@ class Place(TypedDict):
     device: torch.device
     processes: NotRequired[Processes]
     dtype: NotRequired[torch.dtype | None]
+
+
+class Material(TypedDict):
+    """The arguments of a trainer that are the same in every process."""
+
+    network: RecurrentClassifier
+    train: Examples
+    validation: Examples
+    config: LoopConfig
+    measure: Measure
+    seed: int
+    loss: Loss | None
+    keep_last: bool
 
 
 class Trainer(Steps):
@@ -176,7 +189,7 @@ class Trainer(Steps):
         )
         self.network, self._asked = network, config
         self.train, self.validation = train, validation
-        self._measure, self._keep_last = measure, keep_last
+        self._measure, self._keep_last, self._given_loss = measure, keep_last, loss
         self._scale_batches(1.0)
         if config.batch_scale is not None or objective is Supervised:
             self._scale_batches(config.batch_scale or self._automatic_scale())
@@ -185,6 +198,19 @@ class Trainer(Steps):
         loss = loss or supervised_loss(train, network.head.out_features, config, device)
         self._objective = objective(processes.whole(loss), self._dtype)
         torch.manual_seed(processes.seed(seed))
+
+    def material(self) -> Material:
+        """The arguments from which another process makes the same trainer; whatever its device, they are on the CPU."""
+        return {
+            "network": copy.deepcopy(self.network).cpu(),
+            "train": self.train,
+            "validation": self.validation,
+            "config": self._asked,
+            "measure": self._measure,
+            "seed": self._seed,
+            "loss": self._given_loss,
+            "keep_last": self._keep_last,
+        }
 
     @property
     def batch_scale(self) -> float:

@@ -4,6 +4,7 @@ Shape suffixes: N texts, C labels, M answers.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -142,13 +143,17 @@ Metric = Literal["accuracy", "macro_f1"]
 
 def measure(metric: Metric, task: Task) -> Callable[[npt.NDArray[np.float32], npt.NDArray[Any]], float]:
     """A function of logits [N, C] and targets (places [N], or [N, C] in 0..1) to the metric."""
-    compute = {"accuracy": accuracy, "macro_f1": macro_f1}[metric]
+    return partial(_measured, {"accuracy": accuracy, "macro_f1": macro_f1}[metric], task)
 
-    def of(logits_NC: npt.NDArray[np.float32], targets: npt.NDArray[Any]) -> float:
-        truth_NC = targets > 0.5 if targets.ndim == 2 else one_hot(targets, logits_NC.shape[1])
-        return compute(truth_NC, decide(logits_NC, task=task, thresholds_C=0.0))  # a logit of 0 is a probability of 1/2
 
-    return of
+def _measured(
+    compute: Callable[[Decisions, Decisions], float],
+    task: Task,
+    logits_NC: npt.NDArray[np.float32],
+    targets: npt.NDArray[Any],
+) -> float:
+    truth_NC = targets > 0.5 if targets.ndim == 2 else one_hot(targets, logits_NC.shape[1])
+    return compute(truth_NC, decide(logits_NC, task=task, thresholds_C=0.0))  # a logit of 0 is a probability of 1/2
 
 
 def accuracy(truth_NC: Decisions, chosen_NC: Decisions) -> float:

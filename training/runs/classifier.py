@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Self, Unpack
 
 import torch
+from rich.console import Console
 from tokenizers import Tokenizer
 
 from model import files
+from model.batch import Ids
 from model.network import RecurrentClassifier
 from model.text import TextEncoder
 from training.artifacts.publish import Finished, Trained, measure_effort, publish
@@ -22,7 +24,9 @@ from training.data.config import DataConfig
 from training.data.corpus import Corpus
 from training.data.dataset import Dataset, encode_labels, soft_targets
 from training.data.tokenizer import train_tokenizer
+from training.errors import RunError
 from training.fit.objective import Loss, MakeObjective, Supervised
+from training.fit.stored_ids import store_ids
 from training.fit.trainer import Examples, Place, Trainer
 from training.metrics.scores import measure
 from training.runs.blend import with_ngrams
@@ -94,6 +98,8 @@ class ClassifierRun:
         if trainer.batch_scale > 1:
             summary += f" of batches {trainer.batch_scale:.3g} times as large as the settings say, for this device"
         self.introduce(trainer.network, summary)
+        if self.session.processes.count > 1:
+            self.session.processes.from_first(trainer.material())  # see `follow`
         return self.session.fit(trainer, metric=self.request.config.metric)
 
     def finish(self, trainer: Trainer, teachers: tuple[TeacherRecord, ...] = ()) -> Record:
@@ -166,18 +172,42 @@ def new_encoder(config: TrainConfig, tokenizer: Tokenizer) -> TextEncoder:
     return TextEncoder(tokenizer, max_tokens=config.tokenizer.max_tokens)
 
 
-def encode_examples(dataset: Dataset, corpus: Corpus, encoder: TextEncoder) -> Examples:
-    """Token ids and targets of each text."""
+def follow(session: Session) -> None:
+    """Takes part in the run that the first process of several begins, in silence; ends if that one gives up.
+
+    It reads no data: targets, network and validation texts come from the first process, token ids from the run's
+    folder.
+    """
+    try:
+        material = session.processes.from_first(None)
+    except RunError:  # the first process has given up, and has said why
+        return
+    silent = replace(session, resume=True, console=Console(quiet=True))
+    silent.fit(Trainer(**material, **session.place), metric="")
+
+
+def encode_ids(texts: Sequence[str], encoder: TextEncoder, folder: Path | None = None) -> Sequence[Ids]:
+    """Token ids of each text; in a file of the folder, if there is one, and not in memory."""
+    if folder is None:
+        return [text.ids for text in encoder.encode(texts)]
+    return store_ids(folder / "ids", encoder.encode_in_parts(texts))
+
+
+def encode_examples(dataset: Dataset, corpus: Corpus, encoder: TextEncoder, folder: Path | None = None) -> Examples:
+    """Token ids and targets of each text; `folder` as in `encode_ids`."""
     return Examples(
-        [text.ids for text in encoder.encode(dataset.texts)],
+        encode_ids(dataset.texts, encoder, folder),
         encode_labels(dataset, corpus.labels),
         allowed_labels(dataset, corpus.labels),
     )
 
 
-def encode_training(corpus: Corpus, config: DataConfig, encoder: TextEncoder) -> Examples:
-    """Token ids, targets and weights of the training texts; the targets are probabilities where the file has some."""
-    examples = encode_examples(corpus.train, corpus, encoder)
+def encode_training(corpus: Corpus, config: DataConfig, encoder: TextEncoder, folder: Path | None = None) -> Examples:
+    """Token ids, targets and weights of the training texts; the targets are probabilities where the file has some.
+
+    `folder` as in `encode_ids`.
+    """
+    examples = encode_examples(corpus.train, corpus, encoder, folder)
     weights, soft = text_weights(corpus.train, config), soft_targets(corpus.train, corpus.labels)
     if soft is None:
         return replace(examples, weights=weights)

@@ -26,7 +26,7 @@ from training.errors import UsageError
 from training.fit.imitation import DistillConfig, ImitationLoss, parse_label_map
 from training.fit.trainer import Examples, Trainer
 from training.metrics.scores import measure
-from training.runs.classifier import ClassifierRun, new_encoder, new_network, new_trainer
+from training.runs.classifier import ClassifierRun, encode_ids, new_encoder, new_network, new_trainer
 from training.runs.session import Session
 from training.teachers.label_file import LabelFile
 from training.teachers.labelling import LabellingLines, label
@@ -36,8 +36,6 @@ from training.teachers.vectors import open_source, start_vectors
 
 def distill(request: Request, session: Session) -> Record | None:
     """Labels the transfer set, trains, calibrates, evaluates and writes the checkpoint `session.output`.
-
-    Of several processes the first asks the teachers; the others find the logits on disk.
 
     Returns:
         As `train`.
@@ -163,7 +161,7 @@ def build_student(run: ClassifierRun, transfer: TransferSet, loss: ImitationLoss
     encoder = new_encoder(config, tokenizer)
     return new_trainer(
         network,
-        Examples([text.ids for text in encoder.encode(transfer.texts)], loss.teacher_NC),
+        Examples(encode_ids(transfer.texts, encoder, run.session.run.path), loss.teacher_NC),
         corpus,
         config,
         encoder,

@@ -104,8 +104,6 @@ class Session:
         resumed = f"; resumed after {format_duration(trainer.seconds)}" if trainer.seconds else ""
         if (said := (summary + resumed).removeprefix("; ")) and (resumed or not part):
             self.console.print(said, markup=False)
-        if self.processes.is_first:
-            self.processes.meet()  # the run's folder is complete: the others, who wait for this, can resume it
         readings = len(trainer.history)
         shown = show_progress(self.console, metric=metric, num_readings=readings, title=summary if part else "")
         with self.interrupt() as stop, shown as show:

@@ -40,8 +40,7 @@ def train(request: Request, session: Session) -> Record | None:
     """Trains, calibrates, evaluates and writes the checkpoint `session.output`.
 
     Returns:
-        The content of `metrics.json`; None if Ctrl-C or SIGTERM came first, after which the run can be resumed, and
-        for a process that is not the first, whose part ends with the steps.
+        The content of `metrics.json`; None if Ctrl-C or SIGTERM came first, after which the run can be resumed.
 
     Raises:
         TrainingError, ModelError: see there.
@@ -85,7 +84,10 @@ def begin(request: Request, session: Session) -> ClassifierRun:
 
 def first_step(run: ClassifierRun) -> Trainer:
     """The trainer of a run without folds, before its first step."""
-    return build_trainer(run.request.config, run.corpus, run.tokenizer, start=run.start, **run.session.place)
+    folder = run.session.run.path
+    return build_trainer(
+        run.request.config, run.corpus, run.tokenizer, start=run.start, folder=folder, **run.session.place
+    )
 
 
 def read_texts(config: TrainConfig, data_root: Path) -> Corpus:
@@ -122,11 +124,15 @@ def build_trainer(
     tokenizer: Tokenizer,
     *,
     start: Start | None = None,
+    folder: Path | None = None,
     **place: Unpack[Place],
 ) -> Trainer:
-    """A trainer at its first step; the same weights for the same seed, those of `start` where it has them."""
+    """A trainer at its first step; the same weights for the same seed, those of `start` where it has them.
+
+    Where a `folder` is given, a file in it holds the token ids, and not the memory.
+    """
     network, encoder = new_network(config, corpus, tokenizer, start), new_encoder(config, tokenizer)
-    train = encode_training(corpus, config.data, encoder)
+    train = encode_training(corpus, config.data, encoder, folder)
     kept: Ending = {}
     if start is not None and corpus.continued is not None:
         kept = ending(network, train, corpus, start, config.loop, place["device"])

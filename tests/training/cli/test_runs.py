@@ -10,18 +10,12 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from rich.console import Console
 
 from model.checkpoint import load_checkpoint
 from tests.training.cli.commands import ROOT, call, metrics_of
 from tests.training.conftest import TINY
 from training.__main__ import main
 from training.artifacts.run_folder import RunFolder
-from training.cli.runs import follow
-from training.config.request import Request
-from training.errors import RunError
-from training.fit.parallel import Processes
-from training.runs.session import Session
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "--"]
 IN_FLOAT32 = [*TORCHRUN, "tests.training.cli.in_float32"]
@@ -72,26 +66,6 @@ def test_two_processes_stopped_by_ctrl_c_and_resumed_by_one_train_what_one_does(
     for name, weight in expected.weights.items():
         torch.testing.assert_close(actual.weights[name], weight, atol=1e-3, rtol=0)
     assert actual.metrics["command"].startswith("torchrun --nproc-per-node 2 -m -- training train --train train.csv ")
-
-
-def test_the_others_leave_in_silence_where_the_first_gives_up(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    met = []
-
-    class Abandoned(Processes):
-        def meet(self) -> None:
-            met.append(self.rank)
-            raise RunError("the first is gone")
-
-    def never(*_: object, **__: object) -> None:
-        pytest.fail("there is no run to take up")
-
-    session = Session(output=tmp_path / "m", console=Console(), device="cpu", processes=Abandoned(1, 2))
-    follow(never, Request, session)
-    assert met == [1]
-    assert capfd.readouterr() == ("", "")
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_run_that_is_interrupted_and_resumed_is_whole_in_its_logs(reviews: Path, tmp_path: Path) -> None:
