@@ -5,7 +5,6 @@ import numpy.typing as npt
 
 from training.config.config import TrainConfig
 from training.data.corpus import Corpus
-from training.reporting.build import Material, report_paths, write_report
 from training.runs.session import Session
 
 
@@ -22,6 +21,8 @@ def report_run(
         corpus: of the run.
         held_out_NC: as of `training.artifacts.publish.Trained`.
     """
+    from training.reporting.build import Material, report_paths, write_report  # Matplotlib, which no step needs
+
     page, json_file = report_paths(session.output)
     material = Material(
         checkpoint=session.output,
