@@ -20,7 +20,8 @@ def test_a_busy_process_ends_with_its_block() -> None:
         assert machine.gaps(0.01, 10.0) == []
 
 
-def test_steps_keep_the_ends_of_a_distribution() -> None:
-    found = machine.steps([3.0, 1.0, 2.0])
-    assert (found[0], found[-1], len(found)) == (1.0, 3.0, machine.STEPS)
+def test_a_value_is_drawn_about_as_often_as_it_was_seen() -> None:
+    found = machine.steps([1.0] * 500 + [3.0] * 500)
+    assert (found.count(1.0), found.count(3.0), len(found)) == (125, 125, machine.STEPS)
+    assert max(machine.steps([1.0] * 9_999 + [3.0])) == 1.0
     assert machine.steps([]) == []
