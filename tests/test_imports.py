@@ -22,6 +22,7 @@ EXTRA_OF = {
     "app/ray/": "ray",
     "examples/dataframe.py": "dev",
     "examples/duckdb_function.py": "dev",
+    "examples/ray_train.py": "ray",
     "app/telemetry/otel.py": "otel",
     "model/engine/lstm_kernel.py": "gpu",
     "model/export/graph.py": "onnx",
