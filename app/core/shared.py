@@ -17,17 +17,28 @@ class SharedFolder:
     Args:
         path: of a folder that belongs to one server only.
         loaded: one flag for each worker, shared memory: 1 once its models are loaded for the first time.
+        connections: one number for each worker, shared memory: that of its connections.
         index: of this worker among them.
+
+    Attributes:
+        connections, index: the same.
     """
 
-    def __init__(self, path: Path, loaded: "MutableSequence[int] | Any", index: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        loaded: "MutableSequence[int] | Any",
+        connections: "MutableSequence[int] | Any",
+        index: int,
+    ) -> None:
         self._path = path
         self._loaded = loaded
-        self._index = index
+        self.connections = connections
+        self.index = index
 
     def set_loaded(self) -> None:
         """Sets the flag of this worker."""
-        self._loaded[self._index] = 1
+        self._loaded[self.index] = 1
 
     def all_loaded(self) -> bool:
         """True once every worker has set its flag; until then the server as a whole is not ready."""

@@ -1,11 +1,10 @@
 """The queue of connections that the kernel has opened and nobody has accepted yet.
 
-The event loop accepts one connection a turn. Where each request brings its own connection, requests wait in this queue
-and not in the server: its length counts as requests under way, and those that come too many are taken from it and
-refused without becoming a connection of the event loop, which would cost more.
+The event loop accepts one connection a turn (`app.process.acceptor`). Where each request brings its own connection,
+requests wait in this queue and not in the server: its length counts as requests under way, and those that come too many
+are taken from it and refused without becoming a connection of the event loop, which would cost more.
 """
 
-import asyncio
 import re
 import socket
 import sys
@@ -32,7 +31,7 @@ class AcceptQueue:
         listening: the socket, which is made not to block.
         limit: of the requests under way.
         share: processes that accept from the socket.
-        protocol: makes one for a connection that is not refused.
+        connect: takes what is accepted and not refused.
     """
 
     def __init__(
@@ -41,15 +40,14 @@ class AcceptQueue:
         limit: ConcurrencyLimit,
         *,
         share: int,
-        protocol: Callable[[], asyncio.BaseProtocol],
+        connect: Callable[[socket.socket], None],
     ) -> None:
         listening.setblocking(False)  # another process may be faster than `accept`
         self._listening = listening
         self._limit = limit
         self._share = share
-        self._protocol = protocol
+        self._connect = connect
         self._tells = sys.platform == "linux" and listening.family != socket.AF_UNIX
-        self._handing_over: set[asyncio.Task[object]] = set()
 
     def length(self) -> int:
         """This process's share of the connections that wait; none once the server has closed the socket to leave."""
@@ -68,7 +66,7 @@ class AcceptQueue:
                 return
             self._limit.waiting -= 1
             if not self._refuse(sock, now):
-                self._hand_over(sock)
+                self._connect(sock)
 
     def _refuse(self, sock: socket.socket, now: float) -> bool:
         """Answers a small request that is there as a whole, so that closing loses no answer; False for any other."""
@@ -94,10 +92,3 @@ class AcceptQueue:
         if head < 0 or length is None or not data.startswith(b"POST ") or len(data) != head + 4 + int(length[1]):
             return None
         return self._limit.refusal_for(data[5 : data.find(b" ", 5)])
-
-    def _hand_over(self, sock: socket.socket) -> None:
-        sock.setblocking(False)
-        loop = asyncio.get_running_loop()
-        task = loop.create_task(loop.connect_accepted_socket(self._protocol, sock))
-        self._handing_over.add(task)
-        task.add_done_callback(self._handing_over.discard)

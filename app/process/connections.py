@@ -17,6 +17,7 @@ from app.core.errors import AppError, Overloaded
 from app.core.timers import Timers
 from app.http.problems import problem_response, response_bytes
 from app.process.accept_queue import AcceptQueue
+from app.process.acceptor import Acceptor
 from app.process.concurrency import ConcurrencyLimit
 from app.telemetry.metrics import Metrics
 
@@ -57,6 +58,7 @@ class Connections(ServerState):
         requests: bounds those that are under way.
 
     Attributes:
+        acceptor: what they come from, if it counts them.
         queue: connections that are not accepted yet, if they are watched.
         idling: timers of those that wait for their next request, `keep_alive_s` at most.
     """
@@ -71,6 +73,7 @@ class Connections(ServerState):
         self.requests = requests
         self.idling = Timers()
         self.keep_alive_s = float(limits.keep_alive_s)
+        self.acceptor: Acceptor | None = None
         self.queue: AcceptQueue | None = None
         self.max_dropped_bytes = max_body_bytes
         self.timeouts_s = {
@@ -93,6 +96,12 @@ class Connections(ServerState):
     def full(self) -> bool:
         """True if there is no room for one more connection."""
         return len(self.connections) >= self._max_connections
+
+    def remove(self, connection: Any) -> None:
+        """Forgets a connection that is closed."""
+        self.connections.discard(connection)
+        if self.acceptor is not None:
+            self.acceptor.lost()
 
     def default_head(self) -> bytes:
         """Returns the lines of the headers that each answer has; uvicorn renews them each second."""

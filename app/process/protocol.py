@@ -80,7 +80,7 @@ class HttpProtocol(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tells the application that its client has left."""
-        self.server_state.connections.discard(self)
+        self.server_state.remove(self)
         self.stop_idling()
         if self._answering is not None:
             self._answering.disconnect()

@@ -16,16 +16,17 @@ import uvicorn
 from fastapi import FastAPI
 
 from app.core.memory import return_large
+from app.core.shared import SharedFolder
 from app.process.accept_queue import AcceptQueue
+from app.process.acceptor import Acceptor
 from app.process.concurrency import ConcurrencyLimit
 from app.process.connection import Connection
 from app.process.connections import Connections
-from app.process.listening import BACKLOG
 from app.process.service import Service
 
 UVICORN = {
     "Server": (
-        *("server_state", "servers", "should_exit", "on_tick", "shutdown", "handle_exit"),
+        *("server_state", "should_exit", "startup", "on_tick", "shutdown", "handle_exit"),
         *("config", "lifespan"),
     ),
     "ServerState": ("connections", "default_headers"),
@@ -56,13 +57,20 @@ class Server(uvicorn.Server):
     Args:
         app: what `create_app` made.
         service: behind it.
-        sock: that it listens on, whose queue is watched.
+        sock: that it listens on.
+        folder: what it shares with other processes that listen there.
         parent: id of the process that replaces this one when it leaves, if there is one: it then also leaves when it
             is broken, or when that process is gone.
     """
 
     def __init__(
-        self, app: FastAPI, service: Service, sock: socket.socket | None = None, *, parent: int | None = None
+        self,
+        app: FastAPI,
+        service: Service,
+        sock: socket.socket,
+        *,
+        folder: SharedFolder | None = None,
+        parent: int | None = None,
     ) -> None:
         limits = service.settings.connections
         requests = ConcurrencyLimit(limits.max_concurrent_requests)
@@ -77,16 +85,16 @@ class Server(uvicorn.Server):
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            backlog=BACKLOG,
             timeout_keep_alive=limits.keep_alive_s,
             timeout_graceful_shutdown=limits.drain_timeout_s,
         )
         super().__init__(config)
         max_body_bytes = service.settings.requests.max_body_bytes
         self.server_state = self._connections = Connections(limits, max_body_bytes, service.metrics, requests)
-        if sock is not None:
-            queue = AcceptQueue(sock, requests, share=service.settings.compute.workers, protocol=self._connection)
-            self._connections.queue = queue
+        self._sock = sock
+        counts, index = ([0], 0) if folder is None else (folder.connections, folder.index)
+        self._acceptor = self._connections.acceptor = Acceptor(sock, self._connection, counts, index)
+        self._connections.queue = AcceptQueue(sock, requests, share=len(counts), connect=self._acceptor.connect)
         self._registry = service.registry
         self._deployer = service.deployer
         self._metrics = service.metrics
@@ -96,7 +104,7 @@ class Server(uvicorn.Server):
         self._reload = False
 
     def _connection(self) -> Connection:
-        """A protocol for one connection, as uvicorn makes it for those that it accepts."""
+        """A protocol for one connection, as uvicorn makes it for those that it accepts itself."""
         return Connection(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -126,18 +134,30 @@ class Server(uvicorn.Server):
                 self._metrics.share(self._metrics.snapshot())
         return await super().on_tick(counter)
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts the application, and then accepts connections; uvicorn has no socket of its own."""
+        await super().startup(sockets or [])
+        self._acceptor.start()
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accepts no more connections, answers the requests that are there, and leaves.
 
         uvicorn alone would cut the connections whose request it has not read yet.
         """
-        for listening in (*self.servers, *(sockets or ())):
-            listening.close()
+        self._acceptor.close()
+        self._sock.close()
         await asyncio.sleep(LAST_WORDS_S)
         await super().shutdown(sockets)
 
 
-def run(app: FastAPI, service: Service, sock: socket.socket, *, parent: int | None = None) -> None:
+def run(
+    app: FastAPI,
+    service: Service,
+    sock: socket.socket,
+    *,
+    folder: SharedFolder | None = None,
+    parent: int | None = None,
+) -> None:
     """Serves until a signal comes or loading fails; what is in flight is finished within the drain timeout.
 
     A SIGHUP reloads the models, one that was held back too.
@@ -147,9 +167,9 @@ def run(app: FastAPI, service: Service, sock: socket.socket, *, parent: int | No
     """
     return_large()
     sys.setswitchinterval(SWITCH_S)
-    server = Server(app, service, sock, parent=parent)
+    server = Server(app, service, sock, folder=folder, parent=parent)
     signal.signal(signal.SIGHUP, server.handle_reload)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
-    server.run(sockets=[sock])
+    server.run()
     if service.registry.failure is not None:
         raise service.registry.failure

@@ -1,9 +1,9 @@
 """Supervisor of several worker processes behind one socket, each with its own models: `serve --workers`.
 
 The parent holds the socket and computes nothing. It starts the workers, replaces those that die, passes signals on, and
-leaves when they have left. Connections go to whichever worker takes them first; one that dies loses only those that it
-had taken. SIGHUP is blocked in the parent (`app.process.exits.hold_reloads`), which asks for it, and so in each worker
-until that has a handler: it ends no process that has none yet.
+leaves when they have left. A connection goes to the worker that has the fewest (`app.process.acceptor`); one that dies
+loses only those that it had taken. SIGHUP is blocked in the parent (`app.process.exits.hold_reloads`), which asks for
+it, and so in each worker until that has a handler: it ends no process that has none yet.
 """
 
 import logging
@@ -22,6 +22,7 @@ from pathlib import Path
 from types import FrameType
 
 from app.core.shared import SharedFolder
+from app.process.acceptor import AWAY
 from app.telemetry.sharing import write_restarts
 
 logger = logging.getLogger(__name__)
@@ -70,6 +71,7 @@ class Supervisor:
         self._context = multiprocessing.get_context("spawn")
         with _told_where():
             self._loaded = self._context.Array("b", num_workers, lock=False)
+            self._connections = self._context.Array("i", [AWAY] * num_workers, lock=False)
         self._workers: dict[int, _Worker] = {}
         self._leaving = False
         self._restarts = 0
@@ -101,19 +103,22 @@ class Supervisor:
             return code
 
     def _start(self, index: int, *, replaces: bool) -> None:
-        folder = SharedFolder(self._path, self._loaded, index)
         process = self._context.Process(
             target=self._work,
-            args=(self._sock, folder, os.getpid(), replaces),
+            args=(self._sock, self._folder(index), os.getpid(), replaces),
             name=f"worker-{index}",
             daemon=True,  # should this process end by an error, they end too
         )
         process.start()
         self._workers[index] = _Worker(process)
 
+    def _folder(self, index: int) -> SharedFolder:
+        return SharedFolder(self._path, self._loaded, self._connections, index)
+
     def _gone(self, index: int, worker: _Worker) -> int:
         """Replaces a worker that has ended, or lets it go; returns the exit code for the whole."""
         code = worker.process.exitcode or 0
+        self._connections[index] = AWAY
         if self._leaving:
             del self._workers[index]
             return 1 if code else 0
@@ -125,7 +130,7 @@ class Supervisor:
         if time.monotonic() - worker.started >= RESTART_DELAY_S:
             logger.error("a worker died and is replaced", extra={"worker": index, "code": code})
             self._restarts += 1
-            write_restarts(SharedFolder(self._path, self._loaded, index), self._restarts)
+            write_restarts(self._folder(index), self._restarts)
             self._start(index, replaces=True)
         return 0
 

@@ -105,9 +105,10 @@ def test_nothing_is_lost_when_the_balancer_heeds_readiness(tiny_checkpoint: Path
 async def test_request_on_a_connection_accepted_before_the_end_is_answered(classifier: FakeClassifier) -> None:
     settings = make_settings(port=0)
     app = make_app(settings, {"sentiment": classifier})
-    server, sock = Server(app, service_of(app)), listen(settings.network, settings.connections)
+    sock = listen(settings.network, settings.connections)
+    server = Server(app, service_of(app), sock)
     port = sock.getsockname()[1]
-    serving = asyncio.create_task(server.serve(sockets=[sock]))
+    serving = asyncio.create_task(server.serve())
     await until(lambda: service_of(app).registry.ready)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     await asyncio.sleep(0.05)  # accepted

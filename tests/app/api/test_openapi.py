@@ -203,9 +203,9 @@ def test_schemathesis_finds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(app.explain.process, "COMMAND", (sys.executable, "-m", "tests.app.explain.explain_fake"))
     settings = make_settings(port=0, max_texts=64)
     served = make_app(settings, {"sentiment": FakeClassifier()})
-    server = Server(served, service_of(served))
     sock = listen(settings.network, settings.connections)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
+    server = Server(served, service_of(served), sock)
+    thread = threading.Thread(target=server.run)
     thread.start()
     try:
         url = f"http://127.0.0.1:{sock.getsockname()[1]}"

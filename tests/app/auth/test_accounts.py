@@ -133,7 +133,7 @@ async def test_a_changed_file_counts_and_a_broken_one_changes_nothing(
 def test_workers_share_what_a_key_has_used(tmp_path: Path) -> None:
     (_, line), rings = made(rate="0.1", burst="10"), []
     for index in range(2):
-        folder = SharedFolder(tmp_path, [0, 0], index)
+        folder = SharedFolder(tmp_path, [0, 0], [0, 0], index)
         rings.append(Accounts(line, None, Metrics(folder), folder))
     accounts = [next(iter(ring._accounts.values())) for ring in rings]
     for _ in range(5):

@@ -8,7 +8,7 @@ from app.core.shared import SharedFolder
 
 def test_all_loaded_once_every_worker_is(tmp_path: Path) -> None:
     loaded = [0, 0]
-    first, second = SharedFolder(tmp_path, loaded, 0), SharedFolder(tmp_path, loaded, 1)
+    first, second = SharedFolder(tmp_path, loaded, [0, 0], 0), SharedFolder(tmp_path, loaded, [0, 0], 1)
     first.set_loaded()
     assert not first.all_loaded()
     second.set_loaded()
@@ -16,7 +16,7 @@ def test_all_loaded_once_every_worker_is(tmp_path: Path) -> None:
 
 
 def test_content_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
-    folder = SharedFolder(tmp_path, [0], 0)
+    folder = SharedFolder(tmp_path, [0], [0], 0)
     assert folder.read("plans") is None
     folder.write("plans", b"first")
     (tmp_path / "plans.partial").symlink_to("/dev/full")
@@ -26,7 +26,7 @@ def test_content_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 def test_what_others_show_and_whether_they_run(tmp_path: Path) -> None:
-    folder = SharedFolder(tmp_path, [0], 0)
+    folder = SharedFolder(tmp_path, [0], [0], 0)
     folder.write_own(b"mine")
     with subprocess.Popen(["sleep", "60"]) as other:
         (tmp_path / f"{other.pid}.json").write_bytes(b"theirs")
@@ -36,13 +36,13 @@ def test_what_others_show_and_whether_they_run(tmp_path: Path) -> None:
 
 
 def test_a_number_is_one_for_all_processes(tmp_path: Path) -> None:
-    first, second = (SharedFolder(tmp_path, [0, 0], index).number("key") for index in range(2))
+    first, second = (SharedFolder(tmp_path, [0, 0], [0, 0], index).number("key") for index in range(2))
     assert second[0] == 0
     first[0] = 2.5
     assert second[0] == 2.5
 
 
 def test_the_lock_is_held_by_one_at_a_time(tmp_path: Path) -> None:
-    with SharedFolder(tmp_path, [0], 0).locked():
+    with SharedFolder(tmp_path, [0], [0], 0).locked():
         assert subprocess.run(["flock", "--nonblock", tmp_path, "true"]).returncode == 1
     assert subprocess.run(["flock", "--nonblock", tmp_path, "true"]).returncode == 0

@@ -334,7 +334,7 @@ async def test_what_a_checkpoint_says_of_itself_counts(folder: Path) -> None:
 def _of_several(folder: Path, shared: Path, index: int, loaded: list[int]) -> FastAPI:
     shared.mkdir(exist_ok=True)
     settings = make_settings(model={"tiny": folder}, dtype="float32")
-    return make_app(settings, folder=SharedFolder(shared, loaded, index))
+    return make_app(settings, folder=SharedFolder(shared, loaded, [0, 0], index))
 
 
 async def test_processes_follow_each_other_and_one_that_comes_later_too(folder: Path, tmp_path: Path) -> None:
@@ -352,7 +352,7 @@ async def test_processes_follow_each_other_and_one_that_comes_later_too(folder: 
         await until(lambda: list(service_of(one).registry.plans) == ["tiny"])
 
         # One that cannot follow now does so when it can.
-        write_plan(SharedFolder(shared, loaded, 0), "new", Plan(Source(str(tmp_path / "new"))), {})
+        write_plan(SharedFolder(shared, loaded, [0, 0], 0), "new", Plan(Source(str(tmp_path / "new"))), {})
         await until(lambda: all(service_of(app).registry.entry("new").refusal for app in (one, two)))
         assert service_of(one).registry.ready
         save_checkpoint(tmp_path / "new", make_checkpoint(seed=2))

@@ -1,12 +1,13 @@
 import asyncio
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from app.process.accept_queue import AcceptQueue
+from app.process.acceptor import Acceptor
 from app.process.concurrency import ConcurrencyLimit
 from app.telemetry.metrics import Metrics
 
@@ -30,6 +31,10 @@ def listening() -> Iterator[socket.socket]:
     with socket.create_server(("127.0.0.1", 0), backlog=64) as sock:
         sock.setblocking(False)
         yield sock
+
+
+def connect(listening: socket.socket, found: list[bytes]) -> Callable[[socket.socket], None]:
+    return Acceptor(listening, lambda: HandedOver(found), [0]).connect
 
 
 def full() -> ConcurrencyLimit:
@@ -60,7 +65,7 @@ def all_of(sock: socket.socket) -> bytes:
 @pytest.mark.anyio
 async def test_the_length_is_that_of_the_kernel_by_process(listening: socket.socket) -> None:
     found: list[bytes] = []
-    queues = [AcceptQueue(listening, full(), share=share, protocol=lambda: HandedOver(found)) for share in (1, 2)]
+    queues = [AcceptQueue(listening, full(), share=share, connect=connect(listening, found)) for share in (1, 2)]
     assert [queue.length() for queue in queues] == [0, 0]
     clients = [client(listening, b"") for _ in range(6)]
     assert [queue.length() for queue in queues] == [6, 3]
@@ -72,7 +77,7 @@ async def test_the_length_is_that_of_the_kernel_by_process(listening: socket.soc
 async def test_what_is_too_much_is_refused_in_order_and_no_answer_is_lost(listening: socket.socket) -> None:
     found: list[bytes] = []
     limit = full()
-    queue = AcceptQueue(listening, limit, share=1, protocol=lambda: HandedOver(found))
+    queue = AcceptQueue(listening, limit, share=1, connect=connect(listening, found))
     limit.under_way = 0  # of four, one has room
     clients = [client(listening, REQUEST) for _ in range(4)]
     queue.shed(time.monotonic())
@@ -99,7 +104,7 @@ async def test_what_is_too_much_is_refused_in_order_and_no_answer_is_lost(listen
 )
 async def test_others_are_handed_over_with_all_that_came(listening: socket.socket, request_: bytes) -> None:
     found: list[bytes] = []
-    queue = AcceptQueue(listening, full(), share=1, protocol=lambda: HandedOver(found))
+    queue = AcceptQueue(listening, full(), share=1, connect=connect(listening, found))
     with client(listening, request_):
         queue.shed(time.monotonic())
         async with asyncio.timeout(10):
@@ -111,7 +116,7 @@ async def test_others_are_handed_over_with_all_that_came(listening: socket.socke
 @pytest.mark.anyio
 async def test_one_that_has_sent_nothing_is_handed_over(listening: socket.socket) -> None:
     found: list[bytes] = []
-    queue = AcceptQueue(listening, full(), share=1, protocol=lambda: HandedOver(found))
+    queue = AcceptQueue(listening, full(), share=1, connect=connect(listening, found))
     with client(listening, b"") as sock:
         queue.shed(time.monotonic())
         await asyncio.sleep(0.05)
@@ -124,7 +129,7 @@ async def test_one_that_has_sent_nothing_is_handed_over(listening: socket.socket
 
 @pytest.mark.anyio
 async def test_a_client_that_has_left_harms_nobody(listening: socket.socket) -> None:
-    queue = AcceptQueue(listening, full(), share=1, protocol=lambda: HandedOver([]))
+    queue = AcceptQueue(listening, full(), share=1, connect=connect(listening, []))
     for _ in range(3):
         client(listening, REQUEST).close()
     queue.shed(time.monotonic())
@@ -133,7 +138,7 @@ async def test_a_client_that_has_left_harms_nobody(listening: socket.socket) -> 
 
 @pytest.mark.anyio
 async def test_a_server_that_leaves_has_no_queue(listening: socket.socket) -> None:
-    queue = AcceptQueue(listening, full(), share=1, protocol=lambda: HandedOver([]))
+    queue = AcceptQueue(listening, full(), share=1, connect=connect(listening, []))
     with client(listening, REQUEST):
         listening.close()
         queue.shed(time.monotonic())
@@ -145,6 +150,6 @@ def test_a_unix_socket_tells_no_length(tmp_path: Path) -> None:
         listening.bind(str(tmp_path / "s"))
         listening.listen()
         sock.connect(str(tmp_path / "s"))
-        queue = AcceptQueue(listening, full(), share=1, protocol=lambda: HandedOver([]))
+        queue = AcceptQueue(listening, full(), share=1, connect=connect(listening, []))
         assert queue.length() == 0
         queue.shed(time.monotonic())

@@ -36,8 +36,8 @@ async def served(classifier: FakeClassifier, network: dict[str, Any]) -> AsyncIt
     settings = make_settings(**network)
     app = make_app(settings, {"sentiment": classifier})
     service, sock = service_of(app), listen(settings.network, settings.connections)
-    server = Server(app, service)
-    serving = asyncio.create_task(server.serve(sockets=[sock]))
+    server = Server(app, service, sock)
+    serving = asyncio.create_task(server.serve())
     try:
         await until(lambda: service.registry.ready)
         yield service, sock.getsockname()

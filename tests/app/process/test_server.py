@@ -211,10 +211,11 @@ def test_large_blocks_go_back_before_the_first_request(
 async def test_drain_finishes_what_is_in_flight(classifier: FakeClassifier) -> None:
     settings = make_settings(port=0, drain_delay_s=0.0)
     app = make_app(settings, {"sentiment": classifier})
-    server, sock = Server(app, service_of(app)), listen(settings.network, settings.connections)
+    sock = listen(settings.network, settings.connections)
+    server = Server(app, service_of(app), sock)
     url = f"http://127.0.0.1:{sock.getsockname()[1]}"
     before = {sig: signal.getsignal(sig) for sig in (signal.SIGINT, signal.SIGTERM)}
-    serving = asyncio.create_task(server.serve(sockets=[sock]))
+    serving = asyncio.create_task(server.serve())
     try:
         await until(lambda: service_of(app).registry.ready)
         async with httpx2.AsyncClient(base_url=url) as client:
@@ -237,8 +238,9 @@ async def test_drain_finishes_what_is_in_flight(classifier: FakeClassifier) -> N
 async def test_patience_has_an_end(classifier: FakeClassifier) -> None:
     settings = make_settings(port=0, drain_delay_s=0.0, drain_timeout_s=0)
     app = make_app(settings, {"sentiment": classifier})
-    server, sock = Server(app, service_of(app)), listen(settings.network, settings.connections)
-    serving = asyncio.create_task(server.serve(sockets=[sock]))
+    sock = listen(settings.network, settings.connections)
+    server = Server(app, service_of(app), sock)
+    serving = asyncio.create_task(server.serve())
     await until(lambda: service_of(app).registry.ready)
     async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{sock.getsockname()[1]}") as client:
         classifier.gate.clear()

@@ -7,6 +7,8 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx2
@@ -43,6 +45,27 @@ def _value(url: str, name: str) -> float:
     found = re.search(rf"^{re.escape(name)} (\S+)$", _text(url), re.MULTILINE)
     assert found is not None
     return float(found[1])
+
+
+def _sockets(pid: int) -> int:
+    return sum(str(file.readlink()).startswith("socket:") for file in Path(f"/proc/{pid}/fd").iterdir())
+
+
+def test_workers_share_connections_that_are_opened_while_they_are_idle(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    with process(tmp_path / "log", "--model", f"tiny={tiny_checkpoint}", "--workers", "2", "--no-explain") as (
+        server,
+        url,
+    ):
+        wait_ready(url)
+        workers = sorted(pids(server))
+        before = [_sockets(pid) for pid in workers]
+        address = ("127.0.0.1", int(url.rpartition(":")[2]))
+        with ExitStack() as stack:
+            for _ in range(16):
+                stack.enter_context(socket.create_connection(address, timeout=10))
+                time.sleep(0.01)  # until then it is accepted, and counts
+            # 8 each, but where a busy machine keeps a worker from its core.
+            wait_until(lambda: all(_sockets(pid) >= least + 4 for pid, least in zip(workers, before, strict=True)))
 
 
 def test_workers_share_the_work_and_one_that_dies_is_replaced(tiny_checkpoint: Path, tmp_path: Path) -> None:

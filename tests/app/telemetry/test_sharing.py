@@ -9,7 +9,7 @@ from app.telemetry.sharing import SharedSnapshots, write_restarts
 
 
 def test_the_counts_of_the_dead_remain_and_their_gauges_do_not(tmp_path: Path) -> None:
-    snapshots = SharedSnapshots(SharedFolder(tmp_path, [0, 0], 1), {"awake"})
+    snapshots = SharedSnapshots(SharedFolder(tmp_path, [0, 0], [0, 0], 1), {"awake"})
     snapshots.write({"eggs": [((), [3.0])], "awake": [((), [1.0])]})
     with subprocess.Popen(["sleep", "60"]) as other:
         (tmp_path / f"{os.getpid()}.json").rename(tmp_path / f"{other.pid}.json")
@@ -19,8 +19,8 @@ def test_the_counts_of_the_dead_remain_and_their_gauges_do_not(tmp_path: Path) -
 
 
 def test_the_parent_tells_how_many_it_has_replaced(tmp_path: Path) -> None:
-    write_restarts(SharedFolder(tmp_path / "gone", [1], 0), 1)  # where nothing can be written: no reason to fail
-    folder = SharedFolder(tmp_path, [1], 0)
+    write_restarts(SharedFolder(tmp_path / "gone", [1], [0], 0), 1)  # where nothing can be written: no reason to fail
+    folder = SharedFolder(tmp_path, [1], [0], 0)
     write_restarts(folder, 1)
     write_restarts(folder, 2)
     (tmp_path / f"{os.getpid()}.json").rename(tmp_path / f"{2**22 + 1}.json")  # no process has such a number
@@ -30,7 +30,10 @@ def test_the_parent_tells_how_many_it_has_replaced(tmp_path: Path) -> None:
 def test_a_full_disk_is_logged_once_and_once_more_when_it_was_not_full_between(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    snapshots, partial = SharedSnapshots(SharedFolder(tmp_path, [0], 0), ()), tmp_path / f"{os.getpid()}.json.partial"
+    snapshots, partial = (
+        SharedSnapshots(SharedFolder(tmp_path, [0], [0], 0), ()),
+        tmp_path / f"{os.getpid()}.json.partial",
+    )
     for _ in range(2):
         partial.symlink_to("/dev/full")
         snapshots.write({"eggs": []})
