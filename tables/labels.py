@@ -199,6 +199,7 @@ class _Reader:
     rules: LabelRules
     warnings: list[str]
     spellings: dict[str, Counter[str]] = field(default_factory=dict)
+    known: dict[Names, Names] = field(default_factory=dict)
 
     def read(self, places: Sequence[int]) -> Labels:
         """Decides by most values whether they are lists, lists written as text, values with separators, or names."""
@@ -294,7 +295,8 @@ class _Reader:
                 raise self.column.error(place, str(error)) from None
             self.spellings.setdefault(name, Counter())[str(item)] += 1
             names.append(name)
-        return tuple(dict.fromkeys(names))
+        found = tuple(dict.fromkeys(names))
+        return self.known.setdefault(found, found)  # rows with the same labels share one object
 
     def _leave_out(self, rows: Places, total: int, what: str) -> None:
         if rows.count > max(1, FEW * total):

@@ -1,4 +1,4 @@
-"""Return of freed memory to the operating system, and less work for the garbage collector."""
+"""Blocks that the C library returns at once, and less work for the garbage collector."""
 
 import ctypes
 import gc
@@ -36,12 +36,3 @@ def settle() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS, *gc.get_threshold()[1:])
-
-
-def give_back() -> None:
-    """Returns freed memory to the system; takes milliseconds.
-
-    glibc keeps the room of a model or two in pieces, more at each reload, and what loading took at the start.
-    """
-    with suppress(OSError, AttributeError):  # another C library
-        ctypes.CDLL(None).malloc_trim(0)

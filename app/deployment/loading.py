@@ -6,10 +6,10 @@ from pathlib import Path
 
 from app.config.settings import SettingsError
 from app.core.classifier import Embedder
-from app.core.memory import give_back
 from app.core.plan import Plan, Source
 from app.deployment.loader import Loader, Stamp
 from app.deployment.registry import Deployment
+from model.memory import give_back
 
 
 class LoadingThread:

@@ -11,12 +11,12 @@ from app.batching.batcher import Batcher
 from app.batching.cache import ResultCache
 from app.config.sections import BatchLimits
 from app.core.classifier import Embedder, Scorer, VectorScorer, classifies
-from app.core.memory import give_back
 from app.core.plan import SHADOW, Plan, Source
 from app.deployment.registry import Deployment, Registry, ServedModel
 from app.deployment.shadow import Shadow, shadow_limits
 from app.telemetry.metrics import Metrics
 from app.telemetry.models import ModelMetrics
+from model.memory import give_back
 
 logger = logging.getLogger(__name__)
 

@@ -20,12 +20,12 @@ import msgspec
 from app.config.sections import ExplainSettings
 from app.core import log
 from app.core.errors import ComputeError, TextTooLong, row_of
-from app.core.memory import give_back
 from app.deployment.loader import cause_of
 from app.explain.wire import Ask, Reply, pack, read
 from model.availability import require_torch, torch_installed
 from model.errors import InputError, ModelError
 from model.explain.explanation import Explanation, Fault, Options, Unexplained
+from model.memory import give_back
 
 logger = logging.getLogger(__name__)
 

@@ -60,6 +60,11 @@ def test_labels_of_any_type_become_names(values: tuple[object, ...], names: Sequ
     assert (found.names, found.multi_label, found.warnings) == (singles(*names), False, [])
 
 
+def test_rows_with_the_same_labels_share_them_in_memory() -> None:
+    found = labels(*(f"label {number % 2}" for number in range(10)))
+    assert len({id(names) for names in found.names}) == 2
+
+
 def test_a_label_is_the_same_in_every_format(tmp_path: Path) -> None:
     numbers: list[list[object]] = [[1, 0], [1.0, 0.0], ["1", "0"], ["1.0", "0.0"]]
     for place, pair in enumerate(numbers):

@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 
 from model import files
 from model.batch import Ids
+from model.memory import give_back
 from model.network import RecurrentClassifier
 from model.text import TextEncoder
 from training.artifacts.publish import Finished, Trained, measure_effort, publish
@@ -79,6 +80,7 @@ class ClassifierRun:
             request, corpus = fit(request, corpus, tokenizer, start, session)
         session.begin(request, tokenizer, digests)
         session.log.begin(flatten(request.config))
+        give_back()  # what reading the texts and looking at them took
         return cls(session, request, corpus, tokenizer, start)
 
     def introduce(self, network: RecurrentClassifier, steps: str) -> None:

@@ -66,7 +66,10 @@ def fitted(
     """
     config = request.config
     plan = Plan(choose_folds(config, corpus, start, session), config.loop.epochs)
-    if request.budget_s is not None and session.processes.count == 1:
+    if request.budget_s is not None and session.processes.count > 1:
+        said = f"{plan}: --budget shortens runs of one process only; --set loop.epochs=N shortens this one"
+        session.console.print(said, highlight=False)
+    elif request.budget_s is not None:
         tokens = count_tokens(corpus, config, tokenizer)
         rate = SLOWEST
         if seconds(plan, tokens, rate) > request.budget_s:

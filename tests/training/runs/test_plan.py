@@ -13,6 +13,7 @@ from training.config.request import CallOptions, Request, resumed_request
 from training.config.start import Start, load_start
 from training.data.corpus import read_corpus
 from training.errors import UsageError
+from training.fit.parallel import Processes
 from training.runs.plan import FOLDS, OVERHEAD, Plan, choose_folds, count_tokens, fitted, within
 from training.runs.session import Session
 from training.runs.train import begin
@@ -102,6 +103,10 @@ def test_the_request_holds_what_was_decided_and_a_person_is_told(
         "budget: 2 passes, about 5:00 of 5:00; 5 passes of 5 folds would take 50:00: --budget 50m"
         in console.export_text()
     )
+    several = replace(around, processes=Processes(rank=0, count=2))
+    found, _ = fitted(request, corpus, encoder.tokenizer, encoder, several)
+    assert (found.config.data.folds, found.config.loop.epochs, found.cut) == (0, 5, False)
+    assert "5 passes: --budget shortens runs of one process only; --set loop.epochs=N" in console.export_text()
 
 
 def test_the_same_call_resumes_a_run_of_which_the_texts_decided_something(reviews: Path, tmp_path: Path) -> None:
