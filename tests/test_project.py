@@ -195,6 +195,8 @@ def test_every_stage_of_the_default_checkpoint_is_a_call_that_its_command_takes(
     names = [name for name, *_ in stages]
     assert names[-4:] == ["distill", "train", "training.sentiment", "leaks"]
     assert (names.count("teach"), names.count("label")) == (2, 5)
+    (last,) = [arguments for name, *arguments in stages if name == "train"]
+    assert "--drop-old-labels" in last  # else it would stay near the student's answers
     for name, *arguments in stages:
         if (
             name in ("mix", "sentences")

@@ -213,8 +213,9 @@ $(BUILD)/student: $(labels) $(BUILD)/train.parquet $(BUILD)/validation.parquet $
 
 # LAST STAGE OF TRAINING: small sets with a neutral class are drowned among 1.8 million texts that teachers labelled, so
 # the student goes on with labelled texts and contrast sentences alone (`--start`), at a third of the rate, and gets n-grams.
+# It is not to stay near its answers, which `train` sees to unless `--drop-old-labels` is given: these texts know better.
 $(BUILD)/tuned: $(BUILD)/student
-	$(call resumable,train --recipe sentiment --start $< $(student_files) $(tuning))
+	$(call resumable,train --recipe sentiment --start $< --drop-old-labels $(student_files) $(tuning))
 
 # Training itself writes thresholds of precision and the reference for drift, by validation texts that chose no weights.
 $(BUILD)/finished: $(BUILD)/tuned $(BUILD)/leaks.txt
