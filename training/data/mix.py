@@ -4,6 +4,7 @@ Public sets repeat themselves and each other. A text of a test split must not be
 model, whichever set it came from. They also have different names for the same label, which can be mapped to one.
 """
 
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -93,7 +94,7 @@ class _Part:
 def mix_files(files: Sequence[Path], output: Path, *, without: Sequence[Path], options: MixOptions) -> list[MixReport]:
     """Writes the Parquet file `output` with the columns text, label and source, in the order of `files`.
 
-    Texts are compared without case, punctuation and white space.
+    Texts are compared without case, punctuation and white space. Emoji count: they may be the judgement.
 
     Args:
         files: of any format, labelled or not.
@@ -115,7 +116,7 @@ def mix_files(files: Sequence[Path], output: Path, *, without: Sequence[Path], o
     fates = [Counter(unmapped=part.unmapped) for part in parts]
     for place, part in enumerate(parts):
         for row, leaks in enumerate(held_out.leaking(part.texts).tolist()):
-            key = normalised(part.texts[row])
+            key = _key(part.texts[row])
             reason = "held_out" if leaks else _reason_against(key, seen, labels)
             if reason == "kept":
                 seen.add(key)
@@ -211,9 +212,18 @@ def _reason_against(key: str, seen: set[str], labels: dict[str, set[str]]) -> st
     return "repeated" if key in seen else "kept"
 
 
+def _key(text: str) -> str:
+    """Text as it is compared with others.
+
+    >>> _key("Our train."), _key("our train 😡")
+    ('ourtrain', 'ourtrain😡')
+    """
+    return normalised(text) + "".join(char for char in text if unicodedata.category(char) == "So")
+
+
 def _labels_by_text(parts: Iterable[_Part]) -> dict[str, set[str]]:
     labels: dict[str, set[str]] = {}
     for part in parts:
         for text, label in zip(part.texts, part.labels, strict=True):
-            labels.setdefault(normalised(text), set()).add(label)
+            labels.setdefault(_key(text), set()).add(label)
     return labels

@@ -108,3 +108,10 @@ def test_the_command_mixes_texts_without_labels_and_takes_emoticons_out(tmp_path
     wrong = CliRunner().invoke(main, [*arguments, "--sentiment-labels"])
     assert wrong.exit_code == 2
     assert "--unlabeled reads texts only" in wrong.output
+
+
+def test_texts_that_differ_in_their_emoji_are_two(tmp_path: Path) -> None:
+    rows = [("Our train.", "neutral"), ("our train 😡", "negative"), ("OUR TRAIN 😡!", "negative"), ("Yes", "neutral")]
+    file = _csv(tmp_path / "a.csv", *rows)
+    (report,) = mix_files([file], tmp_path / "mixed.parquet", without=[], options=MixOptions())
+    assert (report.kept, report.repeated, report.contradicted) == (3, 1, 0)
