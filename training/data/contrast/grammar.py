@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -31,6 +31,11 @@ def _alternatives(written: Sequence[str] | Mapping[str, int]) -> Sequence[str]:
     return written
 
 
+def _names(symbols: Iterable[str]) -> set[str]:
+    """The symbols without their signs."""
+    return {symbol.rstrip("+-") for symbol in symbols}
+
+
 @dataclass(frozen=True)
 class Grammar:
     """The rules of a language, and how its sentences are finished.
@@ -50,6 +55,8 @@ class Grammar:
     def load(cls, language: str, *, capital: bool) -> "Grammar":
         """Loads the grammar of a language: all files of its folder beside this file, each symbol in one of them.
 
+        `S`, `S+` and `S-` are one symbol here, for their alternatives come together.
+
         A symbol is a list of alternatives, or a table of alternatives and their weights (whole numbers).
 
         Raises:
@@ -58,7 +65,7 @@ class Grammar:
         rules: dict[str, Sequence[str]] = {}
         for file in sorted((FOLDER / language).glob("*.toml")):
             found = tomllib.loads(file.read_text(encoding="utf-8"))
-            if twice := rules.keys() & found.keys():
+            if twice := _names(rules) & _names(found):
                 raise ValueError(f"{file.name} repeats symbols of another file: {', '.join(sorted(twice))}")
             rules |= {symbol: _alternatives(written) for symbol, written in found.items()}
         return cls(rules, capital=capital)

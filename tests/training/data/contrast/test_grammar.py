@@ -18,6 +18,9 @@ def test_a_symbol_stands_in_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "some" / "c.toml").write_text('day = ["Friday"]\n', encoding="utf-8")
     with pytest.raises(ValueError, match=r"c\.toml repeats symbols of another file: day"):
         Grammar.load("some", capital=True)
+    (tmp_path / "some" / "c.toml").write_text('"day+" = ["i came back."]\n', encoding="utf-8")
+    with pytest.raises(ValueError, match=r"c\.toml repeats symbols of another file: day"):
+        Grammar.load("some", capital=True)
 
 
 def test_a_table_gives_the_weights_of_alternatives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
