@@ -1,5 +1,6 @@
 """`python -m training mix`."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,14 @@ from training.cli.options import FILE, LABEL_COLUMN, TEXT_COLUMN
     is_flag=True,
     help="Put fixed words in place of e-mail addresses and telephone numbers.",
 )
+@click.option(
+    "--weight",
+    "weights",
+    multiple=True,
+    metavar="SET=NUMBER",
+    help="Weight of each text of a data set, as the column source names it, in a column weight; 1 for others. "
+    "Repeatable; for train --weight-column weight.",
+)
 @click.option("--limit", type=click.IntRange(min=1), help="Draw so many texts of each data set.  [default: all]")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the draw.")
 @TEXT_COLUMN
@@ -55,6 +64,7 @@ def mix(
     sentiment_labels: bool,
     unlabeled: bool,
     label_column: str,
+    weights: tuple[str, ...],
     **options: Any,
 ) -> None:
     """Makes one training file out of several: each text once, and none that leaks a test text.
@@ -79,9 +89,30 @@ def mix(
     if unlabeled and (sentiment_labels or label_map or options["source_column"]):
         raise UsageError("--unlabeled reads texts only; leave out the options on labels and --source-column")
     mapping = SENTIMENT.labels if sentiment_labels else parse_label_map(label_map)
-    chosen = MixOptions(mapping=mapping, label_column=None if unlabeled else label_column, **options)
+    chosen = MixOptions(
+        mapping=mapping,
+        label_column=None if unlabeled else label_column,
+        weights=dict(map(_weight, weights)),
+        **options,
+    )
     for report in mix_files(files, output, without=without, options=chosen):
         dropped = f"held out {report.held_out:,}, repeated {report.repeated:,}, contradicted {report.contradicted:,}"
         dropped += f", unmapped {report.unmapped:,}" if mapping or chosen.drop_emoticons else ""
         dropped += f", beyond the limit {report.beyond_limit:,}" if chosen.limit else ""
         click.echo(f"{report.path}: kept {report.kept:,}, {dropped}")
+
+
+def _weight(pair: str) -> tuple[str, float]:
+    """The data set and the weight of SET=NUMBER.
+
+    Raises:
+        click.BadParameter: it is none.
+    """
+    name, _, number = pair.rpartition("=")
+    try:
+        weight = float(number)
+    except ValueError:
+        weight = math.nan
+    if not name or not 0 <= weight < math.inf:
+        raise click.BadParameter(f"{pair}: write SET=NUMBER, a number of 0 or more", param_hint="--weight")
+    return name, weight

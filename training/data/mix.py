@@ -6,9 +6,10 @@ model, whichever set it came from. They also have different names for the same l
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from tables.errors import MissingColumnError
 from tables.parquet import write_parquet
 from tables.reader import LOGGER
 from training.data.choices import sources
-from training.data.dataset import Dataset, read_dataset
+from training.data.dataset import Dataset, list_some, read_dataset
 from training.data.duplicates import normalised
 from training.data.emoticons import without_emoticons
 from training.data.leaks import HeldOut, source_name
@@ -26,6 +27,12 @@ from training.errors import UsageError
 
 SOURCE = "source"
 """Column of the output that names a text's data set."""
+
+WEIGHT = "weight"
+"""Column of the output for the weights of texts, where data sets are given any."""
+
+SHOWN = 30
+"""Data sets that an error names."""
 
 FATES = ("kept", "held_out", "repeated", "contradicted", "unmapped", "beyond_limit")
 
@@ -66,6 +73,7 @@ class MixOptions:
             left out if one of its labels has no counterpart, or if its labels have different ones.
         drop_emoticons: see `training.data.emoticons`.
         mask_personal: puts fixed words in place of e-mail addresses and telephone numbers, before texts are compared.
+        weights: of each text of a source, by the source's name; 1 for the others.
         limit: texts to draw of each source at most; None takes all.
         seed: of the draw, whose order is that of the files.
     """
@@ -76,6 +84,7 @@ class MixOptions:
     mapping: Mapping[str, Sequence[str]] | None = None
     drop_emoticons: bool = False
     mask_personal: bool = False
+    weights: Mapping[str, float] = field(default_factory=dict)
     limit: int | None = None
     seed: int = 0
 
@@ -94,7 +103,8 @@ class _Part:
 def mix_files(files: Sequence[Path], output: Path, *, without: Sequence[Path], options: MixOptions) -> list[MixReport]:
     """Writes the Parquet file `output` with the columns text, label and source, in the order of `files`.
 
-    Texts are compared without case, punctuation and white space. Emoji count: they may be the judgement.
+    A column of weights is added if a source has one. Texts are compared without case, punctuation and white space.
+    Emoji count: they may be the judgement.
 
     Args:
         files: of any format, labelled or not.
@@ -104,9 +114,10 @@ def mix_files(files: Sequence[Path], output: Path, *, without: Sequence[Path], o
 
     Raises:
         TableError: a file is unusable.
-        UsageError: a file is multi-label, and there is no mapping.
+        UsageError: a file is multi-label, and there is no mapping; or no text is of a source that has a weight.
     """
     parts = [_read(path, options) for path in files]
+    _check_weights(options.weights, {source for part in parts for source in part.sources})
     held_out = HeldOut.read(
         without, text_column=options.text_column, change=mask_personal if options.mask_personal else None
     )
@@ -128,10 +139,13 @@ def mix_files(files: Sequence[Path], output: Path, *, without: Sequence[Path], o
         fates[place]["kept"] += 1
     for place, _ in kept:
         fates[place]["beyond_limit"] += 1
-    columns = {options.text_column: [parts[place].texts[row] for place, row in drawn]}
+    columns: dict[str, list[Any]] = {options.text_column: [parts[place].texts[row] for place, row in drawn]}
     if options.label_column is not None:
         columns[options.label_column] = [parts[place].labels[row] for place, row in drawn]
-    write_parquet(output, columns | {SOURCE: [parts[place].sources[row] for place, row in drawn]})
+    columns[SOURCE] = [parts[place].sources[row] for place, row in drawn]
+    if options.weights:
+        columns[WEIGHT] = [options.weights.get(name, 1.0) for name in columns[SOURCE]]
+    write_parquet(output, columns)
     for fate in fates:
         fate["beyond_limit"] -= fate["kept"]
     return [
@@ -153,6 +167,13 @@ def _read(path: Path, options: MixOptions) -> _Part:
     if options.mask_personal:
         part = replace(part, texts=[mask_personal(text) for text in part.texts])
     return _without_emoticons(part) if options.drop_emoticons else part
+
+
+def _check_weights(weights: Mapping[str, float], sources: Set[str]) -> None:
+    if unknown := weights.keys() - sources:
+        raise UsageError(
+            f"--weight {min(unknown)}: no text is of this data set; there are {list_some(sorted(sources), SHOWN)}"
+        )
 
 
 def _sources(dataset: Dataset, column: str | None) -> list[str]:

@@ -115,3 +115,19 @@ def test_texts_that_differ_in_their_emoji_are_two(tmp_path: Path) -> None:
     file = _csv(tmp_path / "a.csv", *rows)
     (report,) = mix_files([file], tmp_path / "mixed.parquet", without=[], options=MixOptions())
     assert (report.kept, report.repeated, report.contradicted) == (3, 1, 0)
+
+
+def test_the_command_writes_the_weights_of_data_sets(tmp_path: Path) -> None:
+    few, many = _csv(tmp_path / "a" / "train.csv", ("one", "x")), _csv(tmp_path / "b" / "train.csv", ("two", "y"))
+    output = tmp_path / "mix.parquet"
+    arguments = ["mix", str(few), str(many), "--output", str(output), "--weight"]
+    assert CliRunner().invoke(main, [*arguments, "a/train.csv=2.5"]).exit_code == 0
+    assert [row["weight"] for row in pq.read_table(output).to_pylist()] == [2.5, 1.0]
+    for wrong, said in (
+        ("a/train.csv=much", "write SET=NUMBER"),
+        ("a/train.csv=-1", "0 or more"),
+        ("a=2", "--weight a: no text is of this data set; there are a/train.csv, b/train.csv"),
+    ):
+        refused = CliRunner().invoke(main, [*arguments, wrong])
+        assert refused.exit_code == 2
+        assert said in refused.output
