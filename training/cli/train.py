@@ -30,7 +30,7 @@ from training.cli.runs import train_classifier
     is_flag=True,
     default=None,
     help="Give up the labels of a checkpoint given as --start that the texts lack. Without it the new model knows the "
-    "old labels and those of the texts.",
+    "old labels and those of the texts, and stays near its old answers.",
 )
 @click.option(
     "--budget",

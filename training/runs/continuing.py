@@ -115,8 +115,9 @@ def settle(run: ClassifierRun, trainer: Trainer) -> None:
         losses.append(mean_loss(logits_VC, truth_VC, corpus.task))
     best = int(np.argmin(losses))
     trainer.network.load_weights(between(before, after, MOVED[best]))
+    hint = "" if MOVED[best] == 1 else "; --drop-old-labels takes the end"
     run.session.console.print(
         f"{MOVED[best]:.0%} of the way from the checkpoint is kept: validation loss {losses[best]:.4f}, "
-        f"{losses[0]:.4f} of the checkpoint, {losses[-1]:.4f} at the end",
+        f"{losses[0]:.4f} of the checkpoint, {losses[-1]:.4f} at the end{hint}",
         highlight=False,
     )

@@ -94,6 +94,7 @@ def test_more_texts_of_the_same_labels_move_the_network_as_far_as_pays(
     found = re.search(r"(\d+)% of the way from the checkpoint is kept: validation loss ([\d.]+), ([\d.]+) of the", said)
     assert found is not None
     assert int(found[1]) < 100  # the rate is far too high
+    assert "at the end; --drop-old-labels takes the end" in said
     assert float(found[2]) <= float(found[3])
     before, after = (load_checkpoint(folder).weights["head.weight"] for folder in (old, output))
     assert np.allclose(before, after) == (found[1] == "0")
