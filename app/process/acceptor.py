@@ -36,6 +36,7 @@ class Acceptor:
     Args:
         listening: the socket, which is made not to block.
         protocol: makes one for each connection.
+        num_open: number of those that are open.
         counts: connections of each process, in memory that they share; `AWAY` of one that takes none.
         index: of this process among them.
     """
@@ -44,16 +45,18 @@ class Acceptor:
         self,
         listening: socket.socket,
         protocol: Callable[[], asyncio.BaseProtocol],
+        num_open: Callable[[], int],
         counts: MutableSequence[int] | Any,
         index: int = 0,
     ) -> None:
         listening.setblocking(False)  # another process may be faster than `accept`
         self._listening = listening
         self._protocol = protocol
+        self._num_open = num_open
         self._counts = counts
         self._index = index
         self._later: asyncio.TimerHandle | None = None
-        self._connecting: set[asyncio.Task[object]] = set()
+        self._connecting: set[asyncio.Task[Any]] = set()
 
     def start(self) -> None:
         """Begins to accept, in the running event loop."""
@@ -71,21 +74,25 @@ class Acceptor:
     def connect(self, sock: socket.socket) -> None:
         """Makes a connection of the event loop from an accepted socket."""
         sock.setblocking(False)
-        self._counts[self._index] += 1
         task = asyncio.get_running_loop().create_task(self._connect(sock))
         self._connecting.add(task)
-        task.add_done_callback(self._connecting.discard)
+        task.add_done_callback(self._connected)
+        self.publish()
 
-    def lost(self) -> None:
-        """Counts one connection less."""
-        self._counts[self._index] -= 1
+    def publish(self) -> None:
+        """Tells the other processes how many connections there are here."""
+        if self._counts[self._index] != AWAY:
+            self._counts[self._index] = self._num_open() + len(self._connecting)
 
     async def _connect(self, sock: socket.socket) -> None:
         try:
             await asyncio.get_running_loop().connect_accepted_socket(self._protocol, sock)
         except OSError:  # its client has left
             sock.close()
-            self.lost()
+
+    def _connected(self, task: asyncio.Task[Any]) -> None:
+        self._connecting.discard(task)
+        self.publish()
 
     def _ready(self) -> None:
         if self._has_more_than_another():

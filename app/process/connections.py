@@ -58,7 +58,7 @@ class Connections(ServerState):
         requests: bounds those that are under way.
 
     Attributes:
-        acceptor: what they come from, if it counts them.
+        acceptor: what they come from, and what tells other processes their number.
         queue: connections that are not accepted yet, if they are watched.
         idling: timers of those that wait for their next request, `keep_alive_s` at most.
     """
@@ -101,7 +101,7 @@ class Connections(ServerState):
         """Forgets a connection that is closed."""
         self.connections.discard(connection)
         if self.acceptor is not None:
-            self.acceptor.lost()
+            self.acceptor.publish()
 
     def default_head(self) -> bytes:
         """Returns the lines of the headers that each answer has; uvicorn renews them each second."""
@@ -117,11 +117,11 @@ class Connections(ServerState):
     def refuse(self, transport: asyncio.Transport) -> None:
         """Answers that there are too many, and leaves the client until the next sweep to read it."""
         self.inc_cut("excess")
+        transport.set_protocol(_Ignoring())
         if len(self._refused) >= MAX_REFUSED:
             transport.abort()
             return
         self._refused.append(transport)
-        transport.set_protocol(_Ignoring())
         error = Overloaded("The server has too many connections; try again later.", RETRY_AFTER_S)
         transport.write(raw_response(error))
         # Not closed: with something unread in the socket the client would see a reset and no answer.

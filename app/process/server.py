@@ -93,7 +93,8 @@ class Server(uvicorn.Server):
         self.server_state = self._connections = Connections(limits, max_body_bytes, service.metrics, requests)
         self._sock = sock
         counts, index = ([0], 0) if folder is None else (folder.connections, folder.index)
-        self._acceptor = self._connections.acceptor = Acceptor(sock, self._connection, counts, index)
+        num_open = self._connections.connections.__len__
+        self._acceptor = self._connections.acceptor = Acceptor(sock, self._connection, num_open, counts, index)
         self._connections.queue = AcceptQueue(sock, requests, share=len(counts), connect=self._acceptor.connect)
         self._registry = service.registry
         self._deployer = service.deployer

@@ -103,8 +103,7 @@ class _Part:
 def mix_files(files: Sequence[Path], output: Path, *, without: Sequence[Path], options: MixOptions) -> list[MixReport]:
     """Writes the Parquet file `output` with the columns text, label and source, in the order of `files`.
 
-    A column of weights is added if a source has one. Texts are compared without case, punctuation and white space.
-    Emoji count: they may be the judgement.
+    A column of weights is added if a source has one. Texts are compared as `_key` has them.
 
     Args:
         files: of any format, labelled or not.
@@ -234,7 +233,7 @@ def _reason_against(key: str, seen: set[str], labels: dict[str, set[str]]) -> st
 
 
 def _key(text: str) -> str:
-    """Text as it is compared with others.
+    """Text as it is compared with others: without case, punctuation and white space. Emoji may be the judgement.
 
     >>> _key("Our train."), _key("our train 😡")
     ('ourtrain', 'ourtrain😡')

@@ -34,7 +34,7 @@ def listening() -> Iterator[socket.socket]:
 
 
 def connect(listening: socket.socket, found: list[bytes]) -> Callable[[socket.socket], None]:
-    return Acceptor(listening, lambda: HandedOver(found), [0]).connect
+    return Acceptor(listening, lambda: HandedOver(found), lambda: 0, [0]).connect
 
 
 def full() -> ConcurrencyLimit:

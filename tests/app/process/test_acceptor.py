@@ -13,14 +13,18 @@ from app.process.acceptor import AWAY, LEAVE_S, Acceptor
 from tests.app.conftest import until
 
 
-class Counted(asyncio.Protocol):
-    """A connection that tells its acceptor when it is closed."""
+class Held(asyncio.Protocol):
+    """A connection that is one of `held` while it is open, and tells its acceptor when it is closed."""
 
-    def __init__(self, acceptor: list[Acceptor]) -> None:
-        self._acceptor = acceptor
+    def __init__(self, held: set["Held"], acceptor: list[Acceptor]) -> None:
+        self._held, self._acceptor = held, acceptor
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._acceptor[0].lost()
+    def connection_made(self, _transport: asyncio.BaseTransport) -> None:
+        self._held.add(self)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self._held.discard(self)
+        self._acceptor[0].publish()
 
 
 @pytest.fixture
@@ -31,8 +35,9 @@ def listening() -> Iterator[socket.socket]:
 
 @asynccontextmanager
 async def accepting(listening: socket.socket, counts: list[int], index: int = 0) -> AsyncIterator[Acceptor]:
+    held: set[Held] = set()
     own: list[Acceptor] = []
-    own.append(Acceptor(listening, lambda: Counted(own), counts, index))
+    own.append(Acceptor(listening, lambda: Held(held, own), held.__len__, counts, index))
     own[0].start()
     try:
         yield own[0]
@@ -91,13 +96,15 @@ async def test_many_are_even_enough_with_an_eighth_more(
     listening: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.process.acceptor.LEAVE_S", 60.0)
-    counts = [AWAY, 16]
+    counts = [AWAY, 0]
     async with accepting(listening, counts):
-        counts[0] = 18
-        with clients(listening, 2):
-            await until(lambda: counts[0] == 19)
-            await asyncio.sleep(0.05)
-            assert counts == [19, 16]
+        counts[1] = 16
+        with clients(listening, 18):
+            await until(lambda: counts[0] == 18)
+            with clients(listening, 2):
+                await until(lambda: counts[0] == 19)
+                await asyncio.sleep(0.05)
+                assert counts == [19, 16]
 
 
 @pytest.mark.anyio

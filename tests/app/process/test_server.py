@@ -23,6 +23,8 @@ import pytest
 from click.testing import CliRunner
 
 from app.config.settings import SettingsError
+from app.core.shared import SharedFolder
+from app.process.acceptor import AWAY
 from app.process.connections import Connections
 from app.process.listening import listen
 from app.process.server import UVICORN, Server, run
@@ -251,3 +253,25 @@ async def test_patience_has_an_end(classifier: FakeClassifier) -> None:
         classifier.gate.set()
     await asyncio.wait_for(serving, 5)
     assert (response.status_code, response.json()["detail"]) == (503, "The server is shutting down.")
+
+
+@pytest.mark.anyio
+async def test_other_workers_learn_of_connections_that_are_open_and_not_of_refused_ones(
+    classifier: FakeClassifier, tmp_path: Path
+) -> None:
+    settings = make_settings(port=0, drain_delay_s=0.0, max_connections=2)
+    app, counts = make_app(settings, {"sentiment": classifier}), [AWAY, AWAY]
+    sock = listen(settings.network, settings.connections)
+    address = sock.getsockname()
+    server = Server(app, service_of(app), sock, folder=SharedFolder(tmp_path, [0, 0], counts, 0))
+    serving = asyncio.create_task(server.serve())
+    await until(lambda: counts == [0, AWAY])
+    opened = [await asyncio.open_connection(*address) for _ in range(3)]
+    assert (await opened[2][0].readline()).startswith(b"HTTP/1.1 503")
+    await until(lambda: counts == [2, AWAY])
+    for _, writer in opened:
+        writer.close()
+    await until(lambda: counts == [0, AWAY])
+    server.should_exit = True
+    await asyncio.wait_for(serving, 5)
+    assert counts == [AWAY, AWAY]
