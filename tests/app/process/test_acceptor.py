@@ -86,9 +86,11 @@ async def test_one_with_no_more_takes_them_at_once(
     listening: socket.socket, counts: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.process.acceptor.LEAVE_S", 60.0)
+    other = counts[1]
     async with accepting(listening, counts):
         with clients(listening, 8):
-            await until(lambda: counts[0] == 8)
+            await until(lambda: counts[0] == 8)  # one that leaves would leave for a minute
+            assert counts == [8, other]
 
 
 @pytest.mark.anyio
