@@ -3,6 +3,7 @@
 import click
 
 from training.cli.agreement import agreement
+from training.cli.average import average
 from training.cli.checklist import checklist
 from training.cli.choose import choose
 from training.cli.compare import compare
@@ -39,7 +40,8 @@ def main() -> None:
 
 
 COMMANDS = (
-    *(train, evaluate, report, checklist, reference, precision, distill, pretrain, teach, label, agreement, choose),
+    *(train, evaluate, report, checklist, reference, precision, distill, average),
+    *(pretrain, teach, label, agreement, choose),
     *(vectors, embed, inspect, mix, contrast, sentences, leaks, compare, tune, export, recipes, settings),
 )
 

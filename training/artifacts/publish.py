@@ -22,7 +22,7 @@ from model.temperature import Temperature
 from model.text import TextEncoder
 from model.tokens import chinese_tokens, share_of_tokens
 from training.artifacts.card import write_card
-from training.artifacts.record import Calibration, Effort, Record, StartRecord, TeacherRecord
+from training.artifacts.record import Calibration, Effort, MemberRecord, Record, StartRecord, TeacherRecord
 from training.config.config import TrainConfig
 from training.config.request import Request
 from training.config.start import Start
@@ -64,7 +64,12 @@ class Trained:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A run that is done; `start` are the layers that it began with."""
+    """A run that is done.
+
+    Attributes:
+        start: the layers that it began with.
+        members: the checkpoints of whose weights the network has the mean.
+    """
 
     request: Request
     corpus: Corpus
@@ -72,6 +77,7 @@ class Finished:
     trained: Trained
     teachers: tuple[TeacherRecord, ...] = ()
     start: Start | None = None
+    members: tuple[MemberRecord, ...] = ()
 
 
 def publish(finished: Finished, output: Path, *, scratch: Path, device: str) -> Record:
@@ -248,6 +254,7 @@ def make_record(
         config=request.published_settings(),
         teachers=finished.teachers,
         start=_start_record(finished.start, corpus),
+        members=finished.members,
         reference=reference,
         **origin(),
     )

@@ -70,6 +70,14 @@ class TeacherRecord(Frozen):
     scores: dict[str, float]
 
 
+class MemberRecord(Frozen):
+    """One of the checkpoints of whose weights a checkpoint is the mean; `command` made it."""
+
+    name: str
+    version: str
+    command: str
+
+
 class StartRecord(Frozen):
     """The layers that a run started from.
 
@@ -102,6 +110,7 @@ class Record(Frozen):
         warnings: what a person should know before trusting a score.
         teachers: whose logits it was trained towards; none if towards labels.
         start: the layers that it began with; None is at random.
+        members: the checkpoints of whose weights it is the mean; data, effort and teachers are those of the first.
         reference: what the answers to the validation texts look like; a server compares its traffic with it.
     """
 
@@ -126,6 +135,7 @@ class Record(Frozen):
     libraries: dict[str, str]
     teachers: tuple[TeacherRecord, ...] = ()
     start: StartRecord | None = None
+    members: tuple[MemberRecord, ...] = ()
     reference: Reference | None = None
 
     def figures(self) -> dict[str, float]:

@@ -14,12 +14,15 @@
 #                                        from 2.85 epochs of one beside three to nine others
 # english-mpnet, english-e5, chinese-e5  110, 30 and 60 minutes in bfloat16, one core each
 # encoder                                45 minutes, one core, beside other work
-# tuned                                  11 minutes of training and 9 of n-grams and figures, one core each of two runs
+# closing texts, own-labels              6 minutes, one core
+# tuned-1, tuned-2, tuned-3              17 minutes of training and 4 of n-grams and figures each, one core each of two runs
+# tuned                                  25 seconds
 # bfloat16: the processor has avx512_bf16 or AMX (lscpu); training takes it by itself. The rates of teachers are those of
 # single measured runs (20 sentences/s of MPNet in training and 2,060 tokens/s in labelling, 27 and 7,040 of e5, a core).
-# Run so far: this chain with few texts (LIMIT) and a tiny encoder, from end to end; texts, mixes, contrast and leaks on all
-# data. The teachers and most labels were made on a GPU by the same commands before this file was written, on other texts of
-# the same sets; the student of the shipped checkpoint as the header of sentiment.toml says; its last stage as here.
+# Run so far: this chain with few texts (LIMIT) and a tiny encoder, from end to end, before its last stage was as it is now;
+# texts, mixes, contrast and leaks on all data. The teachers and most labels were made on a GPU by the same commands before
+# this file was written, on other texts of the same sets; the student of the shipped checkpoint as the header of
+# sentiment.toml says. The last stages as here, on all data, with fewer texts that the student and teachers judge.
 #
 # SLUICE_DATA holds the public sets as SET/SPLIT.parquet, columns text and label. Which sets may teach what ships, and the
 # licence of each, say training/data/sentiment_sets.toml and `licence` in sentiment.toml; a test holds this file to them.
@@ -47,7 +50,9 @@ STUDENT_ARGS ?=
 PRETRAIN_ARGS ?=
 STAGE_S ?= 9000
 # Settings of the last stage, over those of the recipe.
-tuning := --set loop.epochs=1 --set loop.learning_rate=7e-4 --set loop.other_labels=0.3 --set ngrams.buckets=1048576 --set ngrams.order=3
+tuning := --set data.weight_column=weight --set data.source_power=0.5 --set loop.epochs=2 \
+	--set loop.learning_rate=1e-3 --set loop.other_labels=0.3 --set loop.validations_per_epoch=1 \
+	--set ngrams.buckets=1048576 --set ngrams.order=3
 SHARDS := 1 2 3 4
 
 run := $(python) -m training
@@ -88,7 +93,7 @@ chinese_validation := chnsenticorp chnsenticorp_htl_all online_shopping_10_cats 
 validated = $(foreach name,$(1),$(BUILD)/validation/$(name).parquet)
 
 # Files that a network learns from; all of them are checked for leaks.
-teaching := $(BUILD)/english.parquet $(BUILD)/chinese.parquet $(BUILD)/train.parquet
+teaching := $(BUILD)/english.parquet $(BUILD)/chinese.parquet $(BUILD)/train.parquet $(BUILD)/closing.parquet
 texts := $(BUILD)/english-texts.parquet $(BUILD)/chinese-texts.parquet
 labels := $(foreach shard,$(SHARDS),$(BUILD)/english-labels-$(shard).parquet) $(BUILD)/chinese-labels.parquet
 
@@ -145,6 +150,28 @@ $(BUILD)/english-texts.parquet: $(call data,$(english_texts)) $(BUILD)/english-s
 $(BUILD)/chinese-texts.parquet: $(call data,$(chinese_texts)) $(BUILD)/posts.parquet $(BUILD)/chinese-sentences.parquet
 	$(call write,mix $^ --unlabeled $(limit) $(without))
 
+# What the last stage learns from. Small sets with a neutral class are drowned among the 1.8 million texts that teachers
+# labelled: each set counts by the root of its size there, and those that lag behind, and contrast sentences, more.
+lagging := twitter_financial=6 cr=3 chnsenticorp=3 chnsenticorp_htl_all=3 newsmtsc=3 tweeteval_emotion=3 \
+	douban_book_review=2 nlpcc14_sc=2 weibo_emotion8=3 go_emotions=2 xed_en=2 elec_subset=2 imdb=1.5
+contrasts := $(BUILD)/contrast-en.parquet $(BUILD)/contrast-zh.parquet
+weights := $(foreach pair,$(lagging),--weight $(subst =,/train.parquet=,$(pair))) --weight sst5/train_phrases.parquet=1.6 \
+	$(foreach file,$(contrasts),--weight $(notdir $(BUILD))/$(notdir $(file))=1.8)
+
+$(BUILD)/contrast-%.parquet: | $(BUILD)/validation
+	$(call write,contrast --language $* --count $(or $(LIMIT),100000) --neutral $(or $(LIMIT),50000))
+
+$(BUILD)/closing.parquet: $(BUILD)/english.parquet $(BUILD)/chinese.parquet $(BUILD)/reviews.parquet $(contrasts)
+	$(call write,mix $^ --source-column source $(weights) $(without))
+
+# Its own answers keep what the teachers taught, but not those to sets that it has hardly learned.
+hard := $(call data,twitter_financial/train newsmtsc/train cr/train tweeteval_emotion/train)
+$(BUILD)/own-texts.parquet: $(BUILD)/english.parquet $(BUILD)/chinese.parquet $(BUILD)/reviews.parquet $(texts)
+	$(call write,mix $^ --unlabeled --limit $(or $(LIMIT),170000) $(addprefix --without ,$(hard)))
+
+$(BUILD)/own-labels.parquet: $(BUILD)/student $(BUILD)/own-texts.parquet
+	$(call write,label $(BUILD)/own-texts.parquet --teacher $< --cache $(BUILD)/logits)
+
 # The student's labelled texts, each judged among the labels of its set, and 800 validation texts of each set.
 $(BUILD)/train.parquet: $(BUILD)/english.parquet $(BUILD)/chinese.parquet $(BUILD)/reviews.parquet $(BUILD)/contrast.parquet
 	$(call write,mix $^ --source-column source $(without))
@@ -189,8 +216,10 @@ $(BUILD)/leaks.txt: $(teaching) $(texts)
 	$(run) leaks $^ $(addprefix --held-out ,$(held)) > $@.part && mv $@.part $@
 
 # Stopped by the clock or by Ctrl-C it leaves its state and exits with 130; the next call goes on.
-student_files := --data-root $(SLUICE_DATA) --set data.train=$(abspath $(BUILD))/train.parquet \
+files = --data-root $(SLUICE_DATA) --set data.train=$(abspath $(BUILD))/$(1).parquet \
 	--set data.validation=$(abspath $(BUILD))/validation.parquet
+student_files := $(call files,train)
+closing_files := $(call files,closing)
 resumable = timeout --foreground --signal=INT $(STAGE_S) $(run) $(1) --output $@ --resume || { \
 	code=$$?; test ! -d $@.run || echo 'Not done: call make again to go on with $@' >&2; exit $$code; }
 
@@ -211,15 +240,30 @@ $(BUILD)/encoder: $(vectors) $(BUILD)/leaks.txt
 $(BUILD)/student: $(labels) $(BUILD)/train.parquet $(BUILD)/validation.parquet $(BUILD)/leaks.txt
 	$(call resumable,distill --recipe sentiment $(addprefix --teacher ,$(labels)) $(student_files) $(STUDENT_ARGS))
 
-# LAST STAGE OF TRAINING: small sets with a neutral class are drowned among 1.8 million texts that teachers labelled, so
-# the student goes on with labelled texts and contrast sentences alone (`--start`), at a third of the rate, and gets n-grams.
-# It is not to stay near its answers, which `train` sees to unless `--drop-old-labels` is given: these texts know better.
-$(BUILD)/tuned: $(BUILD)/student
-	$(call resumable,train --recipe sentiment --start $< --drop-old-labels $(student_files) $(tuning))
+# LAST STAGES OF TRAINING: the student goes on with labelled texts, contrast sentences and answers that keep what the
+# teachers taught, at half the rate, and gets n-grams. Three runs differ in whose answers these are (its own, or the mean
+# of its own and a teacher's) and in the labels' share; the mean of their weights is better than each.
+answers := $(BUILD)/own-labels.parquet $(BUILD)/english-labels-1.parquet $(BUILD)/chinese-labels.parquet
+tune = $(call resumable,distill --recipe sentiment --start $< $(addprefix --teacher ,$(1)) $(closing_files) $(tuning) \
+	--set distill.hard_share=$(2))
+tuned := $(foreach run,1 2 3,$(BUILD)/tuned-$(run))
+$(tuned): $(BUILD)/student $(answers) $(BUILD)/closing.parquet $(BUILD)/validation.parquet
+
+$(BUILD)/tuned-1:
+	$(call tune,$(answers),0.15)
+
+$(BUILD)/tuned-2:
+	$(call tune,$(answers),0.25)
+
+$(BUILD)/tuned-3:
+	$(call tune,$(BUILD)/own-labels.parquet,0.15)
+
+$(BUILD)/tuned: $(tuned)
+	$(run) average $^ --data-root $(SLUICE_DATA) --output $@.part && mv $@.part $@
 
 # Training itself writes thresholds of precision and the reference for drift, by validation texts that chose no weights.
 $(BUILD)/finished: $(BUILD)/tuned $(BUILD)/leaks.txt
 	rm -rf $@.part && cp -r $< $@.part
-	$(python) -m benchmarks.training.sentiment $@.part --data $(SLUICE_DATA) --split test --taught $(BUILD)/train.parquet --card
+	$(python) -m benchmarks.training.sentiment $@.part --data $(SLUICE_DATA) --split test --taught $(BUILD)/closing.parquet --card
 	$(run) leaks $(teaching) $(texts) $(addprefix --held-out ,$(held)) --examples 0 --card $@.part
 	mv $@.part $@
