@@ -19,7 +19,7 @@
 # tuned                                  25 seconds
 # bfloat16: the processor has avx512_bf16 or AMX (lscpu); training takes it by itself. The rates of teachers are those of
 # single measured runs (20 sentences/s of MPNet in training and 2,060 tokens/s in labelling, 27 and 7,040 of e5, a core).
-# Run so far: this chain with few texts (LIMIT) and a tiny encoder, from end to end, before its last stage was as it is now;
+# Run so far: this chain with few texts (LIMIT) and a tiny encoder, from end to end, and since its last stages are new, these;
 # texts, mixes, contrast and leaks on all data. The teachers and most labels were made on a GPU by the same commands before
 # this file was written, on other texts of the same sets; the student of the shipped checkpoint as the header of
 # sentiment.toml says. The last stages as here, on all data, with fewer texts that the student and teachers judge.
@@ -259,7 +259,7 @@ $(BUILD)/tuned-3:
 	$(call tune,$(BUILD)/own-labels.parquet,0.15)
 
 $(BUILD)/tuned: $(tuned)
-	$(run) average $^ --data-root $(SLUICE_DATA) --output $@.part && mv $@.part $@
+	$(run) average $^ --data-root $(SLUICE_DATA) --output $@ --overwrite
 
 # Training itself writes thresholds of precision and the reference for drift, by validation texts that chose no weights.
 $(BUILD)/finished: $(BUILD)/tuned $(BUILD)/leaks.txt
