@@ -31,13 +31,15 @@ def average(
 ) -> None:
     """Makes one checkpoint of several: the mean of their weights.
 
-    CHECKPOINTS are runs of train or distill that began with the same layers (--start) and differ in seed, settings or
-    texts. Their mean is often better than each of them (a "model soup"), and as fast and small as one. Compare it on
-    validation texts before you take it.
+    CHECKPOINTS are runs of train or distill that began with the same layers (--start), have the same --validation, and
+    differ in seed, settings or texts. Their mean is often better than each of them (a "model soup"), and as fast and
+    small as one. Compare it on validation texts before you take it.
 
     \b
-    python -m training train --start runs/reviews --train new.csv --drop-old-labels --seed 1 --output runs/one
-    python -m training train --start runs/reviews --train new.csv --drop-old-labels --seed 2 --output runs/two
+    python -m training train --start runs/reviews --drop-old-labels --train new.csv --validation dev.csv --seed 1 \\
+        --output runs/one
+    python -m training train --start runs/reviews --drop-old-labels --train new.csv --validation dev.csv --seed 2 \\
+        --output runs/two
     python -m training average runs/one runs/two --output runs/mean
     """
     from training.cli.runs import print_result

@@ -50,6 +50,11 @@ def average(request: Request, members: Sequence[Path], session: Session) -> Reco
     records = [_record_of(folder, found) for folder, found in zip(members, checkpoints, strict=True)]
     check_alike(members, checkpoints, records)
     config, first = request.config, records[0]
+    if config.data.validation is None:
+        raise UsageError(
+            f"{members[0]} was validated by a part of its training texts, which the others may have learned from: "
+            "train each with the same --validation file"
+        )
     corpus = read_corpus(config.data, seed=config.seed, data_root=Path(request.data_root))
     if list(corpus.labels) != list(checkpoints[0].config.labels):
         raise UsageError(
@@ -59,6 +64,8 @@ def average(request: Request, members: Sequence[Path], session: Session) -> Reco
     session.console.print("calibrating, and evaluating the mean as loaded from disk")
     trained = Trained(mean_network(checkpoints), first.effort)
     start = None if config.start is None else load_start(Path(config.start))
+    if start is None or first.start is None or start.version != first.start.version:
+        raise UsageError(f"{config.start} is not what {members[0]} began with any more: it has been changed since")
     finished = Finished(request, corpus, checkpoints[0].tokenizer, trained, teachers=first.teachers, start=start)
     names = [
         MemberRecord(name=folder.resolve().name, version=found.version, command=record.command)
@@ -75,7 +82,7 @@ def check_alike(members: Sequence[Path], checkpoints: Sequence[Checkpoint], reco
     """Refuses checkpoints whose mean would mean nothing.
 
     Raises:
-        UsageError: one is there twice, or differs from the first in labels, shape, tokenizer or start.
+        UsageError: one is there twice, or differs from the first in labels, shape, tokenizer, start or validation texts.
     """
     first, tokenizer = checkpoints[0], checkpoints[0].tokenizer.to_str()
     versions = [found.version for found in checkpoints]
@@ -86,11 +93,12 @@ def check_alike(members: Sequence[Path], checkpoints: Sequence[Checkpoint], reco
             ("other labels or another shape", _shape(found.config) != _shape(first.config)),
             ("another tokenizer", found.tokenizer.to_str() != tokenizer),
             ("begun with other layers", _start(record) != _start(records[0]) or record.start is None),
+            ("other validation texts", record.data["validation"].sha256 != records[0].data["validation"].sha256),
         ):
             if differs:
                 raise UsageError(
-                    f"{folder} has {what} than {members[0]}: only runs that began with the same layers (--start) "
-                    "can be averaged"
+                    f"{folder} has {what} than {members[0]}: only runs that began with the same layers (--start) and "
+                    "have the same --validation can be averaged"
                 )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from click.testing import Result
 
-from model.checkpoint import load_checkpoint
+from model.checkpoint import load_checkpoint, replace_card
 from tests.training.cli.commands import call
 from tests.training.runs.conftest import SMALL
 
@@ -94,3 +94,28 @@ def test_the_settings_may_lie_elsewhere_but_must_have_the_labels(runs: Path, rev
     missing = call("average", runs / "run1", runs / "run2", "--config", tmp_path / "no.toml", "--output", runs / "no")
     assert missing.exit_code == 2
     assert "no.toml" in missing.output
+
+
+def test_runs_without_validation_texts_of_their_own_are_refused(runs: Path, reviews: Path) -> None:
+    """The other runs may have learned from the texts that would calibrate and score the mean."""
+    names = [f"split{seed}" for seed in (1, 2)]
+    for seed, name in enumerate(names, 1):
+        further = ("--start", runs / "start", "--drop-old-labels", "--seed", seed, "--output", runs / name)
+        made = call("train", "--train", reviews / "train.csv", *QUICK, *further)
+        assert made.exit_code == 0, made.output
+    refused = call("average", *(runs / name for name in names), "--output", runs / "refused")
+    assert refused.exit_code == 2
+    assert "train each with the same --validation file" in refused.output
+    mixed = call("average", runs / "run1", runs / "split1", "--output", runs / "refused")
+    assert mixed.exit_code == 2
+    assert "other validation texts" in mixed.output
+    assert not (runs / "refused").exists()
+
+
+def test_a_start_that_has_changed_since_is_refused(runs: Path) -> None:
+    kept = (runs / "start" / "README.md").read_text("utf-8")
+    replace_card(runs / "start", "another")
+    refused = call("average", runs / "run1", runs / "run2", "--output", runs / "refused")
+    replace_card(runs / "start", kept)
+    assert refused.exit_code == 2
+    assert "has been changed since" in refused.output

@@ -242,7 +242,7 @@ $(BUILD)/student: $(labels) $(BUILD)/train.parquet $(BUILD)/validation.parquet $
 
 # LAST STAGES OF TRAINING: the student goes on with labelled texts, contrast sentences and answers that keep what the
 # teachers taught, at half the rate, and gets n-grams. Three runs differ in whose answers these are (its own, or the mean
-# of its own and a teacher's) and in the labels' share; the mean of their weights is better than each.
+# of its own and a teacher's) and in the labels' share; the mean of their weights is better on the whole.
 answers := $(BUILD)/own-labels.parquet $(BUILD)/english-labels-1.parquet $(BUILD)/chinese-labels.parquet
 tune = $(call resumable,distill --recipe sentiment --start $< $(addprefix --teacher ,$(1)) $(closing_files) $(tuning) \
 	--set distill.hard_share=$(2))
