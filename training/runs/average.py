@@ -82,7 +82,8 @@ def check_alike(members: Sequence[Path], checkpoints: Sequence[Checkpoint], reco
     """Refuses checkpoints whose mean would mean nothing.
 
     Raises:
-        UsageError: one is there twice, or differs from the first in labels, shape, tokenizer, start or validation texts.
+        UsageError: one is there twice, or differs from the first in labels, shape, tokenizer, start or
+            validation texts.
     """
     first, tokenizer = checkpoints[0], checkpoints[0].tokenizer.to_str()
     versions = [found.version for found in checkpoints]
