@@ -79,17 +79,19 @@ def _confident(p_NC: Floats, place_N: npt.NDArray[np.integer[Any]]) -> int:
     """Texts off the diagonal of the confident joint.
 
     A text counts for a label if the label has at least the mean probability that it has among the texts that bear it;
-    of several such labels for the likeliest.
+    of several such labels for the likeliest. It counts for no label that is less likely than the one it bears: the mean
+    of a label that few texts bear is about 0, which every text reaches.
 
-    Source: Northcutt et al. 2021, eqs. 1 and 2.
+    Source: Northcutt et al. 2021, eqs. 1 and 2; that a label which is likeliest is no error is cleanlab's rule
+    (`find_label_issues`).
     """
     num_labels = p_NC.shape[1]
+    given_N = p_NC[np.arange(len(p_NC)), place_N]
     bearing_C = np.bincount(place_N, minlength=num_labels)
-    sums_C = np.bincount(place_N, weights=p_NC[np.arange(len(p_NC)), place_N], minlength=num_labels)
+    sums_C = np.bincount(place_N, weights=given_N, minlength=num_labels)
     mean_C = np.where(bearing_C > 0, sums_C / np.maximum(bearing_C, 1), np.inf)
-    above_NC = np.where(p_NC >= mean_C, p_NC, -1.0)
-    counted_N = above_NC.argmax(axis=1)
-    return int(((counted_N != place_N) & (above_NC.max(axis=1) >= 0)).sum())
+    reached_N = np.where(p_NC >= mean_C, p_NC, -1.0).max(axis=1)
+    return int((reached_N > given_N).sum())
 
 
 def _confident_decisions(p_N: Floats, has_N: Decisions) -> int:

@@ -35,6 +35,16 @@ def test_confident_learning_counts_texts_that_reach_the_mean_of_another_label() 
     assert rank_label_errors(p, given, task="single_label").expected == 1
 
 
+def test_a_label_of_one_text_takes_no_text_from_likelier_labels() -> None:
+    """The third label's mean is 0.01, which all texts reach; the first two are below their own label's mean of 0.8."""
+    p = np.array([[0.7, 0.2, 0.1], [0.7, 0.28, 0.02], [0.9, 0.08, 0.02], [0.9, 0.08, 0.02], [0.04, 0.95, 0.01]])
+    rare = one_hot(np.array([0, 0, 0, 0, 2]), 3)
+    assert rank_label_errors(p, rare, task="single_label").expected == 0
+    taken = np.vstack([p, [0.2, 0.1, 0.7]])
+    given = one_hot(np.array([0, 0, 0, 0, 2, 0]), 3)
+    assert rank_label_errors(taken, given, task="single_label").expected == 1, "where it is likelier it does"
+
+
 def test_a_set_of_labels_is_doubted_by_its_worst_decision() -> None:
     p = np.array([[0.9, 0.8], [0.9, 0.1], [0.6, 0.2]])
     given = np.array([[True, False], [True, False], [False, False]])
