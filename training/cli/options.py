@@ -11,6 +11,9 @@ import click
 
 FILE = click.Path(path_type=Path)
 
+AUTO = "auto"
+"""The device that is always there."""
+
 
 def _one_or_several(_ctx: click.Context, _param: click.Parameter, paths: tuple[Path, ...]) -> object:
     return paths[0] if len(paths) == 1 else paths or None
@@ -36,8 +39,21 @@ class Shard(click.ParamType[tuple[int, int]]):
         return part, parts
 
 
+def _check_device(_ctx: click.Context, _param: click.Parameter, device: str) -> str:
+    """Refuses a device that is not there before anything is read or written."""
+    if device != AUTO:
+        from model.device import resolve_device
+
+        resolve_device(device)
+    return device
+
+
 DEVICE = click.option(
-    "--device", default="auto", show_default=True, help="auto (CUDA if there is one), cpu, cuda or cuda:N."
+    "--device",
+    default=AUTO,
+    show_default=True,
+    callback=_check_device,
+    help="auto (CUDA if there is one), cpu, cuda or cuda:N.",
 )
 MASK_PERSONAL = click.option(
     "--mask-personal",
