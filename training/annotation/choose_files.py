@@ -59,7 +59,7 @@ def choose_from(
     *,
     but_not: Sequence[Path] = (),
     seed: int = 0,
-    text_column: str = "text",
+    text_column: str | None = None,
     device: str = "auto",
 ) -> Chosen:
     """Chooses `count` texts of `files`, each once; a text is known if it is in `but_not` but for case and spaces.
@@ -70,7 +70,7 @@ def choose_from(
         count: at least 1.
         but_not: files of texts that have labels.
         seed: of the clusters.
-        text_column: of all files.
+        text_column: of all files; None finds it in each.
         device: to compute on.
 
     Raises:
@@ -90,7 +90,7 @@ def choose_from(
     return _unsure(Classifier(found, device=device), rows, texts, count, seed)
 
 
-def check_coverage(files: Sequence[Path], encoder: Path, *, text_column: str) -> None:
+def check_coverage(files: Sequence[Path], encoder: Path, *, text_column: str | None) -> None:
     """Refuses texts in languages of which an encoder has seen little.
 
     Raises:
@@ -139,7 +139,7 @@ def _with_rows(rows: Rows, chosen: list[str], num_texts: int) -> Chosen:
 
 
 def write_chosen(output: Path, chosen: Chosen, *, text_column: str) -> None:
-    """Writes the texts with an empty column `label`: as Parquet if the name ends so, else as CSV.
+    """Writes the texts, called `text_column`, with an empty column `label`: Parquet if the name ends so, else CSV.
 
     Raises:
         UsageError: the text column is called as another one of the file.

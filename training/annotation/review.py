@@ -14,8 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from model.files import replacing
+from tables.columns import choose_texts
 from tables.label_names import label_name
+from tables.labels import read_texts
 from tables.reader import Column, read_columns
+from training.data.column_names import LABEL
 from training.errors import DataError
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -87,7 +90,7 @@ def read_review(path: Path) -> dict[str, tuple[int, str]]:
     return found
 
 
-def read_pairs(labelled: Path, review: Path, *, text_column: str) -> list[tuple[str, str]]:
+def read_pairs(labelled: Path, review: Path, *, text_column: str | None) -> list[tuple[str, str]]:
     """The person's and the model's label of each text that the person labelled.
 
     A person's label is the model's if they differ in case only.
@@ -99,12 +102,10 @@ def read_pairs(labelled: Path, review: Path, *, text_column: str) -> list[tuple[
     filled = read_review(review)
     if not filled:
         raise DataError(review, "no label is filled in", column="label")
-    texts, labels = read_columns(labelled, [text_column, "label"])
-    of_model = {
-        _key(str(text)): str(label)
-        for text, label in zip(texts.values, labels.values, strict=True)
-        if label is not None
-    }
+    *parts, labels = read_columns(labelled, [*choose_texts(labelled, text_column), LABEL])
+    texts, places = read_texts(*parts)
+    given = [labels.values[place] for place in places]
+    of_model = {_key(text): str(label) for text, label in zip(texts, given, strict=True) if label is not None}
     known = {name.casefold(): name for name in of_model.values()}
     pairs = []
     for key, (row, label) in filled.items():

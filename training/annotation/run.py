@@ -15,6 +15,7 @@ from training.annotation.labelling import Labeller, Progress, Usage
 from training.annotation.prompt import Prompt
 from training.annotation.review import draw_sample, review_path, write_review
 from training.annotation.table import Rows, check_names, read_rows, write_labelled
+from training.data.column_names import TEXT, written
 from training.errors import RunError
 
 Say = Callable[[str], None]
@@ -27,7 +28,7 @@ class Job:
     Attributes:
         files: any that `tables` reads.
         output: the Parquet file to write; the kept answers and the sample stand beside it.
-        text_column: of the files and of `output`.
+        text_column: of the files; None finds it in each. That of `output` is called as `column_names.written` says.
         endpoint, prompt: whom to ask, and how.
         texts_per_call, concurrency: texts of one request, and requests at a time.
         prices: of the endpoint.
@@ -38,7 +39,7 @@ class Job:
 
     files: Sequence[Path]
     output: Path
-    text_column: str
+    text_column: str | None
     endpoint: Endpoint
     prompt: Prompt
     texts_per_call: int
@@ -101,7 +102,7 @@ def label_files(job: Job, say: Say) -> None:
         write_labelled(
             job.output,
             rows,
-            text_column=job.text_column,
+            text_column=written(job.text_column, TEXT),
             labels=job.prompt.labels.names,
             judged=kept.get,
             causes=causes,
@@ -115,7 +116,7 @@ def label_files(job: Job, say: Say) -> None:
 
 
 def _checked(job: Job) -> Rows:
-    check_names(job.prompt.labels.names, text_column=job.text_column)
+    check_names(job.prompt.labels.names, text_column=written(job.text_column, TEXT))
     return read_rows(job.files, text_column=job.text_column)
 
 

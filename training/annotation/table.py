@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from model.files import replacing
+from tables.columns import choose_texts
 from tables.labels import read_texts
 from tables.reader import read_columns
 from training.annotation.answers import Judged, Unlabelled
@@ -37,22 +38,25 @@ class Rows:
         return list(dict.fromkeys(filter(None, self.texts)))
 
 
-def read_rows(files: Sequence[Path], *, text_column: str) -> Rows:
+def read_rows(files: Sequence[Path], *, text_column: str | None) -> Rows:
     """Reads the texts of files; numbers are written out, and a blank text is an empty one.
+
+    `text_column` is as in `tables.columns.choose_texts`, for each file.
 
     Raises:
         TableError: a file or its column cannot be read, or (as `DataError`) holds no text.
     """
     rows = Rows([], [], [])
     for path in files:
-        (column,) = read_columns(path, [text_column])
-        found, places = read_texts(column)
+        names = choose_texts(path, text_column)
+        columns = read_columns(path, names)
+        found, places = read_texts(*columns)
         if not found:
-            raise DataError(path, "has no texts", column=text_column)
-        texts = dict(zip(places, found, strict=True))
-        rows.texts.extend(texts.get(place, "") for place in range(len(column.rows)))
-        rows.numbers.extend(row.number for row in column.rows)
-        rows.files.extend((row.path or path).name for row in column.rows)
+            raise DataError(path, "has no texts", column=", ".join(names))
+        texts, read = dict(zip(places, found, strict=True)), columns[0].rows
+        rows.texts.extend(texts.get(place, "") for place in range(len(read)))
+        rows.numbers.extend(row.number for row in read)
+        rows.files.extend((row.path or path).name for row in read)
     return rows
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from training.cli.options import FILE, TEXT_COLUMN
+from training.cli.options import FILE, TEXTS_IN
 
 if TYPE_CHECKING:
     from training.metrics.agreement import Agreement
@@ -18,8 +18,8 @@ MAX_CONFUSION = 20
 @click.command()
 @click.argument("labels", type=FILE)
 @click.argument("review", type=FILE)
-@TEXT_COLUMN
-def agreement(labels: Path, review: Path, text_column: str) -> None:
+@TEXTS_IN
+def agreement(labels: Path, review: Path, text_column: str | None) -> None:
     """Compares the labels of a language model with those of a person.
 
     LABELS is what `label` wrote, REVIEW the sample of its --review with the person's labels; rows without one are

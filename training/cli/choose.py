@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from training.cli.options import DEVICE, FILE, TEXT_COLUMN, THREADS
+from training.cli.options import DEVICE, FILE, TEXTS_IN, THREADS
 
 
 @click.command()
@@ -24,7 +24,7 @@ from training.cli.options import DEVICE, FILE, TEXT_COLUMN, THREADS
     help="A file with texts that have a label already, and are not chosen. Repeatable.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the clusters.")
-@TEXT_COLUMN
+@TEXTS_IN
 @DEVICE
 @THREADS
 def choose(
@@ -34,7 +34,7 @@ def choose(
     output: Path,
     but_not: tuple[Path, ...],
     seed: int,
-    text_column: str,
+    text_column: str | None,
     device: str,
 ) -> None:
     """Chooses the texts of FILES that a person should label next.
@@ -51,6 +51,7 @@ def choose(
     """
     from training.annotation.choose_files import check_coverage, choose_from, write_chosen
     from training.config.layers import ENCODER
+    from training.data.column_names import TEXT, written
 
     if checkpoint is None:
         check_coverage(files, ENCODER, text_column=text_column)
@@ -63,5 +64,5 @@ def choose(
         text_column=text_column,
         device=device,
     )
-    write_chosen(output, chosen, text_column=text_column)
+    write_chosen(output, chosen, text_column=written(text_column, TEXT))
     click.echo(f"wrote {len(chosen):,} of {chosen.num_texts:,} distinct texts to {output}")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from training.cli.options import DEVICE, FILE, SHEET, TEXT_COLUMN, THREADS
+from training.cli.options import DEVICE, FILE, SHEET, TEXTS_IN, THREADS
 
 EVERY_S = 10.0
 """Time between two lines of progress."""
@@ -21,7 +21,7 @@ EVERY_S = 10.0
     "'pooled' for the states that their maps read.  [default: the encoder that most texts were learned with]",
 )
 @click.option("--keep", multiple=True, metavar="COLUMN", help="A further column to write along. Repeatable.")
-@TEXT_COLUMN
+@TEXTS_IN
 @SHEET
 @DEVICE
 @THREADS
@@ -31,7 +31,7 @@ def embed(
     output: Path,
     vectors: str | None,
     keep: tuple[str, ...],
-    text_column: str,
+    text_column: str | None,
     sheet: str | None,
     device: str,
 ) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from training.cli.options import DEVICE, FILE, SHARD, TEXT_COLUMN, limit_threads
+from training.cli.options import DEVICE, FILE, SHARD, TEXTS_IN, limit_threads
 from training.cli.sections import SectionedCommand
 from training.errors import UsageError
 
@@ -106,7 +106,7 @@ def _with_options(command: Any) -> Any:
 @click.command(cls=SectionedCommand, sections=SECTIONS)
 @click.argument("files", type=FILE, nargs=-1, required=True)
 @click.option("--output", type=FILE, required=True, help="The Parquet file to write.")
-@TEXT_COLUMN
+@TEXTS_IN
 @_with_options
 @click.pass_context
 def label(ctx: click.Context, /, **options: Any) -> None:
@@ -147,7 +147,7 @@ def _from_teacher(
     teacher: Path,
     output: Path,
     cache: Path,
-    text_column: str,
+    text_column: str | None,
     shard: tuple[int, int],
     max_tokens: int,
     device: str,
@@ -171,7 +171,7 @@ def _from_teacher(
 def _from_endpoint(
     files: tuple[Path, ...],
     output: Path,
-    text_column: str,
+    text_column: str | None,
     endpoint: str,
     model: str,
     labels: str,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from training.cli.options import FILE, TEXT_COLUMN
+from training.cli.options import FILE, TEXTS_IN
 
 
 @click.command()
@@ -21,9 +21,9 @@ from training.cli.options import FILE, TEXT_COLUMN
     metavar="N",
     help="Show the first N leaking texts of each training file.",
 )
-@TEXT_COLUMN
+@TEXTS_IN
 def leaks(
-    training: tuple[Path, ...], held_out: tuple[Path, ...], card: Path | None, examples: int, text_column: str
+    training: tuple[Path, ...], held_out: tuple[Path, ...], card: Path | None, examples: int, text_column: str | None
 ) -> None:
     """Checks that no text of the TRAINING files gives away a held-out one.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from training.cli.options import FILE, LABEL_COLUMN, TEXT_COLUMN
+from training.cli.options import FILE, LABELS_IN, TEXTS_IN
 
 
 @click.command()
@@ -54,8 +54,8 @@ from training.cli.options import FILE, LABEL_COLUMN, TEXT_COLUMN
 )
 @click.option("--limit", type=click.IntRange(min=1), help="Draw so many texts of each data set.  [default: all]")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the draw.")
-@TEXT_COLUMN
-@LABEL_COLUMN
+@TEXTS_IN
+@LABELS_IN
 def mix(
     files: tuple[Path, ...],
     output: Path,
@@ -63,7 +63,7 @@ def mix(
     label_map: tuple[str, ...],
     sentiment_labels: bool,
     unlabeled: bool,
-    label_column: str,
+    label_column: str | None,
     weights: tuple[str, ...],
     **options: Any,
 ) -> None:
@@ -91,7 +91,8 @@ def mix(
     mapping = SENTIMENT.labels if sentiment_labels else parse_label_map(label_map)
     chosen = MixOptions(
         mapping=mapping,
-        label_column=None if unlabeled else label_column,
+        label_column=label_column,
+        unlabeled=unlabeled,
         weights=dict(map(_weight, weights)),
         **options,
     )

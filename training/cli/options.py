@@ -116,8 +116,6 @@ threads_option = partial(
     callback=_take_threads,
     help="CPU threads.  [default: as PyTorch chooses]",
 )
-TEXT_COLUMN = click.option("--text-column", default="text", show_default=True, help="Column of the texts.")
-LABEL_COLUMN = click.option("--label-column", default="label", show_default=True, help="Column of the labels.")
 TEXTS_IN = click.option(
     "--text-column",
     "--text-columns",

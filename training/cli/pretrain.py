@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from training.cli.options import FILE, run_options
+from training.cli.options import FILE, TEXTS_IN, run_options
 from training.cli.runs import carry_out
 
 
@@ -23,7 +23,7 @@ from training.cli.runs import carry_out
     multiple=True,
     help="Sentence vectors of texts in TEXT, which the command vectors wrote; they are imitated. Repeatable.",
 )
-@click.option("--text-column", help="Column of the texts, in every file.  [default: text]")
+@TEXTS_IN
 @click.option(
     "--set",
     "settings",

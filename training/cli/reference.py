@@ -5,13 +5,13 @@ from typing import Any
 
 import click
 
-from training.cli.options import DATA_ROOT, DEVICE, FILE, THREADS
+from training.cli.options import DATA_ROOT, DEVICE, FILE, TEXTS_IN, THREADS
 
 
 @click.command()
 @click.argument("checkpoint", type=FILE)
 @click.argument("files", type=FILE, nargs=-1, required=True)
-@click.option("--text-column", default="text", show_default=True, help="Column of the texts; no other is read.")
+@TEXTS_IN
 @DATA_ROOT
 @DEVICE
 @THREADS

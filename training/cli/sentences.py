@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from training.cli.options import FILE, TEXT_COLUMN
+from training.cli.options import FILE, TEXTS_IN
 
 
 @click.command()
@@ -23,7 +23,7 @@ from training.cli.options import FILE, TEXT_COLUMN
 @click.option("--max-words", type=click.IntRange(min=1), default=30, show_default=True, help="Most words.")
 @click.option("--limit", type=click.IntRange(min=1), help="Draw so many sentences at random.  [default: all]")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the draw.")
-@TEXT_COLUMN
+@TEXTS_IN
 def sentences(files: tuple[Path, ...], output: Path, **options: Any) -> None:
     """Cuts texts into single sentences, each once: for distill --unlabeled.
 

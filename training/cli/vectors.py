@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from training.cli.options import DEVICE, FILE, SHARD, TEXT_COLUMN, THREADS
+from training.cli.options import DEVICE, FILE, SHARD, TEXTS_IN, THREADS
 
 
 @click.command()
@@ -15,7 +15,7 @@ from training.cli.options import DEVICE, FILE, SHARD, TEXT_COLUMN, THREADS
 @click.option("--prefix", default="", help="Put before each text, with a space; e5 wants 'query:'.")
 @click.option("--max-tokens", type=click.IntRange(min=3), default=128, show_default=True, help="Cut longer texts.")
 @SHARD
-@TEXT_COLUMN
+@TEXTS_IN
 @DEVICE
 @THREADS
 def vectors(

@@ -18,10 +18,12 @@ from threadpoolctl import threadpool_limits
 from model.files import replacing
 from model.vectors import GivesVectors, Vectors, embed
 from tables.batch import JSON, STRING, Batch
+from tables.columns import choose_texts
 from tables.labels import read_texts
 from tables.reader import Column, read_batches
 from tables.reading import Places
 from tables.sources import files_of, is_local, name_of
+from training.data.column_names import TEXT, written
 from training.data.sentence_vectors import VECTOR, VectorSource, file_metadata
 from training.errors import DataError, UsageError
 
@@ -47,7 +49,7 @@ def embed_files(
     files: Sequence[Path],
     output: Path,
     *,
-    text_column: str,
+    text_column: str | None,
     keep: Sequence[str] = (),
     sheet: str | None = None,
     report: Callable[[Embedded], None] = lambda _: None,
@@ -61,29 +63,34 @@ def embed_files(
         source: stands in the file's metadata.
         files: see `tables.sources.find_parts`; one table after another.
         output: written whole or not at all.
-        text_column: of all files.
+        text_column: of all files; None finds it in each. That of `output` is called as `column_names.written` says.
         keep: further columns to write along.
-        sheet: of spreadsheets; None is the first that has the columns.
+        sheet: of spreadsheets; None is the first that has the columns. If it is named, the texts are in the column
+            `text` unless that is named too.
         report: called after each batch.
 
     Raises:
-        UsageError: a column to keep is called `vector`, or `output` is one of the files.
+        UsageError: a column to keep is called as one that is written, or `output` is one of the files.
         TableError: a file or a column cannot be read, or (as `DataError`) does not fit the file before it.
     """
-    columns = list(dict.fromkeys((text_column, *keep)))
+    text_name = written(text_column, TEXT)
+    if text_name in keep and text_column not in (None, text_name):
+        raise UsageError(f"'{text_name}' is what the joined texts are written as; keep another column")
+    kept = [name for name in dict.fromkeys(keep) if name != text_name]
+    columns = [text_name, *kept]
     _check(columns, files, output)
-    written, began = Embedded(), time.perf_counter()
+    done, began = Embedded(), time.perf_counter()
     # Beside other work, or where a container may use fewer processors than it sees, OpenBLAS's threads wait for each
     # other, and a map takes many times as long as on one.
     with threadpool_limits(1, "blas"), replacing(output) as partial, _Output(partial, columns, source) as table:
-        for path, texts, arrays in _batches(files, columns, sheet, written):
+        for path, texts, arrays in _batches(files, text_column, kept, sheet, done):
             table.write(path, arrays, embed(model, texts))
-            written.rows += len(texts)
-            written.seconds = time.perf_counter() - began
-            report(written)
-        if not written.rows:
-            raise DataError(files[0], "has no rows", column=text_column)
-    return written
+            done.rows += len(texts)
+            done.seconds = time.perf_counter() - began
+            report(done)
+        if not done.rows:
+            raise DataError(files[0], "has no rows", column=text_name)
+    return done
 
 
 class _Output:
@@ -129,24 +136,26 @@ def _check(columns: Sequence[str], files: Sequence[Path], output: Path) -> None:
 
 
 def _batches(
-    files: Sequence[Path], columns: Sequence[str], sheet: str | None, written: Embedded
+    files: Sequence[Path], text_column: str | None, kept: Sequence[str], sheet: str | None, done: Embedded
 ) -> Iterator[tuple[Path, list[str], list[pa.Array]]]:
     """The texts of each batch, empty where there is none, and the columns to write, that of the texts first."""
     for path in files:
-        for batch in read_batches(path, columns, sheet=sheet):
-            texts = _texts(path, batch, columns[0], written)
-            arrays = [pa.array(texts, STRING), *(_kept(batch, name) for name in columns[1:])]
+        names = choose_texts(path, text_column if sheet is None else text_column or TEXT)
+        for batch in read_batches(path, [*names, *kept], sheet=sheet):
+            texts = _texts(path, batch, names, done)
+            arrays = [pa.array(texts, STRING), *(_kept(batch, name) for name in kept)]
             yield path, [text or "" for text in texts], arrays
 
 
-def _texts(path: Path, batch: Batch, text_column: str, written: Embedded) -> list[str | None]:
+def _texts(path: Path, batch: Batch, names: Sequence[str], done: Embedded) -> list[str | None]:
     """The text of each row, None where there is none; those rows are noted."""
-    column = Column(name_of(path), text_column, batch.values(text_column), batch.rows, [])
-    found = dict(zip(*reversed(read_texts(column)), strict=True))
-    for place, row in enumerate(column.rows):
+    rows = batch.rows
+    columns = [Column(name_of(path), name, batch.values(name), rows, []) for name in names]
+    found = dict(zip(*reversed(read_texts(*columns)), strict=True))
+    for place, row in enumerate(rows):
         if place not in found:
-            written.without.setdefault(column.path, Places()).add(row)
-    return [found.get(place) for place in range(len(column.rows))]
+            done.without.setdefault(columns[0].path, Places()).add(row)
+    return [found.get(place) for place in range(len(rows))]
 
 
 def _kept(batch: Batch, column: str) -> pa.Array:

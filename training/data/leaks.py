@@ -110,7 +110,9 @@ class HeldOut:
         self._telling[self.sentences.places[~self.stock]] = True
 
     @classmethod
-    def read(cls, paths: Iterable[Path], *, text_column: str, change: Callable[[str], str] | None = None) -> "HeldOut":
+    def read(
+        cls, paths: Iterable[Path], *, text_column: str | None, change: Callable[[str], str] | None = None
+    ) -> "HeldOut":
         """Reads the texts of files, which are shown as FOLDER/FILE; `change` is applied to each.
 
         Raises:

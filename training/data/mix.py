@@ -9,7 +9,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from tables.errors import MissingColumnError
 from tables.parquet import write_parquet
 from tables.reader import LOGGER
 from training.data.choices import sources
+from training.data.column_names import LABEL, TEXT, written
 from training.data.dataset import Dataset, list_some, read_dataset
 from training.data.duplicates import normalised
 from training.data.emoticons import without_emoticons
@@ -65,8 +65,9 @@ class MixOptions:
     """Options of a mixture.
 
     Attributes:
-        text_column: name of the column of texts, in all files and in the output.
-        label_column: that of the labels; None reads and writes none.
+        text_column, label_column: of all files; None finds them in each file. What is written is called as
+            `column_names.written` says.
+        unlabeled: reads and writes no labels.
         source_column: a column of the files that names each text's data set; a file that lacks it, and every file if
             this is None, is a set of its own, named as FOLDER/FILE.
         mapping: from labels of the output to the files' names for them; if it is empty the files' names stay. A row is
@@ -78,8 +79,9 @@ class MixOptions:
         seed: of the draw, whose order is that of the files.
     """
 
-    text_column: str = "text"
-    label_column: str | None = "label"
+    text_column: str | None = None
+    label_column: str | None = None
+    unlabeled: bool = False
     source_column: str | None = None
     mapping: Mapping[str, Sequence[str]] | None = None
     drop_emoticons: bool = False
@@ -101,7 +103,7 @@ class _Part:
 
 
 def mix_files(files: Sequence[Path], output: Path, *, without: Sequence[Path], options: MixOptions) -> list[MixReport]:
-    """Writes the Parquet file `output` with the columns text, label and source, in the order of `files`.
+    """Writes the Parquet file `output` with the columns of texts, labels and `source`, in the order of `files`.
 
     A column of weights is added if a source has one. Texts are compared as `_key` has them.
 
@@ -138,13 +140,7 @@ def mix_files(files: Sequence[Path], output: Path, *, without: Sequence[Path], o
         fates[place]["kept"] += 1
     for place, _ in kept:
         fates[place]["beyond_limit"] += 1
-    columns: dict[str, list[Any]] = {options.text_column: [parts[place].texts[row] for place, row in drawn]}
-    if options.label_column is not None:
-        columns[options.label_column] = [parts[place].labels[row] for place, row in drawn]
-    columns[SOURCE] = [parts[place].sources[row] for place, row in drawn]
-    if options.weights:
-        columns[WEIGHT] = [options.weights.get(name, 1.0) for name in columns[SOURCE]]
-    write_parquet(output, columns)
+    write_parquet(output, _columns(parts, drawn, options))
     for fate in fates:
         fate["beyond_limit"] -= fate["kept"]
     return [
@@ -152,8 +148,23 @@ def mix_files(files: Sequence[Path], output: Path, *, without: Sequence[Path], o
     ]
 
 
+def _columns(
+    parts: Sequence[_Part], drawn: Sequence[tuple[int, int]], options: MixOptions
+) -> dict[str, Sequence[object]]:
+    """The columns to write, of rows that are named by their part and their place in it."""
+    texts, labels = written(options.text_column, TEXT), written(options.label_column, LABEL)
+    columns: dict[str, Sequence[object]] = {texts: [parts[place].texts[row] for place, row in drawn]}
+    if not options.unlabeled:
+        columns[labels] = [parts[place].labels[row] for place, row in drawn]
+    sources = [parts[place].sources[row] for place, row in drawn]
+    columns[SOURCE] = sources
+    if options.weights:
+        columns[WEIGHT] = [options.weights.get(name, 1.0) for name in sources]
+    return columns
+
+
 def _read(path: Path, options: MixOptions) -> _Part:
-    if options.label_column is None:
+    if options.unlabeled:
         texts = read_unlabeled(path, text_column=options.text_column)
         part = _Part(path, texts, [""] * len(texts), [source_name(path)] * len(texts), 0)
     else:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from tables.parquet import write_parquet
+from training.data.column_names import TEXT, written
 from training.data.duplicates import normalised
 from training.data.fingerprints import cut
 from training.data.leaks import HeldOut
@@ -44,9 +45,9 @@ def write_sentences(
     max_words: int,
     limit: int | None,
     seed: int,
-    text_column: str,
+    text_column: str | None,
 ) -> SentenceCounts:
-    """Writes the Parquet file `output` with the column `text_column`: sentences of the texts in `files`, each once.
+    """Writes the Parquet file `output` with one column: sentences of the texts in `files`, each once.
 
     Sentences are compared without case, punctuation and white space.
 
@@ -57,7 +58,7 @@ def write_sentences(
         min_words, max_words: a sentence has as many words, Chinese characters and marks; others are left out.
         limit: how many to draw; None for all, in the order of the files.
         seed: of the draw, whose order is that of the files too.
-        text_column: its name in all files.
+        text_column: see `read_unlabeled`; what is written is called as `column_names.written` says.
 
     Raises:
         TableError: a file is unusable.
@@ -77,7 +78,7 @@ def write_sentences(
     else:
         drawn = np.random.default_rng(seed).choice(len(found), size=limit, replace=False)
         chosen = [found[place] for place in np.sort(drawn)]
-    write_parquet(output, {text_column: chosen})
+    write_parquet(output, {written(text_column, TEXT): chosen})
     return SentenceCounts(len(texts), len(found), len(chosen))
 
 

@@ -106,7 +106,7 @@ class LeakCount:
 
 
 def count_leaks(
-    training: Sequence[Path], held_out: Sequence[Path], *, text_column: str, num_examples: int = 0
+    training: Sequence[Path], held_out: Sequence[Path], *, text_column: str | None, num_examples: int = 0
 ) -> tuple[list[TrainingLeaks], list[FileLeaks]]:
     """Compares every text of the training files with every text of the held-out ones.
 

@@ -34,7 +34,7 @@ def source(file: DataFile) -> ReferenceFile:
 
 
 def add_reference(
-    directory: Path, files: Sequence[Path], *, text_column: str, data_root: Path, device: str
+    directory: Path, files: Sequence[Path], *, text_column: str | None, data_root: Path, device: str
 ) -> tuple[Reference, str]:
     """Writes the reference made from the texts of `files` into a checkpoint, in place of an older one.
 

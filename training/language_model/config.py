@@ -107,7 +107,7 @@ class PretrainConfig(Frozen):
         vocabulary: files whose texts only take part in making the tokenizer.
         fixed_tokenizer: a `tokenizer.json`, or a folder that has one, to use in place of making one; the settings of
             the tokenizer that can be told from it follow from it.
-        text_column: of all files.
+        text_column: of all files; None finds it in each.
         weights: number format in which the weights are stored; `int8` is float16 with an embedding of 8 bits.
         seed: of the first weights, the order of the batches, dropout and drawn tokens.
         source, licence: where to get the texts, and the licence that is stated there; shown in the card.
@@ -121,7 +121,7 @@ class PretrainConfig(Frozen):
     without: tuple[str, ...] = ()
     vocabulary: tuple[str, ...] = ()
     fixed_tokenizer: str | None = None
-    text_column: str = "text"
+    text_column: str | None = None
     source: str = ""
     licence: str = ""
     weights: WeightFormat = "float32"

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from training.data.column_names import TEXT, written
 from training.data.corpus import DataFile
 from training.data.sentence_vectors import Halves, VectorFile
 from training.errors import DataError, UsageError
@@ -74,7 +75,7 @@ def read_targets(config: PretrainConfig, texts: Sequence[str]) -> tuple[list[Tar
     groups: dict[str, list[VectorFile]] = {}
     files: dict[str, DataFile] = {}
     for path in map(Path, config.vectors.files):
-        file = VectorFile.open(path, text_column=config.text_column)
+        file = VectorFile.open(path, text_column=written(config.text_column, TEXT))
         same = groups.setdefault(file.source.digest, [])
         if same and same[0].width != file.width:
             raise DataError(path, f"has vectors of {file.width} numbers, but {same[0].path} of {same[0].width}")

@@ -21,6 +21,7 @@ from rich.console import Console
 
 from model.files import replacing
 from tables.parquet import write_parquet
+from training.data.column_names import TEXT, written
 from training.data.unlabeled import read_unlabeled
 from training.errors import RunError, UsageError
 from training.teachers.hugging_face import Floats
@@ -196,7 +197,7 @@ def write_labels(
     output: Path,
     *,
     cache: Path,
-    text_column: str,
+    text_column: str | None,
     shard: tuple[int, int] = (1, 1),
     report: Report = lambda _: None,
 ) -> int:
@@ -205,7 +206,7 @@ def write_labels(
     Args:
         teacher, files, output: see above.
         cache: folder of logits.
-        text_column: of the files and the output.
+        text_column: see `read_unlabeled`; that of the output is called as `column_names.written` says.
         shard: K and N to take every N-th of these texts, from the K-th on.
         report: called as by `label`.
 
@@ -217,9 +218,11 @@ def write_labels(
         UsageError: a label of the teacher is called as the text column.
         RunError: a logit is not finite.
     """
-    if text_column in teacher.labels:
+    text_name = written(text_column, TEXT)
+    if text_name in teacher.labels:
         raise UsageError(
-            f"teacher {teacher.name} has a label '{text_column}', which is the text column's name; rename that column"
+            f"teacher {teacher.name} has a label '{text_name}', which is the text column's name; rename that column, "
+            "and name it with --text-column"
         )
     texts = list(dict.fromkeys(text for path in files for text in read_unlabeled(path, text_column=text_column)))
     texts = texts[shard[0] - 1 :: shard[1]]
@@ -227,7 +230,7 @@ def write_labels(
     if logits_NK is None:
         return 0
     columns = {name: logits_NK[:, place].tolist() for place, name in enumerate(teacher.labels)}
-    write_parquet(output, {text_column: texts, **columns})
+    write_parquet(output, {text_name: texts, **columns})
     return len(texts)
 
 

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model.files import replacing
+from training.data.column_names import TEXT, written
 from training.data.sentence_vectors import Halves, VectorSource, join_vector_files, write_vector_file
 from training.data.unlabeled import read_unlabeled
 from training.errors import RunError
@@ -66,7 +67,7 @@ def write_vectors(
     files: Sequence[Path],
     output: Path,
     *,
-    text_column: str,
+    text_column: str | None,
     shard: tuple[int, int] = (1, 1),
     report: Report = lambda _: None,
 ) -> int:
@@ -76,7 +77,7 @@ def write_vectors(
 
     Args:
         encoder, files, output: see above.
-        text_column: of the files and the output.
+        text_column: see `read_unlabeled`; that of the output is called as `column_names.written` says.
         shard: K and N to take every N-th of these texts, from the K-th on.
         report: called after each part, also after those of an earlier call.
 
@@ -96,7 +97,7 @@ def write_vectors(
         part = texts[start : start + PART_TEXTS]
         paths.append(folder / f"{_part_name(encoder.source, part)}.parquet")
         if not paths[-1].exists():
-            _write_part(encoder, part, paths[-1], text_column)
+            _write_part(encoder, part, paths[-1], written(text_column, TEXT))
             num_new += len(part)
         rate = num_new / max(time.perf_counter() - began, 1e-9)
         report(Labelled(encoder.source.name, start + len(part), len(texts), rate))

@@ -16,6 +16,9 @@ def test_rows_keep_their_numbers_and_blank_texts(tmp_path: Path) -> None:
     rows = read_rows([tmp_path / "a.csv", tmp_path / "b.jsonl"], text_column="text")
     assert rows == Rows(["one", "", "two", "one", "7", ""], [1, 2, 3, 4, 1, 2], ["a.csv"] * 4 + ["b.jsonl"] * 2)
     assert rows.distinct == ["one", "two", "7"]
+    (tmp_path / "d.csv").write_text("id,title,body\n1,Late,my parcel is late\n2,,where is it now\n")
+    assert read_rows([tmp_path / "d.csv"], text_column="title,body").texts[0] == "Late\nmy parcel is late"
+    assert read_rows([tmp_path / "a.csv", tmp_path / "d.csv"], text_column=None).texts[-1] == "where is it now"
     (tmp_path / "c.csv").write_text("id,text\n1,\n")
     with pytest.raises(DataError, match="has no texts"):
         read_rows([tmp_path / "c.csv"], text_column="text")

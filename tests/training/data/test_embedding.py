@@ -60,6 +60,21 @@ def test_a_large_file_comes_in_batches_and_can_be_read_again(model: Classifier, 
     assert (file.source, file.width, file.rows) == (SOURCE, 36, len(texts))
 
 
+def test_columns_are_found_in_each_file_and_several_are_joined(model: Classifier, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,title,body\n1,Late,my parcel is late\n2,,where is it now\n3,,\n")
+    (tmp_path / "b.csv").write_text("id,message\n4,the box was open\n5,no one came to the door\n")
+    files, output = [tmp_path / "a.csv", tmp_path / "b.csv"], tmp_path / "out.parquet"
+    done = embed_files(model, SOURCE, files[:1], output, text_column="title,body", keep=["title"])
+    table = pq.read_table(output)
+    assert table.column_names == ["text", "title", "vector"]
+    assert table["text"].to_pylist() == ["Late\nmy parcel is late", "where is it now", None]
+    assert [str(places) for places in done.without.values()] == ["row 3 (line 4)"]
+    embed_files(model, SOURCE, files[::-1], output, text_column=None, keep=["id", "text"])
+    assert pq.read_table(output).column_names == ["text", "id", "vector"]
+    with pytest.raises(UsageError, match="'text' is what the joined texts are written as"):
+        embed_files(model, SOURCE, files[:1], output, text_column="title,body", keep=["text"])
+
+
 def test_a_folder_of_tables_names_the_file_of_a_row(model: Classifier, tmp_path: Path) -> None:
     (tmp_path / "parts").mkdir()
     (tmp_path / "parts" / "1.csv").write_text("id,text\n1,a film\n")

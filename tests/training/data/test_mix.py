@@ -31,6 +31,23 @@ def test_each_text_once_and_none_of_the_test(tmp_path: Path) -> None:
     assert counts == [(2, 0, 1, 1), (1, 1, 1, 1)]
 
 
+def test_columns_are_found_in_each_file_and_written_as_text_and_label(tmp_path: Path) -> None:
+    rows = [f"the parcel number {n} is late" for n in range(6)]
+    first, second, test = tmp_path / "a.csv", tmp_path / "b.csv", tmp_path / "test.csv"
+    first.write_text("id,message,category\n" + "".join(f"{n},{text},{'xy'[n % 2]}\n" for n, text in enumerate(rows)))
+    second.write_text("review,stars\n" + "".join(f"{text} again,{n % 2}\n" for n, text in enumerate(rows)))
+    test.write_text(f"body,id\n{rows[0]},7\n")
+    output = tmp_path / "mix.parquet"
+    reports = mix_files([first, second], output, without=[test], options=MixOptions())
+    assert [(report.kept, report.held_out) for report in reports] == [(5, 1), (6, 0)]
+    assert pq.read_table(output).column_names == ["text", "label", "source"]
+    mix_files([first, test], output, without=[], options=MixOptions(unlabeled=True))
+    assert pq.read_table(output).column_names == ["text", "source"]
+    named = MixOptions(text_column="message", label_column="category")
+    mix_files([first], output, without=[], options=named)
+    assert pq.read_table(output).column_names == ["message", "category", "source"]
+
+
 def test_lists_of_labels_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "many.jsonl"
     path.write_text('{"text": "a", "label": ["x", "y"]}\n')
@@ -59,6 +76,7 @@ def test_the_command_reports_each_file(tmp_path: Path) -> None:
     output = tmp_path / "out" / "mix.parquet"
     run = CliRunner().invoke(main, ["mix", str(first), "--without", str(test), "--output", str(output)])
     assert run.exit_code == 0, run.output
+    assert "found in column" not in run.output, "nothing is said of columns that are called text and label"
     assert "kept 1, held out 1, repeated 0, contradicted 0" in run.output
     assert pq.read_table(output).num_rows == 1
     missing = CliRunner().invoke(main, ["mix", str(tmp_path / "none.csv"), "--output", str(output)])
