@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from training.cli.options import DEVICE, FILE, LABELS_IN, SHEET, TEXTS_IN, THREADS
+from training.cli.options import DEVICE, FILE, LABELS_IN, SHEET, TEXTS_IN, THREADS, unknown_label_options
 from training.errors import UsageError
 
 
@@ -24,16 +24,7 @@ from training.errors import UsageError
     type=FILE,
     help="The labelled texts that it was trained on: shows the three nearest of them to each of the worst mistakes.",
 )
-@click.option(
-    "--ignore-unknown-labels",
-    is_flag=True,
-    help="Go on without the rows whose label the checkpoint does not know; without it the first one is an error.",
-)
-@click.option(
-    "--merge-labels",
-    is_flag=True,
-    help="Read a label that differs from one of the checkpoint's in case, width, spaces or zeros only as that one.",
-)
+@unknown_label_options
 @click.option(
     "--own-labels",
     is_flag=True,
@@ -71,23 +62,23 @@ def evaluate(
     """
     from model.classifier import Classifier
     from training.data.choices import with_choices
-    from training.data.dataset import read_dataset, without_unknown
+    from training.data.dataset import read_dataset
     from training.evaluation.evaluate import evaluate as run_evaluation
-    from training.evaluation.evaluate import rules_for, worst_mistakes
+    from training.evaluation.evaluate import read_judged, rules_for, worst_mistakes
     from training.evaluation.neighbours import nearest_to
     from training.evaluation.report import make_console, print_evaluation, print_mistakes, print_neighbours
 
     classifier = Classifier.load(checkpoint, device=device)
-    rules = rules_for(classifier, merge=merge_labels)
-    dataset = read_dataset(file, rules=rules, **columns)
-    if ignore_unknown_labels:
-        dataset = without_unknown(dataset, classifier.labels)
+    dataset = read_judged(
+        file, classifier, ignore_unknown_labels=ignore_unknown_labels, merge_labels=merge_labels, **columns
+    )
     if own_labels:
         dataset = with_choices(dataset)
     trained = None  # read before anything is computed: what is wrong with it is told at once
     if neighbours_file is not None:
         if not worst:
             raise UsageError("--neighbours is about the worst mistakes; --worst must be at least 1")
+        rules = rules_for(classifier, merge=merge_labels)
         trained = read_dataset(neighbours_file, rules=rules, **columns)
     result = run_evaluation(classifier, dataset)
     console = make_console()

@@ -216,6 +216,27 @@ def data_options(command: Any, *, test: bool = True) -> Any:
     return command
 
 
+def unknown_label_options(command: Any) -> Any:
+    """Adds the options that say what holds for labels that a checkpoint does not know; see `read_judged`."""
+    options = [
+        click.option(
+            "--ignore-unknown-labels",
+            is_flag=True,
+            help="Go on without the rows whose label the checkpoint does not know; without it the first one is an "
+            "error.",
+        ),
+        click.option(
+            "--merge-labels",
+            is_flag=True,
+            help="Read a label that differs from one of the checkpoint's in case, width, spaces or zeros only as that "
+            "one.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 def recipe_options(command: Any) -> Any:
     """Adds the options that say how it is trained, all but the seed."""
     options = [

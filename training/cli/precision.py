@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from training.cli.options import DEVICE, FILE, LABELS_IN, TEXTS_IN, THREADS
+from training.cli.options import DEVICE, FILE, LABELS_IN, TEXTS_IN, THREADS, unknown_label_options
 
 
 @click.command()
@@ -13,6 +13,7 @@ from training.cli.options import DEVICE, FILE, LABELS_IN, TEXTS_IN, THREADS
 @click.argument("file", type=FILE)
 @TEXTS_IN
 @LABELS_IN
+@unknown_label_options
 @DEVICE
 @THREADS
 def precision(checkpoint: Path, file: Path, **options: Any) -> None:
@@ -33,7 +34,9 @@ def precision(checkpoint: Path, file: Path, **options: Any) -> None:
     """
     from training.evaluation.precision import add_thresholds, shown
 
-    found, version = add_thresholds(checkpoint, file, **options)
+    found, version, warnings = add_thresholds(checkpoint, file, **options)
+    for warning in warnings:
+        click.echo(f"warning: {warning}")
     click.echo(f"{checkpoint}: the version is now {version}")
     click.echo("right in  probability  answered")
     for each in found:

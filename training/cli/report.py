@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from training.cli.options import DEVICE, FILE, LABELS_IN, SHEET, SLICE_COLUMN, TEXTS_IN, THREADS
+from training.cli.options import DEVICE, FILE, LABELS_IN, SHEET, SLICE_COLUMN, TEXTS_IN, THREADS, unknown_label_options
 
 
 @click.command()
@@ -26,6 +26,7 @@ from training.cli.options import DEVICE, FILE, LABELS_IN, SHEET, SLICE_COLUMN, T
 @TEXTS_IN
 @LABELS_IN
 @SHEET
+@unknown_label_options
 @SLICE_COLUMN
 @DEVICE
 @THREADS
@@ -36,7 +37,7 @@ def report(
     output: Path | None,
     slice_columns: tuple[str, ...],
     device: str,
-    **columns: Any,
+    **reading: Any,
 ) -> None:
     """Writes the report of `train` about CHECKPOINT, measured on the labelled texts of FILE.
 
@@ -48,19 +49,20 @@ def report(
     python -m training report runs/reviews holdout.csv --train reviews.csv --slice-column shop
     """
     from model.classifier import Classifier
-    from training.data.dataset import read_dataset
     from training.data.split import split
-    from training.evaluation.evaluate import rules_for
+    from training.evaluation.evaluate import read_judged
     from training.evaluation.report import make_console
     from training.reporting.build import Material, report_paths, write_report
 
-    rules = rules_for(Classifier.load(checkpoint, device=device))
-    dataset = read_dataset(file, rules=rules, **columns)
-    learned, stopping = None, None
+    classifier = Classifier.load(checkpoint, device=device)
+    dataset = read_judged(file, classifier, **reading)
+    learned, stopping, warnings = None, None, [f"{file.name}: {warning}" for warning in dataset.warnings]
     if train_file is not None:
-        learned, stopping = split(read_dataset(train_file, rules=rules, **columns), fraction=0.1, seed=0)
+        whole = read_judged(train_file, classifier, **reading)
+        warnings += [f"{train_file.name}: {warning}" for warning in whole.warnings]
+        learned, stopping = split(whole, fraction=0.1, seed=0)
     console = make_console()
-    for warning in dataset.warnings:
+    for warning in warnings:
         console.print(f"warning: {warning}", markup=False)
     page, json_file = report_paths(checkpoint, file.stem) if output is None else (output, output.with_suffix(".json"))
     material = Material(
@@ -71,6 +73,7 @@ def report(
         stopping=stopping,
         slice_columns=slice_columns,
         device=device,
+        warnings=tuple(warnings),
     )
     write_report(material, page, json_file)
     console.print(f"wrote {page} and {json_file}", markup=False)

@@ -16,7 +16,7 @@ from tables.sources import is_local
 from training.data.choices import with_choices
 from training.data.config import DataConfig, Files
 from training.data.continued import Continued, check_continues, warnings_continued
-from training.data.dataset import Dataset, encode_labels, label_names, list_some, read_dataset
+from training.data.dataset import Dataset, label_names, list_some, read_dataset, refuse_unknown
 from training.data.duplicates import normalised, num_contradictions, num_shared
 from training.data.files import digest_of, shown_source
 from training.data.personal import mask_personal
@@ -279,7 +279,7 @@ def _check_fits(dataset: Dataset, train: Dataset, labels: Sequence[str]) -> None
         kinds = {"single_label": "one label a text", "multi_label": "lists of labels"}
         cause = f"has {kinds[dataset.task]}, but {train.path} has {kinds[train.task]}"
         raise DataError(dataset.path, cause, column=dataset.label_column)
-    encode_labels(dataset, labels)
+    refuse_unknown(dataset, labels, "correct these labels, or delete these rows")
 
 
 def _describe(dataset: Dataset, digest: str, labels: Sequence[str], data_root: Path) -> DataFile:

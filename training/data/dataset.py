@@ -182,17 +182,28 @@ def label_names(dataset: Dataset, further: Iterable[str] = ()) -> Names:
     return tuple(sorted(names))
 
 
+def refuse_unknown(dataset: Dataset, names: Sequence[str], remedy: str = "") -> None:
+    """Refuses a label that is not among `names`; `remedy` says what to do about it.
+
+    Raises:
+        DataError: a row has one.
+    """
+    places = label_places(names)
+    for row, labels in zip(dataset.rows, dataset.labels, strict=True):
+        for name in labels:
+            if name not in places:
+                cause = _unknown(name, names) + (f"; {remedy}" if remedy else "")
+                raise DataError(dataset.path, cause, row=row, column=dataset.label_column)
+
+
 def encode_labels(dataset: Dataset, names: Sequence[str]) -> npt.NDArray[np.int64] | npt.NDArray[np.float32]:
     """Encodes labels as targets: int64 [N] for single-label; float32 [N, C] of zeros and ones for multi-label.
 
     Raises:
         DataError: a row has a label that is not among `names`.
     """
+    refuse_unknown(dataset, names)
     places = label_places(names)
-    for row, labels in zip(dataset.rows, dataset.labels, strict=True):
-        for name in labels:
-            if name not in places:
-                raise DataError(dataset.path, _unknown(name, names), row=row, column=dataset.label_column)
     if dataset.task == "single_label":
         return np.array([places[labels[0]] for labels in dataset.labels], dtype=np.int64)
     targets_NC = np.zeros((len(dataset), len(names)), dtype=np.float32)

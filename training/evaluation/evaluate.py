@@ -5,6 +5,7 @@ Shape suffixes: N texts, C labels.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ from model.text import Encoded
 from tables.errors import Row
 from tables.labels import LabelRules
 from training.data.choices import allowed_labels, among
-from training.data.dataset import Dataset, truth_of
+from training.data.dataset import Dataset, read_dataset, refuse_unknown, truth_of, without_unknown
 from training.errors import DataError
 from training.metrics.abstention import Kept, kept_by
 from training.metrics.decisions import Decisions, Floats, decide
@@ -139,14 +140,39 @@ def truth_for(dataset: Dataset, classifier: Classifier) -> Decisions:
     Raises:
         DataError: as in `evaluate`.
     """
+    _check_task(dataset, classifier)
+    return truth_of(dataset, classifier.labels)
+
+
+def _check_task(dataset: Dataset, classifier: Classifier) -> None:
     if dataset.task == "multi_label" and classifier.task == "single_label":
         cause = "has lists of labels, but the checkpoint gives each text one label"
         raise DataError(dataset.path, cause, column=dataset.label_column)
-    try:
-        return truth_of(dataset, classifier.labels)
-    except DataError as error:
-        cause = f"{error.cause}; --ignore-unknown-labels leaves such rows out"
-        raise DataError(error.path, cause, row=error.row, column=error.column) from error
+
+
+def read_judged(
+    file: Path,
+    classifier: Classifier,
+    *,
+    ignore_unknown_labels: bool = False,
+    merge_labels: bool = False,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    sheet: str | None = None,
+) -> Dataset:
+    """Reads a labelled file to judge a checkpoint by; the options are those of `unknown_label_options`.
+
+    Raises:
+        TableError: the file cannot be read.
+        DataError: as in `evaluate`, where unknown labels are not to be ignored; or no row is left.
+    """
+    rules = rules_for(classifier, merge=merge_labels)
+    dataset = read_dataset(file, text_column=text_column, label_column=label_column, sheet=sheet, rules=rules)
+    _check_task(dataset, classifier)
+    if ignore_unknown_labels:
+        return without_unknown(dataset, classifier.labels)
+    refuse_unknown(dataset, classifier.labels, "--ignore-unknown-labels leaves such rows out")
+    return dataset
 
 
 def rules_for(classifier: Classifier, *, merge: bool = False) -> LabelRules:

@@ -6,6 +6,7 @@ checkpoint's configuration, and stand in its card.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +14,9 @@ import numpy.typing as npt
 from model.checkpoint import load_checkpoint, replace_config
 from model.classifier import Classifier
 from model.config import PrecisionThreshold
-from training.data.dataset import Dataset, read_dataset
+from training.data.dataset import Dataset
 from training.evaluation.card_section import put_section
-from training.evaluation.evaluate import best_answers, logits_of, rules_for, truth_for
+from training.evaluation.evaluate import best_answers, logits_of, read_judged, truth_for
 from training.metrics.abstention import ERROR_RATE, precision_threshold
 
 PRECISIONS = (0.90, 0.95, 0.99)
@@ -48,15 +49,17 @@ def find_thresholds(
 
 
 def add_thresholds(
-    directory: Path, file: Path, *, text_column: str | None, label_column: str | None, device: str
-) -> tuple[tuple[PrecisionThreshold, ...], str]:
+    directory: Path, file: Path, *, device: str, **reading: Any
+) -> tuple[tuple[PrecisionThreshold, ...], str, list[str]]:
     """Writes the thresholds found on a labelled file into a checkpoint and its card, in place of older ones.
 
     Only `config.json`, the card and their digests change, and with them the version. Use texts that are like those to
     come but were neither trained on nor used to choose the weights.
 
+    `reading` are the options of `read_judged`.
+
     Returns:
-        The thresholds and the new version.
+        The thresholds, the new version, and what was left out of the file or is doubtful in it.
 
     Raises:
         CheckpointError: the folder cannot be used.
@@ -64,11 +67,11 @@ def add_thresholds(
     """
     checkpoint = load_checkpoint(directory)
     classifier = Classifier(checkpoint, device=device)
-    dataset = read_dataset(file, text_column=text_column, label_column=label_column, rules=rules_for(classifier))
+    dataset = read_judged(file, classifier, **reading)
     found = find_thresholds(classifier, dataset)
     config = checkpoint.config.model_copy(update={"precision_thresholds": found})
     card = with_section(checkpoint.card, found, len(dataset))
-    return found, replace_config(directory, config, card)
+    return found, replace_config(directory, config, card), dataset.warnings
 
 
 def with_section(card: str, thresholds: Sequence[PrecisionThreshold], num_texts: int) -> str:

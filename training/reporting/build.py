@@ -50,6 +50,7 @@ class Material:
         metric: that picked the weights.
         seed: of samples and folds.
         device: as of `--device`.
+        warnings: what was left out of these texts or is doubtful in them, where the record of the run does not say it.
     """
 
     checkpoint: Path
@@ -62,6 +63,7 @@ class Material:
     metric: Metric = "accuracy"
     seed: int = 0
     device: str = "auto"
+    warnings: tuple[str, ...] = ()
 
     def by_folds(self, dataset: Dataset) -> bool:
         """True if the held-out texts are the training texts, held out by folds."""
@@ -116,7 +118,7 @@ def build_report(material: Material) -> Report:
         serve=f"python -m app serve --model {material.checkpoint.resolve().name}={material.checkpoint}",
         num_labels=len(classifier.labels),
         trained_on=0 if record is None else record.data["train"].rows if "train" in record.data else 0,
-        warnings=() if record is None else tuple(record.warnings),
+        warnings=(*(() if record is None else record.warnings), *material.warnings),
         history=history,
         metric=material.metric,
         best_epoch=None if record is None or record.config.get("data.folds") else record.effort.best_epoch,

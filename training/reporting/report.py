@@ -197,7 +197,7 @@ class Report(Frozen):
         serve: the command that serves it.
         num_labels: labels that it can give.
         trained_on: training texts.
-        warnings: those of the run.
+        warnings: those of the run, and about the texts of the report.
         history: readings during training: epoch, loss, validation score.
         metric: name of that score.
         best_epoch: whose weights were kept; None where the networks of folds were averaged.

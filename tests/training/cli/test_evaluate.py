@@ -1,6 +1,7 @@
 """Evaluating a checkpoint as a user does."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,14 @@ def test_rows_of_unknown_labels_are_refused_or_left_out_and_counted(
     assert expected in result.output
     found = json.loads((tmp_path / "scores.json").read_bytes())["scores"]
     assert found == metrics_of(trained[0])["evaluations"]["test"]["scores"]
+    for command, *where in (("precision", shutil.copytree(trained[0], tmp_path / "m")), ("report", trained[0])):
+        other = (*where, more, *(["--output", tmp_path / "page.html"] if command == "report" else []))
+        assert "--ignore-unknown-labels leaves such rows out" in call(command, *other).output
+        result = call(command, *other, "--ignore-unknown-labels")
+        assert (result.exit_code, expected.removeprefix("warning: ") in result.output) == (0, True), result.output
+    assert expected.removeprefix("warning: ") in (tmp_path / "page.html").read_text(encoding="utf-8").replace(
+        "&#39;", "'"
+    )
     more.write_text("text,label\nso so,middling\n", encoding="utf-8")
     nothing = call("evaluate", trained[0], more, "--ignore-unknown-labels")
     assert nothing.exit_code == 2
