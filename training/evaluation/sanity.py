@@ -32,6 +32,8 @@ def result_warnings(
 ) -> list[str]:
     """Warnings about a run, from its validation scores and its history; empty if there are none.
 
+    Texts that all have the same labels are no test of telling labels apart: the commonest answer is then no measure.
+
     Args:
         validation: scores of the texts that were held out.
         training_accuracy: of the training texts, 0 to 1.
@@ -42,7 +44,7 @@ def result_warnings(
     """
     scores = validation.scores
     warnings = []
-    if scores.accuracy <= scores.majority + BARELY:
+    if scores.majority < 1 and scores.accuracy <= scores.majority + BARELY:
         warnings.append(
             f"validation accuracy {scores.accuracy:.4f} is no better than always giving the commonest answer "
             f"({scores.majority:.4f})"

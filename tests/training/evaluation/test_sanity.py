@@ -45,6 +45,10 @@ def test_a_sound_run_gives_no_warning() -> None:
     assert warn(GOOD) == []
 
 
+def test_texts_of_one_label_are_not_compared_with_the_commonest_answer() -> None:
+    assert warn(evaluation([0] * 6, [0] * 6)) == []
+
+
 @pytest.mark.parametrize(
     ("warnings", "expected"),
     [

@@ -12,6 +12,10 @@ def test_labels_in_texts_are_found(clean: Rows, material: Make) -> None:
     assert (found.kind, found.count, found.detail) == ("label_in_text", 200, "0 name another label")
 
 
+def test_a_single_label_in_its_texts_tells_it_from_no_other(clean: Rows, material: Make) -> None:
+    assert list(check_names_in_texts(material([(f"{text} verdict: good", "good") for text, _ in clean]))) == []
+
+
 def test_names_that_stand_in_texts_of_any_label_tell_nothing(clean: Rows, material: Make) -> None:
     assert list(check_names_in_texts(material([(f"{text} good or bad", label) for text, label in clean]))) == []
     assert list(check_names_in_texts(material([(f"{text} 1", "1") for text, _ in clean]))) == []
