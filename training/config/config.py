@@ -90,11 +90,11 @@ class TrainConfig(Frozen):
 
 def build_config(*layers: Mapping[str, Any]) -> TrainConfig:
     """The configuration of a run, of nested mappings; see `build`."""
-    return build(TrainConfig, *layers)
+    return build(TrainConfig, *layers, listed_by="settings")
 
 
-def build(kind: type[Config], *layers: Mapping[str, Any]) -> Config:
-    """The configuration of nested mappings, later ones over earlier ones.
+def build(kind: type[Config], *layers: Mapping[str, Any], listed_by: str) -> Config:
+    """The configuration of nested mappings, later ones over earlier ones; the command `listed_by` lists its settings.
 
     Raises:
         UsageError: a key is unknown or a value does not fit; says which, and what was perhaps meant.
@@ -105,7 +105,8 @@ def build(kind: type[Config], *layers: Mapping[str, Any]) -> Config:
     try:
         return kind.model_validate(merged)
     except ValidationError as error:
-        raise UsageError("\n".join(_explain(detail, flatten(kind())) for detail in error.errors())) from None
+        explained = [_explain(detail, flatten(kind()), listed_by) for detail in error.errors()]
+        raise UsageError("\n".join(explained)) from None
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -228,11 +229,15 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     return merged
 
 
-def _explain(detail: Any, known: Iterable[str]) -> str:
+def _explain(detail: Any, known: Iterable[str], listed_by: str) -> str:
     """One line for one of pydantic's complaints."""
     key = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
-        return f"{key}: unknown{_did_you_mean(key, known)}"
+        inside = detail["input"]
+        while isinstance(inside, Mapping) and inside:  # an unknown section: its first setting is what was given
+            name, inside = next(iter(inside.items()))
+            key += f".{name}"
+        return f"{key}: unknown{_did_you_mean(key, known)}; `python -m training {listed_by}` lists the settings"
     return f"{key}: {detail['msg']} (got {detail['input']!r})"
 
 

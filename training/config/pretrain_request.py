@@ -48,7 +48,7 @@ class PretrainOptions(Call):
     def request(self) -> PretrainRequest:
         """The request of this call; see `Call.request`."""
         options = [parse_settings(self.settings), nest(self.shorthands())]
-        config = build(PretrainConfig, *options)
+        config = build(PretrainConfig, *options, listed_by="settings --pretrain")
         if config.fixed_tokenizer is not None:
             config = _with_tokenizer(Path(config.fixed_tokenizer), options)
         return PretrainRequest(config=config, command=self.repeated())
@@ -61,7 +61,7 @@ def _with_tokenizer(path: Path, options: Sequence[dict[str, Any]]) -> PretrainCo
         UsageError: an option contradicts it, or it cannot be read.
     """
     shown = settings_of(read_tokenizer(path))
-    config = build(PretrainConfig, {"tokenizer": shown}, *options)
+    config = build(PretrainConfig, {"tokenizer": shown}, *options, listed_by="settings --pretrain")
     for key, value in shown.items():
         if (found := getattr(config.tokenizer, key)) != value:
             raise UsageError(f"tokenizer.{key}={found}, but the tokenizer {path} has {value}; leave the setting out")

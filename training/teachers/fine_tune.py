@@ -72,7 +72,7 @@ def parse_teach_config(settings: Iterable[str]) -> TeachConfig:
     Raises:
         UsageError: a key is unknown or a value does not fit.
     """
-    return build(TeachConfig, parse_settings(settings))
+    return build(TeachConfig, parse_settings(settings), listed_by="teach --help")
 
 
 @dataclass(frozen=True, slots=True)
