@@ -185,7 +185,11 @@ def parse_config(path: Path, content: bytes, kind: type[Config]) -> Config:
             f"has format version {version}; this Sluice reads up to {FORMAT_VERSION}, so upgrade it",
         )
     if "kind" in value and "kind" not in kind.model_fields:
-        raise CheckpointIncompatible(path, f"is of kind {value['kind']}, from pretrain: it has no labels to give")
+        raise CheckpointIncompatible(
+            path,
+            f"is of kind {value['kind']}, from pretrain: it has no labels to give; `python -m training embed` writes "
+            "its sentence vectors, and `train --start` makes a classifier of it",
+        )
     try:
         return kind.model_validate_json(content)
     except ValidationError as error:

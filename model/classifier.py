@@ -21,7 +21,7 @@ from model.errors import ConfigError
 from model.probabilities import probabilities
 from model.profile import Profile, Profiler, Reference
 from model.temperature import Temperature
-from model.text import Encoded, TextEncoder
+from model.text import Encoded, TextEncoder, check_texts
 from model.vectors import Vectors
 
 Probabilities = npt.NDArray[np.float32]
@@ -136,7 +136,12 @@ class Classifier:
         return self._profiler.profile(batch, probabilities_BC)
 
     def predict(self, texts: Sequence[str], *, max_batch_tokens: int = 8192) -> Probabilities:
-        """Probabilities [len(texts), len(labels)] of any number of texts, batched by length."""
+        """Probabilities [len(texts), len(labels)] of any number of texts, batched by length.
+
+        Raises:
+            TypeError: `texts` is a single text, or something in it is no text.
+        """
+        check_texts(texts)
         return self.score_all(self.encode(texts), max_batch_tokens=max_batch_tokens)
 
     def score_all(self, encoded: Sequence[Encoded], *, max_batch_tokens: int = 8192) -> Probabilities:

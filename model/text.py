@@ -37,6 +37,19 @@ class Encoded(NamedTuple):
         return len(self.ids)
 
 
+def check_texts(texts: Sequence[str]) -> None:
+    """Refuses what is no list of texts, where a caller's own values come in.
+
+    Raises:
+        TypeError: it is a single text, or a value in it is none; says which.
+    """
+    if isinstance(texts, str | bytes):
+        raise TypeError(f"expected a list of texts, found a single {type(texts).__name__}; write [text] for one text")
+    for place, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise TypeError(f"texts[{place}]: expected str, found {type(text).__name__}")
+
+
 class TextEncoder:
     """Turns texts into token ids with a trained tokenizer. Safe to call from several threads.
 

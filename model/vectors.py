@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.batch import lengths_of, map_batches
-from model.text import Encoded
+from model.text import Encoded, check_texts
 
 Vectors = npt.NDArray[np.float32]
 
@@ -44,7 +44,11 @@ def embed(
 
     Returns:
         float32; zeros for a text without tokens.
+
+    Raises:
+        TypeError: `texts` is a single text, or something in it is no text.
     """
+    check_texts(texts)
     encoded = model.encode(texts)
     found: Vectors = map_batches(
         lambda rows: model.vectors([encoded[i] for i in rows]),

@@ -1,6 +1,8 @@
 """Texts in, probabilities out."""
 
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from model.checkpoint import load_checkpoint
 from model.classifier import Classifier, set_num_threads
 from model.errors import CheckpointMissing, ConfigError
 from model.text import Encoded
+from model.vectors import embed
 from tests.conftest import make_checkpoint
 
 MIXED = ["a good film", "", "难看的电影", "😀" * 100, "\ud800 broken", "x" * 1_000_000, " \n", "don't miss it! " * 50]
@@ -72,6 +75,21 @@ def test_any_text_gets_probabilities(classifier: Classifier, texts: list[str]) -
     rows = classifier.predict(texts)
     assert rows.shape == (len(texts), 2)
     assert np.isfinite(rows).all()
+
+
+@pytest.mark.parametrize(
+    ("texts", "cause"),
+    [
+        ("abc", r"expected a list of texts, found a single str; write \[text\] for one text"),
+        (b"abc", "expected a list of texts, found a single bytes"),
+        ([1], r"texts\[0\]: expected str, found int"),
+        (["a", None], r"texts\[1\]: expected str, found NoneType"),
+    ],
+)
+def test_what_is_no_list_of_texts_is_refused(classifier: Classifier, texts: Any, cause: str) -> None:
+    for called in (classifier.predict, partial(embed, classifier)):
+        with pytest.raises(TypeError, match=cause):
+            called(texts)
 
 
 def test_an_empty_text_gets_the_prior(classifier: Classifier) -> None:

@@ -55,7 +55,7 @@ def test_refuses_what_does_not_fit(tiny_encoder: Path, tiny_checkpoint: Path, tm
     with pytest.raises(CheckpointDamaged, match="kind"):
         load_encoder(tiny_checkpoint)
     with pytest.raises(
-        CheckpointIncompatible, match=r"config\.json: is of kind language_model, from pretrain: it has no"
+        CheckpointIncompatible, match=r"from pretrain: it has no labels to give; `python -m training embed` writes its"
     ):
         load_checkpoint(tiny_encoder)
     shutil.copytree(tiny_encoder, tmp_path / "cut")
