@@ -38,10 +38,10 @@ WORDS = {
 
 JUDGED = {
     "en": "The shipped checkpoint answers negative, neutral or positive, in English and Chinese. Accuracy on {split} "
-    "texts, positive against negative (its [card](checkpoints/sentiment/README.md) has more sets, intervals, "
-    "calibration and limits):",
+    "texts in float32 (above: as served, in int8), positive against negative (its "
+    "[card](checkpoints/sentiment/README.md) has more sets, intervals, calibration and limits):",
     "zh": "自带模型对中英文文本给出三种答案：负面、中性、正面（negative、neutral、positive）。\n"
-    "区分正负的准确率（{split} 集）如下，更多数据集、置信区间、校准与局限见它的\n"
+    "区分正负的准确率（{split} 集，float32；上表为服务时的 int8）如下，更多数据集、置信区间、校准与局限见它的\n"
     "[模型卡](checkpoints/sentiment/README.md)：",
 }
 
