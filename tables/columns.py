@@ -1,19 +1,20 @@
 """Chooses the columns of texts and labels: as a person names them, else by their names, else by their values."""
 
 import logging
-import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Literal
 
+from tables.address import address_of
 from tables.errors import MissingColumnError, TableError
+from tables.headers import WORDS, why_no_header
 from tables.label_numbers import as_number, is_map
 from tables.names import LABEL_NAMES, TEXT_NAMES, folded, same_name
 from tables.reader import read_batches
-from tables.sources import name_of
+from tables.reading import BadRow, Reading
 
 LOGGER = logging.getLogger("tables")
 
@@ -21,15 +22,29 @@ SAMPLE_ROWS = 500
 FEW_LETTERS = 40
 """Characters of a label, at most, in the mean."""
 
-WORDS = re.compile(r"[^\W\d_]{2,}[^\w\n]+[^\W\d_]|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2}")
-"""Two words, or two letters of a script without spaces."""
-
 WEIGHTS = {"weight", "weights", "sample_weight", "sample weight"}
 """Names of columns that are no labels."""
+
+NO_HEADER = "put a line with names before it, such as text,label"
 
 Kind = Literal["numbers", "names"]
 Values = Mapping[str, Sequence[object]]
 """The first values of each column."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """The first rows of a table.
+
+    Attributes:
+        path: the file that they are in.
+        values: of each column; none if no file has a row.
+        has_header: true if the names of the columns are a line of the file, which may be a row by mistake.
+    """
+
+    path: Path
+    values: dict[str, list[object]]
+    has_header: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +77,7 @@ def choose_columns(
     """Chooses the columns of texts and labels; says which, where they are not called `text` and `label`.
 
     Args:
-        source: a table; of several files the first is looked at.
+        source: a table; of several files, which have the same names of columns, the first is looked at.
         text, label: as a person names them, several with commas between them; None finds them.
         sheet: of a spreadsheet.
         prefer: columns of a table that belongs to this one; taken if they are there and none are named.
@@ -70,45 +85,62 @@ def choose_columns(
 
     Raises:
         MissingColumnError: a named column is not there, or none can be the one.
-        TableError: several columns can be the one, or the file cannot be read.
+        TableError: several columns can be the one, the first line is no header, or the file cannot be read.
     """
     if text is not None and label is not None and "," not in text + label:
         return Columns((text,), (label,))
-    values = _sample(source, sheet)
+    sample = _sample(source, sheet)
+    path, values = sample.path, sample.values
     for name in [name for name in values if any(same_name(name, other) for other in but_not)]:
         del values[name]
     if not values:
         return Columns((text or "text",), (label or "label",))
-    path = name_of(source)
     labels = _named(path, label, values) or _preferred(prefer.labels if prefer else (), values)
     texts = _named(path, text, values) or _preferred(prefer.texts if prefer else (), values)
-    texts = texts or _find_texts(path, values, labels)
+    texts = texts or _find_texts(sample, labels)
     found = Columns(texts, labels or _find_labels(path, values, texts))
     if (text is None and found.texts != ("text",)) or (label is None and found.labels != ("label",)):
-        LOGGER.info("%s: %s, %s", path, _said("texts", found.texts), _said("labels", found.labels))
+        LOGGER.info("%s: %s, %s", address_of(path), _said("texts", found.texts), _said("labels", found.labels))
     return found
 
 
-def choose_texts(source: Path | Sequence[Path], text: str | None) -> tuple[str, ...]:
-    """Chooses the columns of texts in a table that need not have labels; see `choose_columns`.
+def choose_texts(
+    source: Path | Sequence[Path],
+    text: str | None,
+    *,
+    sheet: str | None = None,
+    refuse: Callable[[BadRow], object] | None = None,
+    say: Callable[[str], object] = LOGGER.info,
+) -> tuple[str, ...]:
+    """Chooses the columns of texts in a table that need not have labels.
+
+    Args:
+        source, text, sheet: see `choose_columns`.
+        refuse: see `tables.reader.read_batches`.
+        say: takes a line that tells which, where they are found and not called `text`.
 
     Raises:
         TableError: as in `choose_columns`.
     """
     if text is not None and "," not in text:
         return (text,)
-    values, path = _sample(source, None), name_of(source)
-    texts = _named(path, text, values) or (_find_texts(path, values, ()) if values else ("text",))
+    sample = _sample(source, sheet, refuse)
+    if not sample.values:
+        return ("text",)
+    texts = _named(sample.path, text, sample.values) or _find_texts(sample, ())
     if text is None and texts != ("text",):
-        LOGGER.info("%s: %s", path, _said("texts", texts))
+        say(f"{address_of(sample.path)}: {_said('texts', texts)}")
     return texts
 
 
-def _sample(source: Path | Sequence[Path], sheet: str | None) -> dict[str, list[object]]:
-    """The first values of each column; none if there is no row."""
-    batches = read_batches(source, None, sheet=sheet, batch_rows=SAMPLE_ROWS)
+def _sample(
+    source: Path | Sequence[Path], sheet: str | None, refuse: Callable[[BadRow], object] | None = None
+) -> _Sample:
+    readings: list[Reading] = []
+    batches = read_batches(source, None, sheet=sheet, batch_rows=SAMPLE_ROWS, readings=readings, refuse=refuse)
     first = list(islice(batches, 1))
-    return {name: batch.values(name) for batch in first for name in batch.records.schema.names}
+    values = {name: batch.values(name) for batch in first for name in batch.records.schema.names}
+    return _Sample(readings[-1].path, values, readings[-1].header_lines > 0)
 
 
 def _named(path: Path, asked: str | None, present: Collection[str]) -> tuple[str, ...]:
@@ -131,7 +163,8 @@ def _preferred(names: Sequence[str], present: Collection[str]) -> tuple[str, ...
     return tuple(names) if there else ()
 
 
-def _find_texts(path: Path, values: Values, labels: Sequence[str]) -> tuple[str, ...]:
+def _find_texts(sample: _Sample, labels: Sequence[str]) -> tuple[str, ...]:
+    path, values = sample.path, sample.values
     others = [name for name in values if not any(same_name(name, label) for label in labels)]
     called = [name for name in others if folded(name) in TEXT_NAMES]
     if any(folded(name) == "text" for name in called):
@@ -139,7 +172,11 @@ def _find_texts(path: Path, values: Values, labels: Sequence[str]) -> tuple[str,
     called = [name for name in called if _has_letters(values[name])]
     found = called if len(called) == 1 else [name for name in called if _holds_words(values[name], least=0.2)]
     found = found or [name for name in others if _holds_words(values[name], least=0.5)]
-    return (_only(path, found, values, "texts", "--text-column"),)
+    name = _only(path, found, values, "texts", "--text-column")
+    if sample.has_header and (cause := why_no_header(name, values)):
+        remedy = f"{NO_HEADER}; or, if it is a name, say so with --text-column NAME"
+        raise TableError(path, f"the first line looks like a row, since {cause}; {remedy}")
+    return (name,)
 
 
 def _find_labels(path: Path, values: Values, texts: Sequence[str]) -> tuple[str, ...]:
@@ -157,7 +194,7 @@ def _find_labels(path: Path, values: Values, texts: Sequence[str]) -> tuple[str,
     found = _only(path, [*named, *numbers], values, "labels", "--label-column")
     if found in map(str, others[found]):
         cause = f"the first line looks like a row, since '{found}' is a label of others too"
-        raise TableError(path, f"{cause}; put a line with names before it, such as text,label")
+        raise TableError(path, f"{cause}; {NO_HEADER}")
     return (found,)
 
 

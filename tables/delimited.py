@@ -1,13 +1,14 @@
 """Reads files of fields with separators between them: CSV, TSV and their relatives."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from tables.batch import STRING, Batch, Columns, batches_of, find_columns
 from tables.dialect import SAMPLE_LINES, Dialect, find_dialect
 from tables.errors import Row, TableError
-from tables.names import COMMON, clean_name
+from tables.headers import names_texts
+from tables.names import COMMON, clean_name, same_name
 from tables.reading import BadRow, Reading, count
 from tables.records import Known, Lines, Record, read_records
 from tables.text import BEGINNING_CHARS, open_text
@@ -19,16 +20,23 @@ MOST_LEFT_OUT = 0.1
 def read_delimited(path: Path, columns: Columns, batch_rows: int, reading: Reading) -> Iterator[Batch]:
     """Reads the chosen columns of a file whose separator and quotation marks are found from its first lines.
 
+    A file called `.txt` may have no table but a text on each line: it has one column, `text`.
+
     Raises:
         TableError: there is no header, a column is missing, or too many rows are too wide.
     """
     with open_text(path, reading) as file:
-        lines = Lines(file)
-        beginning = list(islice(lines, SAMPLE_LINES))
-        lines.keep(0)
+        beginning = list(islice(file, SAMPLE_LINES))
+        whole = chain(beginning, file)
         prefer = "\t" if ".tsv" in path.suffixes or ".tab" in path.suffixes else ","
         wanted = COMMON if columns is None else columns
         dialect = find_dialect("".join(beginning)[:BEGINNING_CHARS] + "\n", wanted, prefer)
+        if _are_texts(path, beginning, dialect, wanted):
+            reading.form = "one text a line"
+            places = find_columns(path, columns, ["text"], reading)
+            yield from batches_of(_texts(whole, len(places), reading), list(places), STRING, batch_rows)
+            return
+        lines = Lines(whole)
         header = _header(read_records(lines, dialect, None), dialect, reading)
         reading.lines = reading.header_lines = lines.number
         if header is None:
@@ -44,6 +52,30 @@ def read_delimited(path: Path, columns: Columns, batch_rows: int, reading: Readi
         reading.lines = lines.number
     if reading.refuse is None:
         _check_left_out(path, len(names), reading)
+
+
+def _are_texts(path: Path, beginning: Sequence[str], dialect: Dialect, wanted: Sequence[str]) -> bool:
+    """True if each line of a file called `.txt` is a text: it has no name of a column, nor rows of one width."""
+    filled = [dialect.split(line.rstrip("\r\n")) for line in beginning if clean_name(line)]
+    if dialect.named or not filled or not path.name.lower().removesuffix(".gz").removesuffix(".zst").endswith(".txt"):
+        return False
+    header, *rows = filled
+    if any(names_texts(name) or any(same_name(name, other) for other in wanted) for name in header):
+        return False
+    as_wide = sum(len(fields) == len(header) for fields in rows)
+    return len(header) == 1 or as_wide < (1 - MOST_LEFT_OUT) * len(rows)
+
+
+def _texts(lines: Iterable[str], num_columns: int, reading: Reading) -> Iterator[tuple[Row, Sequence[str | None]]]:
+    reading.lines = 0
+    for line in lines:
+        reading.lines += 1
+        text = line.rstrip("\r\n")
+        if not clean_name(text):
+            reading.empty += 1
+            continue
+        reading.rows += 1
+        yield Row(reading.rows, reading.lines), [text] * num_columns
 
 
 def _header(records: Iterable[Record], dialect: Dialect, reading: Reading) -> list[str] | None:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,7 @@ def _rows(
     encode = json.JSONEncoder().encode
     names: dict[str, str] = {}
     first: dict[str, object] | None = None
+    number = 0
     for number, (line, record) in enumerate(records, 1):
         row = Row(number, line)
         if not isinstance(record, dict):
@@ -89,6 +90,8 @@ def _rows(
         values = [record.get(names.get(column, column)) for column in columns]
         yield row, [None if value is None else encode(value) for value in values]
     if first is None:
+        if number:
+            return  # all rows were refused
         raise TableError(path, "is empty")
     find_columns(path, [column for column in columns if column not in names], list(first), reading)
 
@@ -167,8 +170,8 @@ def _records(path: Path, reading: Reading) -> Iterator[tuple[int, object]]:
     # Lines end at a line feed only: JSON strings may hold U+2028 and its like unescaped.
     with open_text(path, reading) as file:
         reading.form, reading.lines, number = "JSON lines", 0, 0
-        lines = iter(file)
-        for text in lines:
+        pairs = pairwise(chain(file, [""]))
+        for text, following in pairs:
             reading.lines += 1
             plain = text.strip(SPACE + "\ufeff")
             if not plain:
@@ -177,17 +180,39 @@ def _records(path: Path, reading: Reading) -> Iterator[tuple[int, object]]:
             try:
                 record = json.loads(plain)
             except (ValueError, RecursionError) as error:
-                if number:
+                if number or _stands_alone(following, after=plain):
                     number += 1
                     yield reading.lines, _NoJson(plain, f"not valid JSON: {error}")
                     continue
-                yield from _whole(path, "".join(chain([text], lines)), reading)
+                yield from _whole(path, _rest(text, following, pairs), reading)
                 return
-            if isinstance(record, list) and not number:
-                yield from _whole(path, "".join(chain([text], lines)), reading)
+            if isinstance(record, list) and not number and not _is_object(following):
+                yield from _whole(path, _rest(text, following, pairs), reading)
                 return
             number += 1
             yield reading.lines, record
+
+
+def _rest(text: str, following: str, pairs: Iterable[tuple[str, str]]) -> str:
+    return "".join([text, following, *(after for _, after in pairs)])
+
+
+def _stands_alone(line: str, *, after: str) -> bool:
+    """True if a line is an object, and no part of one that a broken line before it begins."""
+    if not _is_object(line):
+        return False
+    try:
+        json.loads(f"{after}\n{line}")
+    except (ValueError, RecursionError) as error:
+        return isinstance(error, json.JSONDecodeError) and error.pos <= len(after) + 1
+    return False
+
+
+def _is_object(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _whole(path: Path, text: str, reading: Reading) -> Iterator[tuple[int, object]]:
@@ -217,5 +242,8 @@ def _whole(path: Path, text: str, reading: Reading) -> Iterator[tuple[int, objec
         yield line, record
     if in_array and place >= len(text):
         raise TableError(path, "not valid JSON: the array is not closed; is the file cut off?")
+    if in_array and text[place + 1 :].strip(SPACE):
+        row = Row(number, before + text.count("\n", 0, place))
+        raise TableError(path, "not valid JSON: something follows the end of the array", row=row)
     reading.lines = before + text.count("\n") + (not text.endswith("\n")) - 1
     reading.inside, reading.empty = reading.lines - number, 0

@@ -13,7 +13,7 @@ from tables.arrow import FILE, OLD_FEATHER, STREAM, read_arrow
 from tables.batch import BATCH_ROWS, Batch, Columns
 from tables.class_folder import read_class_folder
 from tables.delimited import read_delimited
-from tables.errors import Row, TableError
+from tables.errors import MissingColumnError, Row, TableError
 from tables.hub import is_hub, read_hub
 from tables.json_objects import read_json
 from tables.parquet import read_parquet
@@ -66,9 +66,15 @@ def read_batches(
         reading = Reading(part.shown, refuse=refuse)
         if readings is not None:
             readings.append(reading)
-        for batch in _read(part, wanted, sheet, batch_rows, reading):
-            several = len(parts) > 1 and batch.paths is None
-            yield replace(batch, paths=[part.shown] * len(batch.numbers)) if several else batch
+        try:
+            for batch in _read(part, wanted, sheet, batch_rows, reading):
+                several = len(parts) > 1 and batch.paths is None
+                yield replace(batch, paths=[part.shown] * len(batch.numbers)) if several else batch
+        except MissingColumnError as error:
+            if len(parts) == 1:
+                raise
+            together = "; files that are read together need the same names of columns: rename it here or there"
+            raise MissingColumnError(error.path, error.cause + together) from error
 
 
 def _read(part: Part, columns: Columns, sheet: str | None, batch_rows: int, reading: Reading) -> Iterator[Batch]:
@@ -95,7 +101,8 @@ def _reader(path: Path, sheet: str | None, reading: Reading) -> Read:
     if path.is_dir():
         return read_class_folder
     if not path.is_file():
-        raise TableError(path, "does not exist")
+        missing = "is no regular file; copy it into one, or pipe it in and name - for standard input"
+        raise TableError(path, missing if path.exists() else "does not exist")
     with path.open("rb") as plain:
         packed = compression(plain.read(4))
     reading.form = f"{packed}, " if packed else ""

@@ -58,7 +58,7 @@ class Reading:
         encoding: of a text format, else empty.
         rows: rows that were given on.
         lines: lines of a text format, the header included; None for other formats.
-        header_lines: lines up to the end of the header.
+        header_lines: lines up to the end of the header, also of a sheet; 0 where names are no line of the file.
         inside: line breaks inside fields or records.
         empty: lines and rows that hold nothing; passed over.
         short: rows with fewer fields than the header; what is missing counts as empty.

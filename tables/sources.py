@@ -8,8 +8,9 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from tables.address import address_of, is_remote
@@ -52,8 +53,8 @@ def find_parts(source: Path | Sequence[Path]) -> list[Part]:
     """The parts of a table, those of a pattern or folder by name.
 
     Args:
-        source: a file, a pattern (`*`, `?`, `[…]`, `**`), a folder (of tables, of folders of texts, or saved by
-            `datasets`), a name on the Hugging Face Hub (`hf:NAME`), an address of a remote file, pattern or folder
+        source: a file, a pipe, a pattern (`*`, `?`, `[…]`, `**`), a folder (of tables, of folders of texts, or saved
+            by `datasets`), a name on the Hugging Face Hub (`hf:NAME`), an address of a remote file, pattern or folder
             (`tables.remote`), or `-` for standard input; or several of these, which together are one table.
 
     Raises:
@@ -66,8 +67,8 @@ def find_parts(source: Path | Sequence[Path]) -> list[Part]:
             if counts[part.path.resolve()] > 1:
                 raise TableError(part.shown, "is named twice; its rows would count twice")
         return parts
-    if source == STDIN:
-        return [Part(_standard_input(), Path("standard input"))]
+    if source == STDIN or source.is_fifo():
+        return [Part(_copy_of(source), name_of(source))]
     if is_hub(source):
         return [Part(source, source)]
     if is_remote(source):
@@ -163,12 +164,12 @@ def _saved(folder: Path) -> list[Path]:
         raise TableError(folder / SAVED, "does not list the files of a table, as datasets writes it") from error
 
 
-@lru_cache(maxsize=1)
-def _standard_input() -> Path:
-    """A file with all of standard input, since a table is read more than once; removed at the end of the program."""
+@cache
+def _copy_of(pipe: Path) -> Path:
+    """A file with all that comes through a pipe, since a table is read more than once; removed at the program's end."""
     folder = Path(tempfile.mkdtemp(prefix="sluice-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    path = folder / "standard input"
-    with path.open("wb") as file:
-        shutil.copyfileobj(sys.stdin.buffer, file)
+    path = folder / ("standard input" if pipe == STDIN else pipe.name)
+    with path.open("wb") as file, nullcontext(sys.stdin.buffer) if pipe == STDIN else pipe.open("rb") as content:
+        shutil.copyfileobj(content, file)
     return path

@@ -39,6 +39,7 @@ def read_spreadsheet(
     name, rows, first = max(filled, key=lambda each: _num_found(each[1][each[2]], columns))  # of equals the first
     if len(filled) > 1 or sheet is not None:
         reading.remarks.append(f"sheet '{name}' is read" if sheet else f"of {len(filled)} sheets '{name}' is read")
+    reading.header_lines = first + 1
     places = find_columns(path, columns, list(map(str, rows[first])), reading)
     return batches_of(_rows(rows, first, list(places.values()), reading), list(places), JSON, batch_rows)
 

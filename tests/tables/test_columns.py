@@ -6,6 +6,7 @@ import pytest
 
 from tables.columns import LOGGER, Columns, choose_columns, choose_texts
 from tables.errors import MissingColumnError, TableError
+from tables.reading import BadRow
 from tests.tables.samples import write
 
 TEXTS = [f"a room number {n}, warm and quiet" for n in range(8)]
@@ -93,7 +94,7 @@ def test_several_and_none_are_refused_with_what_there_is(
 
 def test_a_row_in_place_of_a_header_is_noticed(tmp_path: Path) -> None:
     path = write(tmp_path / "a.tsv", "".join(f"{text}\t{'ab'[n % 2]}\n" for n, text in enumerate(TEXTS)))
-    with pytest.raises(TableError, match="the first line looks like a row, since 'a' is a label of others too"):
+    with pytest.raises(TableError, match="the first line looks like a row, since 'a' is a value of other rows too"):
         chosen(path)
 
 
@@ -130,3 +131,25 @@ def test_a_usual_name_needs_no_words(tmp_path: Path) -> None:
 
 def test_a_file_without_rows_has_the_usual_columns(tmp_path: Path) -> None:
     assert chosen(write(tmp_path / "a.csv", "review,stars\n")) == Columns()
+
+
+def test_of_several_files_the_line_names_the_one_that_was_looked_at(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = [table(tmp_path / f"{name}.csv", "message", label=["x", "y"]) for name in "ab"]
+    with caplog.at_level(logging.INFO, LOGGER.name):
+        choose_columns(files, None, None)
+        choose_texts(files, None)
+    assert caplog.messages == [
+        f"{files[0]}: texts found in column 'message', labels found in column 'label'",
+        f"{files[0]}: texts found in column 'message'",
+    ]
+
+
+def test_rows_that_cannot_be_read_do_not_hide_the_columns_if_they_are_taken(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", '{"review": "one"}\n{"review": "tw\n')
+    refused: list[BadRow] = []
+    assert choose_texts(path, None, refuse=refused.append) == ("review",)
+    assert [bad.row.number for bad in refused] == [2]
+    with pytest.raises(TableError, match="not valid JSON"):
+        choose_texts(path, None)

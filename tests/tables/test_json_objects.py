@@ -5,11 +5,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tables.errors import Row
+from tables.errors import Row, TableError
 from tables.json_objects import FIRST_RECORDS
 from tables.reader import read_batches
 from tables.reading import BadRow, Reading
-from tests.tables.samples import error_of, rows, values, write
+from tests.tables.samples import BOTH, error_of, rows, values, write
 
 
 def test_types_and_unusual_line_separators_are_kept(tmp_path: Path) -> None:
@@ -85,3 +85,42 @@ def test_keys_that_the_first_objects_lack_are_named(tmp_path: Path) -> None:
     readings: list[Reading] = []
     list(read_batches(write(tmp_path / "a.jsonl", "\n".join(lines)), None, readings=readings))
     assert "keys that none of the first 500 objects has are no columns: 'late' (2)" in readings[0].describe()
+
+
+@pytest.mark.parametrize("first", ['{"text": "cut', '{"text": "cut"', '["an array"]', "no JSON at all"])
+def test_a_first_line_that_cannot_be_read_is_a_row_before_lines_that_can(tmp_path: Path, first: str) -> None:
+    path = write(tmp_path / "a.jsonl", first + '\n{"text": "b", "label": "x"}\n\n{"text": "c", "label": "y"}\n')
+    refused: list[BadRow] = []
+    batches = list(read_batches(path, BOTH, refuse=refused.append))
+    assert [value for batch in batches for value in batch.values("text")] == ["b", "c"]
+    assert [str(bad.row) for bad in refused] == ["row 1 (line 1)"]
+    assert str(error_of(path).row) == "row 1 (line 1)"
+
+
+@pytest.mark.parametrize(
+    "text", ['[\n{"text": "a"}\n]', '{"0":\n{"text": "a"}\n}', '{\n"text":\n"a"}', '{"text": "a"\n}']
+)
+def test_objects_over_several_lines_are_not_lines_that_cannot_be_read(tmp_path: Path, text: str) -> None:
+    path, refused = write(tmp_path / "a.json", text), list[BadRow]()
+    (batch,) = read_batches(path, ["text"], refuse=refused.append)
+    assert batch.values("text") == ["a"]
+    assert not refused
+
+
+def test_a_cut_file_over_several_lines_is_an_error(tmp_path: Path) -> None:
+    path, refused = write(tmp_path / "a.json", '{"text": "a",\n"label": \n'), list[BadRow]()
+    with pytest.raises(TableError, match="not valid JSON"):
+        list(read_batches(path, ["text"], refuse=refused.append))
+    assert not refused
+
+
+def test_a_file_of_rows_that_are_refused_is_not_empty(tmp_path: Path) -> None:
+    path, refused = write(tmp_path / "a.jsonl", '"a"\n"b"\n'), list[BadRow]()
+    for columns in (["text"], None):
+        assert list(read_batches(path, columns, refuse=refused.append)) == []
+    assert len(refused) == 4
+
+
+def test_nothing_after_the_end_of_an_array_is_dropped(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.json", '[{"text": "a", "label": "x"}]\n[{"text": "b", "label": "y"}]\n')
+    assert error_of(path).cause == "not valid JSON: something follows the end of the array"

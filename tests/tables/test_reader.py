@@ -1,11 +1,12 @@
 import gzip
 import io
 import logging
+import re
 from pathlib import Path
 
 import pytest
 
-from tables.errors import TableError
+from tables.errors import MissingColumnError, TableError
 from tables.parquet import write_parquet
 from tables.reader import LOGGER, read_batches, read_columns
 from tests.tables.cases import CASES, Case
@@ -113,3 +114,12 @@ def test_every_row_is_read_and_said(case: Case, tmp_path: Path) -> None:
     if reading.lines is not None:
         rows = reading.rows + reading.left_out.count + reading.empty + reading.inside
         assert reading.lines == reading.header_lines + rows
+
+
+def test_files_that_are_read_together_need_the_same_names(tmp_path: Path) -> None:
+    files = [write(tmp_path / "a.csv", "message,label\na,x\n"), write(tmp_path / "b.csv", "text,label\na,x\n")]
+    cause = "no column 'message'; the file has 'text', 'label'; files that are read together need the same names of "
+    with pytest.raises(MissingColumnError, match=re.escape(f"b.csv: {cause}columns: rename it here or there")):
+        read_columns(files, ["message", "label"])
+    with pytest.raises(MissingColumnError, match=r"the file has 'text', 'label'$"):
+        read_columns(files[1], ["message", "label"])

@@ -1,7 +1,9 @@
 import io
 import json
+import os
 import sys
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 
 import pyarrow as pa
@@ -88,7 +90,7 @@ def test_files_have_names_by_which_their_digests_are_listed(tmp_path: Path) -> N
 
 
 def test_standard_input_is_read_once_and_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    tables.sources._standard_input.cache_clear()
+    tables.sources._copy_of.cache_clear()
     content = '\ufefftext;label\r\n"Grüße,\r\nAnn";1,5\r\n'.encode()
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(content)))
     try:
@@ -100,4 +102,24 @@ def test_standard_input_is_read_once_and_for_all(monkeypatch: pytest.MonkeyPatch
         with pytest.raises(TableError, match=r"^standard input: no column 'note'; the file has 'text', 'label'$"):
             read_columns(STDIN, ["note"])
     finally:
-        tables.sources._standard_input.cache_clear()
+        tables.sources._copy_of.cache_clear()
+
+
+def test_a_pipe_is_read_once_and_for_all(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    content = b"text;label\ngood;1\n"
+    writing = Thread(target=(tmp_path / "pipe").write_bytes, args=(content,))
+    writing.start()
+    for _ in range(2):
+        texts, labels = read_columns(tmp_path / "pipe", BOTH)
+        assert (texts.path, texts.values, labels.values) == (tmp_path / "pipe", ["good"], ["1"])
+    writing.join()
+
+
+def test_what_is_no_file_is_not_said_to_be_missing(tmp_path: Path) -> None:
+    with pytest.raises(
+        TableError, match=r"^/dev/null: is no regular file; copy it into one, or pipe it in and name - "
+    ):
+        read_columns(Path("/dev/null"), BOTH)
+    with pytest.raises(TableError, match=r"gone\.csv: does not exist"):
+        read_columns(tmp_path / "gone.csv", BOTH)
