@@ -7,7 +7,8 @@ output itself, and `_SUCCESS` says that it is complete.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,8 @@ class Parts:
         self._beside = Store(output.removesuffix(name) or ".") if self._file else Store(output)
         self._parts = Store(f"{output}.parts") if self._file else self._beside
         self._form_of_parts = form.of_parts if self._file else form
+        self._job: Job = {}
+        self._made: list[Store] = []
 
     @property
     def bad(self) -> str:
@@ -82,36 +85,63 @@ class Parts:
             if any(read == place or read.startswith(f"{place}/") for place in ours):
                 raise BulkError(f"{address_of(file)} is a file to read; write to another place than {self.output}")
 
+    @contextmanager
+    def running(self, job: Job, *, overwrite: bool) -> Iterator[Finished]:
+        """Does as `begin`; if the block raises before a part is finished, nothing of the job stays.
+
+        Raises:
+            BulkError: as in `begin`.
+        """
+        done = self.begin(job, overwrite=overwrite)
+        try:
+            yield done
+        except BaseException:
+            if self._ours() and not self._finished().parts:
+                self._clear_parts()
+                for folder in reversed(self._made):
+                    folder.remove_empty()
+            raise
+
     def begin(self, job: Job, *, overwrite: bool) -> Finished:
         """Finds the parts of an earlier run of the same job, and makes ready for the others.
+
+        A job of which no part was finished is in nobody's way: another one takes its place.
 
         Args:
             job: see `Job`.
             overwrite: begin anew, whatever is there.
 
         Raises:
-            BulkError: a finished output or another job's parts are there.
+            BulkError: a finished output or another job's parts are there; nothing was written or removed.
         """
-        self._beside.make()
-        self._parts.make()
+        self._job = msgspec.json.decode(msgspec.json.encode(job))
         if overwrite:
             self._clear()
-        if self._beside.has(self._file or SUCCESS) and not self._ours(job):
+        ours, done = self._ours(), self._finished()
+        if self._beside.has(self._file or SUCCESS) and not ours:
             raise BulkError(f"{self.output} is there already; choose another name, or --overwrite it")
+        if ours:
+            return done
         if self._parts.has(JOB):
-            if not self._ours(job):
+            if done.parts:
                 raise BulkError(
-                    f"{self._parts.address} holds parts of another call ({self._difference(job)}); finish that one, or "
+                    f"{self._parts.address} holds parts of another call ({self._difference()}); finish that one, or "
                     "begin anew with --overwrite"
                 )
-            return self._finished()
-        self._parts.write(JOB, msgspec.json.encode(job))
+            self._clear_parts()
+        self._made = [folder for folder in (self._beside, self._parts) if folder.make()]
+        self._parts.write(JOB, msgspec.json.encode(self._job))
         return Finished()
 
     def add(
         self, number: int, rows: Sequence[pa.RecordBatch], bad: Sequence[BadRow], done: Finished, *, first: bool
     ) -> None:
-        """Writes a part; `done` is what this one holds alone, `first` says that no part before it has rows."""
+        """Writes a part; `done` is what this one holds alone, `first` says that no part before it has rows.
+
+        Raises:
+            BulkError: another job took the place of this one.
+        """
+        self._check_ours()
         name = f"part-{number:06}"
         if rows:  # a batch without rows among them makes a file of its columns
             header = first or not self._file
@@ -122,7 +152,12 @@ class Parts:
         self._parts.write(f"_{name}.json", msgspec.json.encode(asdict(done)))
 
     def finish(self, counts: Counts) -> None:
-        """Joins the parts to a file, or marks the folder as complete, and removes what only a resumption needs."""
+        """Joins the parts to a file, or marks the folder as complete, and removes what only a resumption needs.
+
+        Raises:
+            BulkError: another job took the place of this one.
+        """
+        self._check_ours()
         names = sorted(self._parts.names())
         bad = [name for name in filter(OF_PART.match, names) if name.endswith(BAD)]
         if bad:
@@ -143,23 +178,30 @@ class Parts:
         if self._file:
             self._beside.remove(self._file)
             self._beside.remove(f"{self._file}.{BAD}")
+        self._clear_parts()
+
+    def _clear_parts(self) -> None:
         for name in self._parts.names():
             if OURS.fullmatch(name):
                 self._parts.remove(name)
 
-    def _ours(self, job: Job) -> bool:
-        return self._parts.has(JOB) and self._job() == msgspec.json.decode(msgspec.json.encode(job))
+    def _check_ours(self) -> None:
+        if not self._ours():
+            raise BulkError(f"another call has begun to write {self.output}; give each a place of its own")
 
-    def _job(self) -> dict[str, Any]:
+    def _ours(self) -> bool:
+        return self._parts.has(JOB) and self._job_there() == self._job
+
+    def _job_there(self) -> dict[str, Any]:
         try:
             found: dict[str, Any] = msgspec.json.decode(self._parts.read(JOB), type=dict)
         except msgspec.DecodeError:
             return {}
         return found
 
-    def _difference(self, job: Job) -> str:
-        there, asked = self._job(), msgspec.json.decode(msgspec.json.encode(job))
-        return "other " + ", ".join(key for key in asked if there.get(key) != asked[key])
+    def _difference(self) -> str:
+        there = self._job_there()
+        return "other " + ", ".join(key for key, asked in self._job.items() if there.get(key) != asked)
 
     def _finished(self) -> Finished:
         """The parts from the first on that are finished; what is behind them will be written anew."""

@@ -14,8 +14,8 @@ from app.bulk.parts import Finished, Job, Parts
 from app.bulk.pipeline import ordered_map
 from app.bulk.progress import Progress
 from app.bulk.scoring import Classifier, Columns, Counts, Scored, Scorer
-from app.bulk.windows import WINDOW_BYTES, WINDOW_ROWS, read_windows
-from tables.address import is_remote
+from app.bulk.windows import WINDOW_BYTES, WINDOW_ROWS, Window, read_windows
+from tables.address import address_of, is_remote
 from tables.batch import find_columns
 from tables.columns import choose_texts
 from tables.reading import BadRow, Reading
@@ -93,39 +93,57 @@ def predict(
         BulkError: the output cannot be written as asked, or columns do not fit each other.
     """
     form, inputs = form_of(call.output, call.format), find_parts(call.files)
-    columns, first = _look(call)
+    columns, first = _look(call, say)
     scorer, output, readings = Scorer(classifier, columns), Parts(call.output, form), list[Reading]()
     output.check_apart(part.path for part in inputs)
     schema = _schema(scorer, columns, first)
-    done = output.begin(_job(classifier, columns, call, form, inputs), overwrite=call.overwrite)
-    if done.parts:
-        say(f"goes on after {done.counts.rows + done.counts.bad:,} rows of an earlier run")
-    windows = islice(read_windows(call.files, columns.read, sheet=call.sheet, readings=readings), done.windows, None)
-    progress = Progress(count_rows(inputs), done.counts, say)
-    scored = ordered_map(scorer.score, windows, threads=threads, ahead=AHEAD)
-    for part in _parts(scored, schema, call.part_rows):
-        output.add(done.parts, part.rows, part.bad, Finished(1, part.windows, part.counts), first=not done.counts.rows)
-        done = Finished(done.parts + 1, done.windows + part.windows, done.counts + part.counts)
-        progress.update(done.counts)
-    output.finish(done.counts)
+    with output.running(_job(classifier, columns, call, form, inputs), overwrite=call.overwrite) as done:
+        if done.parts:
+            say(f"goes on after {done.counts.rows + done.counts.bad:,} rows of an earlier run")
+        windows = read_windows(call.files, columns.read, sheet=call.sheet, readings=readings)
+        left = _checked(islice(windows, done.windows, None), columns, first)
+        progress = Progress(count_rows(inputs), done.counts, say)
+        scored = ordered_map(scorer.score, left, threads=threads, ahead=AHEAD)
+        for part in _parts(scored, schema, call.part_rows):
+            own = Finished(1, part.windows, part.counts)
+            output.add(done.parts, part.rows, part.bad, own, first=not done.counts.rows)
+            done = Finished(done.parts + 1, done.windows + part.windows, done.counts + part.counts)
+            progress.update(done.counts)
+        output.finish(done.counts)
     return Outcome(done.counts, progress.cost(done.counts), output.bad if done.counts.bad else None, readings)
 
 
-def _look(call: Call) -> tuple[Columns, pa.Schema]:
+def text_columns(call: Call, say: Callable[[str], object]) -> tuple[str, ...]:
+    """The columns of texts; tells those that are found and not called `text`.
+
+    Raises:
+        TableError: none is found, or several.
+    """
+    # Rows that cannot be read are set aside when the files are read whole.
+    return choose_texts(call.files, call.text_column, sheet=call.sheet, refuse=lambda _: None, say=say)
+
+
+def _look(call: Call, say: Callable[[str], object]) -> tuple[Columns, pa.Schema]:
     """The columns to read and to write, and the types of those that the first rows have.
 
     Raises:
         BulkError: there are no rows.
         TableError: a column is missing.
     """
-    columns = Columns(choose_texts(call.files, call.text_column), call.keep, call.prefix, call.scores)
-    windows = read_windows(call.files, columns.read, sheet=call.sheet, readings=[])
-    first = next((window for window in windows if window.batch is not None), None)
-    if first is None or first.batch is None:
-        raise BulkError("there is no row to score")
+    columns, bad = Columns(text_columns(call, say), call.keep, call.prefix, call.scores), list[BadRow]()
+    for first in read_windows(call.files, columns.read, sheet=call.sheet, readings=[]):
+        bad += first.bad
+        if first.batch is not None:
+            break
+    else:
+        raise BulkError(f"there is no row to score{_unreadable(bad)}")
     present = first.batch.records.schema
     texts = find_columns(first.path, columns.texts, present.names, Reading(first.path)).values()
     return replace(columns, texts=tuple(present.names[place] for place in texts)), present
+
+
+def _unreadable(bad: Sequence[BadRow]) -> str:
+    return f"; {address_of(bad[0].path)}, {bad[0].row}: {bad[0].cause}" if bad else ""
 
 
 def _schema(scorer: Scorer, columns: Columns, present: pa.Schema) -> pa.Schema:
@@ -170,6 +188,23 @@ def identity(part: Part) -> tuple[object, ...]:
     return str(part.path.resolve()), state.st_size, state.st_mtime_ns
 
 
+def _checked(windows: Iterable[Window], columns: Columns, present: pa.Schema) -> Iterator[Window]:
+    """Passes windows on while their columns are those of the first rows.
+
+    Raises:
+        BulkError: one has other columns than the first rows.
+    """
+    wanted = set(present.names)
+    for window in windows:
+        there = wanted if window.batch is None else set(window.batch.records.schema.names)
+        if there != wanted:
+            missing = [name for name in columns.texts if name not in there]
+            remedy = f"its texts must be called '{missing[0]}' too" if missing else "name those to keep with --keep"
+            differing = ", ".join(map(repr, sorted(there ^ wanted)))
+            raise BulkError(f"{address_of(window.path)}: the files differ in columns ({differing}); {remedy}")
+        yield window
+
+
 @dataclass(slots=True)
 class _Part:
     """Rows that are written together."""
@@ -185,7 +220,7 @@ def _parts(windows: Iterable[Scored], schema: pa.Schema, part_rows: int) -> Iter
     """Gathers windows into parts.
 
     Raises:
-        BulkError: a file has other columns or types than the first.
+        BulkError: a file has other types than the first.
     """
     part = _Part()
     for window in windows:
@@ -205,10 +240,6 @@ def _fitted(rows: pa.RecordBatch, schema: pa.Schema, path: Path) -> pa.RecordBat
     """The rows with the columns and types of the output."""
     if rows.schema.equals(schema):
         return rows
-    there, wanted = set(rows.schema.names), set(schema.names)
-    if there != wanted:
-        differing = ", ".join(map(repr, sorted(there ^ wanted)))
-        raise BulkError(f"{path}: the files differ in columns ({differing}); name those to keep with --keep")
     columns = []
     for name, kind in zip(schema.names, schema.types, strict=True):
         try:

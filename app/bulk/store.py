@@ -47,10 +47,12 @@ class Store:
         """The place of a file in the folder, as `place_of` gives it."""
         return f"{self.place}/{name}"
 
-    def make(self) -> None:
-        """Makes the folder, if it is not there."""
-        if not self._remote:
-            Path(self._root).mkdir(parents=True, exist_ok=True)
+    def make(self) -> bool:
+        """Makes the folder; false if it was there, or needs no making."""
+        if self._remote or Path(self._root).is_dir():
+            return False
+        Path(self._root).mkdir(parents=True, exist_ok=True)
+        return True
 
     def names(self) -> set[str]:
         """Names of the files in the folder; none if it is not there."""
@@ -99,6 +101,12 @@ class Store:
         """Removes a file, if it is there."""
         if self.has(name):
             self._files.delete_file(self._place(name))
+
+    def remove_empty(self) -> None:
+        """Removes the folder, if nothing is in it."""
+        if not self._remote:
+            with suppress(OSError):
+                Path(self._root).rmdir()
 
     def remove_all(self) -> None:
         """Removes the folder, if it is there."""

@@ -19,14 +19,13 @@ import ray.data
 
 from app.bulk.errors import BulkError
 from app.bulk.formats import form_of
-from app.bulk.run import Call, identity, predict
+from app.bulk.run import Call, identity, predict, text_columns
 from app.bulk.scoring import Counts
 from app.bulk.store import Store
 from app.process.exits import RUN_FAILED, exit_codes
 from model.classifier import Classifier
 from model.folder import version_at
 from tables.address import is_remote
-from tables.columns import choose_texts
 from tables.errors import TableError
 from tables.reading import count
 from tables.sources import find_parts
@@ -110,7 +109,7 @@ class Job:
         ending = form_of(call.output, call.format or "parquet").ending
         paths = [part.path if is_remote(part.path) else part.path.resolve() for part in parts]
         self.tasks = [Task(str(path), f"{number:06}-{path.stem}{ending}") for number, path in enumerate(paths)]
-        columns = ",".join(choose_texts(call.files, call.text_column))
+        columns = ",".join(text_columns(call, _say))
         self._call = replace(call, text_column=columns, format=None, overwrite=False)
         self._arguments = {"checkpoint": str(checkpoint.resolve()), "call": self._call, "dtype": dtype}
         self._store = Store(call.output)

@@ -64,11 +64,44 @@ def test_a_run_goes_on_after_the_last_finished_part(tmp_path: Path, output: str)
 
 
 def test_parts_of_another_call_are_not_continued(tmp_path: Path) -> None:
-    Parts(str(tmp_path / "out.csv"), Form("csv")).begin(JOB, overwrite=False)
+    first = Parts(str(tmp_path / "out.csv"), Form("csv"))
+    first.begin(JOB, overwrite=False)
+    first.add(0, rows(1), [], ONE, first=True)
     other = Parts(str(tmp_path / "out.csv"), Form("csv"))
     with pytest.raises(BulkError, match=r"holds parts of another call \(other checkpoint\)"):
         other.begin({**JOB, "checkpoint": "b"}, overwrite=False)
     assert other.begin({**JOB, "checkpoint": "b"}, overwrite=True) == Finished()
+
+
+@pytest.mark.parametrize("output", ["out.csv", "out/"])
+def test_a_job_without_a_finished_part_is_in_nobodys_way(tmp_path: Path, output: str) -> None:
+    first = Parts(f"{tmp_path}/{output}", Form("csv"))
+    first.begin(JOB, overwrite=False)
+    first.add(0, rows(1), [], ONE, first=True)
+    folder = tmp_path / (output if output.endswith("/") else f"{output}.parts")
+    (folder / "_part-000000.json").unlink()  # killed before it was finished
+    other = Parts(f"{tmp_path}/{output}", Form("csv"))
+    assert other.begin({**JOB, "checkpoint": "b"}, overwrite=False) == Finished()
+    assert [path.name for path in folder.iterdir()] == ["_job.json"]
+    with pytest.raises(BulkError, match="another call has begun to write"):
+        first.add(0, rows(1), [], ONE, first=True)
+    with pytest.raises(BulkError, match="another call has begun to write"):
+        first.finish(Counts())
+
+
+@pytest.mark.parametrize("output", ["new/out.csv", "out.csv", "out/"])
+def test_nothing_stays_of_a_job_that_failed_before_its_first_part(tmp_path: Path, output: str) -> None:
+    parts = Parts(f"{tmp_path}/{output}", Form("csv"))
+    with pytest.raises(TypeError), parts.running(JOB, overwrite=False):
+        raise TypeError
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "notes.txt").write_text("mine")
+    parts.begin(JOB, overwrite=False)
+    parts.add(0, rows(1), [], ONE, first=True)
+    with pytest.raises(TypeError), parts.running(JOB, overwrite=False):
+        raise TypeError
+    with parts.running(JOB, overwrite=False) as done:
+        assert done == ONE
 
 
 @pytest.mark.parametrize("output", ["out.csv", "out/"])
@@ -81,6 +114,7 @@ def test_what_is_complete_is_replaced_only_if_asked(tmp_path: Path, output: str)
         if not overwrite:
             with pytest.raises(BulkError, match="is there already; choose another name, or --overwrite it"):
                 parts.begin(JOB, overwrite=False)
+            assert not (tmp_path / "out.csv.parts").exists()
 
 
 def test_other_files_of_a_folder_stay(tmp_path: Path) -> None:
@@ -93,6 +127,7 @@ def test_other_files_of_a_folder_stay(tmp_path: Path) -> None:
 def test_a_damaged_account_is_another_call(tmp_path: Path) -> None:
     (tmp_path / "out.csv.parts").mkdir()
     (tmp_path / "out.csv.parts" / "_job.json").write_text("{")
+    (tmp_path / "out.csv.parts" / "_part-000000.json").write_text('{"parts": 1}')
     with pytest.raises(BulkError, match="holds parts of another call"):
         Parts(str(tmp_path / "out.csv"), Form("csv")).begin(JOB, overwrite=False)
 

@@ -14,6 +14,7 @@ from app.bulk.errors import BulkError
 from app.bulk.run import Call, predict
 from app.bulk.windows import WINDOW_ROWS
 from tables.errors import TableError
+from tests.tables.test_spreadsheet import workbook
 
 ROWS = 3 * WINDOW_ROWS + 5
 
@@ -68,16 +69,29 @@ def test_a_stopped_run_ends_like_one_that_was_not(
 
 
 def test_changed_files_are_not_joined_to_what_was_done(classifier: Any, table: Path, tmp_path: Path) -> None:
-    def fail(_: int) -> None:
-        raise RuntimeError
+    def fail(number: int) -> None:
+        if number == 2:
+            raise RuntimeError
 
     classifier.before_score = fail
-    call = Call([table], str(tmp_path / "out.csv"))
+    call = Call([table], str(tmp_path / "out.csv"), part_rows=WINDOW_ROWS)
     with pytest.raises(RuntimeError):
         predict(classifier, call, threads=1)
     pq.write_table(pa.table({"text": ["other"]}), table)
     with pytest.raises(BulkError, match=r"another call \(other files\)"):
         predict(classifier, call, threads=1)
+
+
+def test_a_failed_call_is_not_in_the_way_of_the_corrected_one(classifier: Any, tmp_path: Path) -> None:
+    first, other = (
+        write(tmp_path / "a.jsonl", '{"id": 1, "text": "a"}\n'),
+        write(tmp_path / "b.csv", "id,text,n\n1,b,\n"),
+    )
+    call = Call([first, other], str(tmp_path / "out.csv"))
+    with pytest.raises(BulkError, match=r"b.csv: the files differ in columns \('n'\); name those to keep with --keep"):
+        predict(classifier, call, threads=1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jsonl", "b.csv"]
+    assert predict(classifier, replace(call, keep=("id", "text")), threads=1).counts.rows == 2
 
 
 def write(path: Path, content: str) -> Path:
@@ -98,6 +112,11 @@ def test_several_files_are_one_table(classifier: Any, tmp_path: Path) -> None:
         (["text,label\na,b\n"], {}, "already; name the new ones with --prefix"),
         (["text\n"], {}, "there is no row to score"),
         (["text,id\na,1\n", "text,key\na,1\n"], {}, r"b.csv: the files differ in columns \('id', 'key'\)"),
+        (
+            ["text,id\na,1\n", "review,id\na,1\n"],
+            {},
+            r"b.csv: .* \('review', 'text'\); its texts must be called 'text'",
+        ),
         (["text\na\n"], {"output": "out.xlsx"}, "does not say the format"),
     ],
 )
@@ -134,13 +153,57 @@ def test_labels_beside_labels_have_a_prefix(classifier: Any, tmp_path: Path) -> 
 def test_standard_input_is_known_by_its_content(
     classifier: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tables.sources import _standard_input
+    from tables.sources import _copy_of
 
-    _standard_input.cache_clear()
+    _copy_of.cache_clear()
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"text\ngood\n")))
     predict(classifier, Call([Path("-")], str(tmp_path / "out.jsonl")), threads=1)
-    _standard_input.cache_clear()
+    _copy_of.cache_clear()
     assert json.loads((tmp_path / "out.jsonl").read_text())["label"] == "even"
+
+
+@pytest.mark.parametrize("broken", ['{"text": "cut', '["an array"]', '"a string"'])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_lines_that_cannot_be_read_are_set_aside(classifier: Any, tmp_path: Path, broken: str, place: int) -> None:
+    lines = ['{"review": "one"}', '{"review": "two"}', '{"review": "three"}']
+    lines.insert(place, broken)
+    file = write(tmp_path / "a.jsonl", "\n".join(lines) + "\n")
+    outcome = predict(classifier, Call([file], str(tmp_path / "out.jsonl")), threads=1)
+    assert (outcome.counts.rows, outcome.counts.bad) == (3, 1)
+    bad = json.loads((tmp_path / "out.jsonl.bad.jsonl").read_text())
+    assert (bad["row"], bad["line"]) == (place + 1, place + 1)
+
+
+def test_without_a_row_that_can_be_read_the_first_cause_is_said(classifier: Any, tmp_path: Path) -> None:
+    file = write(tmp_path / "a.jsonl", '"one"\n"two"\n')
+    with pytest.raises(
+        BulkError, match=r"no row to score; .*a.jsonl, row 1 \(line 1\): expected one JSON object a row"
+    ):
+        predict(classifier, Call([file], str(tmp_path / "out.csv")), threads=1)
+
+
+def test_a_found_column_is_said_and_found_in_the_sheet_that_is_read(classifier: Any, tmp_path: Path) -> None:
+    sheets: dict[str, list[list[str | float | bool | None]]] = {
+        "first": [["text"], ["of the first"]],
+        "second": [["what they said"], ["of the second sheet"]],
+    }
+    (tmp_path / "a.xlsx").write_bytes(workbook(**sheets))
+    call, said = Call([tmp_path / "a.xlsx"], str(tmp_path / "out.jsonl"), sheet="second"), list[str]()
+    predict(classifier, call, threads=1, say=said.append)
+    assert said == [f"{tmp_path}/a.xlsx: texts found in column 'what they said'"]
+    assert json.loads((tmp_path / "out.jsonl").read_text())["what they said"] == "of the second sheet"
+    predict(classifier, replace(call, text_column="what they said", overwrite=True), threads=1, say=said.append)
+    assert len(said) == 1
+
+
+def test_a_row_in_place_of_a_header_is_not_lost(classifier: Any, tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", "good film,1\nbad film,2\n")
+    call = Call([file], str(tmp_path / "out.csv"))
+    with pytest.raises(TableError, match="the first line looks like a row, since '1' is a number as in the rows below"):
+        predict(classifier, call, threads=1)
+    assert predict(classifier, replace(call, text_column="good film"), threads=1).counts.rows == 1
+    file = write(tmp_path / "a.txt", "good film\nbad film\n")
+    assert predict(classifier, replace(call, files=[file], overwrite=True), threads=1).counts.rows == 2
 
 
 def test_a_file_of_bad_rows_alone_says_where_they_are(classifier: Any, tmp_path: Path) -> None:
