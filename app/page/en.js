@@ -114,6 +114,7 @@ export const en = {
   fileStopped: "Stopped after {n} rows: {why}",
   shares: "Share of labels",
   failed: "failed",
+  noText: "has no text",
   download: "Download with scores",
   rows: "Rows",
   row: "Row",

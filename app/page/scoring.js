@@ -6,6 +6,7 @@
  */
 
 import { ApiError, ask, sleep } from "./api.js";
+import { t } from "./i18n.js";
 
 const CHUNK_LINES = 1000;
 const CHUNK_BYTES = 1 << 17;
@@ -15,7 +16,7 @@ const PATIENCE = 60;
 const BUSY = new Set(["overloaded", "not_ready", "deadline_exceeded", "rate_limited"]);
 
 /**
- * Scores texts 0 to `count` - 1, a few chunks at a time.
+ * Scores texts 0 to `count` - 1, a few chunks at a time; one that is empty fails, as it does on the command line.
  *
  * @param {object} job `count`; `textOf`: number to text; `model`: its name; `signal`: ends it; `onEntry`: gets a number
  *   and its entry, in no certain order; `onChunk`: after each chunk; `onWait`: the seconds that a busy server asks for.
@@ -38,11 +39,15 @@ export async function scoreAll(job) {
   }
 }
 
-function* chunksOf({ count, textOf }) {
+function* chunksOf({ count, textOf, onEntry }) {
   const encoder = new TextEncoder();
   let chunk = [];
   let bytes = 0;
   for (let number = 0; number < count; number += 1) {
+    if (!textOf(number).trim()) {
+      onEntry(number, { error: { type: "no_text", detail: t("noText") } });
+      continue;
+    }
     const more = encoder.encode(textOf(number)).length;
     if (chunk.length === CHUNK_LINES || (chunk.length && bytes + more > CHUNK_BYTES)) {
       yield chunk;

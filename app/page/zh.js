@@ -114,6 +114,7 @@ export const zh = {
   fileStopped: "在 {n} 行后停止：{why}",
   shares: "各标签所占比例",
   failed: "失败",
+  noText: "没有文本",
   download: "下载评分结果",
   rows: "各行",
   row: "行",

@@ -163,6 +163,21 @@ def test_other_kinds_of_files_columns_and_texts_that_fail(visit: Visit) -> None:
     expect(page.locator("#file-state")).to_have_text("There is no row in empty.csv.")
 
 
+def test_rows_without_a_text_fail_as_on_the_command_line(visit: Visit) -> None:
+    page = visit.open("/#file", wait="#file-choose")
+    choose(page, "a.csv", b"id,text\n1,A good film.\n2,\n3,A fine film.\n4,  \n")
+    page.click("#file-start")
+    expect(page.locator("#file-done")).to_contain_text("4 rows in")
+    expect(page.locator("#file-done")).to_contain_text("2 failed")
+    expect(page.locator("#file-shares li", has_text="failed").locator(".number")).to_contain_text("2 · 50.0%")
+    expect(page.locator("#file-shares li", has_text="neutral").locator(".number")).to_contain_text("0 · 0.0%")
+    found = list(csv.DictReader(io.StringIO(download(page).decode(), newline="")))
+    assert [row["error"] for row in found] == ["", "has no text", "", "has no text"]
+    choose(page, "b.csv", b"id,text\n1,\n2,\n")
+    page.click("#file-start")
+    expect(page.locator("#file-done")).to_contain_text("2 failed")
+
+
 def test_a_busy_server_is_waited_for_and_cancel_ends_it(visit: Visit) -> None:
     visit.expected.append("503")
     refusals = [503, 503]
