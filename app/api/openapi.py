@@ -36,6 +36,7 @@ from app.core.errors import (
 from app.http.authorize import role_for
 from app.http.deadline import TIMEOUT_HEADER
 from app.http.problems import PROBLEM_MEDIA_TYPE, Problem, V2Error, error_response
+from app.http.query import check_query
 from app.http.routing import NamedRoute
 
 DESCRIPTION = """Small, fast text classification.
@@ -165,11 +166,26 @@ class Operation:
 
 
 class DocumentedRoute(NamedRoute):
-    """A route for POST without FastAPI's validation, and its place in the document."""
+    """A route for POST without FastAPI's validation, and its place in the document.
+
+    It takes the documented parameters in its query and no others, if its body takes the documented fields alone.
+    """
 
     def __init__(self, path: str, endpoint: ASGIApp, operation: Operation) -> None:
         super().__init__(path, endpoint, methods=["POST"], include_in_schema=False)
         self.operation = operation
+        self._query = [one["name"] for one in operation.parameters if one["in"] == "query"]
+        kinds = (operation.request, *operation.kinds)  # of a stream the first kind is that of a line
+        self._body: Any = next(kind for kind in kinds if hasattr(kind, "__struct_config__"))
+
+    def check_query(self, query: bytes) -> None:
+        """Refuses parameters that are not documented.
+
+        Raises:
+            InvalidRequest: there is one; says where it belongs.
+        """
+        if self._body.__struct_config__.forbid_unknown_fields:
+            check_query(query, self._query, self._body.__struct_encode_fields__)
 
 
 def error_responses(*errors: Exception, path: str = "/") -> Responses:

@@ -64,6 +64,9 @@ class RequestError(AppError):
     example: str | None = None
 
 
+SPLIT = "Split the request; POST /predict/stream labels any number of texts in one."
+
+
 class InvalidJson(RequestError):
     """The body is not JSON."""
 
@@ -95,7 +98,7 @@ class BodyTooLarge(RequestError):
     @classmethod
     def over(cls, max_bytes: int) -> Self:
         """The error of a body over the limit."""
-        return cls(f"The body is larger than {max_bytes} bytes.")
+        return cls(f"The body is larger than {max_bytes} bytes. {SPLIT}")
 
 
 class TooManyTexts(RequestError):
@@ -104,7 +107,7 @@ class TooManyTexts(RequestError):
     @classmethod
     def over(cls, limit: int, num_texts: int) -> Self:
         """The error of a request over the limit."""
-        return cls(f"The request has {num_texts} texts; the limit is {limit}.")
+        return cls(f"The request has {num_texts} texts; the limit is {limit}. {SPLIT}")
 
 
 class TextTooLong(RequestError):

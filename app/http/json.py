@@ -2,6 +2,7 @@
 
 import codecs
 import re
+from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -151,7 +152,16 @@ def _known_at(kind: Any, place: str) -> str:
             found.extend(map(str, one.values))
         elif isinstance(one, inspect.BoolType):
             found.extend(("true", "false"))
-    *most, last = [f"`{name}`" for name in found] or ["none"]
+    return listed(found)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence.
+
+    >>> listed(["model", "top_k"]), listed([])
+    ('`model` and `top_k`', 'none')
+    """
+    *most, last = [f"`{name}`" for name in names] or ["none"]
     return f"{', '.join(most)} and {last}" if most else last
 
 

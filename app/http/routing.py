@@ -21,6 +21,13 @@ class _Named:
 class NamedRoute(_Named, Route):
     """A plain route: bytes in, bytes out, no validation by FastAPI."""
 
+    def check_query(self, query: bytes) -> None:  # most routes take any
+        """Refuses a query that the route does not take.
+
+        Raises:
+            InvalidRequest: it does not.
+        """
+
 
 class NamedMount(_Named, Mount):
     """An application under a path."""
@@ -80,11 +87,17 @@ class DirectRoutes:
         self._direct = {route.path: route for route in direct}
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Passes the request on to its route."""
+        """Passes the request on to its route.
+
+        Raises:
+            InvalidRequest: the route does not take the query.
+        """
         if scope["method"] == "POST":
             route = self._direct.get(route_path(scope))
             if route is not None:
                 scope["route"] = route
+                if scope["query_string"]:
+                    route.check_query(scope["query_string"])
                 return route.app(scope, receive, send)
         return self.app(scope, receive, send)
 

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from app.core.errors import SPLIT
 from tests.app.conftest import POISON, FakeClassifier, serve
 
 pytestmark = pytest.mark.anyio
@@ -110,7 +111,7 @@ async def test_a_function_goes_with_the_other_parameters(classifier: FakeClassif
             422,
             "The request has an unknown field; it may have `inputs`, `parameters` and `options`.",
         ),
-        ({"inputs": ["a"] * 4}, 413, "The request has 4 texts; the limit is 3."),
+        ({"inputs": ["a"] * 4}, 413, f"The request has 4 texts; the limit is 3. {SPLIT}"),
         ({"inputs": "x" * 101}, 413, "The text has 101 characters; the limit is 100."),
         (
             {"inputs": ["a", "x" * 101]},

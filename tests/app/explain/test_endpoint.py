@@ -16,6 +16,7 @@ import pytest
 import app.explain.process
 import model.availability
 from app.auth.keys import new_key
+from app.core.errors import SPLIT
 from app.explain.queue import Explanations
 from app.explain.worker import NICENESS
 from tests.app.conftest import FakeClassifier, app_of, make_app, make_settings, running, serve, service_of, until
@@ -126,9 +127,9 @@ async def test_one_entry_a_text_and_only_what_was_asked_for(classifier: FakeClas
         (b'{"inputs": "a", "gates": "yes"}', 422, "invalid_request", "Expected `bool`, got `str` - at `$.gates`."),
         (b'{"inputs": "a", "CANARY": 1}', 422, "invalid_request", "Object contains unknown field"),
         (b'{"inputs": "a", "model": "CANARY"}', 404, "unknown_model", "No model has this name; "),
-        (b'{"inputs": ["a", "b", "c"]}', 413, "too_many_texts", "The request has 3 texts; the limit is 2."),
+        (b'{"inputs": ["a", "b", "c"]}', 413, "too_many_texts", f"The request has 3 texts; the limit is 2. {SPLIT}"),
         (b'{"inputs"', 400, "invalid_json", "The JSON ends too early (byte 9)."),
-        (b'{"inputs": "' + b"a" * 2000 + b'"}', 413, "body_too_large", "The body is larger than 1024 bytes."),
+        (b'{"inputs": "' + b"a" * 2000 + b'"}', 413, "body_too_large", f"The body is larger than 1024 bytes. {SPLIT}"),
     ],
 )
 async def test_every_error_is_a_problem(
@@ -313,6 +314,7 @@ async def test_who_leaves_takes_what_was_not_begun_along() -> None:
             "type": "http",
             "method": "POST",
             "path": "/explain",
+            "query_string": b"",
             "root_path": "",
             "headers": [],
             "client": None,

@@ -62,7 +62,8 @@ async def test_text_is_in_no_log(
                 "SECRET" * 30,
                 {"SECRET": 1},
             ):
-                await client.post("/predict?q=SECRET", json={"inputs": inputs, "model": None})
+                await client.post("/predict", json={"inputs": inputs, "model": None})
+            await client.post("/predict?q=SECRET&SECRET%20", json={"inputs": "a"})
             await client.post("/predict", content=b"SECRET\xff")
             await client.get("/models/SECRET")
             await client.get("/SECRET")
