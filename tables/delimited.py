@@ -60,10 +60,11 @@ def _are_texts(path: Path, beginning: Sequence[str], dialect: Dialect, wanted: S
     if dialect.named or not filled or not path.name.lower().removesuffix(".gz").removesuffix(".zst").endswith(".txt"):
         return False
     header, *rows = filled
-    if any(names_texts(name) or any(same_name(name, other) for other in wanted) for name in header):
+    if any(same_name(name, other) for name in header for other in wanted):
         return False
-    as_wide = sum(len(fields) == len(header) for fields in rows)
-    return len(header) == 1 or as_wide < (1 - MOST_LEFT_OUT) * len(rows)
+    if len(header) == 1:
+        return not names_texts(header[0])
+    return sum(len(fields) == len(header) for fields in rows) < (1 - MOST_LEFT_OUT) * len(rows)
 
 
 def _texts(lines: Iterable[str], num_columns: int, reading: Reading) -> Iterator[tuple[Row, Sequence[str | None]]]:

@@ -91,6 +91,7 @@ def test_a_row_in_place_of_names_is_refused_unless_it_is_said_to_be_names(tmp_pa
             ["Good, very good", '"Bad', "Fine; or not, or so", "Dull"],
         ),
         ("a.txt", "很好看\n太长了，不好看\n", ["很好看", "太长了，不好看"]),
+        ("a.txt", "I wrote a review, as asked\nDull\nA, b, c\n", ["I wrote a review, as asked", "Dull", "A, b, c"]),
         ("a.txt", "review\ngood film\n", ["good film"]),
         ("a.txt", "customer comment\ngood film\n", ["good film"]),
         ("a.txt", "id\ttext\n1\tgood film\n", ["good film"]),
