@@ -91,14 +91,21 @@ def choose_columns(
         return Columns((text,), (label,))
     sample = _sample(source, sheet)
     path, values = sample.path, sample.values
-    for name in [name for name in values if any(same_name(name, other) for other in but_not)]:
+    taken = [name for name in values if any(same_name(name, other) for other in but_not)]
+    for name in taken:
         del values[name]
     if not values:
         return Columns((text or "text",), (label or "label",))
-    labels = _named(path, label, values) or _preferred(prefer.labels if prefer else (), values)
-    texts = _named(path, text, values) or _preferred(prefer.texts if prefer else (), values)
-    texts = texts or _find_texts(sample, labels)
-    found = Columns(texts, labels or _find_labels(path, values, texts))
+    try:
+        labels = _named(path, label, values) or _preferred(prefer.labels if prefer else (), values)
+        texts = _named(path, text, values) or _preferred(prefer.texts if prefer else (), values)
+        texts = texts or _find_texts(sample, labels)
+        found = Columns(texts, labels or _find_labels(path, values, texts))
+    except MissingColumnError as error:
+        if not taken:
+            raise
+        elsewhere = f"{', '.join(map(repr, taken))} is in use as another column, such as --weight-column"
+        raise MissingColumnError(path, f"{error.cause}; {elsewhere}") from error
     if (text is None and found.texts != ("text",)) or (label is None and found.labels != ("label",)):
         LOGGER.info("%s: %s, %s", address_of(path), _said("texts", found.texts), _said("labels", found.labels))
     return found

@@ -84,7 +84,7 @@ def _is_like(name: str, texts: Sequence[str]) -> bool:
         if WORDS.search(name) and end.search(name) and sum(map(bool, map(end.search, texts))) >= ALIKE * len(texts):
             return True
     sizes = list(map(_size, texts))
-    return _size(name) >= LONG and min(sizes) <= _size(name) <= max(sizes)
+    return bool(sizes) and _size(name) >= LONG and min(sizes) <= _size(name) <= max(sizes)
 
 
 def _size(text: str) -> int:

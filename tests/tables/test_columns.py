@@ -122,6 +122,13 @@ def test_a_column_that_is_something_else_is_none_of_labels(tmp_path: Path) -> No
     assert choose_columns(path, None, None, but_not=["Votes"]) == Columns(("text",), ("spam",))
 
 
+def test_a_column_in_use_as_another_is_named_where_no_other_fits(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("id,message,category\n1,a good day,x\n2,a bad day,y\n3,what a day,x\n4,one more day,y\n")
+    with pytest.raises(MissingColumnError, match="'message' is in use as another column, such as --weight-column"):
+        choose_columns(path, None, None, but_not=["message"])
+
+
 def test_a_usual_name_needs_no_words(tmp_path: Path) -> None:
     path = write(tmp_path / "a.tsv", "review\tstars\n" + "".join(f"fine{n}\t{n % 2}\n" for n in range(9)))
     assert chosen(path) == Columns(("review",), ("stars",))

@@ -65,8 +65,7 @@ def embed_files(
         output: written whole or not at all.
         text_column: of all files; None finds it in each. That of `output` is called as `column_names.written` says.
         keep: further columns to write along.
-        sheet: of spreadsheets; None is the first that has the columns. If it is named, the texts are in the column
-            `text` unless that is named too.
+        sheet: of spreadsheets; None is the first that has the columns.
         report: called after each batch.
 
     Raises:
@@ -140,7 +139,7 @@ def _batches(
 ) -> Iterator[tuple[Path, list[str], list[pa.Array]]]:
     """The texts of each batch, empty where there is none, and the columns to write, that of the texts first."""
     for path in files:
-        names = choose_texts(path, text_column if sheet is None else text_column or TEXT)
+        names = choose_texts(path, text_column, sheet=sheet)
         for batch in read_batches(path, [*names, *kept], sheet=sheet):
             texts = _texts(path, batch, names, done)
             arrays = [pa.array(texts, STRING), *(_kept(batch, name) for name in kept)]
