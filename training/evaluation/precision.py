@@ -4,7 +4,7 @@ A request may ask to abstain below them (`min_precision`). They are found on hel
 checkpoint's configuration, and stand in its card.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,19 @@ def add_thresholds(
     found = find_thresholds(classifier, dataset)
     config = checkpoint.config.model_copy(update={"precision_thresholds": found})
     card = with_section(checkpoint.card, found, len(dataset))
-    return found, replace_config(directory, config, card), dataset.warnings
+    warnings = [*dataset.warnings, *_lost(checkpoint.config.precision_thresholds or (), found, len(dataset))]
+    return found, replace_config(directory, config, card), warnings
+
+
+def _lost(older: Sequence[PrecisionThreshold], found: Sequence[PrecisionThreshold], num_texts: int) -> Iterator[str]:
+    """Tells each share that had a threshold and has none any more."""
+    there = {each.precision: each.threshold for each in older}
+    for each in found:
+        if each.threshold is None and (before := there.get(each.precision)) is not None:
+            yield (
+                f"{each.precision:.0%} had a threshold of {before:.4f}, and is not reached on these {num_texts:,} "
+                "texts; more of them may show it (a thousand at least)"
+            )
 
 
 def with_section(card: str, thresholds: Sequence[PrecisionThreshold], num_texts: int) -> str:

@@ -78,10 +78,10 @@ def _balance(material: Material, counts: Counter[str]) -> Iterator[Finding]:
         yield finding("rare_labels", material.role, dataset, rows, detail=shown)
     if len(counts) < 2:
         return
-    (name, most), *_, (rarest, least) = [
-        one for place, one in enumerate(counts.most_common()) if place < 2 or one[1] >= FEW_TEXTS
-    ]
-    if most >= DOMINANT * len(dataset) or most >= LOPSIDED * least:
+    (name, most), *others = counts.most_common()
+    (_, second), (rarest, least) = others[0], others[-1]
+    judged = min([second, *(count for _, count in others if count >= FEW_TEXTS)])  # the others are rare labels
+    if most >= DOMINANT * len(dataset) or most >= LOPSIDED * judged:
         detail = f"'{name}'; the rarest, '{rarest}', has {least:,}"
         severity: Severity = "look" if most >= DOMINANT * len(dataset) and dataset.task == "single_label" else "note"
         yield finding("imbalance", material.role, dataset, [], count=most, detail=detail, severity=severity)

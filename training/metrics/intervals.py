@@ -124,16 +124,19 @@ def bootstrap_interval(
     """95% interval of macro-F1 under resampling of the texts.
 
     Texts with the same truth and prediction are interchangeable, so a resample is one multinomial draw over the
-    distinct outcomes.
+    distinct outcomes. The score itself is inside: a resample may lack a rare label that is always missed, whose F1 of
+    0 then no longer lowers the mean.
 
     Source: Efron & Tibshirani 1993, section 13.3 (percentile interval).
     """
     outcomes_K, counts_K = np.unique(np.hstack([truth_NC, chosen_NC]), axis=0, return_counts=True)
     truth_KC, chosen_KC = np.hsplit(outcomes_K, 2)
     draws = _draws(counts_K, seed, num_resamples)
-    return _interval(
+    low, high = _interval(
         np.concatenate([_macro_f1_of(draws_RK.astype(np.float64), truth_KC, chosen_KC) for draws_RK in draws])
     )
+    score = float(_macro_f1_of(counts_K[None].astype(np.float64), truth_KC, chosen_KC)[0])
+    return min(low, score), max(high, score)
 
 
 def _draws(counts_K: npt.NDArray[np.int64], seed: int, num_resamples: int) -> Iterator[npt.NDArray[np.int64]]:

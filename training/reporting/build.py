@@ -17,12 +17,12 @@ from model.checkpoint import load_checkpoint
 from model.classifier import Classifier
 from model.files import replace
 from training.artifacts.record import Record
-from training.data.dataset import Dataset
+from training.data.dataset import Dataset, list_some
 from training.evaluation.evaluate import Result, evaluate
 from training.metrics.decisions import decide
 from training.metrics.scores import Metric
 from training.provenance import origin
-from training.reporting.baseline import compare_with_baseline, too_much
+from training.reporting.baseline import compare_with_baseline, too_much, unlearned
 from training.reporting.doubts import find_label_errors
 from training.reporting.figures import held_out_figures
 from training.reporting.page import write_page
@@ -166,8 +166,17 @@ def _baseline(
     if reason := too_much(material.train, len(classifier.labels)):
         left_out["baseline"] = reason
         return None
+    strange = {role: unlearned(dataset, material.train) for role, (dataset, _) in results.items()}
+    fair = {role: found for role, found in results.items() if not strange[role]}
+    if any(strange.values()):
+        texts = "; ".join(
+            f"of {role} {list_some(list(map(repr, names)), 5)}" for role, names in strange.items() if names
+        )
+        left_out["baseline"] = f"Not compared where texts have labels that no training text has: {texts}"
+    if not fair:
+        return None
     return compare_with_baseline(
-        classifier, material.train, material.stopping, results, metric=material.metric, seed=material.seed
+        classifier, material.train, material.stopping, fair, metric=material.metric, seed=material.seed
     )
 
 

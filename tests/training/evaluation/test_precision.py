@@ -69,6 +69,10 @@ def test_a_checkpoint_gets_thresholds_and_keeps_its_answers(checkpoint: Path, tm
     assert call("precision", checkpoint, file, "--device", "cpu").exit_code == 0
     assert load_checkpoint(checkpoint).card == after.card
 
+    few = call("precision", checkpoint, write(tmp_path / "few.csv", texts[:10], chosen(checkpoint, texts[:10])))
+    assert f"warning: 95% had a threshold of {lowest:.4f}, and is not reached on these 10 texts" in few.output
+    assert "warning: 99%" not in few.output
+
 
 def test_evaluation_measures_the_thresholds_on_its_file(checkpoint: Path, tmp_path: Path) -> None:
     texts = TEXTS * 4

@@ -84,8 +84,9 @@ def test_a_plateau_at_the_end_is_no_growth() -> None:
         warn(evaluation([0] * 4 + [1] * 2, [0] * 6), training_accuracy=0.6),
         warn(evaluation([0] * 196 + [1] * 4, [0] * 200), training_accuracy=0.97),
         warn(evaluation([0] * 990 + [1] * 10, [0] * 990 + [1] * 10), training_accuracy=0.99),
+        warn(evaluation([0] * 350 + [1] * 14 + [2] * 3, [0] * 359 + [1] * 5 + [0] * 3, labels=3)),
     ],
-    ids=["training learned", "few texts", "few others", "as the truth is"],
+    ids=["training learned", "few texts", "few others", "as the truth is", "better than the majority"],
 )
 def test_a_model_is_called_collapsed_only_if_it_is(warnings: list[str]) -> None:
     assert not any("collapsed" in warning for warning in warnings)

@@ -29,6 +29,12 @@ def test_a_planted_defect_is_counted_by_its_rows(kind: str, clean: Rows, materia
     assert found[kind].total == 200
 
 
+def test_the_rarest_label_is_named_however_few_texts_it_has(clean: Rows, material: Make) -> None:
+    rows = _relabelled(clean, lambda place, name: "bad" if place < 11 else "odd" if place < 14 else "good")
+    (found,) = [one for one in check_labels(material(rows)) if one.kind == "imbalance"]
+    assert found.detail == "'good'; the rarest, 'odd', has 3"
+
+
 def test_nothing_is_found_in_clean_labels(clean: Rows, material: Make) -> None:
     held_out = clean[:100]
     assert list(check_labels(material(clean))) == []

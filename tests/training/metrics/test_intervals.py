@@ -103,6 +103,14 @@ def test_the_interval_of_f1_covers_as_often_as_it_says() -> None:
     assert 0.92 < np.mean(inside) < 0.98
 
 
+def test_the_interval_of_macro_f1_holds_macro_f1_with_many_rare_labels_that_are_missed() -> None:
+    truth, chosen = np.zeros((2, 300, 94), dtype=np.bool_)
+    truth[np.arange(300), np.where(np.arange(300) < 200, 0, np.arange(300) % 93 + 1)] = True
+    chosen[:, 0] = True
+    low, high = bootstrap_interval(truth, chosen, seed=0)
+    assert low <= macro_f1(truth, chosen) <= high
+
+
 def test_the_interval_of_a_difference_covers_as_often_as_it_says() -> None:
     rng = np.random.default_rng(1)
     gained, lost, _ = rng.multinomial(200, [0.08, 0.03, 0.89], size=2000).T

@@ -12,7 +12,7 @@ from tests.training.conftest import draw_rows
 from training.data.dataset import Dataset
 from training.evaluation.evaluate import evaluate
 from training.reporting import baseline
-from training.reporting.baseline import compare, compare_with_baseline, sample, too_much
+from training.reporting.baseline import compare, compare_with_baseline, sample, too_much, unlearned
 
 NAMES = {"good": "positive", "bad": "negative"}
 
@@ -50,6 +50,13 @@ def test_the_regression_learns_and_never_judges_what_it_learned(tiny_checkpoint:
     assert (found.rows, found.of) == (120, 120)
     if by_folds:
         assert 0.9 < found.compared[0].accuracy < 1.0, "the wrong label is not known to those that judge it"
+
+
+def test_labels_that_no_training_text_has_are_told() -> None:
+    test = dataset(60, 1)
+    train = dataset(120, 0)
+    assert unlearned(test, train) == []
+    assert unlearned(test, replace(train, labels=[("joy",)] * 120)) == ["negative", "positive"]
 
 
 def test_sets_of_labels_have_thresholds() -> None:
