@@ -79,6 +79,7 @@ def tune(
     words = [*PROGRAM, "train", "--config", str(output / BEST), "--output", str(output / "checkpoint")]
     words += ["--device", device] if device != "auto" else []
     click.echo(f"to train with the best settings: {shlex.join(words)}")
+    click.echo("these networks began at random; train without --config may begin with the shipped encoder: try both")
     if not finished:
         click.echo("stopped; the same command with --resume goes on", err=True)
         sys.exit(INTERRUPTED)
