@@ -94,6 +94,7 @@ class Accounts:
 
     Raises:
         SettingsError: the keys cannot be read.
+        OSError: there is no room in the folder to share their usage.
     """
 
     inline: str
@@ -104,6 +105,7 @@ class Accounts:
 
     def __post_init__(self) -> None:
         self._seen = self._signature()
+        self._without_room = False
         self._accounts: dict[bytes, Account] = {}
         self._take(read_keys(self.inline, self.path))
 
@@ -122,18 +124,26 @@ class Accounts:
         while self.path is not None:
             await asyncio.sleep(self.look_every_s)
             signature = await asyncio.to_thread(self._signature)
-            if signature != self._seen:
+            if signature != self._seen and await self._reread():
                 self._seen = signature
-                await self._reread()
 
-    async def _reread(self) -> None:
+    async def _reread(self) -> bool:
+        """Reads the file of keys; False if that is to be tried again though the file does not change."""
         try:
             self._take(await asyncio.to_thread(read_keys, self.inline, self.path))
         except SettingsError as error:
             # The message is about the operator's file and quotes nothing from it.
             logger.error("the API keys stay as they were, since the new ones cannot be used: %s", error)
+        except OSError as error:
+            if not self._without_room:
+                extra = {"cause": error.strerror}
+                logger.error("the API keys stay as they were, since use of the new ones cannot be shared", extra=extra)
+            self._without_room = True
+            return False
         else:
             logger.info("API keys read", extra={"keys": len(self)})
+        self._without_room = False
+        return True
 
     def _take(self, keys: list[Key]) -> None:
         self._accounts = {key.digest: self._account(key) for key in keys}

@@ -11,6 +11,23 @@ from typing import Any
 from model.files import replace
 
 
+@contextmanager
+def told_where() -> Iterator[None]:
+    """Says in an error of the file system what it is for and what to do.
+
+    Raises:
+        OSError: that error, with the sentence.
+    """
+    try:
+        yield
+    except OSError as error:
+        cause = (
+            f"{error.strerror or error}; several workers share memory in /dev/shm and a folder of temporary files: "
+            "make both writable, with room to spare (TMPDIR names another folder), or use --workers 1"
+        )
+        raise OSError(error.errno, cause, error.filename) from error
+
+
 class SharedFolder:
     """State that the worker processes of one server share.
 
@@ -70,13 +87,23 @@ class SharedFolder:
                 yield path.read_bytes(), _runs(int(path.stem))
 
     def number(self, name: str) -> "memoryview[float]":
-        """A float that all processes share, 0 at first; it outlives the process that made it."""
-        descriptor = os.open(self._path / name, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            os.ftruncate(descriptor, 8)
-            return memoryview(mmap.mmap(descriptor, 8)).cast("d")
-        finally:
-            os.close(descriptor)
+        """A float that all processes share, 0 at first; it outlives the process that made it.
+
+        Its place on the disk is taken now: a write to memory that finds none on a full disk would kill the process.
+
+        Raises:
+            OSError: there is no room for it, or no folder.
+        """
+        path = self._path / name
+        with told_where():
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                os.pwrite(descriptor, b"\0", 8)  # behind the number, in its block
+                return memoryview(mmap.mmap(descriptor, 8)).cast("d")
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, str(path)) from error
+            finally:
+                os.close(descriptor)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

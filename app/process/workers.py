@@ -13,15 +13,14 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from types import FrameType
 
-from app.core.shared import SharedFolder
+from app.core.shared import SharedFolder, told_where
 from app.process.acceptor import AWAY
 from app.telemetry.sharing import write_restarts
 
@@ -42,19 +41,6 @@ class _Worker:
     started: float = field(default_factory=time.monotonic)
 
 
-@contextmanager
-def _told_where() -> Iterator[None]:
-    """Says in an error of the file system what it is for and what to do."""
-    try:
-        yield
-    except OSError as error:
-        cause = (
-            f"{error.strerror or error}; several workers share memory in /dev/shm and a folder of temporary files: "
-            "make both writable (TMPDIR names another folder), or use --workers 1"
-        )
-        raise OSError(error.errno, cause, error.filename) from error
-
-
 class Supervisor:
     """Parent process that starts and replaces workers.
 
@@ -69,7 +55,7 @@ class Supervisor:
         self._sock = sock
         self._work = work
         self._context = multiprocessing.get_context("spawn")
-        with _told_where():
+        with told_where():
             self._loaded = self._context.Array("b", num_workers, lock=False)
             self._connections = self._context.Array("i", [AWAY] * num_workers, lock=False)
         self._workers: dict[int, _Worker] = {}
@@ -83,7 +69,7 @@ class Supervisor:
         Returns:
             Exit code: 0, that of such a worker, or 1 if a worker ended badly.
         """
-        with _told_where():
+        with told_where():
             folder = tempfile.TemporaryDirectory(prefix="sluice-")
         for handled in (signal.SIGINT, signal.SIGTERM):
             signal.signal(handled, self._pass_on)

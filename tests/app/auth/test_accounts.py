@@ -143,3 +143,24 @@ def test_workers_share_what_a_key_has_used(tmp_path: Path) -> None:
         with pytest.raises(RateLimited) as refused:
             account.enter()
         assert refused.value.retry_after_s == 10
+
+
+async def test_new_keys_wait_for_room_to_share_what_they_use(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (_, old), (user, new) = made("old"), made("new")
+    shared, path = tmp_path / "shared", tmp_path / "keys"
+    shared.mkdir()
+    path.write_text(old)
+    folder = SharedFolder(shared, [0], [0], 0)
+    accounts = Accounts("", path, Metrics(folder), folder, look_every_s=0.01)
+    number = shared / f"key-{key(new).digest.hex()[:32]}"
+    number.symlink_to("/dev/full")
+    watching = asyncio.create_task(accounts.watch())
+    path.write_text(f"{old}\n{new}")
+    await until(lambda: "the API keys stay as they were" in caplog.text)
+    await asyncio.sleep(0.1)
+    assert caplog.text.count("the API keys stay as they were") == 1
+    assert len(accounts) == 1
+    number.unlink()
+    await until(lambda: len(accounts) == 2)
+    assert accounts.find(user["Authorization"].removeprefix("Bearer ").encode()) is not None
+    watching.cancel()

@@ -42,6 +42,21 @@ def test_a_number_is_one_for_all_processes(tmp_path: Path) -> None:
     assert second[0] == 2.5
 
 
+def test_a_number_has_its_place_on_the_disk_before_it_is_written_to(tmp_path: Path) -> None:
+    """A write to mapped memory that finds no place on a full disk is a SIGBUS."""
+    SharedFolder(tmp_path, [0], [0], 0).number("key")
+    assert (tmp_path / "key").stat().st_blocks > 0
+
+
+def test_a_full_disk_is_told_where_a_number_is_made(tmp_path: Path) -> None:
+    (tmp_path / "key").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="make both writable, with room to spare") as error:
+        SharedFolder(tmp_path, [0], [0], 0).number("key")
+    assert error.value.strerror is not None
+    assert error.value.strerror.startswith("No space left")
+    assert error.value.filename == str(tmp_path / "key")
+
+
 def test_the_lock_is_held_by_one_at_a_time(tmp_path: Path) -> None:
     with SharedFolder(tmp_path, [0], [0], 0).locked():
         assert subprocess.run(["flock", "--nonblock", tmp_path, "true"]).returncode == 1

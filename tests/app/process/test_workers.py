@@ -139,4 +139,4 @@ def test_without_a_folder_for_temporary_files_the_start_ends_with_a_sentence(
     assert ended.value.code == 1
     said = capsys.readouterr().err
     assert said.startswith(f"Error: {tmp_path / 'none'}")
-    assert said.endswith("make both writable (TMPDIR names another folder), or use --workers 1\n")
+    assert said.endswith("make both writable, with room to spare (TMPDIR names another folder), or use --workers 1\n")
