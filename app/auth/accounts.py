@@ -9,7 +9,9 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import compress
 from pathlib import Path
 from typing import TypeAlias
 
@@ -120,9 +122,14 @@ class Accounts:
         return account if account is not None and hmac.compare_digest(account.key.digest, digest) else None
 
     async def watch(self) -> None:
-        """Reads the file of keys again whenever it changes; a wrong file is logged and changes nothing."""
-        while self.path is not None:
+        """Reads the file of keys again whenever it changes; a wrong file is logged and changes nothing.
+
+        Also follows when what is shared about the keys moves to other files.
+        """
+        while self.path is not None or self.folder is not None:
             await asyncio.sleep(self.look_every_s)
+            if self.folder is not None:
+                await self._follow(self.folder)
             signature = await asyncio.to_thread(self._signature)
             if signature != self._seen and await self._reread():
                 self._seen = signature
@@ -152,9 +159,22 @@ class Accounts:
         before = self._accounts.get(key.digest)
         if before is not None and before.key == key:
             return before
-        name = f"key-{key.digest.hex()[:32]}"
-        number = memoryview(bytearray(8)).cast("d") if self.folder is None else self.folder.number(name)
+        if self.folder is None or key.rate is None:
+            number = memoryview(bytearray(8)).cast("d")
+        else:
+            number = self.folder.number(_file_of(key))
         return Account(key, number, self.metrics.requests.key_texts.labels(key.name).inc)
+
+    async def _follow(self, folder: SharedFolder) -> None:
+        """Moves the usage of keys to the files that the other processes use, after theirs were removed."""
+        limited = [account for account in self._accounts.values() if account.key.rate is not None]
+        names = [_file_of(account.key) for account in limited]
+        moved = await asyncio.to_thread(list, map(folder.number_moved, names))
+        with suppress(OSError):  # tried again at the next look
+            for account, name in compress(zip(limited, names, strict=True), moved):
+                number = folder.number(name)
+                number[0] = max(number[0], account.paid_until[0])
+                self._accounts[account.key.digest] = replace(account, paid_until=number)
 
     def _signature(self) -> tuple[int, int, int] | None:
         if self.path is None:
@@ -164,3 +184,7 @@ class Accounts:
         except OSError:
             return (0, 0, 0)
         return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _file_of(key: Key) -> str:
+    return f"key-{key.digest.hex()[:32]}"

@@ -4,7 +4,7 @@ import fcntl
 import mmap
 import os
 from collections.abc import Iterator, MutableSequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,7 @@ class SharedFolder:
         index: int,
     ) -> None:
         self._path = path
+        self._numbers: dict[str, tuple[int, int]] = {}
         self._loaded = loaded
         self.connections = connections
         self.index = index
@@ -84,7 +85,8 @@ class SharedFolder:
         """Content that each other process has shown, and whether that process still runs."""
         for path in self._path.glob("*.json"):
             if path.stem != str(os.getpid()):
-                yield path.read_bytes(), _runs(int(path.stem))
+                with suppress(FileNotFoundError):  # something has cleared the folder since
+                    yield path.read_bytes(), _runs(int(path.stem))
 
     def number(self, name: str) -> "memoryview[float]":
         """A float that all processes share, 0 at first; it outlives the process that made it.
@@ -99,11 +101,19 @@ class SharedFolder:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
             try:
                 os.pwrite(descriptor, b"\0", 8)  # behind the number, in its block
+                self._numbers[name] = _identity(os.fstat(descriptor))
                 return memoryview(mmap.mmap(descriptor, 8)).cast("d")
             except OSError as error:
                 raise OSError(error.errno, error.strerror, str(path)) from error
             finally:
                 os.close(descriptor)
+
+    def number_moved(self, name: str) -> bool:
+        """True if the file of a number in use here was removed, and others find another one in its place."""
+        try:
+            return _identity((self._path / name).stat()) != self._numbers[name]
+        except FileNotFoundError:  # so far nobody finds any
+            return False
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -114,6 +124,11 @@ class SharedFolder:
             yield
         finally:
             os.close(descriptor)
+
+
+def _identity(stat: os.stat_result) -> tuple[int, int]:
+    """Device and number of a file, which no other one has while this one is mapped."""
+    return stat.st_dev, stat.st_ino
 
 
 def _runs(pid: int) -> bool:

@@ -22,6 +22,7 @@ from types import FrameType
 
 from app.core.shared import SharedFolder, told_where
 from app.process.acceptor import AWAY
+from app.process.kept_folder import KeptFolder
 from app.telemetry.sharing import write_restarts
 
 logger = logging.getLogger(__name__)
@@ -61,7 +62,9 @@ class Supervisor:
         self._workers: dict[int, _Worker] = {}
         self._leaving = False
         self._restarts = 0
+        self._told_restarts = 0
         self._path = Path()  # of the folder that they share, while there are workers
+        self._kept = KeptFolder(self._path)
 
     def run(self) -> int:
         """Runs until a signal comes, or until a worker ends that could never work.
@@ -75,6 +78,7 @@ class Supervisor:
             signal.signal(handled, self._pass_on)
         with folder as name:
             self._path = Path(name)
+            self._kept = KeptFolder(self._path)
             for index in range(self._num_workers):
                 self._start(index, replaces=False)
             code = 0
@@ -82,11 +86,18 @@ class Supervisor:
                 if signal.SIGHUP in signal.sigpending():
                     signal.sigwait({signal.SIGHUP})
                     self._send(signal.SIGHUP)
+                self._share()
                 wait([worker.process.sentinel for worker in self._workers.values()], timeout=POLL_S)
                 for index, worker in list(self._workers.items()):
                     if worker.process.exitcode is not None:
                         code = max(code, self._gone(index, worker))
             return code
+
+    def _share(self) -> None:
+        """Sees that the folder is there with all that belongs in it, for the next worker and the next scrape."""
+        self._kept.look()
+        if self._told_restarts != self._restarts and write_restarts(self._folder(0), self._restarts):
+            self._told_restarts = self._restarts
 
     def _start(self, index: int, *, replaces: bool) -> None:
         process = self._context.Process(
@@ -116,7 +127,7 @@ class Supervisor:
         if time.monotonic() - worker.started >= RESTART_DELAY_S:
             logger.error("a worker died and is replaced", extra={"worker": index, "code": code})
             self._restarts += 1
-            write_restarts(self._folder(index), self._restarts)
+            self._share()
             self._start(index, replaces=True)
         return 0
 

@@ -5,7 +5,6 @@ The disk may be full. Then the last snapshot that could be left stands, and the 
 
 import logging
 from collections.abc import Collection
-from contextlib import suppress
 
 import msgspec
 
@@ -54,7 +53,10 @@ class SharedSnapshots:
         return found
 
 
-def write_restarts(folder: SharedFolder, number: int) -> None:
-    """Leaves the number of workers that this process, their parent, has replaced; later, if the disk is full now."""
-    with suppress(OSError):
+def write_restarts(folder: SharedFolder, number: int) -> bool:
+    """Leaves the number of workers that this process, their parent, has replaced; False if there is no room now."""
+    try:
         folder.write_own(_encode({WORKER_RESTARTS: [((), [float(number)])]}))
+    except OSError:
+        return False
+    return True

@@ -1,6 +1,7 @@
 """Tests the rates of keys, and a file of keys that changes."""
 
 import asyncio
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -146,7 +147,7 @@ def test_workers_share_what_a_key_has_used(tmp_path: Path) -> None:
 
 
 async def test_new_keys_wait_for_room_to_share_what_they_use(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    (_, old), (user, new) = made("old"), made("new")
+    (_, old), (user, new) = made("old"), made("new", rate="1")
     shared, path = tmp_path / "shared", tmp_path / "keys"
     shared.mkdir()
     path.write_text(old)
@@ -164,3 +165,24 @@ async def test_new_keys_wait_for_room_to_share_what_they_use(tmp_path: Path, cap
     await until(lambda: len(accounts) == 2)
     assert accounts.find(user["Authorization"].removeprefix("Bearer ").encode()) is not None
     watching.cancel()
+
+
+async def test_workers_share_again_when_their_files_were_removed(tmp_path: Path) -> None:
+    (_, line), rings, shared = made(rate="0.1", burst="10"), list[Accounts](), tmp_path / "shared"
+    for index in range(2):
+        shared.mkdir(exist_ok=True)
+        folder = SharedFolder(shared, [0, 0], [0, 0], index)
+        rings.append(Accounts(line, None, Metrics(folder), folder, look_every_s=0.01))
+        if index == 0:
+            account = next(iter(rings[0]._accounts.values()))
+            for _ in range(5):
+                account.enter()
+            shutil.rmtree(shared)
+    watching = [asyncio.create_task(ring.watch()) for ring in rings]
+    first, second = ([*ring._accounts] for ring in rings)
+    used = rings[0]._accounts[first[0]].paid_until[0]
+    await until(lambda: rings[1]._accounts[second[0]].paid_until[0] == used)
+    rings[1]._accounts[second[0]].enter()
+    assert rings[0]._accounts[first[0]].paid_until[0] == pytest.approx(used + 10)
+    for task in watching:
+        task.cancel()

@@ -42,6 +42,19 @@ def test_a_number_is_one_for_all_processes(tmp_path: Path) -> None:
     assert second[0] == 2.5
 
 
+def test_a_number_that_others_find_elsewhere_has_moved(tmp_path: Path) -> None:
+    first, second = (SharedFolder(tmp_path, [0, 0], [0, 0], index) for index in range(2))
+    numbers = [first.number("key")]
+    assert not first.number_moved("key")
+    (tmp_path / "key").unlink()
+    assert not first.number_moved("key")  # nobody finds one
+    numbers.append(second.number("key"))
+    assert first.number_moved("key")
+    assert not second.number_moved("key")
+    numbers.append(first.number("key"))
+    assert not first.number_moved("key")
+
+
 def test_a_number_has_its_place_on_the_disk_before_it_is_written_to(tmp_path: Path) -> None:
     """A write to mapped memory that finds no place on a full disk is a SIGBUS."""
     SharedFolder(tmp_path, [0], [0], 0).number("key")

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 
 from app.process.exits import exit_codes
 from app.process.workers import Supervisor
+from tests.app.conftest import made
 from tests.app.process.test_server import ROOT, process, wait_ready, wait_until
 
 
@@ -104,6 +106,69 @@ def test_workers_share_the_work_and_one_that_dies_is_replaced(tiny_checkpoint: P
 
         server.send_signal(signal.SIGTERM)
         assert server.wait(30) == 0
+
+
+def test_the_folder_that_workers_share_may_be_removed(
+    tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    user, line = made(rate="1000", roles="predict,metrics")
+    log = tmp_path / "log"
+    arguments = ("--model", f"tiny={tiny_checkpoint}", "--workers", "2", "--no-explain", "--api-keys", line)
+    with process(log, *arguments) as (server, url):
+        wait_ready(url)
+
+        def value(name: str) -> float:
+            found = re.search(rf"^{name} (\S+)$", httpx2.get(f"{url}/metrics", headers=user).text, re.MULTILINE)
+            return float(found[1]) if found is not None else 0
+
+        def predict() -> int:
+            answer = httpx2.post(f"{url}/predict", json={"inputs": "a good film"}, headers=user, timeout=30)
+            return int(answer.status_code)
+
+        texts = 'sluice_texts_total{model="tiny"}'
+        assert [predict() for _ in range(10)] == [200] * 10
+        first = pids(server)
+        victim = min(first)
+        os.kill(victim, signal.SIGKILL)
+        wait_until(lambda: len(pids(server) - {victim}) == 2)
+        wait_until(lambda: value("sluice_workers") == 2)
+        before = value(texts)  # of the dead worker too
+        (shared,) = temporary.glob("sluice-*")
+        shutil.rmtree(shared)
+        wait_until(shared.is_dir)
+        second = pids(server)
+        victim = min(second)
+        os.kill(victim, signal.SIGKILL)
+        wait_until(lambda: len(pids(server) - {victim}) == 2)
+        wait_until(lambda: value("sluice_workers") == 2)
+        assert value("sluice_worker_restarts_total") == 2
+        assert value(texts) == before
+        assert predict() == 200
+        assert "was removed, and is written again" in log.read_text()
+        assert "Error" not in log.read_text()
+
+
+def test_restarts_are_told_as_soon_as_there_is_room(
+    tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    arguments = ("--model", f"tiny={tiny_checkpoint}", "--workers", "2", "--no-explain")
+    with process(tmp_path / "log", *arguments) as (server, url):
+        wait_ready(url)
+        (shared,) = temporary.glob("sluice-*")
+        full = shared / f"{server.pid}.json.partial"
+        full.symlink_to("/dev/full")
+        victim = min(pids(server))
+        os.kill(victim, signal.SIGKILL)
+        wait_until(lambda: len(pids(server) - {victim}) == 2)
+        assert _value(url, "sluice_worker_restarts_total") == 0
+        full.unlink()
+        wait_until(lambda: _value(url, "sluice_worker_restarts_total") == 1)
 
 
 def test_a_checkpoint_that_cannot_be_loaded_ends_all(tmp_path: Path) -> None:

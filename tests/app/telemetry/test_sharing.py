@@ -19,10 +19,10 @@ def test_the_counts_of_the_dead_remain_and_their_gauges_do_not(tmp_path: Path) -
 
 
 def test_the_parent_tells_how_many_it_has_replaced(tmp_path: Path) -> None:
-    write_restarts(SharedFolder(tmp_path / "gone", [1], [0], 0), 1)  # where nothing can be written: no reason to fail
+    assert not write_restarts(SharedFolder(tmp_path / "gone", [1], [0], 0), 1)  # to be tried again
     folder = SharedFolder(tmp_path, [1], [0], 0)
-    write_restarts(folder, 1)
-    write_restarts(folder, 2)
+    assert write_restarts(folder, 1)
+    assert write_restarts(folder, 2)
     (tmp_path / f"{os.getpid()}.json").rename(tmp_path / f"{2**22 + 1}.json")  # no process has such a number
     assert SharedSnapshots(folder, ()).others() == [{"sluice_worker_restarts": [((), [2.0])]}]
 
@@ -41,3 +41,8 @@ def test_a_full_disk_is_logged_once_and_once_more_when_it_was_not_full_between(
         partial.unlink()
         snapshots.write({"eggs": []})
     assert [record.__dict__["cause"] for record in caplog.records] == ["No space left on device"] * 2
+
+
+def test_a_folder_that_is_cleared_while_it_is_read_has_nothing(tmp_path: Path) -> None:
+    (tmp_path / "1.json").symlink_to(tmp_path / "gone")
+    assert SharedSnapshots(SharedFolder(tmp_path, [0], [0], 0), ()).others() == []
