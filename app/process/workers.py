@@ -13,7 +13,8 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
@@ -42,6 +43,20 @@ class _Worker:
     started: float = field(default_factory=time.monotonic)
 
 
+@contextmanager
+def _woken_by_signals() -> Iterator[socket.socket]:
+    """Yields a socket that can be read once a signal has come: waiting for it misses none."""
+    reader, writer = socket.socketpair()
+    with reader, writer:
+        reader.setblocking(False)
+        writer.setblocking(False)
+        before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+        try:
+            yield reader
+        finally:
+            signal.set_wakeup_fd(before)
+
+
 class Supervisor:
     """Parent process that starts and replaces workers.
 
@@ -60,6 +75,7 @@ class Supervisor:
             self._loaded = self._context.Array("b", num_workers, lock=False)
             self._connections = self._context.Array("i", [AWAY] * num_workers, lock=False)
         self._workers: dict[int, _Worker] = {}
+        self._signals: list[signal.Signals] = []
         self._leaving = False
         self._restarts = 0
         self._told_restarts = 0
@@ -75,19 +91,19 @@ class Supervisor:
         with told_where():
             folder = tempfile.TemporaryDirectory(prefix="sluice-")
         for handled in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(handled, self._pass_on)
-        with folder as name:
+            signal.signal(handled, self._note)
+        with folder as name, _woken_by_signals() as woken:
             self._path = Path(name)
             self._kept = KeptFolder(self._path)
             for index in range(self._num_workers):
                 self._start(index, replaces=False)
             code = 0
             while self._workers:
-                if signal.SIGHUP in signal.sigpending():
-                    signal.sigwait({signal.SIGHUP})
-                    self._send(signal.SIGHUP)
                 self._share()
-                wait([worker.process.sentinel for worker in self._workers.values()], timeout=POLL_S)
+                wait([woken, *(worker.process.sentinel for worker in self._workers.values())], timeout=POLL_S)
+                with suppress(BlockingIOError):
+                    woken.recv(64)
+                self._pass_on()
                 for index, worker in list(self._workers.items()):
                     if worker.process.exitcode is not None:
                         code = max(code, self._gone(index, worker))
@@ -118,7 +134,8 @@ class Supervisor:
         self._connections[index] = AWAY
         if self._leaving:
             del self._workers[index]
-            return 1 if code else 0
+            # One that was still starting had no handler yet: the signal itself ended it.
+            return 0 if -code in (0, signal.SIGINT, signal.SIGTERM) else 1
         if not self._loaded[index]:
             # It has never worked: neither will another one.
             del self._workers[index]
@@ -131,15 +148,27 @@ class Supervisor:
             self._start(index, replaces=True)
         return 0
 
-    def _pass_on(self, number: int, _frame: FrameType | None) -> None:
-        self._leave(signal.Signals(number))
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        """Takes a signal, which may come while a worker is being started: that is finished first."""
+        self._signals.append(signal.Signals(number))
+
+    def _pass_on(self) -> None:
+        """Sends the workers the signals that have come."""
+        while self._signals:
+            self._leave(self._signals.pop(0))
+        if signal.SIGHUP in signal.sigpending():
+            signal.sigwait({signal.SIGHUP})
+            for worker in self._workers.values():
+                _send(worker, signal.SIGHUP)
 
     def _leave(self, number: signal.Signals) -> None:
         self._leaving = True
         self._sock.close()  # the workers have it too; when they stop accepting, nobody is to hold connections in it
-        self._send(number)
+        for index, worker in self._workers.items():
+            # Ctrl-C would be an exception somewhere in the start of one that has no handler yet.
+            _send(worker, number if self._loaded[index] else signal.SIGTERM)
 
-    def _send(self, number: signal.Signals) -> None:
-        for worker in self._workers.values():
-            if worker.process.pid is not None and worker.process.exitcode is None:
-                os.kill(worker.process.pid, number)
+
+def _send(worker: _Worker, number: signal.Signals) -> None:
+    if worker.process.pid is not None and worker.process.exitcode is None:
+        os.kill(worker.process.pid, number)

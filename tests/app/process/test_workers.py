@@ -171,6 +171,17 @@ def test_restarts_are_told_as_soon_as_there_is_room(
         wait_until(lambda: _value(url, "sluice_worker_restarts_total") == 1)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_workers_start_ends_them_well(
+    number: signal.Signals, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    with process(tmp_path / "log", "--model", str(tiny_checkpoint), "--workers", "4") as (server, _):
+        wait_until(lambda: bool(pids(server)))
+        server.send_signal(number)
+        assert server.wait(30) == 0
+        assert "Traceback" not in (tmp_path / "log").read_text()
+
+
 def test_a_checkpoint_that_cannot_be_loaded_ends_all(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "app", "serve", "--port", "0", "--workers", "2", "--model", str(tmp_path / "none")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
