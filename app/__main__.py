@@ -1,5 +1,10 @@
 """Command line of the server, of API keys and of explanations: `python -m app`."""
 
+from app.process.reloads import hold_reloads, take_hangups
+
+if __name__ == "__main__":
+    hold_reloads()  # before the imports, which take half a second
+
 import logging
 import os
 import socket
@@ -19,7 +24,7 @@ from app.config.machine import available_cpus
 from app.config.settings import OPTIONS, Settings, env_name, flag_name
 from app.core import log
 from app.explain.terminal import explained, lines_of
-from app.process.exits import CALL_WRONG, exit_codes, hold_reloads
+from app.process.exits import CALL_WRONG, exit_codes
 from app.process.listening import listen, removed_at_end, url_of
 from app.process.start import begin
 from app.process.workers import Supervisor
@@ -30,8 +35,11 @@ logger = logging.getLogger(__name__)
 
 
 @click.group(help="Sluice: serve text classifiers over HTTP, and explain what they say.")
-def cli() -> None:
-    """Group of all commands."""
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Group of all commands. Only the server reloads; the others end with the terminal that they run in."""
+    if context.invoked_subcommand != serve.name:
+        take_hangups()
 
 
 def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -80,7 +88,6 @@ def serve(**flags: Any) -> None:
         workers = settings.compute.workers
         sock = listen(settings.network, settings.connections)
         extra = {"url": url_of(sock), "models": list(settings.models.paths), "workers": workers}
-        hold_reloads()
         with removed_at_end(sock):
             if workers == 1:
                 _serve_alone(settings, sock, partial(logger.info, "listening", extra=extra))

@@ -1,6 +1,5 @@
-"""Begin and end of a process: reloads wait until it can reload, and errors become exit codes."""
+"""Ends of processes: errors become sentences and exit codes."""
 
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,11 +11,6 @@ from tables.errors import TableError
 
 RUN_FAILED = 1
 CALL_WRONG = 2
-
-
-def hold_reloads() -> None:
-    """Blocks SIGHUP until a handler is there, in this process and in those that it starts."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 The parent holds the socket and computes nothing. It starts the workers, replaces those that die, passes signals on, and
 leaves when they have left. A connection goes to the worker that has the fewest (`app.process.acceptor`); one that dies
-loses only those that it had taken. SIGHUP is blocked in the parent (`app.process.exits.hold_reloads`), which asks for
+loses only those that it had taken. SIGHUP is blocked in the parent (`app.process.reloads.hold_reloads`), which asks for
 it, and so in each worker until that has a handler: it ends no process that has none yet.
 """
 
