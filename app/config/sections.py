@@ -16,13 +16,17 @@ from app.config.values import (
     Count,
     DeviceName,
     Endpoint,
+    Interval,
+    Milliseconds,
     ModelPaths,
     Networks,
     Origins,
     PathPrefix,
-    PositiveFloat,
+    PositiveSeconds,
     Seconds,
+    Threads,
     Trials,
+    WholeSeconds,
 )
 
 SHIPPED_CHECKPOINT = Path(__file__).resolve().parents[2] / "checkpoints" / "sentiment"
@@ -54,8 +58,8 @@ class ModelSettings(Section):
     """Second version of a model, as NAME=PATH@SHARE: gets a copy of the texts of that share of the requests; nobody
     waits for its answers, and metrics count those that differ."""
 
-    watch_s: Seconds = 0
-    """Seconds between checks for changed folders, which are then loaded; 0 for never."""
+    watch_s: Interval = 0
+    """Seconds between checks for changed folders, which are then loaded; 0 for never, else at least 0.1."""
 
     admin: bool = False
     """Adds the routes under /admin, which load, replace and remove models."""
@@ -80,10 +84,10 @@ class ComputeSettings(Section):
     """Processes that share the socket, each with its own models, queue and share of the processors. On a CPU one for
     each processor answers most; each takes memory for itself."""
 
-    threads: Count = Field(default_factory=_share_of_cpus)
+    threads: Threads = Field(default_factory=_share_of_cpus)
     """Threads that one computation uses; a worker's share of the container's CPU quota."""
 
-    tokenise_threads: Count = Field(default_factory=lambda values: min(4, _share_of_cpus(values)))
+    tokenise_threads: Threads = Field(default_factory=lambda values: min(4, _share_of_cpus(values)))
     """Threads that tokenise in each worker; its share of the quota, up to 4."""
 
 
@@ -99,7 +103,7 @@ class RequestLimits(Section):
     max_chars: Count = 2_000_000
     """Most characters of a text; a longer one gets an error in its place, its neighbours an answer."""
 
-    deadline_ms: Count = 10_000
+    deadline_ms: Milliseconds = 10_000
     """Time from the last byte of a request to its answer, else 504. A client may shorten it with the header
     X-Request-Timeout-Ms."""
 
@@ -120,7 +124,7 @@ class BatchLimits(Section):
     max_queue_tokens: Count = 1_048_576
     """Most tokens under way, for each model; more are refused with 503."""
 
-    stuck_after_s: PositiveFloat = 60.0
+    stuck_after_s: PositiveSeconds = 60.0
     """Time that one batch may compute, after which liveness fails."""
 
     cache_texts: Annotated[int, Field(ge=0)] = 0
@@ -134,7 +138,7 @@ class ExplainSettings(Section):
     off: Annotated[bool, Field(alias="no_explain")] = False
     """Removes POST /explain and the process behind it."""
 
-    threads: Annotated[Count, Field(alias="explain_threads")] = 1
+    threads: Annotated[Threads, Field(alias="explain_threads")] = 1
     """Threads of the process that explains, which has a low priority; one for each worker."""
 
     max_texts: Annotated[Count, Field(alias="explain_max_texts")] = 16
@@ -148,7 +152,7 @@ class ExplainSettings(Section):
     """Most texts under way to be explained; more are refused with 503, and so are more than 128 tokens for each of
     them."""
 
-    deadline_ms: Annotated[Count, Field(alias="explain_deadline_ms")] = 30_000
+    deadline_ms: Annotated[Milliseconds, Field(alias="explain_deadline_ms")] = 30_000
     """Time from the last byte of a request for explanations to its answer, else 504."""
 
 
@@ -184,19 +188,19 @@ class ConnectionLimits(Section):
     """Most requests for classification that each worker has under way for longer than 100 ms; more are
     refused with 503 before they are read. Raise it for patient clients: each waits as long as all of them take."""
 
-    keep_alive_s: Count = 75
+    keep_alive_s: Annotated[WholeSeconds, Field(ge=1)] = 75
     """Time until an idle connection is closed; keep it above the balancer's own timeout."""
 
-    headers_timeout_s: PositiveFloat = 20.0
+    headers_timeout_s: PositiveSeconds = 20.0
     """Time from opening a connection, or from the first byte of a later request, to the end of the headers."""
 
-    transfer_timeout_s: PositiveFloat = 60.0
+    transfer_timeout_s: PositiveSeconds = 60.0
     """Time for the body of a request to arrive, else 408, and for an answer to be taken."""
 
     drain_delay_s: Seconds = 1.0
     """Time to go on serving after SIGTERM while readiness says no, so that balancers notice first."""
 
-    drain_timeout_s: Annotated[int, Field(ge=0)] = 20
+    drain_timeout_s: WholeSeconds = 20
     """Time after the drain delay for requests in flight to finish before they are cut."""
 
 

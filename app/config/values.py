@@ -16,6 +16,11 @@ MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 TRACES_PATH = "/v1/traces"
 """Where a collector takes them. Source: OTLP specification, OTLP/HTTP request."""
 
+DAY_S = 86_400
+"""Most seconds of any setting: a wait that never ends is a mistake."""
+
+MIN_INTERVAL_S = 0.1
+
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-fA-F:]+\](:[0-9]{1,5})?")
 
 
@@ -98,6 +103,13 @@ def _check_prefix(prefix: str) -> str:
     return prefix
 
 
+def _check_interval(seconds: float) -> float:
+    """Less than a tenth of a second would keep a processor busy with looking."""
+    if seconds != 0 and not MIN_INTERVAL_S <= seconds <= DAY_S:
+        raise ValueError(f"must be from {MIN_INTERVAL_S} to {DAY_S} seconds, or 0 for never")
+    return seconds
+
+
 def _check_device(device: str) -> str:
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
         raise ValueError("must be auto, cpu, cuda or cuda:N")
@@ -140,8 +152,12 @@ def parse_trials(value: Any) -> Any:
 
 
 Count = Annotated[int, Field(ge=1)]
-Seconds = Annotated[float, Field(ge=0)]
-PositiveFloat = Annotated[float, Field(gt=0)]
+Threads = Annotated[int, Field(ge=1, le=1024)]
+Seconds = Annotated[float, Field(ge=0, le=DAY_S)]
+PositiveSeconds = Annotated[float, Field(gt=0, le=DAY_S)]
+WholeSeconds = Annotated[int, Field(ge=0, le=DAY_S)]
+Milliseconds = Annotated[int, Field(ge=1, le=1000 * DAY_S)]
+Interval = Annotated[float, AfterValidator(_check_interval)]
 ModelPaths = Annotated[dict[str, Path], BeforeValidator(parse_models), AfterValidator(_check_names)]
 Trials = Annotated[dict[str, Trial], BeforeValidator(parse_trials)]
 Origins = Annotated[tuple[str, ...], BeforeValidator(parse_list), AfterValidator(_check_origins)]

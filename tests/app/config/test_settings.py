@@ -50,6 +50,21 @@ def test_models_by_name_path_or_folder(value: str, models: dict[str, Path]) -> N
         ({"SLUICE_DEVICE": "tpu"}, "--device (SLUICE_DEVICE): must be auto, cpu, cuda or cuda:N"),
         ({"SLUICE_DTYPE": "int4"}, "--dtype (SLUICE_DTYPE): input should be 'auto', 'float32', 'bfloat16' or 'int8'"),
         ({"SLUICE_THREADS": "0"}, "--threads (SLUICE_THREADS): input should be greater than"),
+        ({"SLUICE_THREADS": "100000"}, "input should be less than or equal to 1024"),
+        ({"SLUICE_TOKENISE_THREADS": "100000"}, "input should be less than or equal to 1024"),
+        ({"SLUICE_EXPLAIN_THREADS": "100000"}, "input should be less than or equal to 1024"),
+        ({"SLUICE_DRAIN_DELAY_S": "inf"}, "(SLUICE_DRAIN_DELAY_S): input should be less than or equal to 86400"),
+        ({"SLUICE_DRAIN_DELAY_S": "nan"}, "(SLUICE_DRAIN_DELAY_S): input should be"),
+        ({"SLUICE_DRAIN_TIMEOUT_S": "86401"}, "input should be less than or equal to 86400"),
+        ({"SLUICE_STUCK_AFTER_S": "inf"}, "input should be less than or equal to 86400"),
+        ({"SLUICE_HEADERS_TIMEOUT_S": "inf"}, "input should be less than or equal to 86400"),
+        ({"SLUICE_TRANSFER_TIMEOUT_S": "inf"}, "input should be less than or equal to 86400"),
+        ({"SLUICE_KEEP_ALIVE_S": "86401"}, "input should be less than or equal to 86400"),
+        ({"SLUICE_DEADLINE_MS": "86400001"}, "input should be less than or equal to 86400000"),
+        ({"SLUICE_EXPLAIN_DEADLINE_MS": "86400001"}, "input should be less than or equal to 86400000"),
+        ({"SLUICE_WATCH_S": "0.000001"}, "(SLUICE_WATCH_S): must be from 0.1 to 86400 seconds, or 0 for never"),
+        ({"SLUICE_WATCH_S": "inf"}, "(SLUICE_WATCH_S): must be from 0.1 to 86400 seconds, or 0 for never"),
+        ({"SLUICE_WATCH_S": "nan"}, "(SLUICE_WATCH_S): must be from 0.1 to 86400 seconds, or 0 for never"),
         ({"SLUICE_MODEL": "a=/x,a=/y"}, "the name a is given twice"),
         ({"SLUICE_MODEL": "a=/x,b="}, "b= names no folder; write NAME=FOLDER"),
         ({"SLUICE_MODEL": "bad name=/x"}, "'bad name' cannot name a model"),
@@ -72,6 +87,11 @@ def test_wrong_settings_are_one_sentence(environ: dict[str, str], sentence: str)
         Settings.from_env(environ)
     assert sentence in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_folders_are_watched_ten_times_a_second_at_most_or_never() -> None:
+    for seconds in (0.0, 0.1, 86400.0):
+        assert Settings.from_env({"SLUICE_WATCH_S": str(seconds)}).models.watch_s == seconds
 
 
 def test_variables_of_kubernetes_are_left_alone() -> None:

@@ -236,7 +236,7 @@ async def test_folders_are_watched_and_half_a_copy_is_told_once(
 ) -> None:
     copy = tmp_path / "copy"
     version = save_checkpoint(copy, make_checkpoint(seed=1))
-    async with serving(folder, watch_s=0.02) as client:
+    async with serving(folder, watch_s=0.1) as client:
         before = await ask(client)
         caplog.set_level(logging.ERROR, "app.deployment.deployer")
         shutil.copy(copy / DIGESTS, folder)
@@ -257,7 +257,7 @@ async def test_what_was_refused_is_not_loaded_again_and_again(classifier: FakeCl
     broken.version = "ba9876543210"
     broken.max_tokens = 1 << 20
     classifiers = {"sentiment": classifier}
-    async with faked(classifiers, watch_s=0.01) as client:
+    async with faked(classifiers, watch_s=0.1) as client:
         classifiers["sentiment"] = broken
         await until(lambda: refusal_of(client) is not None)
         refusal = refusal_of(client)
