@@ -5,6 +5,7 @@ nobody else could write the counts of workers that are gone, the models that wer
 API key has used.
 """
 
+import errno
 import logging
 import os
 from contextlib import suppress
@@ -61,6 +62,8 @@ class KeptFolder:
 
     def _restore(self, found: dict[str, tuple[int, int]]) -> None:
         self._path.mkdir(mode=0o700, exist_ok=True)
+        if self._path.lstat().st_uid != os.geteuid():  # somebody has taken the name in a folder that all may write to
+            raise PermissionError(errno.EPERM, "it belongs to another user now")
         unfinished = self._path / f"restored{_UNFINISHED}"  # no name that a worker writes to
         for name in self._content.keys() - found.keys():
             if not (self._path / name).exists():  # else a worker was faster

@@ -66,3 +66,15 @@ def test_what_another_wrote_meanwhile_stays(tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "1.json").write_bytes(b"newer")
     kept._restore({})
     assert (tmp_path / "1.json").read_bytes() == b"newer"
+
+
+def test_nothing_is_written_into_the_folder_of_another_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "plans").write_bytes(b"plans")
+    kept = KeptFolder(folder)
+    kept.look()
+    (folder / "plans").unlink()
+    monkeypatch.setattr("os.geteuid", lambda: folder.stat().st_uid + 1)
+    kept.look()
+    assert _held(folder) == {}
