@@ -1,14 +1,20 @@
 """Logs of one JSON object a line, never with anything that a client wrote."""
 
 import logging
+import math
 import sys
 import time
 import traceback
+from contextlib import suppress
 from types import TracebackType
+from typing import TextIO
 
 import msgspec
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+
+COMPLAIN_EVERY_S = 60.0
+"""Time between two notices that the log cannot be written."""
 
 
 class JsonFormatter(logging.Formatter):
@@ -38,8 +44,28 @@ def _places(trace: TracebackType | None) -> list[str]:
     return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(trace)]
 
 
+class LogStream(logging.StreamHandler[TextIO]):
+    """Handler that says on standard error, once in a while, that the log cannot be written, and why.
+
+    The standard one prints the traceback there, for each line anew, and with it what the exception and the source say.
+    """
+
+    _complained_at = -math.inf
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # the name is the library's
+        """Says what the record met, without anything of the record."""
+        error = sys.exception()
+        if time.monotonic() - self._complained_at < COMPLAIN_EVERY_S:
+            return
+        self._complained_at = time.monotonic()
+        reason = (isinstance(error, OSError) and error.strerror) or type(error).__name__
+        with suppress(OSError, ValueError, AttributeError):  # standard error is full, closed or was never there
+            sys.stderr.write(f"The log cannot be written: {reason}. Its lines are lost until it can.\n")
+            sys.stderr.flush()
+
+
 def configure(level: str) -> None:
     """Sends every log of this process to standard output as JSON. For `python -m app` only."""
-    handler = logging.StreamHandler(sys.stdout)
+    handler = LogStream(sys.stdout)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
