@@ -7,6 +7,7 @@ A wire form is a `Form`. It knows no queue; the endpoint knows no form.
 
 import asyncio
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
@@ -236,10 +237,11 @@ def submit(
     distinct = list(dict.fromkeys(texts))
     if len(distinct) == len(texts) and max(map(len, texts), default=0) <= max_chars:  # nearly always
         return Classified(model, batcher.submit(texts, timeout_s, max_tokens), range(len(texts)), vectors)
-    distinct = [text for text in distinct if len(text) <= max_chars]
+    times = Counter(text for text in texts if len(text) <= max_chars)
+    distinct = list(times)
     places = {text: place for place, text in enumerate(distinct)}
     too_long = [TextTooLong.over(max_chars, len(text)) for text in texts if len(text) > max_chars]
-    job = batcher.submit(distinct, timeout_s, max_tokens)
+    job = batcher.submit(distinct, timeout_s, max_tokens, list(times.values()))
     for error in too_long:
         model.metrics.inc_failed(row_of(error).code)
     errors = iter(too_long)

@@ -131,13 +131,20 @@ class Batcher:
         while self._jobs or self._holders:  # noqa: ASYNC110  # an event would cost every job something
             await asyncio.sleep(DRAIN_POLL_S)
 
-    def submit(self, texts: Sequence[str], timeout_s: float, max_tokens: int | None = None) -> Job:
+    def submit(
+        self,
+        texts: Sequence[str],
+        timeout_s: float,
+        max_tokens: int | None = None,
+        repeats: Sequence[int] | None = None,
+    ) -> Job:
         """Takes texts as a job; await its `done`, and cancel that when the answer is no longer wanted.
 
         Args:
             texts: each is answered by itself.
             timeout_s: to the answer.
             max_tokens: reads no more of a text; such answers are not remembered.
+            repeats: how often the request has each text, for what is counted; None if each once.
 
         Raises:
             Overloaded: there is no room for all of the texts.
@@ -157,9 +164,9 @@ class Batcher:
         try:
             permit = self.admission.admit(len(missing), estimate, timeout_s)
         except Overloaded:
-            self._metrics.dropped[OVERLOAD].inc(len(texts))
+            self._metrics.dropped[OVERLOAD].inc(len(texts) if repeats is None else sum(repeats))
             raise
-        job = Job(texts, timeout_s, self._loop, digests, max_tokens)
+        job = Job(texts, timeout_s, self._loop, digests, max_tokens, repeats)
         self._jobs.add(job)
         self._deadlines.start(job, timeout_s, job.expire, self._loop)
         job.done.add_done_callback(lambda _: self._finish(job, permit))

@@ -4,6 +4,8 @@ import asyncio
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
+from operator import mul
 from typing import Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
@@ -50,6 +52,8 @@ Outcome: TypeAlias = Answer | AppError
 class Job:
     """Texts of one request, their outcomes as they come in, and the future that ends the wait.
 
+    Equal texts of a request are one here; `repeats` says how often the request has each, None if each once.
+
     Only the event loop changes a job. Other threads read `alive` before they spend work on it and stamp the times,
     which are seconds of `time.monotonic` that metrics and `Server-Timing` are made of.
 
@@ -57,6 +61,7 @@ class Job:
         done: resolves when every text has an outcome, or raises the error of the whole request. Cancelling it, as
             when the task that awaits it is cancelled, abandons the job.
         num_texts: of the job.
+        num_sent: texts of the request that they answer; more if some repeat.
         timeout_s: time to the answer; `expire` is to be called when it is over.
         digests: of the texts, if answers are remembered; else empty.
         max_tokens: how much of each text is read; None for as much as the model reads.
@@ -74,9 +79,12 @@ class Job:
         loop: asyncio.AbstractEventLoop,
         digests: Sequence[bytes] = (),
         max_tokens: int | None = None,
+        repeats: Sequence[int] | None = None,
     ) -> None:
         self._texts = list(texts)
+        self._repeats = repeats
         self.num_texts = len(texts)
+        self.num_sent = self.num_texts if repeats is None else sum(repeats)
         self.timeout_s = timeout_s
         self.digests = digests
         self.max_tokens = max_tokens
@@ -115,6 +123,12 @@ class Job:
         return sum([len(encoded.ids) for encoded in self.encoded if encoded is not None])
 
     @property
+    def num_truncated(self) -> int:
+        """Texts of the request whose end was not read."""
+        truncated = [encoded is not None and encoded.truncated for encoded in self.encoded]
+        return sum(truncated) if self._repeats is None else sum(map(mul, truncated, self._repeats))
+
+    @property
     def outcomes(self) -> list[Outcome]:
         """The outcome of each text, in order. For a job that is answered."""
         if self.scores is None:
@@ -132,6 +146,19 @@ class Job:
             return encoded, self.scores.probabilities
         places = [index for index in range(self.num_texts) if index not in self.errors]
         return [encoded[place] for place in places], self.scores.probabilities[places]
+
+    def times_sent(self, index: int) -> int:
+        """How often the request has a text."""
+        return 1 if self._repeats is None else self._repeats[index]
+
+    def sent_texts(self) -> tuple[Sequence[Encoded], Probabilities] | None:
+        """As `answered_texts`, each text as often as the request has it."""
+        found = self.answered_texts()
+        if found is None or self._repeats is None:
+            return found
+        times = [times for index, times in enumerate(self._repeats) if index not in self.errors]
+        encoded = chain.from_iterable(map(repeat, found[0], times))
+        return [*encoded], np.repeat(found[1], times, axis=0)
 
     def note_tokens(self, indexes: Sequence[int], encoded: Sequence[Encoded]) -> None:
         """Notes the tokens of texts, whose indexes rise."""

@@ -52,7 +52,7 @@ class LogStream(logging.StreamHandler[TextIO]):
 
     _complained_at = -math.inf
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # the name is the library's
+    def handleError(self, record: logging.LogRecord) -> None:
         """Says what the record met, without anything of the record."""
         error = sys.exception()
         if time.monotonic() - self._complained_at < COMPLAIN_EVERY_S:

@@ -73,9 +73,9 @@ class ModelMetrics:
     def observe_job(self, job: Job) -> None:
         """Notes a job that ended, well or badly."""
         if job.done.cancelled():
-            self.dropped[DISCONNECT].inc(job.num_texts)
+            self.dropped[DISCONNECT].inc(job.num_sent)
         elif error := job.done.exception():
-            self.dropped[_CAUSES.get(type(error), FAILURE)].inc(job.num_texts)
+            self.dropped[_CAUSES.get(type(error), FAILURE)].inc(job.num_sent)
         else:
             self._observe_answered(job)
 
@@ -93,20 +93,19 @@ class ModelMetrics:
         for stage, seconds_J in zip(self._stages, columns_RJ[3:], strict=True):
             stage.observe_array(seconds_J)
 
-    def inc_failed(self, code: str) -> None:
-        """Counts a text that failed with this error code while its neighbours did not."""
-        self._failed.labels(self._name, code).inc()
+    def inc_failed(self, code: str, times: int = 1) -> None:
+        """Counts a text that failed with this error code, so often as the request has it, while others did not."""
+        self._failed.labels(self._name, code).inc(times)
 
     def _observe_answered(self, job: Job) -> None:
         self.answered_at = time.time()
-        truncated = sum([encoded is not None and encoded.truncated for encoded in job.encoded])
-        self._noted.append((job.num_texts, job.num_tokens, truncated, *job.stages_s()))
+        self._noted.append((job.num_sent, job.num_tokens, job.num_truncated, *job.stages_s()))
         if len(self._noted) >= PENDING_JOBS:
             self.count()
-        if self._answers is not None and (found := job.answered_texts()) is not None:
+        if self._answers is not None and (found := job.sent_texts()) is not None:
             self._answers.note(*found)
-        for error in job.errors.values():
-            self.inc_failed(row_of(error).code)
+        for index, error in job.errors.items():
+            self.inc_failed(row_of(error).code, job.times_sent(index))
 
 
 class DeploymentMetrics:

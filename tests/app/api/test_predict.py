@@ -1,5 +1,6 @@
 import asyncio
 import json
+from collections import Counter
 from typing import Any
 
 import httpx2
@@ -63,6 +64,37 @@ async def test_equal_texts_are_computed_once(classifier: FakeClassifier) -> None
         answers = await predictions(client, inputs=["same", "other", "same"])
     assert answers[0] == answers[2] != answers[1]
     assert sum(map(len, classifier.batches)) == 2
+
+
+async def test_equal_texts_count_as_often_as_they_are_sent(classifier: FakeClassifier) -> None:
+    texts = ["same", "word " * 17, "same", POISON, "same", POISON, "word " * 17, "x" * 100]
+    async with serve(classifier, max_chars=99) as client:
+        answers = await predictions(client, inputs=texts)
+        metrics = (await client.get("/metrics")).text
+    labels = Counter(answer["label"] for answer in answers if "label" in answer)
+    for label, count in labels.items():
+        assert f'predictions_total{{label="{label}",model="sentiment",version="0123456789ab"}} {count}.0' in metrics
+    assert 'sluice_texts_total{model="sentiment"} 7.0' in metrics
+    assert 'sluice_version_texts_total{model="sentiment",version="0123456789ab"} 7.0' in metrics
+    assert 'sluice_texts_truncated_total{model="sentiment"} 2.0' in metrics
+    assert 'sluice_texts_failed_total{model="sentiment",type="compute_error"} 2.0' in metrics
+    assert 'sluice_text_tokens_count{model="sentiment"} 5.0' in metrics
+    assert f'sluice_tokens_total{{model="sentiment"}} {1 + 16 + 1}.0' in metrics  # the work
+
+
+@pytest.mark.parametrize(("cause", "max_queue_texts"), [("overload", 3), ("deadline", 9)])
+async def test_equal_texts_without_an_answer_count_as_often(
+    classifier: FakeClassifier, cause: str, max_queue_texts: int
+) -> None:
+    async with serve(classifier, max_queue_texts=max_queue_texts, max_texts=3, max_batch_texts=3) as client:
+        classifier.gate.clear()
+        held = asyncio.create_task(client.post("/predict", json={"inputs": ["c", "d"]}))
+        await until(classifier.entered.is_set)
+        headers = {"X-Request-Timeout-Ms": "30"}
+        dropped = await client.post("/predict", json={"inputs": ["a", "b", "a"]}, headers=headers)
+        classifier.gate.set()
+        assert ((await held).status_code, dropped.is_success) == (200, False)
+        assert f'dropped_total{{cause="{cause}",model="sentiment"}} 3.0' in (await client.get("/metrics")).text
 
 
 async def test_empty_list_and_empty_text(classifier: FakeClassifier) -> None:

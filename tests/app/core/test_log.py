@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +20,7 @@ for _ in range(3):
 
 def run(program: str, stdout: str) -> subprocess.CompletedProcess[str]:
     """Runs a program whose standard output goes to a file."""
-    with open(stdout, "w") as file:
+    with Path(stdout).open("w") as file:
         return subprocess.run([sys.executable, "-c", program], stdout=file, stderr=-1, text=True, check=False)
 
 
@@ -44,7 +45,7 @@ def test_standard_error_that_cannot_be_written_either_harms_nothing() -> None:
     )
 
 
-def test_a_line_that_cannot_be_made_is_told_by_the_class_of_its_error(tmp_path: object) -> None:
+def test_a_line_that_cannot_be_made_is_told_by_the_class_of_its_error(tmp_path: Path) -> None:
     program = 'import logging\nfrom app.core.log import configure\nconfigure("info")\nlogging.info("%d", "A SECRET")'
     done = run(program, f"{tmp_path}/log")
     assert done.stderr == "The log cannot be written: TypeError. Its lines are lost until it can.\n"

@@ -141,9 +141,9 @@ async def test_what_a_request_leaves_behind(classifier: FakeClassifier) -> None:
         label: value(after, f'sluice_predictions_total{{label="{label}",model="sentiment",version="0123456789ab"}}')
         for label in classifier.labels
     }
-    assert sum(filter(None, texts.values())) == 2
-    assert value(after, 'sluice_confidence_count{model="sentiment"}') == 2
-    assert value(after, 'sluice_text_tokens_sum{model="sentiment"}') == 3
+    assert sum(filter(None, texts.values())) == 3  # equal ones each
+    assert value(after, 'sluice_confidence_count{model="sentiment"}') == 3
+    assert value(after, 'sluice_text_tokens_sum{model="sentiment"}') == 4
     for stage in ("read", "wait", "tokenise", "queue", "compute", "respond"):
         assert value(after, f'sluice_stage_seconds_count{{model="sentiment",stage="{stage}"}}') == 1, stage
     stages = re.findall(r"^sluice_stage_seconds_sum\{.*\} (\S+)$", after, re.MULTILINE)
