@@ -189,6 +189,8 @@ class Deployer:
                 plan = plan.with_versions(await self.loading.versions(plan))
             if plan == deployment.plan:
                 deployment.forgive()
+                if insist:
+                    _tell_unchanged(deployment)
             else:
                 await self._apply(deployment, plan)
         except Exception as error:
@@ -248,3 +250,10 @@ class Deployer:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _tell_unchanged(deployment: Deployment) -> None:
+    # The other files were not read: one that is damaged is found when it is to be loaded.
+    for served in deployment.versions:
+        extra = {"model": deployment.name, "version": served.version}
+        logger.info("a model is unchanged, by its SHA256SUMS", extra=extra)

@@ -38,7 +38,8 @@ def test_standard_error_that_cannot_be_written_either_harms_nothing() -> None:
     assert (
         "done"
         in run(
-            f"import sys\nsys.stderr.close()\n{PROGRAM}\nsys.stderr = sys.__stderr__ = open('/dev/full', 'w')\n{PROGRAM}\n"
+            f"import sys\nsys.stderr.close()\n{PROGRAM}\n"
+            f"sys.stderr = sys.__stderr__ = open('/dev/full', 'w')\n{PROGRAM}\n"
             "import os; os.write(2, b'done')",
             "/dev/full",
         ).stderr

@@ -79,6 +79,27 @@ async def ask(client: httpx2.AsyncClient, text: str = "a good film", **fields: A
     return answer
 
 
+async def test_a_signal_tells_of_each_model_that_it_is_unchanged_or_replaced(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with serving(folder) as client:
+        version = registry_of(client).get("tiny").version
+        caplog.clear()
+        _altered(folder / "config.json")
+        await reload(client)
+        (line,) = caplog.records
+        found = (line.getMessage(), line.__dict__["model"], line.__dict__["version"])
+        assert found == ("a model is unchanged, by its SHA256SUMS", "tiny", version)
+        caplog.clear()
+        version = save_checkpoint(folder, make_checkpoint(seed=1))
+        await reload(client)
+        assert ("model ready", version) in [(r.getMessage(), r.__dict__.get("version")) for r in caplog.records]
+        caplog.clear()
+        await service_of(client).deployer._reload()  # a look from time to time
+        assert not caplog.records
+
+
 async def test_another_version_takes_over_and_the_same_changes_nothing(folder: Path) -> None:
     async with serving(folder) as client:
         before = await ask(client)
