@@ -36,6 +36,7 @@ METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS",
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 _SCOPE_KEY = "sluice.record"
 _CUT_KEY = "sluice.cut"
+_REFUSED_KEY = "sluice.refused"
 
 MAX_HEADERS = 100
 """Most headers of one request. Clients and the proxies before them send about twenty."""
@@ -68,6 +69,11 @@ class RequestRecord:
 def cut_short(scope: Scope, error: AppError) -> None:
     """Logs `error` for the request with this scope, whose connection has been answered with it and closed."""
     scope[_CUT_KEY] = error
+
+
+def begin_refused(scope: Scope, error: AppError) -> None:
+    """Lets the request with this scope, which is yet to begin, be answered with `error`."""
+    scope[_REFUSED_KEY] = error
 
 
 class RequestLog:
@@ -107,8 +113,7 @@ class RequestLog:
             await send(message)
 
         try:
-            if len(scope["headers"]) > MAX_HEADERS:
-                raise HeadersTooLarge(f"The request has more than {MAX_HEADERS} headers.")
+            _check(scope)
             await self.app(scope, receive, logged_send)
         except AppError as error:
             await self._fail(scope.get(_CUT_KEY, error), scope, receive, logged_send)
@@ -174,6 +179,13 @@ class RequestLog:
                 "tokens": record.tokens,
             },
         )
+
+
+def _check(scope: Scope) -> None:
+    if len(scope["headers"]) > MAX_HEADERS:
+        raise HeadersTooLarge(f"The request has more than {MAX_HEADERS} headers.")
+    if _REFUSED_KEY in scope:
+        raise scope[_REFUSED_KEY]
 
 
 def _attributes(method: str, route: str, status: int, request_id: bytes, record: RequestRecord) -> dict[str, str | int]:

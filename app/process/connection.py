@@ -7,8 +7,8 @@ from typing import Any
 
 import httptools
 
-from app.core.errors import AppError, HeadersTooLarge, InvalidRequest, RequestTooSlow
-from app.http.request_log import cut_short
+from app.core.errors import AppError, HeadersTooLarge, RequestError, RequestTooSlow
+from app.http.request_log import begin_refused, cut_short
 from app.process.concurrency import MAX_BODY_BYTES, ConcurrencyLimit, Refusal
 from app.process.connections import Phase, raw_response
 from app.process.exchange import Exchange
@@ -35,6 +35,7 @@ class Connection(HttpProtocol):
         self._has_refused = False
         self._last_refused: object = None
         self._useless_bytes = 0
+        self._is_broken = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Takes the connection if there is room for one more."""
@@ -217,11 +218,35 @@ class Connection(HttpProtocol):
             self.transport.abort()
 
     def _refuse_bytes(self, reason: str = "") -> None:
-        """Refuses what is not HTTP/1, as any other error."""
-        self._refuse(InvalidRequest(reason or "This is not a valid HTTP request."), 400)
+        """Refuses what is not HTTP/1, as any other error; what follows cannot be read."""
+        if self._is_broken:
+            return
+        self._is_broken = True
+        error = RequestError(reason or "This is not a valid HTTP request.")
+        exchange = self.exchange
+        if exchange is not None and exchange.more_body and exchange.scope is self.scope:
+            cut_short(exchange.scope, error)
+            self._refuse(error)
+        else:
+            self._begin_refused(error)
 
-    def _refuse(self, error: AppError, status: int | None = None) -> None:
-        self.transport.write(raw_response(error, status))
+    def _begin_refused(self, error: AppError) -> None:
+        """Begins a request whose headers are broken, for the application to refuse in its turn."""
+        before = self.exchange
+        if self.scope is None or (before is not None and before.scope is self.scope):
+            self.on_message_begin()
+        assert self.scope is not None  # noqa: S101  # it has begun
+        begin_refused(self.scope, error)
+        url, self.url = self.url, b"/"
+        super().on_headers_complete()
+        if not url:  # the method is none either
+            self.scope["method"] = "other"
+        assert self.exchange is not None  # noqa: S101  # it has just begun
+        self.exchange.keep_alive = False
+        self.exchange.end_body()
+
+    def _refuse(self, error: AppError) -> None:
+        self.transport.write(raw_response(error))
         self.transport.close()
 
 

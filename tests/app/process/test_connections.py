@@ -208,6 +208,40 @@ def test_bodies_are_bounded_however_they_lie(address: str) -> None:
         assert b"application/problem+json" in answer
 
 
+@pytest.mark.parametrize(
+    ("sent", "method", "route"),
+    [
+        (CHUNKED + b"zz\r\n", "POST", "/predict"),
+        (HEAD % 5 + b"Content-Length: 6\r\n\r\n" + BODY, "POST", "unmatched"),
+        (b"GARBAGE\r\n\r\n", "other", "unmatched"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "other", "unmatched"),  # TLS
+    ],
+)
+def test_what_is_not_http_is_one_400_for_client_log_and_metrics(
+    address: str, sent: bytes, method: str, route: str
+) -> None:
+    def counted(status: int) -> float:
+        labels = f'method="{method}",route="{route}",status="{status}"'
+        return metric(address, f"sluice_http_requests_total{{{labels}}}")
+
+    before = counted(400), counted(499)
+    with connect(address) as connection:
+        connection.sendall(sent)
+        head, _, body = rest(connection).removesuffix(b"RESET").partition(b"\r\n\r\n")
+    problem = json.loads(body)
+    assert (head[:13], problem["status"], problem["error_type"]) == (b"HTTP/1.1 400 ", 400, "bad_request")
+    all_gone(address)
+    assert (counted(400) - before[0], counted(499) - before[1]) == (1, 0)
+
+
+def test_what_is_not_http_is_refused_after_the_answer_before_it(address: str) -> None:
+    with connect(address) as connection:
+        connection.sendall(REQUEST + b"GARBAGE\r\n\r\n")
+        answers = rest(connection).removesuffix(b"RESET")
+    assert [answers.count(b"HTTP/1.1 200 "), answers.count(b"HTTP/1.1 400 "), answers.count(b"HTTP/1.1 ")] == [1, 1, 2]
+    assert answers.startswith(b"HTTP/1.1 200 ")
+
+
 def test_endless_trailers_are_cut(address: str) -> None:
     with connect(address) as connection:
         connection.sendall(CHUNKED + b"2\r\n{}\r\n0\r\n")
