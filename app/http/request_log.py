@@ -163,22 +163,20 @@ class RequestLog:
             )
         if not logger.isEnabledFor(logging.INFO):
             return
-        logger.info(
-            "request",
-            extra=({} if trace_id is None else {"trace_id": trace_id})
-            | {
-                "request_id": request_id.decode(),
-                "client": client[0] if client else None,
-                "key": key,
-                "method": method,
-                "route": route,
-                "status": status,
-                "ms": round((ended - started) * 1000, 2),
-                "model": record.model,
-                "texts": record.texts,
-                "tokens": record.tokens,
-            },
-        )
+        fields = {
+            "trace_id": trace_id,
+            "request_id": request_id.decode(),
+            "client": client[0] if client else None,
+            "key": key,
+            "method": method,
+            "route": route,
+            "status": status,
+            "ms": round((ended - started) * 1000, 2),
+            "model": record.model,
+            "texts": record.texts,
+            "tokens": record.tokens,
+        }
+        logger.info("request", extra={name: value for name, value in fields.items() if value is not None})
 
 
 def _check(scope: Scope) -> None:

@@ -28,7 +28,6 @@ async def test_one_line_a_request(classifier: FakeClassifier, caplog: pytest.Log
         "message": "request",
         "request_id": "order-66",
         "client": "127.0.0.1",
-        "key": None,
         "method": "POST",
         "route": "/predict",
         "status": 200,
@@ -36,6 +35,17 @@ async def test_one_line_a_request(classifier: FakeClassifier, caplog: pytest.Log
         "texts": 2,
         "tokens": 3,
     }
+
+
+async def test_a_line_has_no_field_that_says_nothing(
+    classifier: FakeClassifier, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "app.request"):
+        async with serve(classifier) as client:
+            await client.get("/nothing")
+    (line,) = (line for line in lines(caplog) if line["logger"] == "app.request")
+    fields = {"time", "level", "logger", "message", "request_id", "client", "method", "route", "status", "ms"}
+    assert set(line) == fields
 
 
 @pytest.mark.parametrize(
