@@ -163,7 +163,7 @@ class RequestLog:
             )
         if not logger.isEnabledFor(logging.INFO):
             return
-        fields = {
+        extra = {
             "trace_id": trace_id,
             "request_id": request_id.decode(),
             "client": client[0] if client else None,
@@ -176,7 +176,7 @@ class RequestLog:
             "texts": record.texts,
             "tokens": record.tokens,
         }
-        logger.info("request", extra={name: value for name, value in fields.items() if value is not None})
+        logger.info("request", extra={name: value for name, value in extra.items() if value is not None})
 
 
 def _check(scope: Scope) -> None:
