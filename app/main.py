@@ -54,6 +54,7 @@ class Application(FastAPI):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers an ASGI call; only HTTP passes our layers."""
+        scope["app"] = self  # as Starlette does, but these layers need its state too
         await (self._outermost if scope["type"] == "http" else super().__call__)(scope, receive, send)
 
 
@@ -77,8 +78,11 @@ def create_app(service: Service) -> FastAPI:
     app.state.service = service
     app.state.bounded = [route.path for route in (*direct, *inferring) if isinstance(route.endpoint, ClassifyEndpoint)]
     app.router.routes.extend([*direct, *inferring])
-    for router in _routers(service):
+    routers = list(_routers(service))
+    for router in routers:
         app.include_router(router)
+    # One list: FastAPI keeps the routes of each router apart.
+    app.state.routes = [*direct, *inferring, *(route for router in routers for route in router.routes)]
     # FastAPI's own page loads its scripts from another host; these come from the package.
     app.router.routes.append(NamedMount(ASSETS_PATH, StaticFiles(packages=[("fastapi_offline", "static")])))
     app.router.routes.append(NamedMount(PAGE_PATH, PageFiles()))

@@ -142,7 +142,7 @@ class ClassifyEndpoint(Generic[Options]):
         self._form.check(model, call.options)
         num_texts, limits = len(call.texts), self._limits
         if num_texts > limits.max_texts:
-            raise TooManyTexts.over(limits.max_texts, num_texts)
+            raise TooManyTexts.over(limits.max_texts, num_texts, streams=not self._form.gives_vectors)
         record = RequestRecord.of(scope)
         record.model, record.texts = model.name, num_texts
         timeout = timeout_s(scope, limits.deadline_ms)

@@ -105,9 +105,10 @@ class TooManyTexts(RequestError):
     """The request has more texts than the server takes at once."""
 
     @classmethod
-    def over(cls, limit: int, num_texts: int) -> Self:
-        """The error of a request over the limit."""
-        return cls(f"The request has {num_texts} texts; the limit is {limit}. {SPLIT}")
+    def over(cls, limit: int, num_texts: int, *, streams: bool = True) -> Self:
+        """The error of a request over the limit; `streams` where a stream would do the same for any number."""
+        advice = SPLIT if streams else "Split the request."
+        return cls(f"The request has {num_texts} texts; the limit is {limit}. {advice}")
 
 
 class TextTooLong(RequestError):

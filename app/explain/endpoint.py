@@ -100,7 +100,7 @@ class Explain:
         call = _parse(await read_body(scope, receive, self._limits.max_body_bytes))
         texts, most = texts_of(call.inputs), settings.max_texts
         if len(texts) > most:
-            raise TooManyTexts.over(most, len(texts))
+            raise TooManyTexts.over(most, len(texts), streams=False)
         model = self._registry.get(call.model)
         model.check_labels()
         if call.label is not None and call.label not in model.classifier.labels:

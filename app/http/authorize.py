@@ -9,9 +9,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.auth.accounts import Accounts
 from app.auth.keys import ADMIN, METRICS, PREDICT
-from app.core.errors import Forbidden, Unauthorized
+from app.core.errors import AppError, Forbidden, Unauthorized
 from app.http.request_log import RequestRecord
-from app.http.routing import route_path
+from app.http.routing import name_route, route_path
 
 OPEN = frozenset(
     {
@@ -23,6 +23,9 @@ OPEN = frozenset(
 
 OPEN_BELOW = ("/docs/assets/", "/page/")
 ADMIN_PATH = "/admin"
+
+NO_ADMIN = "Administration is off. Start the server with --admin and with a key of the role admin."
+"""A server with --admin has keys: without them it does not start."""
 
 
 def role_for(method: str, path: str, public_metrics: bool) -> str | None:
@@ -59,10 +62,14 @@ class Guard:
             RateLimited: its key has used up what it may.
         """
         role = role_for(scope["method"], route_path(scope), self._public_metrics)
-        if self._accounts and role is not None:
-            self._authorize(scope, role)
-        elif role == ADMIN:
-            raise Forbidden("Administration needs a key of the role admin, and this server has no keys.")
+        try:
+            if self._accounts and role is not None:
+                self._authorize(scope, role)
+            elif role == ADMIN:
+                raise Forbidden(NO_ADMIN)
+        except AppError:
+            name_route(scope)
+            raise
         return self.app(scope, receive, send)
 
     def _authorize(self, scope: Scope, role: str) -> None:

@@ -7,17 +7,22 @@ from starlette.types import Scope
 from app.core.errors import InvalidRequest
 
 TIMEOUT_HEADER = "X-Request-Timeout-Ms"
+MAX_TIMEOUT_MS = 999_999_999
+
+_NUMBER = re.compile(rb"0*[1-9][0-9]{0,8}")
 
 
 def timeout_s(scope: Scope, deadline_ms: int) -> float:
     """Returns the seconds that a request may take: what its header asks for, at most `deadline_ms`.
 
     Raises:
-        InvalidRequest: the header is not a whole number of milliseconds from 1 up.
+        InvalidRequest: the header is not a whole number of milliseconds from 1 to `MAX_TIMEOUT_MS`.
     """
     for name, value in scope["headers"]:
         if name == b"x-request-timeout-ms":
-            if not re.fullmatch(rb"0*[1-9][0-9]{0,8}", value):
-                raise InvalidRequest(f"The header {TIMEOUT_HEADER} must be a whole number of milliseconds, at least 1.")
+            if not _NUMBER.fullmatch(value):
+                raise InvalidRequest(
+                    f"The header {TIMEOUT_HEADER} must be a whole number of milliseconds from 1 to {MAX_TIMEOUT_MS}."
+                )
             return min(int(value), deadline_ms) / 1000
     return deadline_ms / 1000

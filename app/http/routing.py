@@ -55,6 +55,16 @@ def template(scope: Scope) -> str:
     return getattr(route, "path", None) or "unmatched"
 
 
+def name_route(scope: Scope) -> None:
+    """Names the route that a request would have reached, for one that is refused before the router."""
+    first: dict[Match, Any] = {}
+    for route in scope["app"].state.routes:
+        first.setdefault(route.matches(scope)[0], route)
+    found = first.get(Match.FULL) or first.get(Match.PARTIAL)  # as the router: else the path of another method
+    if found is not None:
+        scope["route"] = found
+
+
 def route_path(scope: Scope) -> str:
     """Returns the path that routes are matched by, as the router does: without the prefix of a proxy."""
     return get_route_path(scope) if scope.get("root_path") else scope["path"]

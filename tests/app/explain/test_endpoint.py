@@ -127,7 +127,12 @@ async def test_one_entry_a_text_and_only_what_was_asked_for(classifier: FakeClas
         (b'{"inputs": "a", "gates": "yes"}', 422, "invalid_request", "Expected `bool`, got `str` - at `$.gates`."),
         (b'{"inputs": "a", "CANARY": 1}', 422, "invalid_request", "Object contains unknown field"),
         (b'{"inputs": "a", "model": "CANARY"}', 404, "unknown_model", "No model has this name; "),
-        (b'{"inputs": ["a", "b", "c"]}', 413, "too_many_texts", f"The request has 3 texts; the limit is 2. {SPLIT}"),
+        (
+            b'{"inputs": ["a", "b", "c"]}',
+            413,
+            "too_many_texts",
+            "The request has 3 texts; the limit is 2. Split the request.",
+        ),
         (b'{"inputs"', 400, "invalid_json", "The JSON ends too early (byte 9)."),
         (b'{"inputs": "' + b"a" * 2000 + b'"}', 413, "body_too_large", f"The body is larger than 1024 bytes. {SPLIT}"),
     ],

@@ -48,7 +48,27 @@ async def test_without_keys_all_is_open_but_administration(classifier: FakeClass
         for path in ("/admin", "/admin/models", "/admin/"):
             refused = await client.post(path, headers={"X-API-Key": "any"})
             assert (refused.status_code, refused.json()["error_type"]) == (403, "forbidden")
+            assert "--admin" in refused.json()["detail"]
         assert (await client.get("/administration")).status_code == 404
+
+
+async def test_a_refusal_is_counted_under_its_route(classifier: FakeClassifier) -> None:
+    (slow, a), (scraper, b) = made("slow", rate="0.001", burst="1"), made("scraper", roles="metrics")
+    async with serve(classifier, api_keys=f"{a};{b}", root_path="/api") as client:
+        for path in ("/predict", "/predict", "/api/v2/models/sentiment/infer", "/nothing"):
+            await client.post(path, json={"inputs": "a"}, headers=slow)
+        await client.get("/predict")
+        await client.get("/models/sentiment")
+        metrics = (await client.get("/metrics", headers=scraper)).text
+    for method, route, status in (
+        ("POST", "/predict", 200),
+        ("POST", "/predict", 429),
+        ("POST", "/v2/models/{name}/infer", 429),
+        ("POST", "unmatched", 429),
+        ("GET", "/predict", 401),
+        ("GET", "/models/{name}", 401),
+    ):
+        assert f'sluice_http_requests_total{{method="{method}",route="{route}",status="{status}"}} 1.0' in metrics
 
 
 async def test_metrics_can_be_public(classifier: FakeClassifier) -> None:
