@@ -77,12 +77,7 @@ def create_app(service: Service) -> FastAPI:
     )
     app.state.service = service
     app.state.bounded = [route.path for route in (*direct, *inferring) if isinstance(route.endpoint, ClassifyEndpoint)]
-    app.router.routes.extend([*direct, *inferring])
-    routers = list(_routers(service))
-    for router in routers:
-        app.include_router(router)
-    # One list: FastAPI keeps the routes of each router apart.
-    app.state.routes = [*direct, *inferring, *(route for router in routers for route in router.routes)]
+    _add_routes(app, [*direct, *inferring], list(_routers(service)))
     # FastAPI's own page loads its scripts from another host; these come from the package.
     app.router.routes.append(NamedMount(ASSETS_PATH, StaticFiles(packages=[("fastapi_offline", "static")])))
     app.router.routes.append(NamedMount(PAGE_PATH, PageFiles()))
@@ -90,6 +85,14 @@ def create_app(service: Service) -> FastAPI:
     describe = partial(document_of, app, keys=bool(service.accounts), public_metrics=public_metrics)
     app.openapi = cache(describe)  # type: ignore[method-assign]
     return app
+
+
+def _add_routes(app: FastAPI, routes: Sequence[NamedRoute], routers: Sequence[APIRouter]) -> None:
+    app.router.routes.extend(routes)
+    for router in routers:
+        app.include_router(router)
+    # One list: FastAPI keeps the routes of each router apart.
+    app.state.routes = [*routes, *(route for router in routers for route in router.routes)]
 
 
 def app_from_environment(*, load_first: bool = False) -> FastAPI:

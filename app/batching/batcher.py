@@ -161,11 +161,7 @@ class Batcher:
         self._metrics.cache_misses.inc(len(missing))
         lengths = list(map(len, [texts[index] for index in missing] if known else texts))
         estimate = self._estimate(lengths)
-        try:
-            permit = self.admission.admit(len(missing), estimate, timeout_s)
-        except Overloaded:
-            self._metrics.dropped[OVERLOAD].inc(len(texts) if repeats is None else sum(repeats))
-            raise
+        permit = self._admit(len(missing), estimate, timeout_s, texts, repeats)
         job = Job(texts, timeout_s, self._loop, digests, max_tokens, repeats)
         self._jobs.add(job)
         self._deadlines.start(job, timeout_s, job.expire, self._loop)
@@ -183,11 +179,23 @@ class Batcher:
                 self._handing_over = True
                 self._loop.call_soon(self._hand_over)
             return job
+        self._tokenise_elsewhere(job, missing, permit, lengths)
+        return job
+
+    def _admit(
+        self, num_missing: int, estimate: int, timeout_s: float, texts: Sequence[str], repeats: Sequence[int] | None
+    ) -> Permit:
+        try:
+            return self.admission.admit(num_missing, estimate, timeout_s)
+        except Overloaded:
+            self._metrics.dropped[OVERLOAD].inc(len(texts) if repeats is None else sum(repeats))
+            raise
+
+    def _tokenise_elsewhere(self, job: Job, missing: Sequence[int], permit: Permit, lengths: Sequence[int]) -> None:
         for start in range(0, len(missing), TOKENISE_CHUNK):
             end = start + TOKENISE_CHUNK
             part = Part(job, missing[start:end], permit, self._estimate(lengths[start:end]))
             self._tokenisers.submit(self._tokenise, part)
-        return job
 
     def _is_inline(self, texts: Sequence[str], num_chars: int) -> bool:
         """Tells if texts are to be tokenised on the event loop, and counts their characters if so."""

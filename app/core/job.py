@@ -148,7 +148,7 @@ class Job:
         return [encoded[place] for place in places], self.scores.probabilities[places]
 
     def times_sent(self, index: int) -> int:
-        """How often the request has a text."""
+        """Returns how often the request has a text."""
         return 1 if self._repeats is None else self._repeats[index]
 
     def sent_texts(self) -> tuple[Sequence[Encoded], Probabilities] | None:
