@@ -75,15 +75,14 @@ def v2_error_response(error: Exception) -> Response:
     return Response(msgspec.json.encode(V2Error(detail)), status, headers, "application/json")
 
 
-def response_bytes(response: Response, *, close: bool, status: int | None = None) -> bytes:
+def response_bytes(response: Response, *, close: bool) -> bytes:
     """Returns a response as it goes over a connection of HTTP/1.1 that no application answers.
 
     Args:
         response: whose body is there at once.
         close: say that the connection closes after it.
-        status: in place of the response's own.
     """
-    status = status or response.status_code
+    status = response.status_code
     headers = [b"%s: %s\r\n" % header for header in response.raw_headers if header[0] != b"connection"]
     line = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode()
     return b"".join([line, *headers, b"connection: close\r\n" * close, b"\r\n", bytes(response.body)])

@@ -145,6 +145,6 @@ class _Ignoring(asyncio.Protocol):
     """Protocol that drops everything it receives."""
 
 
-def raw_response(error: AppError, status: int | None = None) -> bytes:
+def raw_response(error: AppError) -> bytes:
     """Bytes of the answer to a request that no application has seen; the connection closes after it."""
-    return response_bytes(problem_response(error), close=True, status=status)
+    return response_bytes(problem_response(error), close=True)
