@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from model.files import replacing
 from tables.columns import choose_texts
+from tables.errors import MissingColumnError
 from tables.label_names import label_name
 from tables.labels import read_texts
 from tables.reader import Column, read_columns
@@ -81,7 +82,10 @@ def read_review(path: Path) -> dict[str, tuple[int, str]]:
     Raises:
         TableError: the file cannot be read, or a label is none.
     """
-    keys, labels = read_columns(path, ["key", "label"])
+    try:
+        keys, labels = read_columns(path, ["key", "label"])
+    except MissingColumnError as error:
+        raise MissingColumnError(error.path, f"{error.cause}; label --review writes such a file") from error
     found = {}
     for place, (key, label) in enumerate(zip(keys.values, labels.values, strict=True)):
         if label is None or not str(label).strip():

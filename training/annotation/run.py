@@ -137,7 +137,8 @@ def _after(job: Job, usage: Usage) -> str:
     counted = f"{usage.tokens_in:,} tokens in and {usage.tokens_out:,} out as the endpoint counted"
     if not usage.counted:
         counted += " in some of the answers" if usage.tokens_in else "; it counts none"
-    return f"{usage.requests:,} requests, {counted}{money(job.prices, usage.tokens_in, usage.tokens_out)}"
+    requests = f"{usage.requests:,} request{'s' * (usage.requests != 1)}"
+    return f"{requests}, {counted}{money(job.prices, usage.tokens_in, usage.tokens_out)}"
 
 
 def _tell_labels(job: Job, found: Sequence[Judged], say: Say) -> None:
