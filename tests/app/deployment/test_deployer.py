@@ -97,7 +97,7 @@ async def test_a_signal_tells_of_each_model_that_it_is_unchanged_or_replaced(
         assert ("model ready", version) in [(r.getMessage(), r.__dict__.get("version")) for r in caplog.records]
         caplog.clear()
         await service_of(client).deployer._reload()  # a look from time to time
-        assert not caplog.records
+        assert not [r for r in caplog.records if "unchanged" in r.getMessage()]  # the one before may retire meanwhile
 
 
 async def test_another_version_takes_over_and_the_same_changes_nothing(folder: Path) -> None:
