@@ -9,7 +9,7 @@ def resolve_device(name: str = "auto") -> torch.device:
     """Finds the device of this name; `auto` is CUDA when there is a usable one, else the CPU.
 
     Raises:
-        ConfigError: the device is unknown, or CUDA was asked for and there is none.
+        ConfigError: the device is unknown, CUDA was asked for and there is none, or there is none of that number.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -21,6 +21,9 @@ def resolve_device(name: str = "auto") -> torch.device:
         raise ConfigError(f"device {name!r} is not one of auto, cpu, cuda, cuda:N")
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ConfigError(f"device {name!r} was asked for, but this machine has no usable CUDA device")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        last = torch.cuda.device_count() - 1
+        raise ConfigError(f"device {name!r} was asked for, but the last CUDA device of this machine is cuda:{last}")
     return device
 
 

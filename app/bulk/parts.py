@@ -97,7 +97,7 @@ class Parts:
             yield done
         except BaseException:
             if self._ours() and not self._finished().parts:
-                self._clear_parts()
+                self._clear()
                 for folder in reversed(self._made):
                     folder.remove_empty()
             raise
@@ -109,7 +109,8 @@ class Parts:
 
         Args:
             job: see `Job`.
-            overwrite: begin anew, whatever is there.
+            overwrite: begin anew, whatever is there. A file stays as it is until the new one takes its place; a folder's
+                parts are removed now.
 
         Raises:
             BulkError: a finished output or another job's parts are there; nothing was written or removed.
@@ -118,7 +119,7 @@ class Parts:
         if overwrite:
             self._clear()
         ours, done = self._ours(), self._finished()
-        if self._beside.has(self._file or SUCCESS) and not ours:
+        if self._beside.has(self._file or SUCCESS) and not ours and not overwrite:
             raise BulkError(f"{self.output} is there already; choose another name, or --overwrite it")
         if ours:
             return done
@@ -128,7 +129,7 @@ class Parts:
                     f"{self._parts.address} holds parts of another call ({self._difference()}); finish that one, or "
                     "begin anew with --overwrite"
                 )
-            self._clear_parts()
+            self._clear()
         self._made = [folder for folder in (self._beside, self._parts) if folder.make()]
         self._parts.write(JOB, msgspec.json.encode(self._job))
         return Finished()
@@ -165,6 +166,8 @@ class Parts:
                 for name in bad:
                     sink.write(self._parts.read(name))
         if self._file:
+            if not bad:  # that of the file which is replaced
+                self._beside.remove(f"{self._file}.{BAD}")
             with self._beside.writing(self._file) as sink:
                 self._form.join(map(self._parts.opened, filter(PART.match, names)), sink)
             self._parts.remove_all()
@@ -175,12 +178,6 @@ class Parts:
 
     def _clear(self) -> None:
         """Removes what an earlier run of this program left; other files of a folder stay."""
-        if self._file:
-            self._beside.remove(self._file)
-            self._beside.remove(f"{self._file}.{BAD}")
-        self._clear_parts()
-
-    def _clear_parts(self) -> None:
         for name in self._parts.names():
             if OURS.fullmatch(name):
                 self._parts.remove(name)

@@ -20,6 +20,15 @@ def test_cuda_is_refused_where_there_is_none(monkeypatch: pytest.MonkeyPatch) ->
         resolve_device("cuda:1")
 
 
+def test_a_number_beyond_the_last_cuda_device_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert resolve_device("cuda") == torch.device("cuda")
+    assert resolve_device("cuda:1") == torch.device("cuda:1")
+    with pytest.raises(ConfigError, match="'cuda:2' was asked for, but the last CUDA device of this machine is cuda:1"):
+        resolve_device("cuda:2")
+
+
 @pytest.mark.parametrize("name", ["tpu", "meta", "", "cpu:x"])
 def test_an_unknown_device_is_refused_by_name(name: str) -> None:
     with pytest.raises(ConfigError, match=f"device '{name}' is not one of auto, cpu, cuda, cuda:N"):

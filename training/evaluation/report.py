@@ -142,9 +142,9 @@ def _label_table(console: Console, scores: Scores) -> Table:
         by_f1 = sorted((label for label in labels if label.support), key=lambda label: label.f1)
         labels = (*by_f1[:SHOWN_LABELS], *by_f1[-SHOWN_LABELS:])
     for label in labels:
-        table.add_row(
-            Text(label.label), f"{label.precision:.4f}", f"{label.recall:.4f}", f"{label.f1:.4f}", f"{label.support:,}"
-        )
+        # of no text nothing can be found
+        found = (f"{label.recall:.4f}", f"{label.f1:.4f}") if label.support else ("-", "-")
+        table.add_row(Text(label.label), f"{label.precision:.4f}", *found, f"{label.support:,}")
     return table
 
 

@@ -117,6 +117,21 @@ def test_what_is_complete_is_replaced_only_if_asked(tmp_path: Path, output: str)
             assert not (tmp_path / "out.csv.parts").exists()
 
 
+def test_a_file_stays_until_the_new_one_takes_its_place(tmp_path: Path) -> None:
+    (tmp_path / "out.csv").write_text("old")
+    (tmp_path / "out.csv.bad.jsonl").write_text("old")
+    parts = Parts(f"{tmp_path}/out.csv", Form("csv"))
+    with pytest.raises(TypeError), parts.running(JOB, overwrite=True):
+        raise TypeError
+    assert [(tmp_path / name).read_text() for name in ("out.csv", "out.csv.bad.jsonl")] == ["old", "old"]
+    with parts.running(JOB, overwrite=True):
+        parts.add(0, rows(1), [], ONE, first=True)
+        assert (tmp_path / "out.csv").read_text() == "old"
+        parts.finish(Counts())
+    assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
+    assert (tmp_path / "out.csv").read_text() != "old"
+
+
 def test_other_files_of_a_folder_stay(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     (tmp_path / "part-000007.csv").write_text("old")

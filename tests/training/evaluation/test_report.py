@@ -36,6 +36,13 @@ def test_all_figures_are_printed() -> None:
     assert "| [red]yes         |  1 |        2 |" in text
 
 
+def test_a_label_that_no_text_has_has_no_recall() -> None:
+    p_NC = np.array([[0.8, 0.1, 0.1], [0.2, 0.6, 0.2]])
+    scores = score(p_NC, one_hot(np.array([0, 1]), 3), ("a", "b", "c"), task="single_label")
+    text = printed(print_evaluation, Evaluation(scores=scores, truncated=0, tokens=4))
+    assert "| c     |    0.0000 |      - |      - |       0 |" in text
+
+
 def test_of_many_labels_the_worst_and_the_best_are_printed() -> None:
     truth = one_hot(np.arange(60).repeat(2), 60)
     p_NC = np.where(truth, 0.9, 0.1 / 59)
