@@ -109,8 +109,8 @@ class Parts:
 
         Args:
             job: see `Job`.
-            overwrite: begin anew, whatever is there. A file stays as it is until the new one takes its place; a folder's
-                parts are removed now.
+            overwrite: begin anew, whatever is there. A file stays as it is until the new one takes its place; the
+                parts of a folder are removed now.
 
         Raises:
             BulkError: a finished output or another job's parts are there; nothing was written or removed.

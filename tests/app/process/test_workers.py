@@ -108,12 +108,16 @@ def test_workers_share_the_work_and_one_that_dies_is_replaced(tiny_checkpoint: P
         assert server.wait(30) == 0
 
 
-def test_the_folder_that_workers_share_may_be_removed(
-    tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    temporary = tmp_path / "temporary"
-    temporary.mkdir()
-    monkeypatch.setenv("TMPDIR", str(temporary))
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in which a server makes the one that its processes share."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    return folder
+
+
+def test_the_folder_that_workers_share_may_be_removed(tiny_checkpoint: Path, tmp_path: Path, temporary: Path) -> None:
     user, line = made(rate="1000", roles="predict,metrics")
     log = tmp_path / "log"
     arguments = ("--model", f"tiny={tiny_checkpoint}", "--workers", "2", "--no-explain", "--api-keys", line)
@@ -151,12 +155,7 @@ def test_the_folder_that_workers_share_may_be_removed(
         assert "Error" not in log.read_text()
 
 
-def test_restarts_are_told_as_soon_as_there_is_room(
-    tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    temporary = tmp_path / "temporary"
-    temporary.mkdir()
-    monkeypatch.setenv("TMPDIR", str(temporary))
+def test_restarts_are_told_as_soon_as_there_is_room(tiny_checkpoint: Path, tmp_path: Path, temporary: Path) -> None:
     arguments = ("--model", f"tiny={tiny_checkpoint}", "--workers", "2", "--no-explain")
     with process(tmp_path / "log", *arguments) as (server, url):
         wait_ready(url)
