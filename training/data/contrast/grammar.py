@@ -17,6 +17,8 @@ ROOTS: Mapping[Sign, str] = {"+": "TEXT", "-": "TEXT", "": "FACT"}
 """Symbol from which a text of each sign is drawn."""
 
 SYMBOL = re.compile(r"{(\w+)([=~+-]?)}")
+CHOICE = re.compile(r"\[([^\[\]]*)\]")
+"""Words of one place, `[soup|pie]`, which no other alternative needs by name."""
 
 FOLDER = Path(__file__).parent
 
@@ -42,7 +44,8 @@ class Grammar:
 
     Attributes:
         rules: alternatives of each symbol. Those of `S` serve both signs, those of `S+` and `S-` one. In an alternative
-            `{A=}` has the sign of the whole, `{A~}` the opposite one, `{A+}` and `{A-}` their own; `{NP}` has none.
+            `{A=}` has the sign of the whole, `{A~}` the opposite one, `{A+}` and `{A-}` their own; `{NP}` has none. Of
+            `[a|b]` one of the parts is drawn.
         clause: the symbol that may stand inside itself.
         capital: whether a sentence begins with a capital letter, and "a" becomes "an" before a vowel.
     """
@@ -53,7 +56,7 @@ class Grammar:
 
     @classmethod
     def load(cls, language: str, *, capital: bool) -> "Grammar":
-        """Loads the grammar of a language: all files of its folder beside this file, each symbol in one of them.
+        """Loads the grammar of a language: all files below its folder beside this file, each symbol in one of them.
 
         `S`, `S+` and `S-` are one symbol here, for their alternatives come together.
 
@@ -63,7 +66,7 @@ class Grammar:
             ValueError: a symbol stands in two files.
         """
         rules: dict[str, Sequence[str]] = {}
-        for file in sorted((FOLDER / language).glob("*.toml")):
+        for file in sorted((FOLDER / language).rglob("*.toml")):
             found = tomllib.loads(file.read_text(encoding="utf-8"))
             if twice := _names(rules) & _names(found):
                 raise ValueError(f"{file.name} repeats symbols of another file: {', '.join(sorted(twice))}")
@@ -100,4 +103,5 @@ class Grammar:
             signs: Mapping[str, Sign] = {"": sign, "=": sign, "~": OPPOSITE[sign], "+": "+", "-": "-"}
             return self._expand(inner, signs[mark], rng, depth - (inner == self.clause and symbol == self.clause))
 
-        return SYMBOL.sub(replace, rng.choice(choices))
+        chosen = CHOICE.sub(lambda found: rng.choice(found[1].split("|")), rng.choice(choices))
+        return SYMBOL.sub(replace, chosen)
