@@ -1,5 +1,5 @@
 # Three images from one file; the first is the default:
-#   docker build -t sluice .                        CPU, with nothing of CUDA in it
+#   docker build -t sluice:cpu .                    CPU, with nothing of CUDA in it
 #   docker build -t sluice:cuda --target cuda .     for NVIDIA GPUs (the driver comes from the host)
 #   docker build -t sluice:slim --target slim .     CPU, without PyTorch and POST /explain; needs a processor that the
 #                                                   engine knows, and a network that it computes

@@ -107,7 +107,7 @@ structure: $(dev) ## the figures that the layout is held to; ARGS=FOLDER for ano
 types: $(dev) ## strict types, tests included
 	@$(python) -m mypy
 
-check: lint types test ## what CI runs: lint, types, test
+check: lint types test ## lint, types, test; CI adds guard, soak and container-test
 
 coverage: $(dev) ## the suite with branch coverage
 	@$(python) -m pytest --cov --cov-report=term $(ARGS)

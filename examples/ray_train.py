@@ -3,7 +3,7 @@
 `python -m examples.ray_train --workers 2 -- train --train reviews.csv --output runs/reviews` (or `distill`) on the
 cluster of RAY_ADDRESS, or of this machine. Every node must reach the files, and this folder, under the same names. When
 a worker is lost all begin again from the last saved state, at most --max-failures times: each process is started with
---resume. Needs the extra `ray`.
+--resume. Needs Ray, which `make setup` installs.
 """
 
 import os

@@ -55,7 +55,7 @@ def _load(path: Path) -> Any:
     try:
         import datasets
     except ImportError as error:
-        cause = "needs the library datasets, which is not installed (pip install datasets, or the extra hub)"
+        cause = "needs the library datasets, which is not installed (pip install datasets)"
         raise TableError(path, cause) from error
     name, *rest = str(path).removeprefix(PREFIX).split(":")
     if len(rest) > 2 or not name:

@@ -23,8 +23,8 @@ from app.config.values import TRACES_PATH
 
 ENV_PREFIX = "SLUICE_"
 
-_TRAINING = "SLUICE_DATA"
-"""Folder of data for `python -m training`, which may be set for both programs."""
+_TRAINING = frozenset({"SLUICE_DATA", "SLUICE_ENDPOINT_KEY"})
+"""Variables of `python -m training` (its folder of data, the key of its language model), which may be set for both."""
 
 _KUBERNETES = re.compile(r"SLUICE_(SERVICE|PORT)_")
 """Variables that Kubernetes gives every pod when a Service is named `sluice`. They are not ours."""
@@ -141,7 +141,7 @@ def flag_name(setting: str) -> str:
 def _variables(environ: Mapping[str, str]) -> dict[str, str]:
     values = {}
     for variable, value in environ.items():
-        if not variable.startswith(ENV_PREFIX) or variable == _TRAINING or _KUBERNETES.match(variable):
+        if not variable.startswith(ENV_PREFIX) or variable in _TRAINING or _KUBERNETES.match(variable):
             continue
         name = variable.removeprefix(ENV_PREFIX).lower()
         if name not in OPTIONS or variable != env_name(name):

@@ -17,8 +17,8 @@ engine      `Classifier.predict` of all texts at once, in one process, without H
 PyTorch computes with one thread in the others, which is their best where cores are shared: with two it waits for the
 slower one at every step. Give them --their-threads on a machine of your own.
 
-LitServe and BentoML are not among our requirements, Ray is in the extra `ray`: name a Python that has one of them,
-torch, tokenizers and safetensors; for Ray that of the extra will do. Those without one are left out.
+LitServe and BentoML are not among our requirements: name a Python that has one of them, torch, tokenizers and
+safetensors; for Ray that of `make setup` will do. Those without one are left out.
 """
 
 import json

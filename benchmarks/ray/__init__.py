@@ -1,1 +1,1 @@
-"""Ray beside the plain server and `app predict`. Needs the extra `ray`."""
+"""Ray beside the plain server and `app predict`. Needs Ray, which `make setup` installs."""

@@ -42,7 +42,7 @@ def import_transformers() -> Any:
         import transformers
     except ModuleNotFoundError as error:
         raise UsageError(
-            "a Hugging Face model needs the package transformers, which the extra `distill` installs"
+            "a Hugging Face model needs the package transformers, which is not installed (pip install transformers)"
         ) from error
     return transformers
 

@@ -87,9 +87,7 @@ def _open(spec: str, run_name: str) -> RunLog:
     except ModuleNotFoundError as error:
         if find_spec(kind) is not None:
             raise
-        raise UsageError(
-            f"--log {spec}: {kind} is not installed (pip install {package}, or the extra {kind})"
-        ) from error
+        raise UsageError(f"--log {spec}: {kind} is not installed (pip install {package})") from error
     except UsageError:
         raise
     except Exception as error:  # before a run has begun a person can still correct the place

@@ -94,9 +94,9 @@ def test_folders_are_watched_ten_times_a_second_at_most_or_never() -> None:
         assert Settings.from_env({"SLUICE_WATCH_S": str(seconds)}).models.watch_s == seconds
 
 
-def test_variables_of_kubernetes_are_left_alone() -> None:
+def test_variables_of_kubernetes_and_training_are_left_alone() -> None:
     of_kubernetes = {"SLUICE_SERVICE_HOST": "10.0.0.1", "SLUICE_PORT_8000_TCP": "tcp://10.0.0.1:8000"}
-    of_training = {"SLUICE_DATA": "data"}
+    of_training = {"SLUICE_DATA": "data", "SLUICE_ENDPOINT_KEY": "secret"}
     assert Settings.from_env(of_kubernetes | of_training) == Settings()
 
 

@@ -67,7 +67,7 @@ def test_a_library_that_is_missing_is_named(
     for module in ("training.tracking.tensorboard", "torch.utils.tensorboard"):
         monkeypatch.delitem(sys.modules, module, raising=False)
     monkeypatch.setitem(sys.modules, kind, None)
-    said = rf"{kind} is not installed \(pip install {package}, or the extra {kind}\)"
+    said = rf"{kind} is not installed \(pip install {package}\)"
     with pytest.raises(UsageError, match=said), open_logs([f"{kind}:{tmp_path}"], "run", print):
         pass
 

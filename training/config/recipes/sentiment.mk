@@ -150,7 +150,7 @@ $(BUILD)/english-texts.parquet: $(call data,$(english_texts)) $(BUILD)/english-s
 $(BUILD)/chinese-texts.parquet: $(call data,$(chinese_texts)) $(BUILD)/posts.parquet $(BUILD)/chinese-sentences.parquet
 	$(call write,mix $^ --unlabeled $(limit) $(without))
 
-# What the last stage learns from. Small sets with a neutral class are drowned among the 1.8 million texts that teachers
+# What the last stage learns from. Small sets with a neutral class are drowned among the 1.7 million texts that teachers
 # labelled: each set counts by the root of its size there, and those that lag behind, and contrast sentences, more.
 lagging := twitter_financial=6 cr=3 chnsenticorp=3 chnsenticorp_htl_all=3 newsmtsc=3 tweeteval_emotion=3 \
 	douban_book_review=2 nlpcc14_sc=2 weibo_emotion8=3 go_emotions=2 xed_en=2 elec_subset=2 imdb=1.5
