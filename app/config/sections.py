@@ -223,8 +223,8 @@ class TelemetrySettings(Section):
 
     otel_endpoint: Endpoint | None = None
     """Collector to which traces are sent, by OTLP over HTTP, such as http://collector:4318 (then /v1/traces is added);
-    none are sent without it. Needs opentelemetry-sdk and
-    opentelemetry-exporter-otlp-proto-http. OTEL_EXPORTER_OTLP_ENDPOINT sets it too, and the
+    none are sent without it. Needs OpenTelemetry's SDK and
+    its OTLP exporter, which `make setup` installs. OTEL_EXPORTER_OTLP_ENDPOINT sets it too, and the
     SDK's other variables hold: OTEL_SERVICE_NAME, OTEL_TRACES_SAMPLER, OTEL_EXPORTER_OTLP_HEADERS."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -15,7 +15,7 @@
 # english-mpnet, english-e5, chinese-e5  110, 30 and 60 minutes in bfloat16, one core each
 # encoder                                45 minutes, one core, beside other work
 # closing texts, own-labels              6 minutes, one core
-# tuned-1, tuned-2, tuned-3              17 minutes of training and 4 of n-grams and figures each, one core each of two runs
+# tuned-1, tuned-2, tuned-3              25 minutes of training and 4 of n-grams and figures each, one core each of two runs
 # tuned                                  25 seconds
 # bfloat16: the processor has avx512_bf16 or AMX (lscpu); training takes it by itself. The rates of teachers are those of
 # single measured runs (20 sentences/s of MPNet in training and 2,060 tokens/s in labelling, 27 and 7,040 of e5, a core).
@@ -50,7 +50,7 @@ STUDENT_ARGS ?=
 PRETRAIN_ARGS ?=
 STAGE_S ?= 9000
 # Settings of the last stage, over those of the recipe.
-tuning := --set data.weight_column=weight --set data.source_power=0.5 --set loop.epochs=2 \
+tuning := --set data.weight_column=weight --set data.source_power=0.5 --set loop.epochs=3 \
 	--set loop.learning_rate=1e-3 --set loop.other_labels=0.3 --set loop.validations_per_epoch=1 \
 	--set ngrams.buckets=1048576 --set ngrams.order=3
 SHARDS := 1 2 3 4
@@ -156,7 +156,7 @@ lagging := twitter_financial=6 cr=3 chnsenticorp=3 chnsenticorp_htl_all=3 newsmt
 	douban_book_review=2 nlpcc14_sc=2 weibo_emotion8=3 go_emotions=2 xed_en=2 elec_subset=2 imdb=1.5
 contrasts := $(BUILD)/contrast-en.parquet $(BUILD)/contrast-zh.parquet
 weights := $(foreach pair,$(lagging),--weight $(subst =,/train.parquet=,$(pair))) --weight sst5/train_phrases.parquet=1.6 \
-	$(foreach file,$(contrasts),--weight $(notdir $(BUILD))/$(notdir $(file))=1.8)
+	$(foreach file,$(contrasts),--weight $(notdir $(BUILD))/$(notdir $(file))=3.5)
 
 $(BUILD)/contrast-%.parquet: | $(BUILD)/validation
 	$(call write,contrast --language $* --count $(or $(LIMIT),100000) --neutral $(or $(LIMIT),50000))
