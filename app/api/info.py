@@ -63,7 +63,10 @@ def api_routes(registry: Registry, metrics: Metrics, settings: RequestLimits) ->
         responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **error_responses()},
     )
     async def scrape() -> Response:
-        text = await asyncio.to_thread(metrics.render, metrics.snapshot())
+        snapshot = metrics.snapshot()
+        # Shared first: whichever process is asked next, no counter of this one goes down.
+        metrics.share(snapshot)
+        text = await asyncio.to_thread(metrics.render, snapshot)
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     _add_pages(router)

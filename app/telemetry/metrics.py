@@ -144,14 +144,12 @@ class Metrics:
         return self._table.snapshot()
 
     def share(self, snapshot: Snapshot) -> None:
-        """Leaves a snapshot where the other processes find it."""
+        """Leaves a snapshot where the other processes find it. Call it on the event loop, as soon as it is taken."""
         if self._shared is not None:
             self._shared.write(snapshot)
 
     def render(self, snapshot: Snapshot) -> bytes:
         """Text for Prometheus, over all processes; takes milliseconds, so call it off the event loop."""
-        # Shared first: whichever process is asked next, no counter of this one goes down.
-        self.share(snapshot)
         return self._table.render(self._with_others(snapshot))
 
     def totals(self, snapshot: Snapshot) -> Totals:

@@ -34,7 +34,10 @@ class SharedSnapshots:
         self._failed = False
 
     def write(self, snapshot: Snapshot) -> None:
-        """Leaves the values of this process, if there is room for them."""
+        """Leaves the values of this process, if there is room for them.
+
+        One thread alone may call it: two would write the same file at once, or an older snapshot over a newer one.
+        """
         try:
             self._folder.write_own(_encode(snapshot))
         except OSError as error:
