@@ -134,6 +134,7 @@ class Rollout:
     def _retire(self, deployment: Deployment, gone: Sequence[ServedModel]) -> None:
         for served in gone:
             served.batcher.mirror = None
+            served.metrics.retire()
             task = asyncio.get_running_loop().create_task(_let_finish(served))
             deployment.retiring[task] = served
             task.add_done_callback(partial(self._retired, deployment))

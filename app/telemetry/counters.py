@@ -117,6 +117,10 @@ class Series(Generic[Child]):
         """Drops those whose first label this is. Not for counters, which must not go down."""
         self._children = {values: child for values, child in self._children.items() if values[0] != first}
 
+    def clear(self) -> None:
+        """Drops all, so that they can be set anew. Not for counters."""
+        self._children = {}
+
     def read(self) -> list[tuple[Labels, Values]]:
         """Labels and values for a snapshot."""
         return [(values, child.read()) for values, child in self._children.items()]

@@ -5,7 +5,6 @@ Answers are noted by request and counted a few hundred at a time.
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import partial
 from weakref import WeakSet
 
 import numpy as np
@@ -34,7 +33,7 @@ class AnswerMetrics:
     def __init__(self, table: SeriesTable) -> None:
         self.predictions = table.counter("sluice_predictions")
         self.unlabelled = table.counter("sluice_texts_unlabelled")
-        self.drift = table.gauge("sluice_drift")
+        self._drift = table.gauge("sluice_drift")
         self.histograms = {aspect: table.histogram(name) for aspect, name in HISTOGRAMS.items()}
         self._answers: WeakSet[Answers] = WeakSet()
 
@@ -45,9 +44,12 @@ class AnswerMetrics:
         return answers
 
     def count(self) -> None:
-        """Counts everything that was noted and not counted yet."""
+        """Counts everything that was noted and not counted yet, and shows the drift of what serves now."""
+        self._drift.clear()
         for answers in self._answers:
             answers.count()
+            for aspect, distance in answers.distances().items():
+                self._drift.labels(*answers.labels, aspect).set(distance)
 
 
 class Answers:
@@ -57,17 +59,21 @@ class Answers:
         metrics: where they are counted.
         model: name of its model.
         classifier: whose answers they are.
+
+    Attributes:
+        labels: of their series: model and version.
+        retired: set once another version takes over. What it still answers is counted, but is no drift to act on.
     """
 
     def __init__(self, metrics: AnswerMetrics, model: str, classifier: Classifier) -> None:
-        labels, version = classifier.labels, classifier.version
+        self.labels = model, classifier.version
+        self.retired = False
         self._profile = classifier.profile
-        self._given = [metrics.predictions.labels(model, version, label) for label in labels]
-        self._given.append(metrics.unlabelled.labels(model, version))
+        self._given = [metrics.predictions.labels(*self.labels, label) for label in classifier.labels]
+        self._given.append(metrics.unlabelled.labels(*self.labels))
         self._histograms = {aspect: series.labels(model) for aspect, series in metrics.histograms.items()}
-        self._drift = partial(metrics.drift.labels, model, version)
         reference = classifier.reference
-        self._reference: Mapping[str, Counts] = {} if reference is None else reference.counts(labels)
+        self._reference: Mapping[str, Counts] = {} if reference is None else reference.counts(classifier.labels)
         self._recent = {aspect: np.zeros_like(counts) for aspect, counts in self._reference.items()}
         self._num_counted = 0
         self._texts: list[Encoded] = []
@@ -95,8 +101,9 @@ class Answers:
         self._num_counted += profile.texts
         for aspect in self._recent:
             self._recent[aspect] = self._recent[aspect] * kept + profile.counts[aspect]
-            if self._num_counted >= FEWEST_TEXTS:
-                self._drift(aspect).set_function(partial(self._distance, aspect))
 
-    def _distance(self, aspect: str) -> float:
-        return stability_index(self._reference[aspect], self._recent[aspect])
+    def distances(self) -> dict[str, float]:
+        """Distance of the recent answers from the reference by aspect; none of too few, or once retired."""
+        if self.retired or self._num_counted < FEWEST_TEXTS:
+            return {}
+        return {aspect: stability_index(self._reference[aspect], self._recent[aspect]) for aspect in self._recent}

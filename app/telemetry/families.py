@@ -143,9 +143,9 @@ FAMILIES: tuple[Family, ...] = (
         "sluice_drift",
         "Distance of the last 10,000 texts or so from the checkpoint's reference: population stability index of the "
         "labels given, the highest probability, the length in tokens and the share of unknown script. Below 0.1 "
-        "little has changed, above 0.25 other texts come. Absent before 1,000 texts, and for a checkpoint without a "
-        "reference (`python -m training reference` adds one). Look at a sample of the texts; "
-        "train anew if they are to stay so.",
+        "little has changed, above 0.25 other texts come. Absent before 1,000 texts, for a version that is replaced, "
+        "and for a checkpoint without a reference (`python -m training reference` adds one). Look at a sample of the "
+        "texts; train anew if they are to stay so.",
         ("model", "version", "aspect"),
         combine=max,
     ),

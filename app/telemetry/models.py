@@ -80,7 +80,17 @@ class ModelMetrics:
             self._observe_answered(job)
 
     def count(self) -> None:
-        """Counts the jobs that were noted and not counted yet."""
+        """Counts the jobs and answers that were noted and not counted yet."""
+        self._count_jobs()
+        if self._answers is not None:
+            self._answers.count()
+
+    def retire(self) -> None:
+        """Shows no drift from now on: another version takes over. What is still answered is counted."""
+        if self._answers is not None:
+            self._answers.retired = True
+
+    def _count_jobs(self) -> None:
         if not self._noted:
             return
         columns_RJ, self._noted = np.array(self._noted).T, []
@@ -101,7 +111,7 @@ class ModelMetrics:
         self.answered_at = time.time()
         self._noted.append((job.num_sent, job.num_tokens, job.num_truncated, *job.stages_s()))
         if len(self._noted) >= PENDING_JOBS:
-            self.count()
+            self._count_jobs()
         if self._answers is not None and (found := job.sent_texts()) is not None:
             self._answers.note(*found)
         for index, error in job.errors.items():
@@ -123,7 +133,6 @@ class DeploymentMetrics:
         self._shares = table.gauge("sluice_version_share")
         self.queue_texts = table.gauge("sluice_queue_texts")
         self.queue_tokens = table.gauge("sluice_queue_tokens")
-        self._drift = table.gauge("sluice_drift")
         self.reloads = table.counter("sluice_reloads")
         self.shadow_texts = table.counter("sluice_shadow_texts")
 
@@ -136,5 +145,5 @@ class DeploymentMetrics:
 
     def forget(self, name: str) -> None:
         """Drops the versions of a model; their counts stay."""
-        for series in (self._info, self._shares, self.queue_texts, self.queue_tokens, self._drift):
+        for series in (self._info, self._shares, self.queue_texts, self.queue_tokens):
             series.forget(name)

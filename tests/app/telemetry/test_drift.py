@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import re
+import weakref
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from app.telemetry.drift import FEWEST_TEXTS, PENDING_TEXTS, Answers
 from app.telemetry.metrics import Metrics
 from model.profile import Reference
 from model.text import Encoded
-from tests.app.conftest import POISON, FakeClassifier, serve
+from tests.app.conftest import POISON, FakeClassifier, make_app, make_settings, running, serve, service_of, until
 
 UNSURE, SURE = np.array([0.55, 0.45], dtype=np.float32), np.array([0.02, 0.98], dtype=np.float32)
 SHORT, LONG = (Encoded(np.zeros(length, dtype=np.int32)) for length in (3, 100))
@@ -76,6 +77,32 @@ def test_without_a_reference_there_are_counts_and_no_drift() -> None:
     assert value(text, 'sluice_text_tokens_bucket{le="4.0",model="m"}') == FEWEST_TEXTS
     assert value(text, 'sluice_text_tokens_sum{model="m"}') == 3 * FEWEST_TEXTS
     assert drift(metrics) == {}
+
+
+@pytest.mark.anyio
+async def test_a_version_that_retires_counts_to_its_last_answer_and_shows_no_drift() -> None:
+    older, newer = with_reference(), FakeClassifier()
+    newer.version = "ba9876543210"
+    gone = weakref.ref(older)
+    classifiers = {"m": older}
+    app = make_app(make_settings(), classifiers)
+    async with running(app) as client:
+        await until(lambda: service_of(app).registry.ready)
+        registry, metrics = service_of(app).registry, service_of(app).metrics
+        batcher = registry.get("m").batcher
+        await batcher.submit([str(number) for number in range(FEWEST_TEXTS)], 10).done
+        assert len(drift(metrics)) == 4
+        with batcher.held():  # as a stream does
+            classifiers["m"] = newer
+            await service_of(app).deployer._reload(insist=True)
+            await batcher.submit(["the next line"], 10).done
+            assert drift(metrics) == {}
+            await batcher.submit(["and the last one"], 10).done
+        del older, batcher
+        await until(lambda: gone() is None)
+        texts = await scrape(client)
+    counted = re.findall(r"^sluice_predictions_total\{.*0123456789ab.*\} (\S+)$", texts, re.MULTILINE)
+    assert sum(map(float, counted)) == FEWEST_TEXTS + 2
 
 
 @pytest.mark.anyio
