@@ -8,10 +8,11 @@ A signal, or a look at the folders from time to time, loads versions that were s
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from app.config.settings import SettingsError
+from app.core.classifier import Embedder
 from app.core.errors import AppError, CheckpointRefused, ServiceError
 from app.core.memory import settle
 from app.core.plan import Plan, Plans
@@ -87,6 +88,8 @@ class Deployer:
     async def change(self, name: str, change: Change) -> Plan | None:
         """Changes the plan of a name, here at once and in the other processes within about a second.
 
+        If another process changes the name meanwhile, the change is computed once more, from the plan of that one.
+
         Args:
             change: gets the plan that the name has now, None if there is no such model, and returns the new one.
 
@@ -99,17 +102,18 @@ class Deployer:
             AppError: raised by `change`.
         """
         async with self._changing:
-            await self._follow()  # what was changed elsewhere a moment ago counts
-            deployment = self.registry.entry(name)
-            plan = change(deployment.plan)
-            try:
-                await self._apply(deployment, plan, publish=True)
-            except ServiceError:
-                raise
-            except Exception as error:
-                self._refuse(deployment, error)
-                raise CheckpointRefused(f"Nothing has changed: {cause_of(error)}.") from error
-            return deployment.plan
+            while True:
+                seen = await self._follow()  # what was changed elsewhere a moment ago counts
+                deployment = self.registry.entry(name)
+                plan = change(deployment.plan)
+                try:
+                    plan, classifiers = await self._load(deployment, plan)
+                except Exception as error:
+                    self._refuse(deployment, error)
+                    raise CheckpointRefused(f"Nothing has changed: {cause_of(error)}.") from error
+                if await self._publish(deployment, plan, seen):
+                    self._exchange(deployment, plan, classifiers)
+                    return deployment.plan
 
     # At the start.
 
@@ -161,11 +165,11 @@ class Deployer:
         async with self._changing:
             await self._follow()
 
-    async def _follow(self) -> None:
-        """Applies what other processes have published."""
+    async def _follow(self) -> Plans:
+        """Applies what other processes have published, and returns it; the own plans if nobody has."""
         plans = await self._published()
         if plans is None:
-            return
+            return self.registry.plans
         for name, plan in plans.items():
             deployment = self.registry.entry(name)
             reached = deployment.followed or deployment.plan
@@ -173,6 +177,7 @@ class Deployer:
                 deployment.followed = plan
         for name in self.registry.plans.keys() - plans.keys():
             await self._apply(self.registry.entry(name), None)
+        return plans
 
     async def _try(self, deployment: Deployment, plan: Plan, *, insist: bool = False, renew: bool = False) -> bool:
         """Applies a plan and says whether that worked; a refused one is tried again only once its folders change.
@@ -201,15 +206,22 @@ class Deployer:
 
     # One change.
 
-    async def _apply(self, deployment: Deployment, plan: Plan | None, *, publish: bool = False) -> None:
+    async def _apply(self, deployment: Deployment, plan: Plan | None) -> None:
         """Serves what is planned, or removes the model. Raises with nothing changed."""
+        self._exchange(deployment, *await self._load(deployment, plan))
+
+    async def _load(self, deployment: Deployment, plan: Plan | None) -> tuple[Plan | None, list[Embedder]]:
+        """Loads what is planned; returns the plan with the versions found, and their classifiers."""
         if plan is None:
-            await self._publish(deployment, None, publish)
+            return None, []
+        classifiers = await self.loading.classifiers(deployment, plan, spare=self._started)
+        return plan.with_versions([classifier.version for classifier in classifiers]), classifiers
+
+    def _exchange(self, deployment: Deployment, plan: Plan | None, classifiers: Sequence[Embedder]) -> None:
+        """Serves what was loaded, or removes the model."""
+        if plan is None:
             self.rollout.withdraw(deployment)
             return
-        classifiers = await self.loading.classifiers(deployment, plan, spare=self._started)
-        plan = plan.with_versions([classifier.version for classifier in classifiers])
-        await self._publish(deployment, plan, publish)
         before = [served.classifier for served in deployment.versions]
         self.rollout.deploy(deployment, plan, classifiers)
         deployment.forgive()
@@ -219,12 +231,14 @@ class Deployer:
     async def _published(self) -> Plans | None:
         return None if self.folder is None else await asyncio.to_thread(published_plans, self.folder)
 
-    async def _publish(self, deployment: Deployment, plan: Plan | None, publish: bool) -> None:
-        if not publish or self.folder is None:
-            return
-        name, plans = deployment.name, self.registry.plans
+    async def _publish(self, deployment: Deployment, plan: Plan | None, seen: Plans) -> bool:
+        """Tells the other processes of a plan; False if one of them has changed what was seen of this name."""
+        if self.folder is None:
+            return True
+        name = deployment.name
         try:
-            await asyncio.to_thread(write_plan, self.folder, name, plan, plans)
+            if not await asyncio.to_thread(write_plan, self.folder, name, plan, seen):
+                return False
         except OSError as error:
             logger.error("the other workers cannot be told of a change", extra={"model": name, "cause": error.strerror})
             raise ServiceError(
@@ -234,6 +248,7 @@ class Deployer:
         for other in self.registry.entries:
             other.followed = other.followed or other.plan
         deployment.followed = plan
+        return True
 
     def _refuse(self, deployment: Deployment, error: Exception, *, again: bool = True) -> None:
         """Records why something could not be loaded; logs the same twice in a row only if `again`."""

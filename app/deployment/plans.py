@@ -32,21 +32,27 @@ def published_plans(folder: SharedFolder) -> Plans | None:
     return None if content is None else msgspec.json.decode(content, type=Plans)
 
 
-def write_plan(folder: SharedFolder, name: str, plan: Plan | None, before: Plans) -> None:
+def write_plan(folder: SharedFolder, name: str, plan: Plan | None, seen: Plans) -> bool:
     """Publishes the plan of one name, or its removal, to all processes.
 
     Args:
         folder: that they share.
         name, plan: what changes.
-        before: plans of the server if nobody has changed anything yet.
+        seen: plans from which the change was computed: the published ones; those of the server if there were none.
+
+    Returns:
+        False if another process has changed the plan of that name since; then nothing has changed.
 
     Raises:
         OSError: it could not be written; nothing has changed.
     """
     with folder.locked():
-        plans = dict(published_plans(folder) or before)
+        plans = published_plans(folder) or dict(seen)
+        if plans.get(name) != seen.get(name):
+            return False
         if plan is None:
             plans.pop(name, None)
         else:
             plans[name] = plan
         folder.write(PUBLISHED, msgspec.json.encode(plans))
+        return True

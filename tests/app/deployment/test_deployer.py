@@ -17,10 +17,10 @@ import pytest
 from fastapi import FastAPI
 
 from app.core.errors import ServiceError
-from app.core.plan import Plan, Source
+from app.core.plan import Candidate, Plan, Source
 from app.core.shared import SharedFolder
 from app.deployment.deployer import Deployer
-from app.deployment.plans import write_plan
+from app.deployment.plans import published_plans, write_plan
 from app.deployment.registry import Refusal, Registry
 from model.checkpoint import FILES, save_checkpoint
 from model.folder import DIGESTS
@@ -373,11 +373,41 @@ async def test_processes_follow_each_other_and_one_that_comes_later_too(folder: 
         await until(lambda: list(service_of(one).registry.plans) == ["tiny"])
 
         # One that cannot follow now does so when it can.
-        write_plan(SharedFolder(shared, loaded, [0, 0], 0), "new", Plan(Source(str(tmp_path / "new"))), {})
+        assert write_plan(SharedFolder(shared, loaded, [0, 0], 0), "new", Plan(Source(str(tmp_path / "new"))), {})
         await until(lambda: all(service_of(app).registry.entry("new").refusal for app in (one, two)))
         assert service_of(one).registry.ready
         save_checkpoint(tmp_path / "new", make_checkpoint(seed=2))
         await until(lambda: all(service_of(app).registry.entry("new").versions for app in (one, two)))
+
+
+async def test_a_change_is_computed_anew_if_another_process_was_first(
+    classifier: FakeClassifier, tmp_path: Path
+) -> None:
+    """Two processes that change one name at a time: neither change is undone."""
+    second = FakeClassifier()
+    second.version = "ba9876543210"
+    shared = SharedFolder(tmp_path, [0], [0], 0)
+    app = make_app(make_settings(), classifiers := {"sentiment": classifier}, folder=shared)
+    async with running(app):
+        await until(lambda: bool(service_of(app).registry.ready))
+        classifiers["second"] = second
+        before = service_of(app).registry.plans
+        theirs = Plan(Source("second", second.version))
+        seen: list[Plan | None] = []
+
+        def change(plan: Plan | None) -> Plan:
+            if not seen:
+                assert write_plan(shared, "sentiment", theirs, before)
+            seen.append(plan)
+            assert plan is not None
+            return Plan(plan.primary, Candidate(Source("sentiment"), 0.1))
+
+        plan = await service_of(app).deployer.change("sentiment", change)
+        assert seen == [before["sentiment"], theirs]
+        assert plan == Plan(theirs.primary, Candidate(before["sentiment"].primary, 0.1))
+        assert published_plans(shared) == {"sentiment": plan}
+        assert not write_plan(shared, "sentiment", None, before)
+        assert published_plans(shared) == {"sentiment": plan}
 
 
 async def test_a_change_that_the_others_cannot_be_told_is_refused(folder: Path, tmp_path: Path) -> None:
