@@ -57,7 +57,7 @@ class Admission:
         """Admits one request with all of its texts, or raises.
 
         A request that is larger than the whole queue is admitted when nothing else is under way: it could never be
-        otherwise.
+        otherwise. One without texts to compute waits for nothing, and is always admitted.
 
         Raises:
             Overloaded: there is no room, or the work ahead would take longer than `timeout_s`; says when to come back.
@@ -65,7 +65,7 @@ class Admission:
         with self.lock:
             wait_s = self._wait_s()
             full = self._is_full(texts, tokens, 1.0)
-            if self.texts and (full or wait_s > timeout_s):
+            if texts and self.texts and (full or wait_s > timeout_s):
                 reason = "The queue has no room for this request" if full else "The answer would come too late"
                 raise Overloaded(f"{reason}; try again later.", self._appointment_s(texts, wait_s))
             self.texts += texts

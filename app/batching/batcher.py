@@ -157,11 +157,11 @@ class Batcher:
         known: Sequence[tuple[int, Answer]] = ()
         if digests:
             missing, known = self._cache.recall(digests)
-        self._metrics.cache_hits.inc(len(known))
-        self._metrics.cache_misses.inc(len(missing))
         lengths = list(map(len, [texts[index] for index in missing] if known else texts))
         estimate = self._estimate(lengths)
         permit = self._admit(len(missing), estimate, timeout_s, texts, repeats)
+        self._metrics.cache_hits.inc(len(known))
+        self._metrics.cache_misses.inc(len(missing))
         job = Job(texts, timeout_s, self._loop, digests, max_tokens, repeats)
         self._jobs.add(job)
         self._deadlines.start(job, timeout_s, job.expire, self._loop)

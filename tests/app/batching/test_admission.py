@@ -57,6 +57,13 @@ def test_work_that_could_not_meet_its_deadline_is_refused_at_once() -> None:
     admission.admit(1, 1, 5.1)
 
 
+def test_what_has_nothing_to_compute_waits_for_nothing() -> None:
+    admission = Admission(max_texts=1, max_tokens=10)
+    admission.computed(100, 1.0)
+    admission.admit(1, 500, 10)
+    admission.admit(0, 0, 1)
+
+
 def test_retry_after_is_bounded() -> None:
     admission = Admission(max_texts=1, max_tokens=10)
     admission.computed(1, 1000.0)

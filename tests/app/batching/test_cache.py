@@ -1,12 +1,14 @@
 """Answers remembered: which, how many, and that a text is computed once."""
 
+import asyncio
+
 import numpy as np
 import pytest
 
 from app.batching.cache import ResultCache
 from app.core.job import Answer
 from model.text import Encoded
-from tests.app.conftest import POISON, FakeClassifier, serve
+from tests.app.conftest import POISON, FakeClassifier, serve, service_of, until
 
 ENCODED = Encoded(np.zeros(1, dtype=np.int32))
 
@@ -49,6 +51,28 @@ async def test_a_text_that_comes_again_is_not_computed_again(classifier: FakeCla
     assert 'sluice_cache_hits_total{model="sentiment"} 3.0' in metrics
     assert 'sluice_cache_misses_total{model="sentiment"} 3.0' in metrics
     assert 'sluice_queue_texts{model="sentiment"} 0.0' in metrics
+
+
+async def test_a_remembered_answer_is_given_under_load_and_what_is_refused_is_not_counted(
+    classifier: FakeClassifier,
+) -> None:
+    async with serve(classifier, cache_texts=8) as client:
+        known = await client.post("/predict", json={"inputs": "known"})
+        service_of(client).registry.get(None).batcher.admission.computed(1, 1000.0)  # a device that is slow
+        classifier.entered.clear()
+        classifier.gate.clear()
+        filling = asyncio.create_task(client.post("/predict", json={"inputs": "a"}))
+        await until(classifier.entered.is_set)
+        again = await client.post("/predict", json={"inputs": "known"})
+        nothing = await client.post("/predict", json={"inputs": []})
+        refused = await client.post("/predict", json={"inputs": ["known", "new"]})
+        classifier.gate.set()
+        await filling
+        metrics = (await client.get("/metrics")).text
+    assert again.json() == known.json()
+    assert (nothing.status_code, refused.status_code) == (200, 503)
+    assert 'sluice_cache_hits_total{model="sentiment"} 1.0' in metrics
+    assert 'sluice_cache_misses_total{model="sentiment"} 2.0' in metrics
 
 
 async def test_a_failure_is_not_remembered(classifier: FakeClassifier) -> None:
