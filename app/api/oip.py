@@ -94,7 +94,7 @@ def v2_router(registry: Registry) -> APIRouter:
 
     async def model(name: str) -> ModelMetadata:
         deployment = registry.deployment(name)
-        return _metadata(deployment.primary, [served.version for served in deployment.versions])
+        return _metadata(deployment.primary, [served.version for served in deployment.answering])
 
     async def model_version(name: str, version: str) -> ModelMetadata:
         return _metadata(registry.get(name, version), [version])

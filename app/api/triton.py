@@ -142,10 +142,10 @@ def triton_router(registry: Registry, metrics: Metrics) -> APIRouter:
         return _config(registry.get(name, version))
 
     async def all_stats() -> Statistics:
-        return await _statistics(metrics, [served for one in registry.loaded for served in one.versions])
+        return await _statistics(metrics, [served for one in registry.loaded for served in one.answering])
 
     async def stats(name: str) -> Statistics:
-        return await _statistics(metrics, registry.deployment(name).versions)
+        return await _statistics(metrics, registry.deployment(name).answering)
 
     async def version_stats(name: str, version: str) -> Statistics:
         return await _statistics(metrics, [registry.get(name, version)])
@@ -203,7 +203,7 @@ def _index(registry: Registry) -> list[IndexEntry]:
     for name, state in registry.states().items():
         ready = state == "running" and not registry.draining
         reason = "" if ready else "the server is shutting down" if registry.draining else f"the model is {state}"
-        versions = [served.version for served in loaded[name].versions] if name in loaded else [""]
+        versions = [served.version for served in loaded[name].answering] if name in loaded else [""]
         told = "READY" if ready else "UNAVAILABLE"
         entries.extend(IndexEntry(name=name, version=version, state=told, reason=reason) for version in versions)
     return entries

@@ -118,6 +118,11 @@ class Deployment:
         return self.versions[1] if len(self.versions) > 1 else None
 
     @property
+    def answering(self) -> list[ServedModel]:
+        """Versions that answer requests: all but a shadow."""
+        return [served for served in self.versions if served.role != SHADOW]
+
+    @property
     def state(self) -> str:
         """State of the primary version; empty while loading."""
         return self.primary.state if self.versions else ""
@@ -202,16 +207,19 @@ class Registry:
         Submit to it before anything else is awaited, or hold its batcher: it may be replaced at any moment.
 
         Raises:
-            UnknownModel: no model has this name or version.
+            UnknownModel: no model has this name, or no version of it that answers requests has this number.
             NotReady: it is not loaded yet.
         """
         deployment = self.deployment(name)
         if version is None:
             return deployment.pick()
-        for served in deployment.versions:
+        for served in deployment.answering:
             if served.version == version:
                 return served
-        raise UnknownModel("No loaded version of the model has this number; GET /v2/models/{name} lists the versions.")
+        raise UnknownModel(
+            "No loaded version of the model that answers requests has this number; "
+            "GET /v2/models/{name} lists the versions."
+        )
 
     def deployment(self, name: str | None) -> Deployment:
         """Deployment of that name, or the default one.

@@ -124,8 +124,7 @@ class Rollout:
     def _report(self, deployment: Deployment) -> None:
         name, metrics = deployment.name, self._metrics.deployments
         metrics.forget(name)
-        answering = [served for served in deployment.versions if served.role != SHADOW]
-        queues = [batcher.admission for served in answering for batcher in served.batchers]
+        queues = [batcher.admission for served in deployment.answering for batcher in served.batchers]
         metrics.queue_texts.labels(name).set_function(lambda: sum(queue.texts for queue in queues))
         metrics.queue_tokens.labels(name).set_function(lambda: sum(queue.tokens for queue in queues))
         for served in deployment.versions:

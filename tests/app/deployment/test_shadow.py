@@ -90,6 +90,24 @@ async def test_agreement_is_counted_by_text(classifier: FakeClassifier) -> None:
     assert [(v["role"], v["share"]) for v in card["versions"]] == [("primary", 1.0), ("shadow", 1.0)]
 
 
+async def test_a_shadow_answers_nobody_who_asks_for_its_version(classifier: FakeClassifier) -> None:
+    second = Second()
+    model = "/v2/models/sentiment"
+    async with _serve(classifier, second) as client:
+        body = {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["a"]}]}
+        refused = await client.post(f"{model}/versions/{second.version}/infer", json=body)
+        ready = await client.get(f"{model}/versions/{second.version}/ready")
+        metadata = (await client.get(model)).json()
+        statistics = (await client.get(f"{model}/stats")).json()["model_stats"]
+        everything = (await client.get("/v2/models/stats")).json()["model_stats"]
+        index = (await client.post("/v2/repository/index")).json()
+    assert (refused.status_code, ready.status_code) == (404, 404)
+    assert refused.json()["error"].startswith("No loaded version of the model that answers requests has this number")
+    assert metadata["versions"] == [classifier.version]
+    for listed in (statistics, everything, index):
+        assert [entry["version"] for entry in listed] == [classifier.version]
+
+
 async def test_nobody_waits_for_a_shadow_and_what_is_too_much_is_dropped(classifier: FakeClassifier) -> None:
     second = Second()
     async with _serve(classifier, second) as client:
