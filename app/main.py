@@ -163,6 +163,6 @@ def work(settings: Settings, sock: socket.socket, folder: SharedFolder, parent: 
             settings.models, settings.compute, settings.explain, settings.telemetry.log_level, replaces=replaces
         )
         service = build_service(settings, loader, folder=folder, load_first=replaces, forked=forked)
-        run(create_app(service), service, sock, folder=folder, parent=parent)
+        run(create_app(service), service, sock, folder=folder, parent=parent, replaces=replaces)
         if not service.registry.live:
             raise RuntimeError("a model is broken")

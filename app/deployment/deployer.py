@@ -215,6 +215,8 @@ class Deployer:
         if plan is None:
             return None, []
         classifiers = await self.loading.classifiers(deployment, plan, spare=self._started)
+        if self._started:  # one that replaces another process lets all reload anyway
+            _tell_other_versions(deployment, plan, classifiers)
         return plan.with_versions([classifier.version for classifier in classifiers]), classifiers
 
     def _exchange(self, deployment: Deployment, plan: Plan | None, classifiers: Sequence[Embedder]) -> None:
@@ -265,6 +267,14 @@ class Deployer:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _tell_other_versions(deployment: Deployment, plan: Plan, classifiers: Sequence[Embedder]) -> None:
+    """Logs each folder that was changed since the plan was made: other processes may serve what it held before."""
+    for source, classifier in zip(plan.sources, classifiers, strict=True):
+        if source.version and source.version != classifier.version:
+            extra = {"model": deployment.name, "planned": source.version, "version": classifier.version}
+            logger.error("a folder holds another version than planned; SIGHUP loads it in all workers", extra=extra)
 
 
 def _tell_unchanged(deployment: Deployment) -> None:

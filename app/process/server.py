@@ -61,6 +61,7 @@ class Server(uvicorn.Server):
         folder: what it shares with other processes that listen there.
         parent: id of the process that replaces this one when it leaves, if there is one: it then also leaves when it
             is broken, or when that process is gone.
+        replaces: it takes the place of another worker of that process.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Server(uvicorn.Server):
         *,
         folder: SharedFolder | None = None,
         parent: int | None = None,
+        replaces: bool = False,
     ) -> None:
         limits = service.settings.connections
         requests = ConcurrencyLimit(limits.max_concurrent_requests)
@@ -102,6 +104,7 @@ class Server(uvicorn.Server):
         self._drain_delay_s = limits.drain_delay_s
         self._leave_at = float("inf")
         self._parent = parent
+        self._replaces = replaces
         self._reload = False
 
     def _connection(self) -> Connection:
@@ -139,6 +142,13 @@ class Server(uvicorn.Server):
         """Starts the application, and then accepts connections; uvicorn has no socket of its own."""
         await super().startup(sockets or [])
         self._acceptor.start()
+        if self._replaces and self._registry.failure is None:
+            self._let_all_reload()
+
+    def _let_all_reload(self) -> None:
+        """Asks the parent for a reload in all workers: this one has loaded what the folders hold now."""
+        if self._parent is not None and os.getppid() == self._parent:
+            os.kill(self._parent, signal.SIGHUP)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accepts no more connections, answers the requests that are there, and leaves.
@@ -158,6 +168,7 @@ def run(
     *,
     folder: SharedFolder | None = None,
     parent: int | None = None,
+    replaces: bool = False,
 ) -> None:
     """Serves until a signal comes or loading fails; what is in flight is finished within the drain timeout.
 
@@ -168,7 +179,7 @@ def run(
     """
     return_large()
     sys.setswitchinterval(SWITCH_S)
-    server = Server(app, service, sock, folder=folder, parent=parent)
+    server = Server(app, service, sock, folder=folder, parent=parent, replaces=replaces)
     signal.signal(signal.SIGHUP, server.handle_reload)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     server.run()

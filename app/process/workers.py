@@ -1,9 +1,10 @@
 """Supervisor of several worker processes behind one socket, each with its own models: `serve --workers`.
 
 The parent holds the socket and computes nothing. It starts the workers, replaces those that die, passes signals on, and
-leaves when they have left. A connection goes to the worker that has the fewest (`app.process.acceptor`); one that dies
-loses only those that it had taken. SIGHUP is blocked in the parent (`app.process.reloads.hold_reloads`), which asks for
-it, and so in each worker until that has a handler: it ends no process that has none yet.
+leaves when they have left. A worker that replaces another one sends it SIGHUP, so that all serve what the folders hold
+now. A connection goes to the worker that has the fewest (`app.process.acceptor`); one that dies loses only those that
+it had taken. SIGHUP is blocked in the parent (`app.process.reloads.hold_reloads`), which asks for it, and so in each
+worker until that has a handler: it ends no process that has none yet.
 """
 
 import logging

@@ -380,6 +380,18 @@ async def test_processes_follow_each_other_and_one_that_comes_later_too(folder: 
         await until(lambda: all(service_of(app).registry.entry("new").versions for app in (one, two)))
 
 
+async def test_a_folder_that_holds_another_version_than_planned_is_told(
+    classifier: FakeClassifier, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As where somebody changed it before this process could follow another one."""
+    async with faked({"sentiment": classifier}) as client:
+        plan = Plan(Source("sentiment", "ba9876543210"))
+        await service_of(client).deployer._apply(registry_of(client).entry("sentiment"), plan)
+    (line,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert line.getMessage() == "a folder holds another version than planned; SIGHUP loads it in all workers"
+    assert (line.__dict__["planned"], line.__dict__["version"]) == ("ba9876543210", classifier.version)
+
+
 async def test_a_change_is_computed_anew_if_another_process_was_first(
     classifier: FakeClassifier, tmp_path: Path
 ) -> None:

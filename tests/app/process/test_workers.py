@@ -17,8 +17,10 @@ import pytest
 
 from app.process.exits import exit_codes
 from app.process.workers import Supervisor
+from model.checkpoint import save_checkpoint
 from tests.app.conftest import made
 from tests.app.process.test_server import ROOT, process, wait_ready, wait_until
+from tests.conftest import make_checkpoint
 
 
 def pids(server: subprocess.Popen[bytes]) -> set[int]:
@@ -74,8 +76,10 @@ def test_workers_share_connections_that_are_opened_while_they_are_idle(tiny_chec
             wait_until(lambda: all(_sockets(pid) >= least + 4 for pid, least in zip(workers, before, strict=True)))
 
 
-def test_workers_share_the_work_and_one_that_dies_is_replaced(tiny_checkpoint: Path, tmp_path: Path) -> None:
-    arguments = ("--model", f"tiny={tiny_checkpoint}", "--workers", "2", "--drain-delay-s", "0")
+def test_workers_share_the_work_and_one_that_dies_is_replaced(tmp_path: Path) -> None:
+    folder = tmp_path / "tiny"
+    save_checkpoint(folder, make_checkpoint())
+    arguments = ("--model", f"tiny={folder}", "--workers", "2", "--drain-delay-s", "0")
     with process(tmp_path / "log", *arguments) as (server, url):
         wait_ready(url)
         first = pids(server)
@@ -87,6 +91,7 @@ def test_workers_share_the_work_and_one_that_dies_is_replaced(tiny_checkpoint: P
         assert _value(url, texts) == 20
         assert _value(url, "sluice_workers") == 2
 
+        version = save_checkpoint(folder, make_checkpoint(seed=1))  # which nobody was told of
         victim = min(first)
         os.kill(victim, signal.SIGKILL)
         wait_until(lambda: len(pids(server) - {victim}) == 2)
@@ -103,6 +108,8 @@ def test_workers_share_the_work_and_one_that_dies_is_replaced(tiny_checkpoint: P
         assert _value(url, 'sluice_text_tokens_sum{model="tiny"}') == _value(url, 'sluice_tokens_total{model="tiny"}')
         given = re.findall(r"^sluice_predictions_total\{.*\} (\S+)$", _text(url), re.MULTILINE)
         assert sum(map(float, given)) == 40
+        # The new one could load that version only; so the other one takes it too.
+        wait_until(lambda: re.findall(r'^sluice_model_info\{.*version="(\w+)"', _text(url), re.MULTILINE) == [version])
 
         server.send_signal(signal.SIGTERM)
         assert server.wait(30) == 0
