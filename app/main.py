@@ -61,7 +61,8 @@ class Application(FastAPI):
 def create_app(service: Service) -> FastAPI:
     """ASGI application of a service. Its models load after it has started; `/health/ready` tells when."""
     direct = _direct_routes(service)
-    inferring = classify_routes(InferForm(), service.registry, service.settings.requests)
+    limits = service.settings.requests
+    inferring = classify_routes(InferForm(limits.max_texts), service.registry, limits)
     for route in (*direct, *inferring):
         service.metrics.requests.expect(route.path)
     app = Application(

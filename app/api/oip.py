@@ -3,8 +3,6 @@
 An error is `{"error": "…"}` here, and a request of the wrong form 400 instead of 422: so this protocol has it.
 """
 
-import re
-
 from fastapi import APIRouter
 from pydantic import Field
 from starlette.responses import JSONResponse, Response
@@ -19,6 +17,7 @@ from app.api.triton import EXTENSIONS
 from app.config.sections import RequestLimits
 from app.core.errors import InvalidRequest, NotReady, UnknownModel
 from app.deployment.registry import Registry, ServedModel
+from app.http.numbers import whole_number
 from app.http.problems import V2_PREFIX
 from app.http.routing import ReadableRoute
 
@@ -118,14 +117,21 @@ def v2_router(registry: Registry) -> APIRouter:
 
 
 class InferForm(Form[InferRequest]):
-    """The form of `POST …/infer`, with and without a version; its option is the request without its texts."""
+    """The form of `POST …/infer`, with and without a version; its option is the request without its texts.
+
+    Args:
+        max_texts: most texts of a request.
+    """
 
     paths = (f"{MODEL_PATH}/infer", f"{VERSION_PATH}/infer")
+
+    def __init__(self, max_texts: int) -> None:
+        self._max_texts = max_texts
 
     def parse(self, scope: Scope, body: bytes) -> Call[InferRequest]:
         """Reads an `InferRequest` and the tensor of texts."""
         path = scope["path_params"]
-        request, texts = read_request(body, _json_bytes(scope))
+        request, texts = read_request(body, _json_bytes(scope), self._max_texts)
         return Call(texts, request, path["name"], path.get("version"))
 
     def render(self, classified: Classified, options: InferRequest) -> Rendered:
@@ -163,9 +169,10 @@ class InferForm(Form[InferRequest]):
 def _json_bytes(scope: Scope) -> int | None:
     for name, value in scope["headers"]:
         if name == _LENGTH_HEADER:
-            if not re.fullmatch(rb"[0-9]{1,10}", value):
+            json_bytes = whole_number(value)
+            if json_bytes is None:
                 raise InvalidRequest(f"The header {LENGTH_HEADER} must be a whole number of bytes.")
-            return int(value)
+            return json_bytes
     return None
 
 

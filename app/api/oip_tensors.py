@@ -7,7 +7,7 @@ Source: kserve/open-inference-protocol, inference_rest.md; triton-inference-serv
 
 import struct
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from app.api.rendering import rounded
 from app.core.classifier import Probabilities
-from app.core.errors import InvalidRequest
+from app.core.errors import InvalidRequest, TooManyTexts
 from app.http.json import Parser
 
 INPUT = "text"
@@ -94,15 +94,17 @@ _parse = Parser(InferRequest, _EXAMPLE).parse
 _encode = msgspec.json.Encoder().encode
 
 
-def read_request(body: bytes, json_bytes: int | None) -> tuple[InferRequest, list[str]]:
+def read_request(body: bytes, json_bytes: int | None, max_texts: int) -> tuple[InferRequest, list[str]]:
     """Returns the request without its texts, and the texts.
 
     Args:
         body: all of it.
         json_bytes: where the JSON ends, if other bytes follow.
+        max_texts: most texts; what comes after them is not read.
 
     Raises:
         InvalidJson: the JSON is none.
+        TooManyTexts: it has more than `max_texts`.
         InvalidRequest: it does not ask for what there is, or contradicts itself.
     """
     if json_bytes is not None and json_bytes > len(body):
@@ -116,15 +118,21 @@ def read_request(body: bytes, json_bytes: int | None) -> tuple[InferRequest, lis
     if size is None:
         if rest:
             raise InvalidRequest("Bytes follow the JSON, but the input has no `binary_data_size`.")
-        texts = _json_texts(tensor)
+        elements = _json_texts(tensor)
         tensor.data = None
     else:
         if tensor.data is not None:
             raise InvalidRequest("The input has both `data` and `binary_data_size`.")
         if type(size) is not int or size != len(rest):
             raise InvalidRequest(f"`binary_data_size` must be the number of bytes that follow the JSON: {len(rest)}.")
-        texts = list(_binary_texts(rest))
-    if len(texts) != num_texts:
+        elements = _binary_texts(rest)
+    # One more than it may have tells that there are more: millions of empty ones are four bytes each.
+    texts = list(islice(elements, min(num_texts, max_texts) + 1))
+    if len(texts) > num_texts:
+        raise InvalidRequest(f"The input has more elements than its shape says: {num_texts}.")
+    if len(texts) > max_texts:
+        raise TooManyTexts.over(max_texts, num_texts)
+    if len(texts) < num_texts:
         raise InvalidRequest(f"The input has {len(texts)} elements, but its shape says {num_texts}.")
     return request, texts
 
@@ -177,10 +185,10 @@ def _num_texts(tensor: InputTensor) -> int:
             raise InvalidRequest("The input's shape must be [n] or [n, 1].")
 
 
-def _json_texts(tensor: InputTensor) -> list[str]:
+def _json_texts(tensor: InputTensor) -> Iterator[str]:
     if tensor.data is None:
         raise InvalidRequest("The input has neither `data` nor `binary_data_size`.")
-    return list(chain.from_iterable([part] if isinstance(part, str) else part for part in tensor.data))
+    return chain.from_iterable([part] if isinstance(part, str) else part for part in tensor.data)
 
 
 def _binary_texts(data: bytes) -> Iterator[str]:

@@ -9,15 +9,10 @@ import msgspec
 from msgspec import inspect
 
 from app.core.errors import InvalidJson, InvalidRequest, RequestError
+from app.http.surrogates import replace_lone
 
 T = TypeVar("T")
 
-_ESCAPE = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a whole pair: left as it is
-    rb"|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})"  # half of one
-    rb"|.)",  # any other escape, so that the text after an escaped backslash is not taken for one
-    re.DOTALL,
-)
 _MARK = re.compile(b"(?:%s)+" % codecs.BOM_UTF8)
 """Byte order mark, which editors and spreadsheets put before UTF-8. RFC 8259, section 8.1 lets parsers skip it."""
 
@@ -70,7 +65,7 @@ class Parser(Generic[T]):
         """Returns the value in `body`.
 
         Raises:
-            InvalidJson: it is not JSON; says at which byte.
+            InvalidJson: it is not JSON, and says at which byte; or it is nested too deeply.
             InvalidRequest: it is JSON of another shape; says at which field.
         """
         try:
@@ -82,10 +77,12 @@ class Parser(Generic[T]):
         except msgspec.DecodeError as error:
             if mark := _MARK.match(body):
                 return self.parse(body[mark.end() :])
-            repaired = _ESCAPE.sub(_replace_lone, body)
+            repaired = replace_lone(body)
             if repaired != body:
                 return self.parse(repaired)
             raise self._refused(InvalidJson(_syntax(str(error), body)), body) from None
+        except RecursionError:  # from msgspec, which follows the nesting as deep as Python lets it
+            raise InvalidJson("The JSON is nested too deeply.") from None
 
     def _refused(self, error: RequestError, body: bytes) -> RequestError:
         if self._has_other_form(body):
@@ -99,7 +96,7 @@ class Parser(Generic[T]):
             return start != b"{" and not _other_encoding(body)
         try:
             fields = _decode_fields(body).keys()
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return False
         return not self._required <= fields and not fields <= set(self._fields)
 
@@ -111,11 +108,6 @@ class Parser(Generic[T]):
                 raise
         # 2.0 is an integer in JSON Schema. The lax decoder would take "2" as well, but there it is a float.
         return self._decode_lax(body)
-
-
-def _replace_lone(escape: re.Match[bytes]) -> bytes:
-    # As long as what it replaces, so that the byte offsets in error messages stay true.
-    return rb"\ufffd" if escape["lone"] else escape[0]
 
 
 def _sentence(message: str, kind: Any) -> str:

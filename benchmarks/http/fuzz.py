@@ -40,6 +40,7 @@ GROWTH_BYTES = 32 * MEGABYTE
 
 MAX_DETAIL = 300
 MAX_LINE_BYTES = 100
+MAX_TEXTS = 100
 LABELS = ("negative", "positive")
 
 SEEDS = (
@@ -81,7 +82,7 @@ def check(data: bytes) -> None:
             text.encode()  # no lone surrogate comes through
     for json_bytes in (None, data.rfind(b"}") + 1):
         with declared():
-            request, texts = read_request(data, json_bytes)
+            request, texts = read_request(data, json_bytes, MAX_TEXTS)
             write_response(request, "m", "v", LABELS, [np.array([0.25, 0.75], np.float32)] * len(texts))
     with declared():
         timeout_s({"headers": [(b"x-request-timeout-ms", data)]}, 1000)

@@ -136,7 +136,8 @@ async def test_wrong_requests_are_400_with_a_sentence(
         (b"\x09\0\0\0abc", "Element 0 of the input reaches beyond its end."),
         (elements(b"a") + b"\xff\xff\xff\xffx", "Element 1 of the input reaches beyond its end."),
         (elements(b"a", b"\xff"), "Element 1 of the input is not valid UTF-8."),
-        (elements(b"a", b"b", b"c"), "The input has 3 elements, but its shape says 2."),
+        (elements(b"a"), "The input has 1 elements, but its shape says 2."),
+        (elements(b"a", b"b", b"c", b"\xff"), "The input has more elements than its shape says: 2."),
     ],
 )
 async def test_wrong_bytes_are_located(classifier: FakeClassifier, data: bytes, error: str) -> None:
@@ -144,6 +145,15 @@ async def test_wrong_bytes_are_located(classifier: FakeClassifier, data: bytes, 
     async with serve(classifier) as client:
         response = await binary(client, data, head)
     assert (response.status_code, response.json()) == (400, {"error": error})
+
+
+async def test_of_too_many_the_rest_is_not_read(classifier: FakeClassifier) -> None:
+    data = elements(b"a", b"b", b"c", b"\xff")
+    head = {"inputs": [tensor([], [4], data=None, parameters={"binary_data_size": len(data)})]}
+    async with serve(classifier, max_texts=2) as client:
+        response = await binary(client, data, head)
+    assert response.status_code == 413
+    assert response.json()["error"].startswith("The request has 4 texts; the limit is 2.")
 
 
 @pytest.mark.parametrize(

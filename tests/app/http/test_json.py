@@ -148,6 +148,14 @@ def test_deep_nesting_is_harmless() -> None:
         parse(b'{"inputs": ' + b"[" * 1_000_000)
 
 
+def test_nesting_that_is_too_deep_to_be_read_is_refused() -> None:
+    body = b'{"any": ' + b"[" * 20_000 + b"]" * 20_000 + b', "parts": []}'
+    with pytest.raises(InvalidJson, match="nested too deeply"):
+        Parser(msgspec.defstruct("Lenient", [("parts", list)])).parse(body)
+    with pytest.raises(InvalidRequest, match="unknown field `any`"):
+        Parser(Outer).parse(body)
+
+
 class Inner(msgspec.Struct, forbid_unknown_fields=True):
     mode: Literal["fast", "exact"] | None = None
 
