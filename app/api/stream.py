@@ -47,6 +47,7 @@ from app.deployment.registry import Registry, ServedModel
 from app.http.content_coding import inflated
 from app.http.deadline import timeout_s
 from app.http.disconnect import next_part
+from app.http.numbers import whole_number
 from app.http.request_log import RequestRecord
 
 PATH = "/predict/stream"
@@ -67,6 +68,7 @@ PATIENCE_S = 30.0
 STALL_S = 60.0
 """Time in which a client takes no answer, or sends nothing, after which its connection is cut."""
 
+MAX_TOP_K = 999_999_999
 
 BAD_MIN_PRECISION = "`min_precision` in the query must be a number above 0 and at most 1."
 BAD_TOP_K = "`top_k` in the query must be a whole number from 1 up."
@@ -96,7 +98,7 @@ def stream_route(registry: Registry, limits: RequestLimits) -> DocumentedRoute:
 def _operation() -> Operation:
     model = described("string", "Name of the model; the server's default if absent.")
     about = "Only so many of the best labels, unless a line says else."
-    top_k = described("integer", about, minimum=1, maximum=999_999_999)
+    top_k = described("integer", about, minimum=1, maximum=MAX_TOP_K)
     labels = described("array", "Labels to choose among, each by a parameter of its own, unless a line says else.")
     labels["schema"] |= {"items": {"type": "string"}, "minItems": 1, "uniqueItems": True}
     about = "Share of cases in which labels are to be right, else they are null; unless a line says else."
@@ -259,11 +261,17 @@ def query_of(scope: Scope) -> tuple[str | None, Wanted]:
     """
     pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     values, labels = dict(pairs), [value for name, value in pairs if name == "labels"]
-    top_k = values.get("top_k")
-    if top_k is not None and not re.fullmatch(r"0*[1-9][0-9]{0,8}", top_k):
-        raise InvalidRequest(BAD_TOP_K)
-    wanted = Wanted(None if top_k is None else int(top_k), labels or None, _share(values.get("min_precision")))
+    wanted = Wanted(_top_k(values.get("top_k")), labels or None, _share(values.get("min_precision")))
     return values.get("model"), wanted
+
+
+def _top_k(value: str | None) -> int | None:
+    if value is None:
+        return None
+    number = whole_number(value.encode())
+    if number is None or not 1 <= number <= MAX_TOP_K:
+        raise InvalidRequest(BAD_TOP_K)
+    return number
 
 
 def _share(value: str | None) -> float | None:

@@ -5,6 +5,7 @@ from starlette.types import Receive, Scope
 from app.core.errors import BodyTooLarge
 from app.http.content_coding import inflated
 from app.http.disconnect import next_part
+from app.http.numbers import whole_number
 
 
 async def read_body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
@@ -17,7 +18,7 @@ async def read_body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
     """
     coded = False
     for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit() and int(value) > max_bytes:
+        if name == b"content-length" and (whole_number(value) or 0) > max_bytes:
             raise BodyTooLarge.over(max_bytes)
         coded = coded or name == b"content-encoding"
     if coded:

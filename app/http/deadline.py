@@ -1,15 +1,12 @@
 """The deadline of a request: the server's, or a shorter one from the client's header."""
 
-import re
-
 from starlette.types import Scope
 
 from app.core.errors import InvalidRequest
+from app.http.numbers import whole_number
 
 TIMEOUT_HEADER = "X-Request-Timeout-Ms"
 MAX_TIMEOUT_MS = 999_999_999
-
-_NUMBER = re.compile(rb"0*[1-9][0-9]{0,8}")
 
 
 def timeout_s(scope: Scope, deadline_ms: int) -> float:
@@ -20,9 +17,10 @@ def timeout_s(scope: Scope, deadline_ms: int) -> float:
     """
     for name, value in scope["headers"]:
         if name == b"x-request-timeout-ms":
-            if not _NUMBER.fullmatch(value):
+            timeout_ms = whole_number(value)
+            if timeout_ms is None or not 1 <= timeout_ms <= MAX_TIMEOUT_MS:
                 raise InvalidRequest(
                     f"The header {TIMEOUT_HEADER} must be a whole number of milliseconds from 1 to {MAX_TIMEOUT_MS}."
                 )
-            return min(int(value), deadline_ms) / 1000
+            return min(timeout_ms, deadline_ms) / 1000
     return deadline_ms / 1000

@@ -8,6 +8,7 @@ from typing import Any
 import httptools
 
 from app.core.errors import AppError, HeadersTooLarge, RequestError, RequestTooSlow
+from app.http.numbers import whole_number
 from app.http.request_log import begin_refused, cut_short
 from app.process.concurrency import MAX_BODY_BYTES, ConcurrencyLimit, Refusal
 from app.process.connections import Phase, raw_response
@@ -251,9 +252,8 @@ class Connection(HttpProtocol):
 
 
 def _is_small(headers: list[tuple[bytes, bytes]]) -> bool:
-    return any(
-        name == b"content-length" and value.isdigit() and int(value) <= MAX_BODY_BYTES for name, value in headers
-    )
+    lengths = (whole_number(value) for name, value in headers if name == b"content-length")
+    return any(length is not None and length <= MAX_BODY_BYTES for length in lengths)
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,6 +187,8 @@ async def test_precision_of_query_and_line(classifier: FakeClassifier) -> None:
         ("?model=other", {}, 404),
         ("?top_k=0", {}, 422),
         ("?top_k=", {}, 422),
+        ("?top_k=1000000000", {}, 422),
+        (f"?top_k={'0' * 5000}1", {}, 200),
         ("?labels=positive&labels=negative", {}, 200),
         ("?labels=", {}, 422),
         ("?min_precision=0.9", {}, 422),  # no thresholds
@@ -206,6 +208,15 @@ async def test_what_is_wrong_from_the_start(
         response = await client.post(f"/predict/stream{query}", content=ndjson("a"), headers=headers)
     assert response.status_code == status
     assert status == 200 or response.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_line_that_is_nested_too_deeply_leaves_the_others_their_answers(classifier: FakeClassifier) -> None:
+    deep = b'{"x": ' + b"[" * 20_000 + b"]" * 20_000 + b"}\n"
+    async with serve(classifier) as client:
+        response = await client.post("/predict/stream", content=ndjson("a") + deep + ndjson("a"))
+    first, second, third = entries(response.content)
+    assert second["error"]["detail"].startswith("Object contains unknown field `x`.")
+    assert third == first | {"line": 3}
 
 
 async def test_empty_stream(classifier: FakeClassifier) -> None:

@@ -58,6 +58,7 @@ class Client:
 @pytest.mark.anyio
 async def test_chunks_are_joined_up_to_the_limit() -> None:
     assert await read_body(scope_of(), Client(CHUNKS).receive, 5) == b"abcde"
+    assert await read_body(scope_of((b"content-length", b"0" * 5000 + b"5")), Client(CHUNKS).receive, 5) == b"abcde"
     assert await read_body(scope_of((b"content-encoding", b"identity")), Client([b"one"]).receive, 5) == b"one"
 
 
