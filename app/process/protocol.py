@@ -33,7 +33,7 @@ class HttpProtocol(asyncio.Protocol):
         scope: of the last request, complete once its headers are; None before the first one.
         exchange: the last request whose headers are complete, with its answer; None before the first one.
         pipeline: requests that came before the one ahead of them was answered, the last one first.
-        url, headers: of the last request, as far as they have come.
+        url, headers: of the last request, as far as they have come; then the trailers of its body.
         expects_continue: whether its client waits to be asked for the body.
         write_paused: whether the client takes its answer too slowly.
     """
@@ -144,6 +144,13 @@ class HttpProtocol(asyncio.Protocol):
         else:
             self.pause_reading()
             self.pipeline.appendleft(self.exchange)
+
+    def on_chunk_header(self) -> None:
+        """Begins a part of a body without a length; the last one is empty, and its headers are not the request's.
+
+        RFC 9110, section 6.5.1: trailers may not be merged with the headers, of which a proxy may have checked each.
+        """
+        self.headers = []
 
     def on_body(self, body: bytes) -> None:
         """Takes a part of the body."""

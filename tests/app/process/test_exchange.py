@@ -160,6 +160,20 @@ async def test_nothing_is_read_ahead_of_an_application_that_is_slow(state: Conne
     assert transport.writes[-1].endswith(b"\r\n\r\nhi")
 
 
+async def test_trailers_are_no_headers(state: Connections) -> None:
+    scopes = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        assert (await receive())["body"] == b"ab"
+        scopes.append(scope)
+        await answering([LENGTH], (b"hi", False))(scope, receive, send)
+
+    request = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n"
+    trailer = b"X-Forwarded-For: 203.0.113.7\r\n\r\n"
+    await asked(state, app, request + trailer + request, trailer)
+    assert [scope["headers"] for scope in scopes] == 2 * [[(b"host", b"a"), (b"transfer-encoding", b"chunked")]]
+
+
 async def test_a_pipeline_is_answered_in_order_and_ends_with_its_client(state: Connections) -> None:
     seen: list[str] = []
     left: list[str] = []
