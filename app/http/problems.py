@@ -99,11 +99,16 @@ async def _handle(request: Request, error: Exception) -> Response:
     return error_response(route_path(request.scope), with_example(error, request.scope))
 
 
+async def _pass_on(_request: Request, error: Exception) -> Response:
+    raise error
+
+
 Handler = Callable[[Request, Exception], Coroutine[Any, Any, Response]]
 
 EXCEPTION_HANDLERS: Mapping[type[Exception], Handler] = {
-    AppError: _handle,
     HTTPException: _handle,
     RequestValidationError: _handle,
+    Exception: _pass_on,
 }
-"""The handlers for FastAPI's router."""
+"""The handlers for FastAPI's router. All but its own errors leave it unanswered: `RequestLog` answers them, as those of
+the routes that do not lie in it."""

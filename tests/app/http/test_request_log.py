@@ -4,9 +4,22 @@ import logging
 from typing import Any
 
 import pytest
+from starlette.types import Message
 
+from app.core.errors import RequestTooSlow
 from app.core.log import JsonFormatter
-from tests.app.conftest import POISON, FakeClassifier, make_app, make_settings, running, serve, service_of, until
+from app.http.request_log import cut_short
+from tests.app.conftest import (
+    POISON,
+    FakeClassifier,
+    app_of,
+    make_app,
+    make_settings,
+    running,
+    serve,
+    service_of,
+    until,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -110,3 +123,40 @@ async def test_end_of_patience_is_a_problem_too(classifier: FakeClassifier) -> N
             await task
         classifier.gate.set()
     assert (sent[0]["status"], json.loads(sent[1]["body"])["error_type"]) == (503, "not_ready")
+
+
+@pytest.mark.parametrize("path", ["/models/sentiment", "/v2/models/sentiment"])
+async def test_unforeseen_error_of_fastapis_routes_has_the_form_of_its_path(
+    classifier: FakeClassifier, path: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def explode(_name: str) -> None:
+        raise RuntimeError
+
+    async with serve(classifier) as client:
+        monkeypatch.setattr(service_of(client).registry, "deployment", explode)
+        response = await client.get(path, headers={"X-Request-Id": "order-66"})
+    assert response.status_code == 500
+    assert "The request id finds the cause in its log." in response.json()["error"]
+    assert [line["request_id"] for line in lines(caplog) if line["level"] == "error"] == ["order-66"]
+
+
+@pytest.mark.parametrize("path", ["/predict", "/v2/models/sentiment/infer"])
+async def test_what_cut_a_request_short_is_logged(
+    classifier: FakeClassifier, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b""}
+    scope |= {"root_path": "", "http_version": "1.1", "scheme": "http", "headers": []}
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        cut_short(scope, RequestTooSlow())
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    with caplog.at_level(logging.INFO, "app.request"):
+        async with serve(classifier) as client:
+            await app_of(client)(scope, receive, send)
+    (line,) = (line for line in lines(caplog) if line["logger"] == "app.request")
+    assert line["status"] == sent[0]["status"] == 408
