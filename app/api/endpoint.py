@@ -23,6 +23,7 @@ from app.deployment.registry import Registry, ServedModel
 from app.http.body import read_body
 from app.http.deadline import timeout_s
 from app.http.disconnect import until_client_leaves
+from app.http.excess import EXCESS, too_many
 from app.http.request_log import RequestRecord
 
 INLINE_SCORES = 2048
@@ -119,6 +120,8 @@ class ClassifyEndpoint(Generic[Options]):
         Raises:
             AppError: it gets no answer; says why.
         """
+        if EXCESS in scope:
+            raise too_many()
         # No name here may hold the body or the texts: that would be megabytes for each request that waits.
         classified, options = self._submit(scope, await read_body(scope, receive, self._limits.max_body_bytes))
         await until_client_leaves(classified.job.done, receive)

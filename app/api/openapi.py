@@ -41,7 +41,8 @@ from app.http.routing import NamedRoute
 
 DESCRIPTION = """Small, fast text classification.
 
-Every error, whatever its status, is one schema (`Problem`, RFC 9457). Every answer carries `X-Request-Id`."""
+Every error, whatever its status, is one schema (`Problem`, RFC 9457). Every answer carries `X-Request-Id`,
+unless the request was refused before it was read: `408`, and some `400`, `431` and `503`."""
 
 CLASSIFICATION, VECTORS = "classification", "sentence vectors"
 OTHER_FORMS, OPEN_INFERENCE = "forms of other servers", "open inference protocol"

@@ -21,6 +21,8 @@ _QUEUED = slice(24, 28)
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d{1,9})\r\n", re.IGNORECASE)
 
+_ORIGIN = re.compile(rb"\r\norigin:", re.IGNORECASE)
+
 
 class AcceptQueue:
     """The queue of one listening socket.
@@ -88,6 +90,8 @@ class AcceptQueue:
 
     def _refusal_for(self, data: bytes) -> Refusal | None:
         head = data.find(b"\r\n\r\n")
+        if self._limit.cross_origin and _ORIGIN.search(data, 0, head + 2):
+            return None
         length = _LENGTH.search(data, 0, head + 2)
         if head < 0 or length is None or not data.startswith(b"POST ") or len(data) != head + 4 + int(length[1]):
             return None

@@ -5,10 +5,11 @@ sockets, and what they cost before a queue refuses them is nearly what an answer
 A refusal here costs a small part of that.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from app.core.errors import Overloaded
+from app.http.excess import too_many
 from app.http.problems import error_response, response_bytes
 from app.telemetry.counters import Counter
 
@@ -24,8 +25,6 @@ short, and refusals, new connections and readiness, which wait for turns, are an
 
 CALM_S = 1.0
 """Time without a refusal after which a burst is served again."""
-
-RETRY_AFTER_S = 1
 
 MAX_BODY_BYTES = 32_768
 """Most bytes of a body that is read and dropped, so that the connection stays open. What is larger goes to the queue of
@@ -55,19 +54,23 @@ class ConcurrencyLimit:
 
     Args:
         bound: most requests under way for longer than a burst.
+        cross_origin: whether pages of other sites may ask. What they send is refused by its route, not by a `Refusal`.
 
     Attributes:
+        cross_origin: see above.
         under_way: requests being answered.
         waiting: connections that nobody has accepted yet, each taken for a request.
     """
 
-    def __init__(self, bound: int) -> None:
+    def __init__(self, bound: int, *, cross_origin: bool = False) -> None:
+        self.cross_origin = cross_origin
         self.under_way = 0
         self.waiting = 0
         self._bound = bound
         self._held_bound = max(1, bound // HELD_PART)
         self._held_until = 0.0
         self._refusals: dict[bytes, Refusal] = {}
+        self._ends = _ends_of(self._refusals)
         self._last_below = 0.0
         self._last_refusal = -CALM_S
         self._refused = 0
@@ -75,16 +78,21 @@ class ConcurrencyLimit:
     def watch(self, routes: Iterable[str], counter_of: Callable[[str], Counter]) -> None:
         """Bounds these routes; `counter_of` counts the refusals of each."""
         for route in routes:
-            # By the last segment: it is the same behind a prefix, and under any model's name.
-            answer = error_response(route, Overloaded("The server is busy; try again later.", RETRY_AFTER_S))
-            self._refusals.setdefault(
-                route.rpartition("/")[2].encode(),
-                Refusal(response_bytes(answer, close=False), response_bytes(answer, close=True), counter_of(route)),
-            )
+            answer = error_response(route, too_many())
+            kept, closing = (response_bytes(answer, close=close) for close in (False, True))
+            self._refusals[route.encode()] = Refusal(kept, closing, counter_of(route))
+        self._ends = _ends_of(self._refusals)
 
     def refusal_for(self, url: bytes) -> Refusal | None:
-        """The answer to a POST request for `url` if it were refused; None if its route has no bound."""
-        return self._refusals.get(url.partition(b"?")[0].rpartition(b"/")[2])
+        """The answer to a POST request for `url` if it were refused; None if its route has no bound.
+
+        The route is the longest that the path ends with, since a proxy may put a prefix before it.
+        """
+        path = url.partition(b"?")[0]
+        refusal = self._refusals.get(path)
+        if refusal is None and (end := self._ends.search(path)):
+            refusal = list(self._refusals.values())[(end.lastindex or 0) - 1]
+        return refusal
 
     def admits(self, now: float) -> bool:
         """Tells if a request that has been read is taken at `now`, in seconds of a steady clock."""
@@ -107,6 +115,10 @@ class ConcurrencyLimit:
     def count(self, refusal: Refusal, now: float) -> None:
         """Counts a request that was refused at `now`."""
         refusal.counter.inc()
+        self.note(now)
+
+    def note(self, now: float) -> None:
+        """Notes that a request is refused at `now`; its route counts it."""
         if now >= self._held_until:
             self._held_until = now + HOLD_S
         self._last_refusal = now
@@ -124,3 +136,9 @@ class ConcurrencyLimit:
         """Number of requests refused since the last call."""
         refused, self._refused = self._refused, 0
         return refused
+
+
+def _ends_of(routes: Iterable[bytes]) -> re.Pattern[bytes]:
+    """A pattern that finds the longest of these routes that a path ends with: the group with its number, from 1."""
+    ends = [re.sub(rb"\\{\w+\\}", b"[^/]+", re.escape(route)) for route in routes]
+    return re.compile(rb"(?:%s)\Z" % b"|".join(b"(%s)" % end for end in ends))

@@ -8,6 +8,7 @@ from typing import Any
 import httptools
 
 from app.core.errors import AppError, HeadersTooLarge, RequestError, RequestTooSlow
+from app.http.excess import EXCESS
 from app.http.numbers import whole_number
 from app.http.request_log import begin_refused, cut_short
 from app.process.concurrency import MAX_BODY_BYTES, ConcurrencyLimit, Refusal
@@ -94,6 +95,10 @@ class Connection(HttpProtocol):
             limit.enter()
             assert self.exchange is not None  # noqa: S101  # it has just begun
             self.exchange.at_end = limit.leave
+        elif limit.cross_origin and self.scope is not None and _has_origin(self.headers):
+            limit.note(monotonic())
+            self.scope[EXCESS] = True
+            super().on_headers_complete()
         else:
             self._refusal = refusal
 
@@ -116,8 +121,7 @@ class Connection(HttpProtocol):
         """
         if self.exchange is not None and not self.exchange.response_complete:
             return None
-        refusal = limit.refusal_for(self.url)
-        return refusal if refusal is not None and self.parser.get_method() == b"POST" else None
+        return limit.refusal_for(self.url) if self.parser.get_method() == b"POST" else None
 
     def _send_refusal(self, refusal: Refusal) -> None:
         self._refusal = None
@@ -249,6 +253,10 @@ class Connection(HttpProtocol):
     def _refuse(self, error: AppError) -> None:
         self.transport.write(raw_response(error))
         self.transport.close()
+
+
+def _has_origin(headers: list[tuple[bytes, bytes]]) -> bool:
+    return any(name == b"origin" for name, _ in headers)
 
 
 def _is_small(headers: list[tuple[bytes, bytes]]) -> bool:

@@ -75,7 +75,8 @@ class Server(uvicorn.Server):
         replaces: bool = False,
     ) -> None:
         limits = service.settings.connections
-        requests = ConcurrencyLimit(limits.max_concurrent_requests)
+        cross_origin = bool(service.settings.network.cors_origin)
+        requests = ConcurrencyLimit(limits.max_concurrent_requests, cross_origin=cross_origin)
         requests.watch(app.state.bounded, service.metrics.requests.refused)
         config = uvicorn.Config(
             app,

@@ -6,9 +6,12 @@ import json
 import logging
 import re
 
+import httpx2
 import pytest
+from starlette.types import Receive, Scope, Send
 
-from tests.app.conftest import FakeClassifier, made, serve
+from app.http.excess import EXCESS
+from tests.app.conftest import FakeClassifier, app_of, made, serve, service_of
 from tests.app.http.test_request_log import lines
 
 pytestmark = pytest.mark.anyio
@@ -44,6 +47,22 @@ async def test_a_named_origin_may_ask_and_no_other(classifier: FakeClassifier) -
                 assert "access-control-allow-credentials" not in answer.headers
         cookies = {"Access-Control-Request-Method": "DELETE", "Access-Control-Request-Headers": "cookie"}
         assert (await client.options("/predict", headers={"Origin": ORIGIN} | cookies)).status_code == 400
+
+
+@pytest.mark.parametrize("route", ["/v1/classify", "/v2/models/{name}/infer"])
+async def test_a_page_may_read_that_its_request_was_one_too_many(classifier: FakeClassifier, route: str) -> None:
+    async with serve(classifier, cors_origin=ORIGIN) as client:
+        application = app_of(client)
+
+        async def full(scope: Scope, receive: Receive, send: Send) -> None:
+            await application({**scope, EXCESS: True}, receive, send)
+
+        browser = httpx2.AsyncClient(transport=httpx2.ASGITransport(full), base_url="http://a")
+        answer = await browser.post(route.format(name="sentiment"), json={}, headers={"Origin": ORIGIN})
+        counted = service_of(client).metrics.requests.refused(route).value
+    assert (answer.status_code, answer.headers["retry-after"], counted) == (503, "1", 1)
+    assert answer.headers["access-control-allow-origin"] == ORIGIN
+    assert answer.headers["x-request-id"]
 
 
 @pytest.mark.parametrize(

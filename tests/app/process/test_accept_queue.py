@@ -99,12 +99,15 @@ async def test_what_is_too_much_is_refused_in_order_and_no_answer_is_lost(listen
         REQUEST.replace(b"/predict", b"/explain"),
         REQUEST.replace(b"Content-Length", b"X"),
         b"POST /predict HTTP/1.1\r\nContent-Length: 100000\r\n\r\n" + b"a" * 100_000,
+        REQUEST.replace(b"\r\n", b"\r\norigin: https://ui.example\r\n", 1),
     ],
-    ids=["another method", "the end is missing", "another route", "no length", "large"],
+    ids=["another method", "the end is missing", "another route", "no length", "large", "of another site"],
 )
 async def test_others_are_handed_over_with_all_that_came(listening: socket.socket, request_: bytes) -> None:
     found: list[bytes] = []
-    queue = AcceptQueue(listening, full(), share=1, connect=connect(listening, found))
+    limit = full()
+    limit.cross_origin = True
+    queue = AcceptQueue(listening, limit, share=1, connect=connect(listening, found))
     with client(listening, request_):
         queue.shed(time.monotonic())
         async with asyncio.timeout(10):

@@ -3,7 +3,10 @@ import pytest
 from app.process.concurrency import BURST_S, CALM_S, HELD_PART, HOLD_S, ConcurrencyLimit
 from app.telemetry.metrics import Metrics
 
-ROUTES = ("/predict", "/", "/v2/models/{name}/infer")
+ROUTES = (
+    *("/predict", "/", "/classify", "/v1/classify"),
+    *("/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer"),
+)
 
 
 @pytest.fixture
@@ -101,13 +104,25 @@ def test_other_routes_have_no_bound(url: bytes) -> None:
     assert limit.refusal_for(url) is None
 
 
-def test_refusals_are_counted_by_route() -> None:
+@pytest.mark.parametrize(
+    ("url", "route"),
+    [
+        (b"/predict", "/predict"),
+        (b"/classify", "/classify"),
+        (b"/v1/classify", "/v1/classify"),
+        (b"/prefix/v1/classify?a=/predict", "/v1/classify"),
+        (b"http://host/classify", "/classify"),
+        (b"/v2/models/a/infer", "/v2/models/{name}/infer"),
+        (b"/prefix/v2/models/a/versions/1/infer", "/v2/models/{name}/versions/{version}/infer"),
+    ],
+)
+def test_refusals_are_counted_by_route(url: bytes, route: str) -> None:
     metrics = Metrics()
     limit = ConcurrencyLimit(1)
     limit.watch(ROUTES, metrics.requests.refused)
-    refusal = limit.refusal_for(b"/predict")
+    refusal = limit.refusal_for(url)
     assert refusal is not None
     limit.count(refusal, 100.0)
     limit.count(refusal, 100.0)
-    assert metrics.requests.refused("/predict").value == 2
+    assert metrics.requests.refused(route).value == 2
     assert (limit.take_refused(), limit.take_refused()) == (2, 0)

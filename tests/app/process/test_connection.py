@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.config.sections import ConnectionLimits
+from app.http.excess import EXCESS
 from app.process.concurrency import BURST_S, ConcurrencyLimit
 from app.process.connection import Connection
 from app.process.connections import Connections, Phase
@@ -118,6 +119,21 @@ async def test_a_request_too_many_is_refused_and_the_connection_stays(state: Con
     connection.data_received(request())
     assert (transport.written, state.requests.under_way) == (b"", 1)
     assert connection._current()[0] is Phase.ANSWERING
+
+
+@pytest.mark.anyio
+async def test_the_route_refuses_a_request_too_many_of_a_page_of_another_site(state: Connections) -> None:
+    scopes = []
+
+    async def app(scope: Scope, _receive: Receive, _send: Send) -> None:
+        scopes.append(scope)
+
+    flooded(state)
+    state.requests.cross_origin = True
+    opened(state, Transport(), app).data_received(request(b"Origin: https://ui.example\r\n"))
+    await asyncio.gather(*state.tasks)
+    assert scopes[0][EXCESS]
+    assert (state.requests.under_way, state.requests.take_refused()) == (1, 1)
 
 
 @pytest.mark.anyio
