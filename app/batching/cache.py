@@ -43,8 +43,13 @@ class ResultCache:
         return missing, known
 
     def keep(self, digest: bytes, answer: Answer) -> None:
-        """Remembers an answer, and forgets the least recently used one if there are too many."""
-        self._answers[digest] = answer
+        """Remembers a copy of an answer, and forgets the least recently used one if there are too many.
+
+        The answer itself is rows of the arrays of all texts that were tokenised or computed together, and holds them.
+        """
+        probabilities, encoded, logits = answer
+        ids = encoded.ids.copy()
+        self._answers[digest] = Answer(probabilities.copy(), encoded._replace(ids=ids), logits.copy())
         if len(self._answers) > self._max_texts:
             self._answers.popitem(last=False)
 

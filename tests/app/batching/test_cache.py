@@ -33,6 +33,15 @@ def test_those_asked_last_are_remembered() -> None:
     assert len(cache) == 2
 
 
+def test_an_answer_holds_no_batch() -> None:
+    cache = ResultCache(1)
+    batch = np.zeros((1000, 2), np.float32)
+    (digest,) = cache.digests(["a"])
+    cache.keep(digest, Answer(batch[0], Encoded(np.zeros(1000, np.int32)[:2]), batch[1]))
+    _, [(_, answer)] = cache.recall([digest])
+    assert all(array.base is None for array in (answer.probabilities, answer.encoded.ids, answer.logits))
+
+
 def test_none_are_kept_by_default() -> None:
     cache = ResultCache(0)
     assert cache.digests(["a", "b"]) == []
