@@ -118,7 +118,7 @@ class ConcurrencyLimit:
         self.note(now)
 
     def note(self, now: float) -> None:
-        """Notes that a request is refused at `now`; its route counts it."""
+        """Notes that a request is refused at `now`, without counting it for its route."""
         if now >= self._held_until:
             self._held_until = now + HOLD_S
         self._last_refusal = now
