@@ -36,7 +36,7 @@ class DataConfig(Frozen):
         validation_fraction: share of the training texts that are validated on where no validation file is given.
         folds: parts of the training texts, each held out from one of as many networks in turn, whose weights are then
             averaged: every text is trained on and validated on. Needs pre-trained layers (`start`) and no validation
-            file. 0 holds a share out instead; None is `training.runs.plan`'s to say.
+            file. 0 holds a share out instead; None is `training.runs.plan`'s to say. Only `train` has folds.
         slice_columns: of the held-out files, whose values are kinds of texts that the report tells apart.
         source: where to get the files; shown when one is missing and in the model card.
         licence: the one that the source states; shown in the model card.

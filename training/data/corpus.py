@@ -104,8 +104,12 @@ class Corpus:
         return tuple(label for label in self.labels if not counts[label])
 
 
-def read_corpus(config: DataConfig, *, seed: int, data_root: Path, continued: Continued | None = None) -> Corpus:
+def read_corpus(
+    config: DataConfig, *, seed: int, data_root: Path, continued: Continued | None = None, folds: int = 0
+) -> Corpus:
     """Reads the files of `config`; `seed` is that of the split, if there is one to make.
+
+    With `folds` the split has so many parts, which the caller holds out in turn; those of `config` are only a wish.
 
     Raises:
         UsageError: no training file is named.
@@ -116,11 +120,8 @@ def read_corpus(config: DataConfig, *, seed: int, data_root: Path, continued: Co
     if continued is not None:
         check_continues(train, continued)
         kept = continued.labels
-    if config.source_column and train.shares is not None:
-        cause = "has probabilities of labels, which cannot be judged among the labels of each set (source_column)"
-        raise DataError(train.path, cause, column=train.label_column)
     if config.source_column:
-        train = with_choices(train, config.source_column)
+        train = _training_choices(train, config.source_column)
         held_out = {role: _held_out_choices(dataset, config) for role, dataset in held_out.items()}
     labels = label_names(train, kept)
     for dataset in held_out.values():
@@ -129,8 +130,8 @@ def read_corpus(config: DataConfig, *, seed: int, data_root: Path, continued: Co
         check_columns(dataset, config.slice_columns)
     fold_N = None
     if "validation" not in held_out:
-        if config.folds:
-            fold_N, validation = fold_of(train, config.folds, seed=seed), train
+        if folds:
+            fold_N, validation = fold_of(train, folds, seed=seed), train
         else:
             train, validation = split(train, fraction=config.validation_fraction, seed=seed)
         held_out = {"validation": validation} | held_out
@@ -264,6 +265,13 @@ def _read(names: Files, config: DataConfig, rules: LabelRules, train: Dataset | 
         rules=rules,
         prefer=None if train is None else train.columns,
     )
+
+
+def _training_choices(dataset: Dataset, source_column: str) -> Dataset:
+    if dataset.shares is not None:
+        cause = "has probabilities of labels, which cannot be judged among the labels of each set (source_column)"
+        raise DataError(dataset.path, cause, column=dataset.label_column)
+    return with_choices(dataset, source_column)
 
 
 def _held_out_choices(dataset: Dataset, config: DataConfig) -> Dataset:

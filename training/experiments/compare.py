@@ -27,6 +27,7 @@ from training.experiments.plots import draw_plots
 from training.fit.progress import format_duration
 from training.metrics.calibration import fit_temperature, fit_thresholds
 from training.metrics.scores import Scores, score
+from training.runs.plan import unfolded
 from training.runs.train import read_texts
 
 CONTENDERS = {entry.name: entry for entry in (TFIDF, NBSVM, FASTTEXT, *map(contender, (*CHANGES, NGRAMS)))}
@@ -58,6 +59,7 @@ def run_comparison(
         UsageError: a name is unknown, or something stands at `output`; and as in `read_texts`.
     """
     chosen = select_methods(only)
+    request = unfolded(request, console)
     config = request.config
     if config.start is not None:
         raise UsageError("compare trains every network from random weights; leave out start")

@@ -27,6 +27,7 @@ from training.fit.progress import format_duration, show_progress
 from training.metrics.scores import measure
 from training.runs.blend import with_ngrams
 from training.runs.classifier import encode_examples, new_encoder
+from training.runs.plan import unfolded
 from training.runs.train import build_trainer, read_texts
 
 RESULTS = "tuning.json"
@@ -57,6 +58,7 @@ def run_search(
     Raises:
         UsageError: something stands at `output`; and as in `read_texts`.
     """
+    request = unfolded(request, console)
     config, corpus = read_untested(request)
     tuning = Tuning.beginning(
         request,
@@ -76,8 +78,7 @@ def run_search(
     while not (stopped := should_stop()) and (left := deadline - time.monotonic()) > 0:
         plan = plan_next(tuning.trials, tuning.num_rungs)
         console.print(f"{trials.describe(plan)}; {format_duration(left)} left", markup=False, highlight=False)
-        trial = trials.run(plan, lambda: should_stop() or time.monotonic() > deadline)
-        if trial is not None:
+        if trial := trials.run(plan, lambda: should_stop() or time.monotonic() > deadline):
             tuning = tuning.model_copy(update={"trials": (*tuning.trials, trial)})
             write_results(tuning, request.config, output)
             console.print(f"  {describe_trial(trial, tuning)}", markup=False, highlight=False)

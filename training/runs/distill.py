@@ -27,6 +27,7 @@ from training.fit.imitation import DistillConfig, ImitationLoss, parse_label_map
 from training.fit.trainer import Examples, Trainer
 from training.metrics.scores import measure
 from training.runs.classifier import ClassifierRun, encode_ids, new_encoder, new_network, new_trainer
+from training.runs.plan import unfolded
 from training.runs.session import Session
 from training.teachers.label_file import LabelFile
 from training.teachers.labelling import LabellingLines, label
@@ -43,6 +44,7 @@ def distill(request: Request, session: Session) -> Record | None:
     Raises:
         TrainingError, ModelError: see there.
     """
+    request = unfolded(request, session.console)
     config = request.config
     check_settings(config)
     device, max_tokens = session.place["device"], config.distill.max_tokens
@@ -120,6 +122,10 @@ def ask_teachers(
         UsageError: no text is left to ask about, no teacher knows one, or a label of the teachers does not fit.
     """
     settings = config.distill
+    if not transfer.texts:
+        raise UsageError(
+            "validation or test has every text that the student could learn from; give others, with --unlabeled"
+        )
     truth_NC, allowed_NC, labelled_N = known_labels(transfer.texts, corpus)
     rows = np.flatnonzero(~labelled_N) if settings.hard_share == 1 else np.arange(len(transfer.texts))
     if not len(rows):

@@ -61,6 +61,8 @@ def fitted(
 ) -> tuple[Request, Corpus]:
     """The request with its folds and passes decided, and the corpus that belongs to it.
 
+    `corpus` is without folds, and stays as it is where none are decided.
+
     Raises:
         UsageError: folds are asked for that cannot be.
     """
@@ -80,10 +82,25 @@ def fitted(
     data = config.data.model_copy(update={"folds": plan.folds})
     loop = config.loop.model_copy(update={"epochs": plan.epochs})
     if plan.folds:
-        corpus = read_corpus(data, seed=config.seed, data_root=Path(request.data_root))
+        corpus = read_corpus(data, seed=config.seed, data_root=Path(request.data_root), folds=plan.folds)
     config = config.model_copy(update={"data": data, "loop": loop})
     cut = plan.epochs < request.config.loop.epochs
     return request.model_copy(update={"config": config, "cut": cut}), corpus
+
+
+def unfolded(request: Request, console: Console) -> Request:
+    """The request of a run that has no folds, whatever its settings say; a person is told of what they say."""
+    data = request.config.data
+    if not data.folds:
+        return request
+    held = f"{data.validation_fraction:.0%} of the training texts are held out for validation"
+    console.print(
+        f"without folds: data.folds={data.folds} is for train alone; "
+        + (held if data.validation is None else "the validation file is used"),
+        highlight=False,
+    )
+    config = request.config.model_copy(update={"data": data.model_copy(update={"folds": 0})})
+    return request.model_copy(update={"config": config})
 
 
 def choose_folds(config: TrainConfig, corpus: Corpus, start: Start | None, session: Session) -> int:

@@ -73,7 +73,8 @@ def begin(request: Request, session: Session) -> ClassifierRun:
             f"this run began with {config.data.folds} folds, each with a network that one process trains; go on "
             "without torchrun"
         )
-    corpus = read_texts(config, Path(request.data_root))
+    decided = (config.data.folds or 0) if session.resume else 0  # a new run's are decided by `fitted`
+    corpus = read_texts(config, Path(request.data_root), folds=decided)
     request, said = choose_start(request, corpus.train.texts)
     if session.processes.is_first and not session.resume:
         report(corpus, config, session.console)
@@ -90,15 +91,15 @@ def first_step(run: ClassifierRun) -> Trainer:
     )
 
 
-def read_texts(config: TrainConfig, data_root: Path) -> Corpus:
-    """Reads the labelled texts of a configuration and those without labels.
+def read_texts(config: TrainConfig, data_root: Path, *, folds: int = 0) -> Corpus:
+    """Reads the labelled texts of a configuration and those without labels; `folds` as of `read_corpus`.
 
     Raises:
         UsageError: no training file is named, or a setting contradicts the checkpoint whose labels are kept.
         TableError: a file, a row or a label is unusable.
     """
     continued = continued_from(config)
-    corpus = read_corpus(config.data, seed=config.seed, data_root=data_root, continued=continued)
+    corpus = read_corpus(config.data, seed=config.seed, data_root=data_root, continued=continued, folds=folds)
     return with_unlabeled(
         corpus,
         config.semi.unlabeled,

@@ -207,7 +207,8 @@ def test_a_thousand_equal_texts_are_not_parted(tmp_path: Path) -> None:
 def test_with_folds_every_text_is_trained_on_and_validated_on(tmp_path: Path) -> None:
     rows = [*TRAIN, ("x@example.com " * 3, "a")]
     config = DataConfig(train=write(tmp_path / "train.csv", rows), folds=4, mask_personal=True)
-    corpus = read_corpus(config, seed=0, data_root=tmp_path)
+    assert read_corpus(config, seed=0, data_root=tmp_path).fold_N is None, "only who handles folds gets them"
+    corpus = read_corpus(config, seed=0, data_root=tmp_path, folds=4)
     assert corpus.fold_N is not None
     assert sorted(set(corpus.fold_N)) == [0, 1, 2, 3]
     assert len(corpus.train) == len(corpus.validation) == len(rows)
@@ -217,7 +218,7 @@ def test_with_folds_every_text_is_trained_on_and_validated_on(tmp_path: Path) ->
     assert "example.com" not in corpus.train.texts[-1]
     assert not [warning for warning in corpus.warnings if "also in the training set" in warning]
     given = config.model_copy(update={"validation": write(tmp_path / "v.csv", [("x", "a"), ("y", "b")])})
-    assert read_corpus(given, seed=0, data_root=tmp_path).fold_N is None
+    assert read_corpus(given, seed=0, data_root=tmp_path, folds=4).fold_N is None
 
 
 def test_a_held_out_file_without_a_column_for_slices_is_refused(tmp_path: Path) -> None:

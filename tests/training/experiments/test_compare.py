@@ -97,6 +97,15 @@ def test_the_test_texts_are_read_once_a_fit(call: list[str | Path], counting: Co
     assert sum(len(texts) == 60 for texts in counting.asked) == 2
 
 
+def test_folds_are_left_out_and_told_of(call: list[str | Path], counting: Counting, tmp_path: Path) -> None:
+    output = run(*call, "--seeds", "0", "--set", "data.folds=5")
+    assert "without folds: data.folds=5 is for train alone; 10% of the training texts are held out" in output
+    comparison = Comparison.read(tmp_path / "out" / RESULTS)
+    assert [comparison.data[role].rows for role in ("train", "validation")] == [108, 12]
+    assert comparison.config["data.folds"] == 0
+    assert counting.asked
+
+
 def test_without_a_test_file_it_says_so(call: list[str | Path], counting: Counting, tmp_path: Path) -> None:
     place = call.index("--test")
     run(*call[:place], *call[place + 2 :], "--seeds", "0")

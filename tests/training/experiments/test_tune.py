@@ -164,21 +164,25 @@ def test_one_training_in_full_is_no_comparison(arguments: list[object], interrup
     assert "nothing but the settings as given was trained in full" in call(*arguments, "--budget-s", 1e6).output
 
 
-def test_no_test_file_is_read_but_it_is_kept_for_the_training(
+def test_no_test_file_is_read_but_it_is_kept_for_the_training_and_there_are_no_folds(
     reviews: Path, interrupt: Interrupt, tmp_path: Path
 ) -> None:
     (tmp_path / "mine.toml").write_text(
-        'data.train = "train.csv"\ndata.test = "no such file.csv"\ndata.tests = { more = "nor this.csv" }\n',
+        'data.train = "train.csv"\ndata.test = "no such file.csv"\ndata.tests = { more = "nor this.csv" }\n'
+        "data.folds = 5\n",
         encoding="utf-8",
     )
     interrupt(fake_run, 1)
     options = ["--config", tmp_path / "mine.toml", "--data-root", reviews, "--output", tmp_path / "out"]
     result = call("tune", *options, "--budget-s", 100)
     assert result.exit_code == 130, result.output
-    assert set(Tuning.read(tmp_path / "out" / RESULTS).data) == {"train", "validation"}
+    files = Tuning.read(tmp_path / "out" / RESULTS).data
+    assert {role: file.rows for role, file in files.items()} == {"train": 108, "validation": 12}
+    assert "without folds: data.folds=5 is for train alone" in result.output
     data = build_config(read_toml(tmp_path / "out" / BEST)).data
     assert data.test == str(reviews / "no such file.csv")
     assert data.tests == {"more": str(reviews / "nor this.csv")}
+    assert data.folds == 0
     refused = call("tune", *options, "--budget-s", 100, "--test", reviews / "test.csv")
     assert (refused.exit_code, "No such option" in refused.output) == (2, True)
 

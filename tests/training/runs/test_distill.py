@@ -15,6 +15,7 @@ from tests.training.cli.commands import call, metrics_of
 from tests.training.conftest import FILLING, TINY, WORDS
 from tests.training.teachers.hugging_face import write_encoder
 from training.artifacts.run_folder import RunFolder
+from training.config.request import Request
 from training.evaluation.evaluate import logits_of
 
 STUDENT = [
@@ -181,6 +182,16 @@ def test_a_file_of_vectors_can_be_the_start(student: Path, reviews: Path, tmp_pa
     assert metrics_of(tmp_path / "a")["config"]["distill.vectors"] == "vectors.txt"
 
 
+def test_folds_are_left_out_and_told_of(student: Path, reviews: Path, tmp_path: Path) -> None:
+    files = ["--teacher", student, "--train", reviews / "train.csv", "--output", tmp_path / "m"]
+    options = ["--set", "data.folds=5", "--set", "distill.augment.variants=0", "--set", "tokenizer.vocab_size=600"]
+    result = call("distill", *files, *options, stop_after=0)
+    assert result.exit_code == 130, result.output
+    assert "without folds: data.folds=5 is for train alone; 10% of the training texts are held out" in result.output
+    assert "transfer set: 108 texts and 0 variants\n" in result.output
+    assert RunFolder(tmp_path / "m").request(Request).config.data.folds == 0
+
+
 def test_wrong_calls_are_told_in_a_sentence(student: Path, teacher: Path, reviews: Path, tmp_path: Path) -> None:
     start = ("distill", "--output", tmp_path / "m", "--train", reviews / "train.csv")
     small = ("--set", "tokenizer.vocab_size=600")
@@ -191,6 +202,7 @@ def test_wrong_calls_are_told_in_a_sentence(student: Path, teacher: Path, review
         ((*start, "--teacher", student, "--label-map", "good=fine"), "no teacher has that label; there are bad, good"),
         ((*start, "--teacher", student, "--set", "distill.hard_share=1", "--set", "distill.augment.variants=0"),
          "the texts without labels, and there are none"),
+        ((*start, "--teacher", student, "--validation", reviews / "train.csv"), "has every text that the student"),
         ((*start, "--teacher", student, "--unlabeled", tmp_path / "x.csv"), "does not exist"),
         ((*start, "--teacher", teacher, *small, "--set", "distill.augment.variants=0"),
          "say --set architecture.embedding_dim=16"),

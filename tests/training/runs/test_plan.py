@@ -109,6 +109,25 @@ def test_the_request_holds_what_was_decided_and_a_person_is_told(
     assert "5 passes: --budget shortens runs of one process only; --set loop.epochs=N" in console.export_text()
 
 
+def test_a_budget_takes_folds_that_were_asked_for(
+    reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.runs.plan.measure_rate", Slow(1.0))
+    monkeypatch.setattr("training.runs.plan.SLOWEST", 1e-3)
+    call = CallOptions(
+        output=tmp_path / "m",
+        data_root=reviews,
+        train_file=reviews / "train.csv",
+        start=ENCODER,
+        settings=("data.folds=3", "report=false"),
+        budget_s=1.0,
+    )
+    run = begin(call.request(), session(tmp_path / "m"))
+    assert run.corpus.fold_N is None
+    assert (len(run.corpus.train), len(run.corpus.validation)) == (108, 12)
+    assert RunFolder(tmp_path / "m").request(Request).config.data.folds == 0
+
+
 def test_the_same_call_resumes_a_run_of_which_the_texts_decided_something(reviews: Path, tmp_path: Path) -> None:
     call = CallOptions(output=tmp_path / "m", data_root=reviews, train_file=reviews / "train.csv", adapt=True)
     run = begin(call.request(), session(tmp_path / "m"))
