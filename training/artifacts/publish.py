@@ -138,7 +138,8 @@ def calibrate(
 ) -> Checkpoint:
     """`raw` with the temperatures and, for multi-label, the thresholds that fit `corpus.calibration`.
 
-    They stay at 1 and 1/2 if it has fewer than `ENOUGH_TO_CALIBRATE` texts. `held_out_NC` is as of `Trained`.
+    Each of its texts counts as much as it weighs. They stay at 1 and 1/2 if it has fewer than `ENOUGH_TO_CALIBRATE`
+    texts. `held_out_NC` is as of `Trained`.
     """
     if len(corpus.calibration) < ENOUGH_TO_CALIBRATE:
         return raw
@@ -151,11 +152,14 @@ def calibrate(
     judged_C = np.ones(len(corpus.labels), dtype=np.bool_)
     if corpus.task == "multi_label":  # nobody has said which texts have labels that only a continued checkpoint knows
         judged_C = np.array([label not in corpus.without_texts for label in corpus.labels])
-    other, chinese = fit_by_language(logits_NC[:, judged_C], truth_NC[:, judged_C], chinese_N, task=corpus.task)
+    weights_N = corpus.calibration.weights
+    other, chinese = fit_by_language(
+        logits_NC[:, judged_C], truth_NC[:, judged_C], chinese_N, task=corpus.task, weights_N=weights_N
+    )
     config = raw.config.model_copy(update={"temperature": other, "chinese_temperature": chinese})
     if corpus.task == "multi_label":
         tempered_NC = Temperature.of_checkpoint(config, raw.tokenizer).divide(logits_NC.astype(np.float64), rows)
-        thresholds = fit_thresholds(probabilities(tempered_NC, task=corpus.task), truth_NC)
+        thresholds = fit_thresholds(probabilities(tempered_NC, task=corpus.task), truth_NC, weights_N=weights_N)
         config = config.model_copy(update={"thresholds": thresholds})
     return dataclasses.replace(raw, config=config)
 

@@ -124,11 +124,14 @@ def measure_outcome(method: Contender, fitted: Fitted, corpus: Corpus, *, seed: 
     """Calibrates on validation, measures there, and reads the test texts once."""
     truth_NC = truth_of(corpus.calibration, corpus.labels)
     logits_NC = fitted.logits(corpus.calibration.texts)
-    temperature = fit_temperature(logits_NC, truth_NC, task=corpus.task)
+    weights_N = corpus.calibration.weights
+    temperature = fit_temperature(logits_NC, truth_NC, task=corpus.task, weights_N=weights_N)
     thresholds = None
     if corpus.task == "multi_label":
         thresholds = fit_thresholds(
-            probabilities(logits_NC.astype(float), task=corpus.task, temperature=temperature), truth_NC
+            probabilities(logits_NC.astype(float), task=corpus.task, temperature=temperature),
+            truth_NC,
+            weights_N=weights_N,
         )
 
     def figures(dataset: Dataset) -> Scores:

@@ -74,9 +74,10 @@ def calibration_error_by_chance(confidence_M: Floats, num_bins: int = NUM_BINS) 
     return float(np.sqrt(2 / np.pi * variance_bins.clip(min=0)).sum() / len(confidence_M))
 
 
-def fit_temperature(logits_NC: Floats, truth_NC: Decisions, *, task: Task) -> float:
+def fit_temperature(logits_NC: Floats, truth_NC: Decisions, *, task: Task, weights_N: Floats | None = None) -> float:
     """The T that minimises the negative log-likelihood of `logits / T`, inside `TEMPERATURE_RANGE`.
 
+    Each text counts as much as it weighs in `weights_N`, all above 0; None is 1 for all.
     With b = 1/T the loss is convex in b, so its slope has at most one zero, which halving finds.
     Where every decision is right the likelihood has no maximum (T falls to 0, confidence rises to 1): 1.0, no change,
     is returned.
@@ -89,23 +90,28 @@ def fit_temperature(logits_NC: Floats, truth_NC: Decisions, *, task: Task) -> fl
     low, high = 1 / TEMPERATURE_RANGE[1], 1 / TEMPERATURE_RANGE[0]
     for _ in range(NUM_HALVINGS):
         middle = float(np.sqrt(low * high))
-        if loss_slope(middle, logits_NC, truth_NC, task=task) < 0:
+        if loss_slope(middle, logits_NC, truth_NC, task=task, weights_N=weights_N) < 0:
             low = middle
         else:
             high = middle
     return float(1 / np.sqrt(low * high))
 
 
-def loss_slope(b: float, logits_NC: Floats, truth_NC: Decisions, *, task: Task) -> float:
+def loss_slope(
+    b: float, logits_NC: Floats, truth_NC: Decisions, *, task: Task, weights_N: Floats | None = None
+) -> float:
     """d/db of the mean negative log-likelihood of `b * logits`: the expected logit less that of the truth."""
-    return float(((probabilities(b * logits_NC, task=task) - truth_NC) * logits_NC).sum(axis=1).mean())
+    slope_N = ((probabilities(b * logits_NC, task=task) - truth_NC) * logits_NC).sum(axis=1)
+    return float(np.average(slope_N, weights=weights_N))
 
 
-def fit_temperatures(logits_NC: Floats, truth_NC: Decisions, shares_NK: Floats, *, task: Task) -> tuple[float, ...]:
+def fit_temperatures(
+    logits_NC: Floats, truth_NC: Decisions, shares_NK: Floats, *, task: Task, weights_N: Floats | None = None
+) -> tuple[float, ...]:
     """The T_1 to T_K inside `TEMPERATURE_RANGE` that minimise the negative log-likelihood of the logits over them.
 
     Each text's own temperature T has 1/T = sum of its shares over T_k; its shares are not negative and sum to 1. The
-    loss is convex in all 1/T_k together.
+    loss is convex in all 1/T_k together. `weights_N` as of `fit_temperature`.
     """
     logits_NC = logits_NC.astype(np.float64)
 
@@ -118,7 +124,8 @@ def fit_temperatures(logits_NC: Floats, truth_NC: Decisions, shares_NK: Floats, 
             if task == "multi_label"
             else np.logaddexp.reduce(z_NC, axis=1) - z_NC[truth_NC]
         )
-        return float(losses_N.mean()), (slope_N[:, None] * shares_NK).mean(axis=0)
+        slopes_NK = slope_N[:, None] * shares_NK
+        return float(np.average(losses_N, weights=weights_N)), np.average(slopes_NK, axis=0, weights=weights_N)
 
     num_temperatures = shares_NK.shape[1]
     bounds = [(1 / TEMPERATURE_RANGE[1], 1 / TEMPERATURE_RANGE[0])] * num_temperatures
@@ -127,27 +134,30 @@ def fit_temperatures(logits_NC: Floats, truth_NC: Decisions, shares_NK: Floats, 
 
 
 def fit_by_language(
-    logits_NC: Floats, truth_NC: Decisions, chinese_N: Floats, *, task: Task
+    logits_NC: Floats, truth_NC: Decisions, chinese_N: Floats, *, task: Task, weights_N: Floats | None = None
 ) -> tuple[float, float | None]:
     """Temperatures of other texts and of Chinese ones, as `model.temperature.Temperature` applies them.
 
-    `chinese_N` are shares of Chinese tokens. The second is None, and the first for all texts, unless there are
-    `ENOUGH_OF_A_LANGUAGE` texts of either kind and a mistake among them.
+    `chinese_N` are shares of Chinese tokens, and `weights_N` is as of `fit_temperature`. The second is None, and the
+    first for all texts, unless there are `ENOUGH_OF_A_LANGUAGE` texts of either kind and a mistake among them.
     """
     is_chinese_N = chinese_N >= 0.5
     for part_N in (is_chinese_N, ~is_chinese_N):
         if part_N.sum() < ENOUGH_OF_A_LANGUAGE or _all_right(logits_NC[part_N], truth_NC[part_N], task):
-            return fit_temperature(logits_NC, truth_NC, task=task), None
-    other, chinese = fit_temperatures(logits_NC, truth_NC, np.stack([1 - chinese_N, chinese_N], axis=1), task=task)
+            return fit_temperature(logits_NC, truth_NC, task=task, weights_N=weights_N), None
+    shares_N2 = np.stack([1 - chinese_N, chinese_N], axis=1)
+    other, chinese = fit_temperatures(logits_NC, truth_NC, shares_N2, task=task, weights_N=weights_N)
     return other, chinese
 
 
-def fit_thresholds(probabilities_NC: Floats, truth_NC: Decisions) -> tuple[float, ...]:
+def fit_thresholds(
+    probabilities_NC: Floats, truth_NC: Decisions, *, weights_N: Floats | None = None
+) -> tuple[float, ...]:
     """For each label the probability from which to give it, so that its F1 on these texts is greatest.
 
     No label is given to more than `MOST_GIVEN` times as many texts as have it. The threshold lies halfway between two
     probabilities that occur; of equally good ones the nearest to 1/2 is taken, and 1/2 where there is none, or no text
-    has the label.
+    has the label. Everywhere a text counts as much as it weighs in `weights_N`, all above 0; None is 1 for all.
 
     Source: Yang 2001, "A Study of Thresholding Strategies for Text Categorization" (SCut); Lipton et al. 2014, "Optimal
     Thresholding of Classifiers to Maximize F1 Measure" (such a threshold is seldom 1/2).
@@ -155,18 +165,21 @@ def fit_thresholds(probabilities_NC: Floats, truth_NC: Decisions) -> tuple[float
     >>> fit_thresholds(np.array([[0.125], [0.25], [0.375], [0.5]]), np.array([[False], [False], [True], [True]]))
     (0.3125,)
     """
-    return tuple(map(_fit_threshold, probabilities_NC.astype(np.float64).T, truth_NC.T))
+    each_N = np.ones(len(truth_NC)) if weights_N is None else weights_N.astype(np.float64)
+    columns = zip(probabilities_NC.astype(np.float64).T, truth_NC.T, strict=True)
+    return tuple(_fit_threshold(probabilities_N, truth_N, each_N) for probabilities_N, truth_N in columns)
 
 
-def _fit_threshold(probabilities_N: Floats, truth_N: Decisions) -> float:
+def _fit_threshold(probabilities_N: Floats, truth_N: Decisions, weights_N: Floats) -> float:
     if not truth_N.any():
         return 0.5
     order_N = np.argsort(-probabilities_N, kind="stable")
-    p_N, hits_N = probabilities_N[order_N], truth_N[order_N].cumsum()
+    p_N, given_N = probabilities_N[order_N], weights_N[order_N].cumsum()
+    hits_N = (weights_N * truth_N)[order_N].cumsum()
     next_N = np.append(p_N[1:], 0.0)
-    f1_N = 2 * hits_N / (np.arange(1, len(p_N) + 1) + truth_N.sum())
+    f1_N = 2 * hits_N / (given_N + hits_N[-1])
     f1_N[p_N == next_N] = -1.0  # no threshold parts equals
-    f1_N[MOST_GIVEN * hits_N[-1] :] = -1.0
+    f1_N[given_N > MOST_GIVEN * hits_N[-1] * (1 + 1e-9)] = -1.0
     if f1_N.max() < 0:
         return 0.5
     middle_N = (p_N + next_N) / 2

@@ -105,9 +105,8 @@ def compare_with_baseline(
     best = max(scores, key=lambda strength: (scores[strength], -strength))
     thresholds = None
     if task == "multi_label":
-        thresholds = fit_thresholds(
-            probabilities(tried[best].logits(picking.texts), task=task), truth_of(picking, labels)
-        )
+        picked_NC = probabilities(tried[best].logits(picking.texts), task=task)
+        thresholds = fit_thresholds(picked_NC, truth_of(picking, labels), weights_N=picking.weights)
     regression = Regression.fit(learned, labels, best) if by_folds else tried[best]
     seconds = time.monotonic() - began
 

@@ -112,6 +112,20 @@ def test_thresholds_are_fitted_stored_and_used(tmp_path: Path) -> None:
     assert len(mistakes) == (chosen_NC != result.truth_NC).any(axis=1).sum()
 
 
+def test_a_text_counts_as_much_as_it_weighs(tmp_path: Path) -> None:
+    texts, plain = corpus(tmp_path, lists=True), raw("multi_label")
+    classifier, times_N = Classifier(plain, device="cpu"), np.repeat([4, 1], 30)
+    weighed = dataclasses.replace(texts.calibration, weights=times_N.astype(np.float32))
+    repeated = texts.calibration.take(np.repeat(np.arange(60), times_N).tolist())
+    found, expected, alike = (
+        calibrate(plain, classifier, dataclasses.replace(texts, calibration=part)).config
+        for part in (weighed, repeated, texts.calibration)
+    )
+    assert found.temperature == pytest.approx(expected.temperature, rel=1e-5)
+    assert found.thresholds == pytest.approx(expected.thresholds)
+    assert (found.temperature, found.thresholds) != (alike.temperature, alike.thresholds)
+
+
 @pytest.mark.parametrize(
     ("fields", "cause"),
     [

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -10,11 +11,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from tests.training.conftest import TINY
+from tests.training.conftest import TINY, WORDS
+from tests.training.experiments.test_baselines import make_setting
 from training.__main__ import main
 from training.errors import UsageError
 from training.experiments import compare as compare_module
-from training.experiments.compare import CONTENDERS, RESULTS, TABLE, select_methods
+from training.experiments.compare import CONTENDERS, RESULTS, TABLE, measure_outcome, select_methods
 from training.experiments.comparison import COLUMNS, Comparison, by_method
 from training.experiments.contender import Contender, FitContext, Floats, Unavailable
 from training.experiments.plots import AXES
@@ -112,6 +114,37 @@ def test_without_a_test_file_it_says_so(call: list[str | Path], counting: Counti
     assert counting.asked
     assert Comparison.read(tmp_path / "out" / RESULTS).outcomes[0].test is None
     assert "there is no test file" in (tmp_path / "out" / TABLE).read_text(encoding="utf-8")
+
+
+class Guessing:
+    """A method that sees the words of good reviews, and guesses besides."""
+
+    size_bytes, choice = 1, "nothing"
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self.labels = labels
+
+    def logits(self, texts: Sequence[str]) -> Floats:
+        guess_NC = np.array([np.random.default_rng(len(text)).normal(size=len(self.labels)) for text in texts])
+        guess_NC[:, self.labels.index("good")] += [0.5 * any(word in text for word in WORDS["good"]) for text in texts]
+        return guess_NC
+
+
+def test_calibration_counts_a_text_as_much_as_it_weighs(reviews: Path, tmp_path: Path) -> None:
+    corpus = make_setting(tmp_path, reviews / "lists.jsonl", "data.validation_fraction=0.5").corpus
+    calibration, times_N = corpus.calibration, np.repeat([5, 1], [20, len(corpus.calibration) - 20])
+    weighed = replace(calibration, weights=times_N.astype(np.float32))
+    repeated = calibration.take(np.repeat(np.arange(len(times_N)), times_N).tolist())
+    guessing = Guessing(corpus.labels)
+    method = Contender("guess", "guessing", lambda context, seed: guessing, seeded=False)
+    found, expected, alike = (
+        measure_outcome(method, guessing, replace(corpus, calibration=part), seed=None, seconds=1.0)
+        for part in (weighed, repeated, calibration)
+    )
+    assert found.temperature == pytest.approx(expected.temperature)
+    assert found.temperature != alike.temperature
+    assert found.validation.macro_f1 == expected.validation.macro_f1
+    assert found.validation.macro_f1 != alike.validation.macro_f1, "thresholds differ too"
 
 
 def test_sets_of_labels(reviews: Path, tmp_path: Path) -> None:

@@ -124,6 +124,27 @@ def test_a_language_without_a_mistake_has_the_temperature_of_all() -> None:
     assert fit_by_language(logits_NC, truth_NC, chinese_N, task="single_label")[1] is None
 
 
+@pytest.mark.parametrize("task", ["single_label", "multi_label"])
+def test_a_text_of_weight_2_is_two_texts(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.metrics.calibration.ENOUGH_OF_A_LANGUAGE", 50)
+    logits_NC, truth_NC = draw(4, task, temperature=1.5, rows=200)
+    truth_NC[:70] = np.roll(truth_NC[:70], 1, axis=1)  # the heavier texts are mostly wrong
+    chinese_N, times_N = np.tile([1.0, 0.0], 100), np.repeat([3, 1], [70, 130])
+    twice = np.repeat(np.arange(200), times_N)
+    for scale in (1.0, 0.1):
+        weights_N = times_N * scale
+        found = fit_temperature(logits_NC, truth_NC, task=task, weights_N=weights_N)
+        assert found == pytest.approx(fit_temperature(logits_NC[twice], truth_NC[twice], task=task))
+        assert found > 1.1 * fit_temperature(logits_NC, truth_NC, task=task)
+        both = fit_by_language(logits_NC, truth_NC, chinese_N, task=task, weights_N=weights_N)
+        repeated = fit_by_language(logits_NC[twice], truth_NC[twice], chinese_N[twice], task=task)
+        assert both == pytest.approx(repeated, rel=1e-4)
+        p_NC = probabilities(logits_NC, task=task)
+        thresholds = fit_thresholds(p_NC, truth_NC, weights_N=weights_N)
+        assert thresholds == pytest.approx(fit_thresholds(p_NC[twice], truth_NC[twice]))
+        assert thresholds != fit_thresholds(p_NC, truth_NC)
+
+
 @given(st.integers(0, 1000), st.integers(1, 40))
 @settings(max_examples=30, deadline=None)
 def test_no_other_allowed_threshold_has_a_higher_f1(seed: int, rows: int) -> None:
