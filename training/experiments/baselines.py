@@ -9,16 +9,16 @@ Shape suffixes: N texts, F n-grams, C labels (one column for two labels: the sec
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import CountVectorizer
 
-from training.data.dataset import encode_labels, truth_of
+from training.data.dataset import encode_labels
 from training.experiments.contender import Contender, FitContext, Floats
-from training.linear.nbsvm import as_two, each_column, fit_svm
+from training.linear.nbsvm import as_two, fit_svm
+from training.linear.targets import Targets
 from training.linear.tfidf import fit_logistic, ngram_options, tfidf_vectorizer
 from training.metrics.scores import measure
 
@@ -63,12 +63,12 @@ def fit_tfidf(context: FitContext, _seed: int, *, against_rest: bool = False) ->
     """
     vectorizer = tfidf_vectorizer(context.corpus.train.texts)
     corpus = context.corpus
-    counts_NF, truth_NC = vectorizer.fit_transform(corpus.train.texts), truth_of(corpus.train, corpus.labels)
+    counts_NF, targets = vectorizer.fit_transform(corpus.train.texts), Targets.of(corpus.train, corpus.labels)
     jointly = not against_rest and corpus.task == "single_label" and len(corpus.labels) > 2
 
     def models() -> Iterator[LinearModel]:
         for strength in LOGISTIC_STRENGTHS:
-            weights_CF, bias_C = fit_logistic(counts_NF, truth_NC, strength, corpus.task, jointly=jointly)
+            weights_CF, bias_C = fit_logistic(counts_NF, targets, strength, corpus.task, jointly=jointly)
             yield LinearModel(vectorizer, weights_CF, bias_C, f"C={strength:g}")
 
     return _choose(models(), context)
@@ -84,14 +84,17 @@ def fit_nbsvm(context: FitContext, _seed: int) -> LinearModel:
     """
     vectorizer = CountVectorizer(binary=True, dtype=np.float32, **ngram_options(context.corpus.train.texts))
     counts_NF = vectorizer.fit_transform(context.corpus.train.texts)
-    truth_NC = truth_of(context.corpus.train, context.corpus.labels)
+    targets = Targets.of(context.corpus.train, context.corpus.labels)
 
     def models() -> Iterator[LinearModel]:
         for strength in SVM_STRENGTHS:
-            columns = each_column(truth_NC, context.corpus.task, partial(fit_svm, counts_NF, strength))
+            columns = [
+                fit_svm(rows.of(counts_NF), strength, rows.labels_R, weights_N=rows.weights_R)
+                for rows in targets.columns(context.corpus.task)
+            ]
             for share in INTERPOLATIONS:
-                weights_CF = np.stack([ratios_F * interpolate(w_F, share) for ratios_F, w_F, _ in columns])
-                bias_C = np.array([b for _, _, b in columns])
+                weights_CF: Floats = np.stack([ratios_F * interpolate(w_F, share) for ratios_F, w_F, _ in columns])
+                bias_C: Floats = np.array([b for _, _, b in columns])
                 weights_CF, bias_C = as_two(weights_CF, bias_C, context.corpus.task)
                 yield LinearModel(vectorizer, weights_CF, bias_C, f"C={strength:g}, β={share:g}")
 

@@ -150,7 +150,14 @@ def measure_outcome(method: Contender, fitted: Fitted, corpus: Corpus, *, seed: 
         seconds=seconds,
         size_bytes=fitted.size_bytes,
         texts_per_s=measure_texts_per_s(fitted, corpus.validation.texts),
+        unused=() if method.weighs else list_weighing(corpus.train),
     )
+
+
+def list_weighing(train: Dataset) -> tuple[str, ...]:
+    """The kinds of values beside texts and labels that a file has, and that not every method can learn from."""
+    there = {"weights of texts": train.weights is not None, "probabilities of labels": train.shares is not None}
+    return tuple(name for name, holds in there.items() if holds)
 
 
 def measure_texts_per_s(fitted: Fitted, texts: list[str]) -> float:

@@ -27,6 +27,7 @@ class Outcome(Frozen):
         seconds: from the texts to the finished model, choosing included.
         size_bytes: on disk.
         texts_per_s: answered from plain text, in bulk.
+        unused: what the other methods learn from and this one cannot.
     """
 
     method: str
@@ -39,6 +40,7 @@ class Outcome(Frozen):
     seconds: float
     size_bytes: int
     texts_per_s: float
+    unused: tuple[str, ...] = ()
 
     @property
     def scores(self) -> Scores:
@@ -174,7 +176,7 @@ def table_rows(comparison: Comparison) -> list[list[str]]:
 
 
 def notes(comparison: Comparison) -> list[str]:
-    """Sentences on how the figures were measured, and on methods that are missing."""
+    """Sentences on how the figures were measured, on methods that are missing, and on what one could not use."""
     read = "the test texts, read once a fit"
     if "test" not in comparison.data:
         read = "validation, which also chose: there is no test file"
@@ -184,4 +186,9 @@ def notes(comparison: Comparison) -> list[str]:
         f"Accuracy, macro-F1 and ECE are of {read}. Mean ± standard deviation over the fits, each with its own seed.",
         f"ECE is after a temperature fitted on validation, for every method. {cost}",
         *(f"{title} did not take part: {cause}." for title, cause in comparison.absent.items()),
+        *(
+            f"{fits.first.title} learned without the {' and the '.join(fits.first.unused)}, which it cannot use."
+            for fits in by_method(comparison)
+            if fits.first.unused
+        ),
     ]

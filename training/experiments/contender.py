@@ -73,9 +73,12 @@ class Contender:
         title: for the table.
         fit: learns, with a seed.
         seeded: whether another seed gives another result; if not, one fit is enough.
+        weighs: whether it learns from weights of texts and probabilities of labels; if not, from each text alike and
+            from its most probable label.
     """
 
     name: str
     title: str
     fit: Callable[[FitContext, int], Fitted]
     seeded: bool
+    weighs: bool = True

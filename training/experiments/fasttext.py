@@ -98,7 +98,7 @@ def fit_fasttext(context: FitContext, seed: int) -> Fitted:
     return FastText(model, corpus.task, len(corpus.labels), by_character, (folder / MODEL).stat().st_size, choice)
 
 
-FASTTEXT = Contender("fasttext", "fastText, autotuned", fit_fasttext, seeded=True)
+FASTTEXT = Contender("fasttext", "fastText, autotuned", fit_fasttext, seeded=True, weighs=False)
 
 
 def to_line(text: str, by_character: bool) -> str:

@@ -6,7 +6,6 @@ Shape suffixes: N texts, F n-grams, C labels (one column for two labels: the sec
 """
 
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -70,12 +69,6 @@ def fit_svm(
         scaled_NF = csr_matrix((numbers, present_NF.indices, present_NF.indptr), shape=present_NF.shape)
         svm.fit(scaled_NF, y_N, sample_weight=weights_N)
     return ratios_F, svm.coef_[0], float(svm.intercept_[0])
-
-
-def each_column(truth_NC: Decisions, task: Task, fit: Callable[[Decisions], Any]) -> list[Any]:
-    """One fit a label; of two exclusive labels only for the second."""
-    two = task == "single_label" and truth_NC.shape[1] == 2
-    return [fit(y_N) for y_N in (truth_NC[:, 1:] if two else truth_NC).T]
 
 
 def as_two(weights_CF: Floats, bias_C: Floats, task: Task) -> tuple[Floats, Floats]:

@@ -215,7 +215,7 @@ def fit_table(
 ) -> tuple[Floats, Floats]:
     """Table [F, C] and bias [C] of the linear model of this strength."""
     columns = [
-        fit_svm(present_NF[rows.texts_R], strength, rows.labels_R, weights_N=rows.weights_R, balanced=balanced)
+        fit_svm(rows.of(present_NF), strength, rows.labels_R, weights_N=rows.weights_R, balanced=balanced)
         for rows in targets.columns(task)
     ]
     each_CF = np.stack([ratios_F * weights_F for ratios_F, weights_F, _ in columns])

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from model.config import Task
 from model.probabilities import probabilities
 from training.data.choices import allowed_labels, among
-from training.data.dataset import Dataset, truth_of
+from training.data.dataset import Dataset
 from training.data.duplicates import normalised
 from training.data.split import fold_of
 from training.linear import probe, tfidf
@@ -49,11 +49,11 @@ def out_of_fold(
     Raises:
         DataError: a label is not among `labels`.
     """
-    truth_NC, task = truth_of(dataset, labels), dataset.task
+    targets, task = Targets.of(dataset, labels), dataset.task
     num_folds = min(num_folds, len(set(map(normalised, dataset.texts))))
     if num_folds < 2:
-        return np.tile(truth_NC.mean(axis=0), (len(dataset), 1))
-    texts = _Texts(truth_NC, allowed_labels(dataset, labels), fold_of(dataset, num_folds, seed=seed), task)
+        return np.tile(targets.truth_NC.mean(axis=0), (len(dataset), 1))
+    texts = _Texts(targets, allowed_labels(dataset, labels), fold_of(dataset, num_folds, seed=seed), task)
     counts_NF = tfidf.tfidf_vectorizer(dataset.texts).fit_transform(dataset.texts)
     found = [texts.judge(counts_NF, _fit_sparse)]
     if vectors_ND is not None:
@@ -63,25 +63,25 @@ def out_of_fold(
 
 @dataclass(frozen=True, slots=True)
 class _Texts:
-    """Labels of texts, the labels that each may have, and its fold."""
+    """Targets of texts, the labels that each may have, and its fold."""
 
-    truth_NC: Decisions
+    targets: Targets
     allowed_NC: Decisions
     fold_N: npt.NDArray[np.int64]
     task: Task
 
-    def judge(self, features_NF: Any, fit: Callable[[Any, Decisions, Task], Logits]) -> Floats:
+    def judge(self, features_NF: Any, fit: Callable[[Any, Targets, Task], Logits]) -> Floats:
         """Probabilities [N, C] of each fold by what `fit` has learned from the others."""
-        logits_NC = np.zeros(self.truth_NC.shape, dtype=np.float32)
+        logits_NC = np.zeros(self.targets.truth_NC.shape, dtype=np.float32)
         for fold in np.unique(self.fold_N):
             inside = self.fold_N == fold
-            logits = fit(features_NF[~inside], self.truth_NC[~inside], self.task)
+            logits = fit(features_NF[~inside], self.targets.take(np.flatnonzero(~inside)), self.task)
             logits_NC[inside] = logits(features_NF[inside])
         return np.asarray(probabilities(among(logits_NC, self.allowed_NC), task=self.task))
 
 
-def _fit_sparse(features_NF: Any, truth_NC: Decisions, task: Task) -> Logits:
-    weights_CF, bias_C = tfidf.fit_logistic(features_NF, truth_NC, SPARSE_STRENGTH, task)
+def _fit_sparse(features_NF: Any, targets: Targets, task: Task) -> Logits:
+    weights_CF, bias_C = tfidf.fit_logistic(features_NF, targets, SPARSE_STRENGTH, task)
 
     def logits(features_NF: Any) -> Floats:
         found = np.asarray(features_NF @ weights_CF.T + bias_C)
@@ -93,8 +93,8 @@ def _fit_sparse(features_NF: Any, truth_NC: Decisions, task: Task) -> Logits:
     return logits
 
 
-def _fit_dense(features_NF: Any, truth_NC: Decisions, task: Task) -> Logits:
-    weights_CF, bias_C = probe.fit_logistic(features_NF, Targets(truth_NC), DENSE_STRENGTH, task)
+def _fit_dense(features_NF: Any, targets: Targets, task: Task) -> Logits:
+    weights_CF, bias_C = probe.fit_logistic(features_NF, targets, DENSE_STRENGTH, task)
     return lambda features_NF: np.asarray(features_NF @ weights_CF.T + bias_C)
 
 

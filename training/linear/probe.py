@@ -115,7 +115,7 @@ def fit_logistic(
     def solve(rows: Rows) -> tuple[Floats, Floats]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # texts that were held out judge it like any other
-            model.fit(features_NF[rows.texts_R], rows.labels_R, sample_weight=rows.weights_R)
+            model.fit(rows.of(features_NF), rows.labels_R, sample_weight=rows.weights_R)
         return np.asarray(model.coef_), np.asarray(model.intercept_)
 
     if task == "multi_label":

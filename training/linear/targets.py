@@ -33,12 +33,16 @@ class Rows:
     Attributes:
         texts_R: the place of each row's text.
         labels_R: int64, the place of its label; or bool, if it has the label in question.
-        weights_R: above 0; None is 1 for all.
+        weights_R: above 0; None is 1 for all, and each text is one row, in their order.
     """
 
     texts_R: Places
     labels_R: npt.NDArray[Any]
     weights_R: Floats | None
+
+    def of(self, features_NF: Any) -> Any:
+        """The features [R, F] of the rows, from those of the texts; no copy where these are the same."""
+        return features_NF if self.weights_R is None else features_NF[self.texts_R]
 
 
 @dataclass(frozen=True, slots=True)

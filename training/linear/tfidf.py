@@ -15,8 +15,8 @@ from sklearn.linear_model import LogisticRegression
 
 from model.config import Task
 from training.data.dataset import mostly_chinese
-from training.linear.nbsvm import ALWAYS, as_two, each_column
-from training.metrics.decisions import Decisions
+from training.linear.nbsvm import ALWAYS, as_two
+from training.linear.targets import Rows, Targets
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -37,34 +37,37 @@ def tfidf_vectorizer(texts: Sequence[str]) -> TfidfVectorizer:
 
 
 def fit_logistic(
-    features_NF: Any, truth_NC: Decisions, strength: float, task: Task, *, jointly: bool = False
+    features_NF: Any, targets: Targets, strength: float, task: Task, *, jointly: bool = False
 ) -> tuple[Floats, Floats]:
     """Weights [C, F] and bias [C] of logistic regression, by which features become logits.
 
     Args:
-        features_NF: sparse.
-        truth_NC: labels of each text.
+        features_NF: sparse by rows.
+        targets: of the texts.
         strength: C of the regression; larger fits the training texts closer.
         task: one label a text, or a set.
         jointly: fits more than two exclusive labels by one regression over all, not by one each against the rest; it
             takes ten times as long.
     """
 
-    def solve(y_N: Any, solver: str) -> tuple[Floats, Floats]:
+    def solve(rows: Rows, solver: str) -> tuple[Floats, Floats]:
         model = LogisticRegression(C=strength, solver=solver, max_iter=1000, random_state=0)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # validation judges it like any other
-            model.fit(features_NF, y_N)
+            model.fit(rows.of(features_NF), rows.labels_R, sample_weight=rows.weights_R)
         return np.asarray(model.coef_), np.asarray(model.intercept_)
 
-    if task == "single_label" and truth_NC.shape[1] > 2 and jointly and truth_NC.any(axis=0).all():
-        return solve(truth_NC.argmax(axis=1), "lbfgs")
+    num_labels = targets.truth_NC.shape[1]
+    if task == "single_label" and num_labels > 2 and jointly:
+        rows = targets.exclusive_rows()
+        if len(np.unique(rows.labels_R)) == num_labels:
+            return solve(rows, "lbfgs")
 
-    def one(y_N: Decisions) -> tuple[Floats, float]:
-        if y_N.all() or not y_N.any():
-            return np.zeros(features_NF.shape[1]), ALWAYS if y_N.all() else -ALWAYS
-        weights_1F, bias_1 = solve(y_N, "liblinear")
+    def one(rows: Rows) -> tuple[Floats, float]:
+        if rows.labels_R.all() or not rows.labels_R.any():
+            return np.zeros(features_NF.shape[1]), ALWAYS if rows.labels_R.all() else -ALWAYS
+        weights_1F, bias_1 = solve(rows, "liblinear")
         return weights_1F[0], float(bias_1[0])
 
-    columns = each_column(truth_NC, task, one)
+    columns = [one(rows) for rows in targets.columns(task)]
     return as_two(np.stack([w_F for w_F, _ in columns]), np.array([b for _, b in columns]), task)

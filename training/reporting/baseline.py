@@ -18,6 +18,7 @@ from training.data.dataset import Dataset, encode_labels, truth_of
 from training.data.split import split
 from training.evaluation.evaluate import Result
 from training.linear.out_of_fold import out_of_fold
+from training.linear.targets import Targets
 from training.linear.tfidf import Floats, fit_logistic, tfidf_vectorizer
 from training.metrics.calibration import fit_thresholds
 from training.metrics.decisions import Decisions, decide
@@ -71,7 +72,7 @@ class Regression:
         """Learns from the training texts; `strength` is C."""
         vectorizer = tfidf_vectorizer(train.texts)
         features_NF = vectorizer.fit_transform(train.texts)
-        return cls(vectorizer, *fit_logistic(features_NF, truth_of(train, labels), strength, train.task))
+        return cls(vectorizer, *fit_logistic(features_NF, Targets.of(train, labels), strength, train.task))
 
     def logits(self, texts: Sequence[str]) -> Floats:
         """Logits [N, C] of texts."""

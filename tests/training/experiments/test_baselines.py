@@ -1,6 +1,7 @@
 """The linear baselines: their arithmetic by hand, what they choose, and every kind of labels."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,20 @@ def test_sets_of_labels_even_one_that_every_text_has(fit: Any, reviews: Path, tm
     chosen = decide(fit(context, 0).logits(["xxx word", "yyy"]), task="multi_label", thresholds_C=0.0)
     names = [[name for name, given in zip(context.corpus.labels, row, strict=True) if given] for row in chosen]
     assert names == [["all", "x"], ["all", "y"]]
+
+
+@BOTH
+@pytest.mark.parametrize("labels", ["ab", "abc"])
+def test_texts_that_weigh_next_to_nothing_teach_nothing(fit: Any, labels: str, tmp_path: Path) -> None:
+    words = {"a": "apple", "b": "bread", "c": "cream"}
+    rows = [f"{words[label]} or so no{i},{label},1" for i in range(30) for label in labels]
+    rows += [f"{words['a']} all the same no{i},b,0.0001" for i in range(60)]
+    (tmp_path / "w.csv").write_text("\n".join(["text,label,weight", *rows]), encoding="utf-8")
+    for column, answer in (("data.weight_column=weight", 0), ("data.text_column=text", 1)):
+        context = make_setting(tmp_path, tmp_path / "w.csv", column)
+        chooses = context.corpus.train.take(range(40))  # of the first rows, which are right
+        model = fit(replace(context, corpus=replace(context.corpus, stopping=chooses)), 0)
+        assert model.logits(["some apple all the same"]).argmax() == answer
 
 
 @BOTH

@@ -116,6 +116,23 @@ def test_without_a_test_file_it_says_so(call: list[str | Path], counting: Counti
     assert "there is no test file" in (tmp_path / "out" / TABLE).read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("weighs", [False, True])
+def test_a_method_that_cannot_use_weights_is_named(
+    reviews: Path, counting: Counting, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, weighs: bool
+) -> None:
+    assert [name for name, entry in CONTENDERS.items() if not entry.weighs] == ["fasttext"]
+    entry = Contender("count", "counting", lambda context, seed: counting, seeded=False, weighs=weighs)
+    monkeypatch.setattr(compare_module, "CONTENDERS", {"count": entry})
+    rows = (reviews / "train.csv").read_text(encoding="utf-8").splitlines()
+    weighed = [f"{row},{number % 2 + 1 if number else 'weight'}" for number, row in enumerate(rows)]
+    (tmp_path / "w.csv").write_text("\n".join(weighed), encoding="utf-8")
+    options = ["--weight-column", "weight", "--output", tmp_path / "out"]
+    told = "counting learned without the weights of texts, which it cannot use." in run(
+        "compare", "--train", tmp_path / "w.csv", *options
+    ).replace("\n", " ")
+    assert told != weighs
+
+
 class Guessing:
     """A method that sees the words of good reviews, and guesses besides."""
 

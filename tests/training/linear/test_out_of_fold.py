@@ -42,6 +42,19 @@ def test_equal_texts_do_not_vouch_for_one_another() -> None:
     assert p[0].max() < 0.6, "were one learned from, the other would be known"
 
 
+@pytest.mark.parametrize("labels", ["ab", "abc"])
+def test_texts_that_weigh_next_to_nothing_teach_nothing(labels: str) -> None:
+    data = dataset(labels, 90)
+    vectors = np.eye(3)[[labels.index(name) for (name,) in data.labels]]
+    wrong: list[tuple[str, ...]] = [
+        ("b",) if i >= 30 and name == "a" else (name,) for i, (name,) in enumerate(data.labels)
+    ]
+    weighed = replace(data, labels=wrong, weights=np.repeat([1.0, 1e-6], [30, 60]).astype(np.float32))
+    for given in (None, vectors):
+        p = out_of_fold(weighed, tuple(labels), vectors_ND=given)
+        assert (p.argmax(axis=1) == [labels.index(name) for (name,) in data.labels]).mean() > 0.9
+
+
 def test_sets_of_labels_and_few_texts_are_judged_too() -> None:
     data = dataset()
     sets = replace(

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from model.classifier import Classifier
@@ -50,6 +51,36 @@ def test_the_regression_learns_and_never_judges_what_it_learned(tiny_checkpoint:
     assert (found.rows, found.of) == (120, 120)
     if by_folds:
         assert 0.9 < found.compared[0].accuracy < 1.0, "the wrong label is not known to those that judge it"
+
+
+def test_texts_that_weigh_next_to_nothing_teach_nothing(tiny_checkpoint: Path) -> None:
+    classifier = Classifier.load(tiny_checkpoint, device="cpu")
+    train, test = dataset(180, 0), dataset(60, 1)
+    wrong = replace(
+        train,
+        labels=[*train.labels[:60], *[("negative",)] * 120],
+        weights=np.repeat([1.0, 1e-6], [60, 120]).astype(np.float32),
+    )
+    held_out = {"test": (test, evaluate(classifier, test))}
+    found = compare_with_baseline(classifier, wrong, dataset(40, 2), held_out, metric="accuracy", seed=0)
+    assert found.compared[0].accuracy > 0.9
+
+
+def test_thresholds_count_a_text_as_much_as_it_weighs(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = make_checkpoint(labels=("negative", "neutral", "positive"))
+    checkpoint = replace(made, config=made.config.model_copy(update={"task": "multi_label"}))
+    classifier = Classifier(checkpoint, device="cpu")
+    train, held, seen = dataset(120, 0, lists=True), dataset(60, 1, lists=True), []
+
+    def fit(p_NC: object, truth_NC: object, *, weights_N: object) -> tuple[float, ...]:
+        seen.append(weights_N)
+        return (0.5, 0.5, 0.5)
+
+    monkeypatch.setattr(baseline, "fit_thresholds", fit)
+    picking = replace(held, weights=np.ones(60, dtype=np.float32))
+    held_out = {"test": (held, evaluate(classifier, held))}
+    compare_with_baseline(classifier, train, picking, held_out, metric="macro_f1", seed=0)
+    assert seen == [picking.weights]
 
 
 def test_labels_that_no_training_text_has_are_told() -> None:
