@@ -200,21 +200,22 @@ class CallOptions(Call):
         return bool(self.train_file or self.recipe or self.config_file)
 
     def shorthands(self) -> dict[str, Any]:
-        """The settings that options are short for. A training file replaces a recipe's files."""
+        """The settings that options are short for."""
         given = Call.shorthands(self)  # with slots, super() finds no class
         if self.start == "none":
             given["start"] = None
         if self.command == "distill":
             given = {key.replace("semi.", "distill."): value for key, value in given.items()}
-        return given if self.train_file is None else OF_A_RECIPE | given
+        return given
 
     def request(self) -> Request:
-        """The request of this call; see `Call.request`."""
+        """The request of this call; see `Call.request`. A training file replaces a recipe's files."""
         layers = [read_recipe(self.recipe)] if self.recipe else []
         layers += [read_toml(self.config_file)] if self.config_file else []
         layers = [below(layer, self.data_root) for layer in layers]
         options = [below(parse_settings(self.settings), Path()), nest(self.shorthands())]
         adapt = self.adapt and not layers
+        layers += [] if self.train_file is None else [nest(OF_A_RECIPE)]
         config = configure(layers, options, fine_tuned=adapt)
         return Request(
             config=config,

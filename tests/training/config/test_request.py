@@ -27,6 +27,13 @@ def test_a_training_file_replaces_the_files_of_a_recipe(tmp_path: Path) -> None:
     assert (data.source, data.licence, data.text_column) == ("", "", "review")
 
 
+def test_a_held_out_file_that_a_setting_names_stands_beside_a_training_file(tmp_path: Path) -> None:
+    named = (f"data.validation={tmp_path / 'v.csv'}", "data.licence=MIT")
+    for given in ({}, {"recipe": "sst2"}):
+        data = call(train_file=tmp_path / "a.csv", settings=named, **given).request().config.data
+        assert (data.validation, data.test, data.licence) == (str(tmp_path / "v.csv"), None, "MIT")
+
+
 def test_several_training_files_and_standard_input(tmp_path: Path) -> None:
     several = call(train_file=(tmp_path / "a.csv", tmp_path / "b-*.csv"), test=Path("-")).request()
     assert several.config.data.train == (str(tmp_path / "a.csv"), str(tmp_path / "b-*.csv"))
