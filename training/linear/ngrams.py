@@ -174,6 +174,7 @@ def fit_blend(
 def cross_fit_blend(
     present_NF: csr_matrix,
     targets: Targets,
+    held_NF: csr_matrix,
     fold_N: npt.NDArray[np.int64],
     logits_NC: Floats,
     order: int,
@@ -185,7 +186,8 @@ def cross_fit_blend(
     """The linear model of all texts, its strength and shares chosen by models that had not seen the text.
 
     Args:
-        present_NF, targets: of all texts.
+        present_NF, targets: of all texts, as they are learned from.
+        held_NF: of the same texts, as they are judged: nothing is masked in them.
         fold_N: the part of each text; a model for each part is fitted to the others.
         logits_NC: of networks that had not seen the text.
         order, strengths, task, balanced: as of `NgramConfig` and `fit_blend`.
@@ -199,7 +201,7 @@ def cross_fit_blend(
         for fold in np.unique(fold_N):
             others, held = np.flatnonzero(fold_N != fold), np.flatnonzero(fold_N == fold)
             table_FC, bias_C = fit_table(present_NF[others], targets.take(others), strength, task, balanced=balanced)
-            linear_NC[held] = present_NF[held] @ table_FC + bias_C
+            linear_NC[held] = held_NF[held] @ table_FC + bias_C
         shares = best_shares(logits_NC, linear_NC, targets, task)
         if best is None or shares.loss < best[1].loss:
             best = strength, shares, linear_NC

@@ -79,7 +79,8 @@ def with_ngrams(
 def with_cross_fitted_ngrams(
     network: RecurrentClassifier,
     logits_NC: Floats,
-    rows: Sequence[Ids],
+    train: Sequence[Ids],
+    held: Sequence[Ids],
     corpus: Corpus,
     config: TrainConfig,
     console: Console,
@@ -89,7 +90,8 @@ def with_cross_fitted_ngrams(
     Args:
         network: of all folds together.
         logits_NC: of networks that had not seen the text.
-        rows: token ids of the training texts.
+        train: token ids of the training texts.
+        held: those of the same texts as validation has them, without masks; by these the n-grams are judged.
         corpus: has folds.
         config: for `ngrams` and the weights of labels.
         console: for a person to watch.
@@ -98,11 +100,12 @@ def with_cross_fitted_ngrams(
         return network, logits_NC.astype(np.float32)
     if corpus.fold_N is None:
         raise AssertionError("the corpus has folds")
-    order, buckets = table_size(rows, corpus, config.ngrams)
+    order, buckets = table_size(train, corpus, config.ngrams)
     targets = Targets.of(corpus.train, corpus.labels)
     blend, both_NC = cross_fit_blend(
-        count_ngrams(rows, order, buckets),
+        count_ngrams(train, order, buckets),
         targets,
+        count_ngrams(held, order, buckets),
         corpus.fold_N,
         logits_NC,
         order,

@@ -118,7 +118,9 @@ def train_folds(run: ClassifierRun) -> Trained | None:
     before = with_head(network, heads.whole if heads else None).weights()
     after = {name: torch.stack([fold.weights[name] for fold in folds]).mean(0) for name in before}
     network.load_weights(between(before, after, MOVED[best]))
-    network, logits_NC = with_cross_fitted_ngrams(network, logits_SNC[best], train.ids, corpus, config, session.console)
+    network, logits_NC = with_cross_fitted_ngrams(
+        network, logits_SNC[best], train.ids, held.ids, corpus, config, session.console
+    )
     return Trained(network, _together([fold.effort for fold in folds]), logits_NC, moved=MOVED[best] > 0)
 
 

@@ -75,15 +75,23 @@ def fit_heads(
 def _texts(
     train: Examples, stopping: Examples, corpus: Corpus, seed: int
 ) -> tuple[Sequence[Ids], Targets, int, list[tuple[Places, Places]]]:
-    """Texts, those to fit to first; their targets; the number to fit to; and parts to choose by."""
-    targets = replace(Targets.of(corpus.train, corpus.labels), weights_N=train.weights)
-    if corpus.fold_N is not None:
-        inside = [corpus.fold_N == k for k in np.unique(corpus.fold_N)]
-        return train.ids, targets, len(train.ids), [(np.flatnonzero(~held), np.flatnonzero(held)) for held in inside]
-    fitted, judged = _some(len(train.ids), seed), _some(len(stopping.ids), seed)
+    """Texts, those to fit to first; their targets; the number to fit to; and parts to choose by.
+
+    The texts to choose by follow as validation has them: with folds they are those to fit to, but nothing is masked.
+    """
+    fold_N = corpus.fold_N
+    if fold_N is None:
+        fitted, judged = _some(len(train.ids), seed), _some(len(stopping.ids), seed)
+    else:
+        fitted = judged = np.arange(len(fold_N))
     rows = [*(train.ids[i] for i in fitted), *(stopping.ids[i] for i in judged)]
-    targets = targets.take(fitted).followed_by(Targets.of(corpus.stopping, corpus.labels).take(judged))
-    return rows, targets, len(fitted), [(np.arange(len(fitted)), np.arange(len(fitted), len(rows)))]
+    targets = replace(Targets.of(corpus.train, corpus.labels), weights_N=train.weights).take(fitted)
+    targets = targets.followed_by(Targets.of(corpus.stopping, corpus.labels).take(judged))
+    first = len(fitted)
+    if fold_N is None:
+        return rows, targets, first, [(np.arange(first), np.arange(first, len(rows)))]
+    parts = [(np.flatnonzero(fold_N != k), first + np.flatnonzero(fold_N == k)) for k in np.unique(fold_N)]
+    return rows, targets, first, parts
 
 
 def _some(count: int, seed: int) -> Places:
