@@ -66,8 +66,10 @@ class CrossEntropy:
         targets: int64 [N], or float32 [N, C] in 0..1.
         weights_C: of each label, or for [N, C] of its positive side; None weights all alike.
         weights_N: of each text, 1 in the mean; None weights all alike.
-        label_smoothing: share of the target spread over all labels; not for labels that are a decision each.
+        label_smoothing: share of the target spread over the labels among which the text is judged; not for labels that
+            are a decision each.
         exclusive: targets [N, C] are probabilities that sum to 1; else each label is a decision.
+        among: the labels among which each text is judged; None is all.
         device: where the weights of labels are held; best that of the logits.
     """
 
@@ -79,9 +81,10 @@ class CrossEntropy:
         weights_N: npt.NDArray[np.float32] | None = None,
         label_smoothing: float = 0.0,
         exclusive: bool = False,
+        among: "Among | None" = None,
         device: torch.device,
     ) -> None:
-        self._exclusive = exclusive
+        self._exclusive, self._among = exclusive, among
         self._targets, self._label_smoothing = targets, label_smoothing
         self._weights_N = weights_N
         self._weights_C = None if weights_C is None else torch.as_tensor(weights_C, dtype=torch.float32, device=device)
@@ -91,48 +94,53 @@ class CrossEntropy:
         device = logits_BC.device  # another process of the same training has another one
         targets = torch.as_tensor(self._targets[rows], device=device)
         weights_C = None if self._weights_C is None else self._weights_C.to(device)
-        reduction = "mean" if self._weights_N is None else "none"
+        even_BC = torch.ones_like(logits_BC)
+        if self._among is not None:
+            logits_BC, even_BC = self._among.lowered(logits_BC, rows), self._among.odds(rows, device)
         if targets.ndim == 2 and not self._exclusive:
-            loss = F.binary_cross_entropy_with_logits(logits_BC, targets, pos_weight=weights_C, reduction=reduction)
-        else:
-            loss = F.cross_entropy(
-                logits_BC,
-                targets,
-                weight=weights_C,
-                label_smoothing=self._label_smoothing,
-                reduction=reduction,
-            )
-        if self._weights_N is None:
-            return loss
-        return self._weighted(loss, targets, torch.from_numpy(self._weights_N[rows]).to(device), weights_C)
+            losses = F.binary_cross_entropy_with_logits(logits_BC, targets, pos_weight=weights_C, reduction="none")
+            return (losses * self._weights(rows, device)[:, None]).mean()
+        losses_B = F.cross_entropy(logits_BC, targets, weight=weights_C, reduction="none")
+        if self._label_smoothing:
+            even_BC = even_BC / even_BC.sum(1, keepdim=True)
+            even_B = F.cross_entropy(logits_BC, even_BC, weight=weights_C, reduction="none")
+            losses_B = torch.lerp(losses_B, even_B, self._label_smoothing)
+        return self._mean(losses_B, targets, self._weights(rows, device), weights_C)
 
-    def _weighted(self, losses: Tensor, targets: Tensor, weights_B: Tensor, weights_C: Tensor | None) -> Tensor:
-        """The mean of the texts' losses, [B] or [B, C], each times its weight; of labels' weights as `mean` has it."""
-        if losses.ndim == 2:
-            return (losses.mean(1) * weights_B).mean()
+    def _weights(self, rows: Rows, device: torch.device) -> Tensor:
+        if self._weights_N is None:
+            return torch.ones(len(rows), device=device)
+        return torch.from_numpy(self._weights_N[rows]).to(device)
+
+    def _mean(self, losses_B: Tensor, targets: Tensor, weights_B: Tensor, weights_C: Tensor | None) -> Tensor:
+        """The mean of the texts' losses, each times its weight, over the weights of their labels."""
         if weights_C is None or self._exclusive:  # a label's weight is in each part of the loss
-            return (losses * weights_B).mean()
-        return (losses * weights_B).sum() / (weights_C[targets] * weights_B).sum() * weights_B.mean()
+            return (losses_B * weights_B).mean()
+        return (losses_B * weights_B).sum() / (weights_C[targets] * weights_B).sum() * weights_B.mean()
 
 
 @dataclass(frozen=True, slots=True)
 class Among:
-    """A loss of the labels among which each text is judged.
+    """The labels among which each text is judged, and what the others count beside them.
 
     Attributes:
-        loss: of all labels.
         allowed_NC: the labels of each training text.
         other_labels: weight of the others; see `lower_others`.
     """
 
-    loss: Loss
     allowed_NC: Allowed
     other_labels: float = 0.0
 
-    def __call__(self, logits_BC: Tensor, rows: Rows) -> Tensor:
-        """The mean loss of the batch."""
-        allowed_BC = torch.from_numpy(self.allowed_NC[rows]).to(logits_BC.device)
-        return self.loss(lower_others(logits_BC, allowed_BC, self.other_labels), rows)
+    def lowered(self, logits_BC: Tensor, rows: Rows) -> Tensor:
+        """The logits, those of the other labels lowered by their weight."""
+        return lower_others(logits_BC, self._allowed(rows, logits_BC.device), self.other_labels)
+
+    def odds(self, rows: Rows, device: torch.device) -> Tensor:
+        """What each label counts [B, C]: 1 if the text is judged by it, else the weight of the others."""
+        return torch.where(self._allowed(rows, device), 1.0, self.other_labels)
+
+    def _allowed(self, rows: Rows, device: torch.device) -> Tensor:
+        return torch.from_numpy(self.allowed_NC[rows]).to(device)
 
 
 def lower_others(logits_BC: Tensor, allowed_BC: Tensor, weight: float) -> Tensor:

@@ -45,7 +45,8 @@ class LoopConfig(StepsConfig):
         min_steps: of an epoch; a small set gets smaller batches for it, down to `SMALLEST_BATCH` rows.
         average_decay: of the exponential average of the weights, per step; 0 turns it off.
         patience: stop after this many readings without a better one.
-        label_smoothing: share of the target spread over all labels (Szegedy et al. 2016, section 7).
+        label_smoothing: share of the target spread over the labels among which a text is judged (Szegedy et al. 2016,
+            section 7).
         class_weights: `balanced` weights each label by N / (C * count), where each text counts as much as it weighs.
         other_labels: weight, in the loss of a text of `data.source_column`, of the labels that its set lacks: at 0 a
             set of two labels says nothing of a third, at 1 it says that the third never fits.
@@ -298,12 +299,15 @@ def supervised_loss(train: Examples, num_labels: int, config: LoopConfig, device
     weights_C = None
     if config.class_weights == "balanced":
         weights_C = balanced_weights(train.targets, num_labels, exclusive=train.exclusive, weights_N=train.weights)
-    loss = CrossEntropy(
+    judged_among = None
+    if train.allowed is not None and not train.allowed.all():
+        judged_among = Among(train.allowed, config.other_labels)
+    return CrossEntropy(
         train.targets,
         weights_C=weights_C,
         weights_N=train.weights,
         label_smoothing=config.label_smoothing,
         exclusive=train.exclusive,
+        among=judged_among,
         device=device,
     )
-    return loss if train.allowed is None or train.allowed.all() else Among(loss, train.allowed, config.other_labels)

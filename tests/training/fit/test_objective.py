@@ -1,8 +1,10 @@
 """The losses of labelled texts, worked out by hand."""
 
 import math
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 import torch.nn.functional as F
@@ -85,7 +87,7 @@ def test_balanced_weights_count_a_text_by_its_weight() -> None:
 
 def test_a_text_is_judged_among_the_labels_of_its_set() -> None:
     allowed = np.array([[True, True], [True, True], [False, True]])
-    loss = Among(CrossEntropy(np.array([0, 1, 1]), device=CPU), allowed)
+    loss = CrossEntropy(np.array([0, 1, 1]), among=Among(allowed), device=CPU)
     logits = torch.tensor([[3.0, 1.0]], requires_grad=True)
     assert float(loss(logits, np.array([1])).detach()) == pytest.approx(math.log(1 + math.exp(2)))
     only = loss(logits, np.array([2]))
@@ -103,10 +105,28 @@ def test_a_label_that_the_set_lacks_counts_by_its_weight(weight: float) -> None:
     assert found.tolist() == pytest.approx((odds / odds.sum()).tolist())
 
 
-def test_the_weight_reaches_the_loss_of_labelled_texts() -> None:
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_the_weight_reaches_the_loss_of_labelled_texts(smoothing: float) -> None:
     logits, allowed = torch.tensor([[0.4, 1.3, -0.2]]), np.array([[True, False, True]])
-    plain = CrossEntropy(np.array([2]), device=CPU)
-    losses = [float(Among(plain, allowed, weight)(logits, np.array([0]))) for weight in (0.0, 0.2, 1.0)]
+    every, row = CrossEntropy(np.array([2]), label_smoothing=smoothing, device=CPU), np.array([0])
+    losses = [
+        float(
+            CrossEntropy(np.array([2]), among=Among(allowed, weight), label_smoothing=smoothing, device=CPU)(
+                logits, row
+            )
+        )
+        for weight in (0.0, 0.2, 1.0)
+    ]
     assert losses == sorted(losses)
-    assert losses[0] == pytest.approx(float(F.cross_entropy(logits[:, [0, 2]], torch.tensor([1]))))
-    assert losses[2] == pytest.approx(float(plain(logits, np.array([0]))))
+    among_two = F.cross_entropy(logits[:, [0, 2]], torch.tensor([1]), label_smoothing=smoothing)
+    assert losses[0] == pytest.approx(float(among_two))
+    assert losses[2] == pytest.approx(float(every(logits, row)))
+
+
+@pytest.mark.parametrize("targets", [np.array([2, 0]), np.array([[0.1, 0.2, 0.7], [1, 0, 0]], dtype=np.float32)])
+def test_smoothing_over_all_labels_is_that_of_pytorch(targets: npt.NDArray[Any]) -> None:
+    logits, weights_C, rows = torch.tensor([[0.4, 1.3, -0.2], [2.0, 0.0, 0.5]]), np.array([1.0, 2.0, 4.0]), np.arange(2)
+    ours = CrossEntropy(targets, weights_C=weights_C, label_smoothing=0.3, exclusive=targets.ndim == 2, device=CPU)
+    weight = torch.tensor(weights_C, dtype=torch.float32)
+    theirs = F.cross_entropy(logits, torch.from_numpy(targets), weight=weight, label_smoothing=0.3)
+    assert float(ours(logits, rows)) == pytest.approx(float(theirs))
