@@ -48,3 +48,14 @@ def reviews(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     (folder / "lists.jsonl").write_text("\n".join(map(json.dumps, lists)), encoding="utf-8")
     return folder
+
+
+@pytest.fixture(scope="session")
+def mixture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of 60 good and bad texts of one set, and of 60 plain and neutral ones of another; column source."""
+    path = tmp_path_factory.mktemp("mixture") / "mixture.csv"
+    rows = [(text, label, "two") for text, label in draw_rows(60, 0)]
+    rows += [(f"{FILLING[i % 10]} {i}", ("plain", "neutral")[i % 2], "others") for i in range(60)]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("text", "label", "source"), *rows])
+    return path

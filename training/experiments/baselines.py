@@ -15,6 +15,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import CountVectorizer
 
+from training.data.choices import allowed_labels, among
 from training.data.dataset import encode_labels
 from training.experiments.contender import Contender, FitContext, Floats
 from training.linear.nbsvm import as_two, fit_svm
@@ -120,12 +121,12 @@ def _choose(models: Iterator[LinearModel], context: FitContext) -> LinearModel:
     """Picks the best model by the metric on the stopping texts, of as many as the budget allows."""
     corpus, began = context.corpus, time.monotonic()
     score = measure(context.request.config.metric, corpus.task)
-    targets = encode_labels(corpus.stopping, corpus.labels)
+    targets, allowed_NC = encode_labels(corpus.stopping, corpus.labels), allowed_labels(corpus.stopping, corpus.labels)
     best: tuple[float, LinearModel] | None = None
     counts_NF = None
     for model in models:
         counts_NF = model.vectorizer.transform(corpus.stopping.texts) if counts_NF is None else counts_NF
-        value = score(model.of_counts(counts_NF).astype(np.float32), targets)
+        value = score(among(model.of_counts(counts_NF).astype(np.float32), allowed_NC), targets)
         if best is None or value > best[0]:
             best = value, model
         if context.budget_s is not None and time.monotonic() - began > context.budget_s:

@@ -15,12 +15,13 @@ from rich.console import Console
 from model.files import replace
 from model.probabilities import probabilities
 from training.config.request import Request
+from training.data.choices import allowed_labels, among
 from training.data.corpus import Corpus
 from training.data.dataset import Dataset, truth_of
 from training.errors import UsageError
 from training.experiments.baselines import NBSVM, TFIDF
 from training.experiments.comparison import Comparison, Outcome, by_method, print_table, write_markdown
-from training.experiments.contender import Contender, FitContext, Fitted, Unavailable
+from training.experiments.contender import Contender, FitContext, Fitted, Floats, Unavailable
 from training.experiments.fasttext import FASTTEXT
 from training.experiments.networks import CHANGES, NGRAMS, contender
 from training.experiments.plots import draw_plots
@@ -121,9 +122,15 @@ def with_fit(comparison: Comparison, method: Contender, context: FitContext, see
 
 
 def measure_outcome(method: Contender, fitted: Fitted, corpus: Corpus, *, seed: int | None, seconds: float) -> Outcome:
-    """Calibrates on validation, measures there, and reads the test texts once."""
-    truth_NC = truth_of(corpus.calibration, corpus.labels)
-    logits_NC = fitted.logits(corpus.calibration.texts)
+    """Calibrates on validation, measures there, and reads the test texts once.
+
+    Each text is judged among the labels of its set.
+    """
+
+    def logits(dataset: Dataset) -> Floats:
+        return among(fitted.logits(dataset.texts), allowed_labels(dataset, corpus.labels))
+
+    truth_NC, logits_NC = truth_of(corpus.calibration, corpus.labels), logits(corpus.calibration)
     weights_N = corpus.calibration.weights
     temperature = fit_temperature(logits_NC, truth_NC, task=corpus.task, weights_N=weights_N)
     thresholds = None
@@ -135,7 +142,7 @@ def measure_outcome(method: Contender, fitted: Fitted, corpus: Corpus, *, seed: 
         )
 
     def figures(dataset: Dataset) -> Scores:
-        p_NC = probabilities(fitted.logits(dataset.texts).astype(float), task=corpus.task, temperature=temperature)
+        p_NC = probabilities(logits(dataset).astype(float), task=corpus.task, temperature=temperature)
         truth_NC = truth_of(dataset, corpus.labels)
         return score(p_NC, truth_NC, corpus.labels, task=corpus.task, thresholds=thresholds)
 

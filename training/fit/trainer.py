@@ -235,7 +235,10 @@ class Trainer(Steps):
     def logits(
         self, examples: Examples, network: RecurrentClassifier | None = None, processes: Processes = ALONE
     ) -> npt.NDArray[np.float32]:
-        """Logits [N, C] of `examples` in evaluation mode, in their order; computed by `processes` together."""
+        """Logits [N, C] of `examples` in evaluation mode, in their order; computed by `processes` together.
+
+        Those of labels that a text cannot have are `NEVER`.
+        """
         network = (network or self.network).eval()
 
         def compute(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
@@ -246,7 +249,7 @@ class Trainer(Steps):
         with torch.inference_mode():
             result = map_batches(compute, examples.lengths, width=width, max_tokens=8192, max_rows=512, share=share)
         processes.summed(torch.from_numpy(result))
-        return result
+        return among(result, examples.allowed)
 
     def _loss(self, rows: Rows) -> Tensor:
         self.network.train()
@@ -266,7 +269,7 @@ class Trainer(Steps):
     def _read_validation(self) -> None:
         position, config = self._position, self.config
         candidate = self._average if config.average_decay else self.network
-        logits_NC = among(self.logits(self.validation, candidate, self.processes), self.validation.allowed)
+        logits_NC = self.logits(self.validation, candidate, self.processes)
         score = self._measure(logits_NC, self.validation.targets)
         self._note_reading(score)
         if self._keep_last or position.best is None or score > position.best:

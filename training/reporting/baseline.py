@@ -4,7 +4,7 @@ Shape suffixes: N texts, C labels.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -74,9 +74,10 @@ class Regression:
         features_NF = vectorizer.fit_transform(train.texts)
         return cls(vectorizer, *fit_logistic(features_NF, Targets.of(train, labels), strength, train.task))
 
-    def logits(self, texts: Sequence[str]) -> Floats:
-        """Logits [N, C] of texts."""
-        return np.asarray(self.vectorizer.transform(texts) @ self.weights_CF.T + self.bias_C)
+    def logits(self, dataset: Dataset, labels: tuple[str, ...]) -> Floats:
+        """Logits [N, C] of a data set's texts; those of labels that a text cannot have are `NEVER`."""
+        logits_NC = np.asarray(self.vectorizer.transform(dataset.texts) @ self.weights_CF.T + self.bias_C)
+        return among(logits_NC, allowed_labels(dataset, labels))
 
 
 def compare_with_baseline(
@@ -102,11 +103,12 @@ def compare_with_baseline(
     fitted, picking = split(learned, fraction=0.1, seed=seed) if by_folds else (learned, stopping)
     score, targets = measure(metric, task), encode_labels(picking, labels)
     tried = {strength: Regression.fit(fitted, labels, strength) for strength in STRENGTHS}
-    scores = {strength: score(one.logits(picking.texts).astype(np.float32), targets) for strength, one in tried.items()}
+    picking_NC = {strength: one.logits(picking, labels) for strength, one in tried.items()}
+    scores = {strength: score(logits_NC.astype(np.float32), targets) for strength, logits_NC in picking_NC.items()}
     best = max(scores, key=lambda strength: (scores[strength], -strength))
     thresholds = None
     if task == "multi_label":
-        picked_NC = probabilities(tried[best].logits(picking.texts), task=task)
+        picked_NC = probabilities(picking_NC[best], task=task)
         thresholds = fit_thresholds(picked_NC, truth_of(picking, labels), weights_N=picking.weights)
     regression = Regression.fit(learned, labels, best) if by_folds else tried[best]
     seconds = time.monotonic() - began
@@ -114,8 +116,8 @@ def compare_with_baseline(
     def answers(dataset: Dataset) -> Decisions:
         if dataset.rows is train.rows:
             return decide(out_of_fold(dataset, labels, seed=seed), task=task, thresholds_C=thresholds)
-        logits_NC = among(regression.logits(dataset.texts), allowed_labels(dataset, labels))
-        return decide(probabilities(logits_NC, task=task), task=task, thresholds_C=thresholds)
+        p_NC = probabilities(regression.logits(dataset, labels), task=task)
+        return decide(p_NC, task=task, thresholds_C=thresholds)
 
     compared = tuple(
         compare(role, result, answers(dataset), classifier) for role, (dataset, result) in held_out.items()

@@ -15,7 +15,6 @@ from model.batch import Ids
 from model.network import RecurrentClassifier
 from model.text import TextEncoder
 from training.config.config import TrainConfig
-from training.data.choices import among
 from training.data.corpus import Corpus
 from training.data.dataset import mostly_chinese
 from training.fit.trainer import Trainer
@@ -62,7 +61,7 @@ def with_ngrams(
     present_VF = count_ngrams(trainer.validation.ids, order, buckets)
     targets = Targets.of(corpus.train, corpus.labels).take(drawn_N)
     chooses = Targets.of(corpus.stopping, corpus.labels)
-    logits_VC = among(trainer.logits(trainer.validation), trainer.validation.allowed)
+    logits_VC = trainer.logits(trainer.validation)
     balanced = config.loop.class_weights == "balanced"
     given = (present_NF, targets, present_VF, chooses, logits_VC)
     if corpus.continued is not None:

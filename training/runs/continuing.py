@@ -12,7 +12,6 @@ import torch
 from model.network import RecurrentClassifier
 from training.config.config import TrainConfig
 from training.config.start import Start, load_start
-from training.data.choices import among
 from training.data.continued import Continued
 from training.data.corpus import Corpus
 from training.data.dataset import list_some, truth_of
@@ -111,7 +110,7 @@ def settle(run: ClassifierRun, trainer: Trainer) -> None:
     after, truth_VC, losses = copies(trainer.network.weights()), truth_of(corpus.stopping, corpus.labels), []
     for share in MOVED:
         trainer.network.load_weights(between(before, after, share))
-        logits_VC = among(trainer.logits(trainer.validation), trainer.validation.allowed)
+        logits_VC = trainer.logits(trainer.validation)
         losses.append(mean_loss(logits_VC, truth_VC, corpus.task))
     best = int(np.argmin(losses))
     trainer.network.load_weights(between(before, after, MOVED[best]))

@@ -16,6 +16,7 @@ from model.network import RecurrentClassifier
 from training.artifacts.record import Record, TeacherRecord
 from training.config.config import TrainConfig
 from training.config.request import Request
+from training.data.choices import allowed_labels, among
 from training.data.corpus import Corpus, DataFile, read_corpus
 from training.data.dataset import encode_labels
 from training.data.files import digest_of, shown_path
@@ -225,6 +226,7 @@ def score_teachers(teachers: Sequence[Teacher], corpus: Corpus, config: TrainCon
         scores = {}
         for role, dataset in asked.items():
             logits_NC = student_logits(teacher.logits(dataset.texts), columns)
-            scores[role] = score(logits_NC, encode_labels(dataset, corpus.labels))
+            judged_NC = among(logits_NC, allowed_labels(dataset, corpus.labels))
+            scores[role] = score(judged_NC, encode_labels(dataset, corpus.labels))
         records.append(TeacherRecord(name=teacher.name, digest=teacher.digest, scores=scores))
     return records

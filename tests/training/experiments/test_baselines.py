@@ -11,10 +11,11 @@ from rich.console import Console
 from scipy.sparse import csr_matrix, hstack
 from sklearn.linear_model import LogisticRegression
 
+from tests.training.conftest import WORDS
 from training.config.request import CallOptions
 from training.data.corpus import read_corpus
 from training.data.dataset import mostly_chinese, truth_of
-from training.experiments.baselines import fit_nbsvm, fit_tfidf, interpolate
+from training.experiments.baselines import LinearModel, _choose, fit_nbsvm, fit_tfidf, interpolate
 from training.experiments.contender import FitContext
 from training.linear.nbsvm import log_count_ratios
 from training.metrics.decisions import decide
@@ -159,3 +160,20 @@ def test_validation_chooses_the_strength(reviews: Path, tmp_path: Path) -> None:
 
 def test_text_without_letters_is_not_chinese() -> None:
     assert not mostly_chinese(["123 !?", ""])
+
+
+class WhichWord:
+    """Counts of one n-gram: of a text that says something good."""
+
+    def transform(self, texts: list[str]) -> csr_matrix:
+        return csr_matrix([[float(any(word in text for word in WORDS["good"]))] for text in texts])
+
+
+def test_a_model_is_chosen_by_its_answers_among_the_labels_of_a_set(mixture: Path, tmp_path: Path) -> None:
+    """Both find neutral more likely than all else, and one knows good from bad."""
+    context = make_setting(tmp_path, mixture, "data.source_column=source")
+    bias_C = np.array([0.0, 0.0, 9.0, 0.0])
+    wrong, right = (
+        LinearModel(WhichWord(), np.array([[-sign], [sign], [0.0], [0.0]]), bias_C, str(sign)) for sign in (-1.0, 1.0)
+    )
+    assert _choose(iter([wrong, right]), context) is right

@@ -14,8 +14,11 @@ from click.testing import CliRunner
 from tests.training.conftest import TINY, WORDS
 from tests.training.experiments.test_baselines import make_setting
 from training.__main__ import main
+from training.data.config import DataConfig
+from training.data.corpus import read_corpus
 from training.errors import UsageError
 from training.experiments import compare as compare_module
+from training.experiments.baselines import TFIDF
 from training.experiments.compare import CONTENDERS, RESULTS, TABLE, measure_outcome, select_methods
 from training.experiments.comparison import COLUMNS, Comparison, by_method
 from training.experiments.contender import Contender, FitContext, Floats, Unavailable
@@ -106,6 +109,26 @@ def test_folds_are_left_out_and_told_of(call: list[str | Path], counting: Counti
     assert [comparison.data[role].rows for role in ("train", "validation")] == [108, 12]
     assert comparison.config["data.folds"] == 0
     assert counting.asked
+
+
+class Misled:
+    """A method that knows good from bad, and finds neutral more likely than either."""
+
+    size_bytes, choice = 1, ""
+
+    def logits(self, texts: Sequence[str]) -> Floats:
+        good = [any(word in text for word in WORDS["good"]) for text in texts]
+        return np.array([[1.0 - one, 1.0 * one, 9.0, 0.0] for one in good])
+
+
+def test_a_text_is_judged_among_the_labels_of_its_set(mixture: Path, reviews: Path) -> None:
+    data = DataConfig(train=str(mixture), test=str(reviews / "test.csv"), source_column="source")
+    corpus = read_corpus(data, seed=0, data_root=reviews)
+    assert corpus.labels == ("bad", "good", "neutral", "plain")
+    outcome = measure_outcome(TFIDF, Misled(), corpus, seed=None, seconds=1.0)
+    assert outcome.test is not None
+    assert outcome.test.accuracy == 1.0
+    assert outcome.validation.accuracy == 0.75, "of the other set it is right where the text is neutral"
 
 
 def test_without_a_test_file_it_says_so(call: list[str | Path], counting: Counting, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from safetensors import safe_open
 from model.config import Architecture
 from model.encoder import Dropouts
 from model.network import RecurrentClassifier
+from training.data.choices import NEVER
 from training.errors import DivergedError
 from training.fit.objective import MakeObjective, Supervised
 from training.fit.semi_supervised import SemiConfig, SemiSupervised
@@ -65,6 +67,14 @@ def test_learns_the_order_of_two_words() -> None:
     assert trainer.best > 0.95
     assert _accuracy(trainer.logits(_examples(200, 3)), _examples(200, 3).targets) > 0.9
     assert trainer.history[0]["loss"] > trainer.history[-1]["loss"]
+
+
+def test_logits_are_among_the_labels_of_each_text() -> None:
+    trainer, examples = _trainer(), _examples(3, 3)
+    allowed = np.array([[True, True], [False, True], [True, False]])
+    every, some = trainer.logits(examples), trainer.logits(replace(examples, allowed=allowed))
+    assert some[~allowed].tolist() == [NEVER, NEVER]
+    assert some[allowed].tolist() == every[allowed].tolist()
 
 
 def test_the_best_weights_are_restored_and_not_the_last() -> None:

@@ -10,10 +10,11 @@ from model.classifier import Classifier
 from tables.errors import Row
 from tests.conftest import make_checkpoint
 from tests.training.conftest import draw_rows
+from training.data.choices import NEVER
 from training.data.dataset import Dataset
 from training.evaluation.evaluate import evaluate
 from training.reporting import baseline
-from training.reporting.baseline import compare, compare_with_baseline, sample, too_much, unlearned
+from training.reporting.baseline import Regression, compare, compare_with_baseline, sample, too_much, unlearned
 
 NAMES = {"good": "positive", "bad": "negative"}
 
@@ -81,6 +82,14 @@ def test_thresholds_count_a_text_as_much_as_it_weighs(monkeypatch: pytest.Monkey
     held_out = {"test": (held, evaluate(classifier, held))}
     compare_with_baseline(classifier, train, picking, held_out, metric="macro_f1", seed=0)
     assert seen == [picking.weights]
+
+
+def test_the_regression_answers_among_the_labels_of_a_text() -> None:
+    train = dataset(40, 0)
+    one = Regression.fit(train, ("negative", "neutral", "positive"), 1.0)
+    test = replace(train.take([0, 1]), choices=[("neutral", "positive"), ()])
+    lacking_NC = one.logits(test, ("negative", "neutral", "positive")) == NEVER
+    assert lacking_NC.tolist() == [[True, False, False], [False, False, False]]
 
 
 def test_labels_that_no_training_text_has_are_told() -> None:

@@ -1,6 +1,7 @@
 """Teaching and distilling as a user does: a tiny transformer learns from labels, students learn from it."""
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,12 @@ from tests.training.conftest import FILLING, TINY, WORDS
 from tests.training.teachers.hugging_face import write_encoder
 from training.artifacts.run_folder import RunFolder
 from training.config.request import Request
+from training.config.config import TrainConfig
+from training.data.config import DataConfig
+from training.data.corpus import read_corpus
 from training.evaluation.evaluate import logits_of
+from training.runs.distill import score_teachers
+from training.teachers.hugging_face import Floats
 
 STUDENT = [
     *TINY,
@@ -212,3 +218,20 @@ def test_wrong_calls_are_told_in_a_sentence(student: Path, teacher: Path, review
         result = call(*arguments, *(["--overwrite"] if arguments[0] == "distill" else []))
         assert (result.exit_code, message in result.output) == (2, True), result.output
         assert isinstance(result.exception, SystemExit), "a traceback"
+
+
+class Misled:
+    """A teacher that knows good from bad, and finds neutral more likely than either."""
+
+    name, digest, labels = "misled", "0", ("bad", "good", "neutral", "plain")
+
+    def logits(self, texts: Sequence[str]) -> Floats:
+        good = [any(word in text for word in WORDS["good"]) for text in texts]
+        return np.array([[1.0 - one, 1.0 * one, 9.0, 0.0] for one in good], dtype=np.float32)
+
+
+def test_a_teacher_is_scored_among_the_labels_of_a_set(mixture: Path, reviews: Path) -> None:
+    data = DataConfig(train=str(mixture), test=str(reviews / "test.csv"), source_column="source")
+    corpus = read_corpus(data, seed=0, data_root=reviews)
+    (record,) = score_teachers([Misled()], corpus, TrainConfig(data=data))
+    assert record.scores["test"] == 1.0
