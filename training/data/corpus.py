@@ -29,6 +29,9 @@ ENOUGH_TO_HALVE = 1000
 FEW_HELD_OUT = 100
 """A role with fewer held-out texts is reported."""
 
+MUCH = 2.0
+"""Times the share asked for above which the texts that are held out are reported."""
+
 FEW_TEXTS = 10
 """A label with fewer training texts is reported."""
 
@@ -128,12 +131,13 @@ def read_corpus(
         _check_fits(dataset, train, labels)
     for dataset in [*held_out.values()] + [train] * ("validation" not in held_out):
         check_columns(dataset, config.slice_columns)
-    fold_N = None
+    fold_N, said = None, warnings_continued(train, kept)
     if "validation" not in held_out:
         if folds:
             fold_N, validation = fold_of(train, folds, seed=seed), train
         else:
             train, validation = split(train, fraction=config.validation_fraction, seed=seed)
+            said += _warnings_split(train, validation, config.validation_fraction)
         held_out = {"validation": validation} | held_out
     if config.mask_personal:
         train = _masked(train)
@@ -148,7 +152,7 @@ def read_corpus(
         calibration=calibration,
         labels=labels,
         files={role: _describe(part, digests[part.path], labels, data_root) for role, part in roles.items()},
-        warnings=[*warnings_continued(train, kept), *_warnings(train, held_out)],
+        warnings=[*said, *_warnings(train, held_out)],
         fold_N=fold_N,
         continued=continued,
     )
@@ -216,6 +220,19 @@ def _halves(validation: Dataset, *, seed: int) -> tuple[Dataset, Dataset]:
     if len(validation) < ENOUGH_TO_HALVE:
         return validation, validation
     return halve(validation, seed=seed)
+
+
+def _warnings_split(train: Dataset, validation: Dataset, fraction: float) -> list[str]:
+    """A warning if much more is held out than was asked for."""
+    total = len(train) + len(validation)
+    if len(validation) <= MUCH * fraction * total:
+        return []
+    said = (
+        f"{len(validation):,} of {total:,} texts are held out for validation, {len(validation) / total:.0%} and not "
+        f"{fraction:.0%}: each label has a text among them, however rare it is, and equal texts stay together. "
+        "train --set data.folds=5 learns from all texts; --validation FILE takes others"
+    )
+    return [said]
 
 
 def _warnings(train: Dataset, held_out: dict[str, Dataset]) -> list[str]:

@@ -5,16 +5,15 @@ Source: Wang & Manning 2012, "Baselines and Bigrams: Simple, Good Sentiment and 
 Shape suffixes: N texts, F n-grams, C labels (one column for two labels: the second against the first).
 """
 
-import warnings
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import LinearSVC
 
 from model.config import Task
+from training.linear.quiet import quiet_fit
 from training.metrics.decisions import Decisions
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -63,10 +62,9 @@ def fit_svm(
         return np.zeros(present_NF.shape[1]), np.zeros(present_NF.shape[1]), ALWAYS if y_N.all() else -ALWAYS
     ratios_F = log_count_ratios(present_NF, y_N, weights_N)
     svm = LinearSVC(C=strength, random_state=0, class_weight="balanced" if balanced else None)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # validation judges it like any other
-        numbers = present_NF.data * ratios_F.astype(present_NF.dtype)[present_NF.indices]
-        scaled_NF = csr_matrix((numbers, present_NF.indices, present_NF.indptr), shape=present_NF.shape)
+    numbers = present_NF.data * ratios_F.astype(present_NF.dtype)[present_NF.indices]
+    scaled_NF = csr_matrix((numbers, present_NF.indices, present_NF.indptr), shape=present_NF.shape)
+    with quiet_fit():
         svm.fit(scaled_NF, y_N, sample_weight=weights_N)
     return ratios_F, svm.coef_[0], float(svm.intercept_[0])
 

@@ -7,7 +7,6 @@ Source: Kumar et al. 2022, "Fine-Tuning can Distort Pretrained Features and Unde
 Shape suffixes: N texts, P pooled states, F features, C labels.
 """
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -15,7 +14,6 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 import torch
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from model.batch import Ids, lengths_of, map_batches
@@ -24,6 +22,7 @@ from model.network import RecurrentClassifier
 from model.padding import pad
 from training.linear.nbsvm import ALWAYS
 from training.linear.ngrams import mean_loss
+from training.linear.quiet import quiet_fit
 from training.linear.targets import Rows, Targets
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -113,8 +112,7 @@ def fit_logistic(
     model = LogisticRegression(C=strength, max_iter=200, class_weight="balanced" if balanced else None)
 
     def solve(rows: Rows) -> tuple[Floats, Floats]:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # texts that were held out judge it like any other
+        with quiet_fit():
             model.fit(rows.of(features_NF), rows.labels_R, sample_weight=rows.weights_R)
         return np.asarray(model.coef_), np.asarray(model.intercept_)
 

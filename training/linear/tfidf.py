@@ -3,19 +3,18 @@
 Shape suffixes: N texts, F features, C labels (one column for two labels: the second against the first).
 """
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from model.config import Task
 from training.data.dataset import mostly_chinese
 from training.linear.nbsvm import ALWAYS, as_two
+from training.linear.quiet import quiet_fit
 from training.linear.targets import Rows, Targets
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -52,8 +51,7 @@ def fit_logistic(
 
     def solve(rows: Rows, solver: str) -> tuple[Floats, Floats]:
         model = LogisticRegression(C=strength, solver=solver, max_iter=1000, random_state=0)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # validation judges it like any other
+        with quiet_fit():
             model.fit(rows.of(features_NF), rows.labels_R, sample_weight=rows.weights_R)
         return np.asarray(model.coef_), np.asarray(model.intercept_)
 

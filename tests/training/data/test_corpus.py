@@ -17,7 +17,7 @@ def write(path: Path, rows: list[tuple[str, str]]) -> str:
     return str(path)
 
 
-def read(root: Path, **files: str | tuple[str, ...] | None) -> Corpus:
+def read(root: Path, **files: str | tuple[str, ...] | float | None) -> Corpus:
     return read_corpus(DataConfig.model_validate(files), seed=0, data_root=root)
 
 
@@ -241,3 +241,13 @@ def test_texts_of_weight_zero_are_left_out_and_counted(tmp_path: Path) -> None:
     (said,) = (warning for warning in corpus.warnings if "weight 0" in warning)
     assert said.startswith("10 rows of weight 0 left out (row 1 (line 2), row 2 (line 3)")
     assert corpus.train.weightless.count == 10
+
+
+def test_so_many_rare_labels_that_half_of_the_texts_are_held_out_are_told(tmp_path: Path) -> None:
+    rows = [(f"text number {i}", f"label {i % 200}") for i in range(400)]
+    corpus = read(tmp_path, train=write(tmp_path / "train.csv", rows))
+    assert len(corpus.train) == len(corpus.validation) == 200
+    (said,) = [warning for warning in corpus.warnings if "data.folds=5" in warning]
+    assert said.startswith("200 of 400 texts are held out for validation, 50% and not 10%: each label has a text")
+    assert said not in read(tmp_path, train=str(tmp_path / "train.csv"), folds=2).warnings
+    assert said not in read(tmp_path, train=str(tmp_path / "train.csv"), validation_fraction=0.3).warnings

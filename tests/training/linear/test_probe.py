@@ -39,6 +39,12 @@ def test_the_logits_are_those_of_the_regression(num_labels: int) -> None:
     assert logits_NC.sum(axis=1) == pytest.approx(np.zeros(90), abs=1e-6)
 
 
+def test_labels_of_one_text_each_are_fitted_without_a_word() -> None:
+    truth_NC = np.eye(21, dtype=bool)
+    weight_CF, bias_C = fit_logistic(np.eye(21), Targets(truth_NC), 10.0, "single_label")
+    assert ((np.eye(21) @ weight_CF.T + bias_C).argmax(axis=1) == np.arange(21)).all()
+
+
 def test_a_label_without_texts_is_never_given_and_one_alone_always() -> None:
     features_NF = RNG.normal(size=(8, 2))
     truth_NC = np.zeros((8, 3), dtype=bool)

@@ -53,3 +53,11 @@ def test_two_labels_are_one_score_and_a_label_of_no_text_is_never_given() -> Non
     _, bias = fit_logistic(features, Targets(np.hstack([TRUTH, never, ~never])), 1.0, "multi_label")
     assert bias[3:].tolist() == [-ALWAYS, ALWAYS]
     assert probabilities(bias[None], task="multi_label")[0, 3] < 0.001
+
+
+@pytest.mark.parametrize("jointly", [False, True])
+def test_labels_of_one_text_each_are_learned_without_a_word(jointly: bool) -> None:
+    texts = [f"word{i} {i}" for i in range(21)]
+    features, truth = tfidf_vectorizer(texts).fit_transform(texts), np.eye(21, dtype=bool)
+    weights, bias = fit_logistic(features, Targets(truth), 100.0, "single_label", jointly=jointly)
+    assert (decide(features @ weights.T + bias, task="single_label") == truth).all()
