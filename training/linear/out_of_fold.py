@@ -38,6 +38,7 @@ def out_of_fold(
     dataset: Dataset,
     labels: tuple[str, ...],
     *,
+    learned: Sequence[str] | None = None,
     vectors_ND: Floats | None = None,
     num_folds: int = NUM_FOLDS,
     seed: int = 0,
@@ -45,6 +46,13 @@ def out_of_fold(
     """Probabilities [N, C] of a data set's own labels; equal texts are in one fold.
 
     Where all texts are equal nothing can judge them: each has the shares of the labels.
+
+    Args:
+        dataset: the texts that are judged.
+        labels: of the columns.
+        learned: the same texts as they are learned from, if that is another way, as masked ones are.
+        vectors_ND: sentence vectors, for a second model.
+        num_folds, seed: of the parts that are judged by what is learned from the others.
 
     Raises:
         DataError: a label is not among `labels`.
@@ -54,10 +62,11 @@ def out_of_fold(
     if num_folds < 2:
         return np.tile(targets.truth_NC.mean(axis=0), (len(dataset), 1))
     texts = _Texts(targets, allowed_labels(dataset, labels), fold_of(dataset, num_folds, seed=seed), task)
-    counts_NF = tfidf.tfidf_vectorizer(dataset.texts).fit_transform(dataset.texts)
-    found = [texts.judge(counts_NF, _fit_sparse)]
+    learned = dataset.texts if learned is None else learned
+    vectorizer = tfidf.tfidf_vectorizer(learned).fit(learned)
+    found = [texts.judge(vectorizer.transform(learned), vectorizer.transform(dataset.texts), _fit_sparse)]
     if vectors_ND is not None:
-        found.append(texts.judge(vectors_ND, _fit_dense))
+        found.append(texts.judge(vectors_ND, vectors_ND, _fit_dense))
     return average(found, task=task)
 
 
@@ -70,13 +79,13 @@ class _Texts:
     fold_N: npt.NDArray[np.int64]
     task: Task
 
-    def judge(self, features_NF: Any, fit: Callable[[Any, Targets, Task], Logits]) -> Floats:
-        """Probabilities [N, C] of each fold by what `fit` has learned from the others."""
+    def judge(self, learned_NF: Any, judged_NF: Any, fit: Callable[[Any, Targets, Task], Logits]) -> Floats:
+        """Probabilities [N, C] of each fold by what `fit` has learned from the others; features of the same texts."""
         logits_NC = np.zeros(self.targets.truth_NC.shape, dtype=np.float32)
         for fold in np.unique(self.fold_N):
             inside = self.fold_N == fold
-            logits = fit(features_NF[~inside], self.targets.take(np.flatnonzero(~inside)), self.task)
-            logits_NC[inside] = logits(features_NF[inside])
+            logits = fit(learned_NF[~inside], self.targets.take(np.flatnonzero(~inside)), self.task)
+            logits_NC[inside] = logits(judged_NF[inside])
         return np.asarray(probabilities(among(logits_NC, self.allowed_NC), task=self.task))
 
 

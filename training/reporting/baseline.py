@@ -115,7 +115,8 @@ def compare_with_baseline(
 
     def answers(dataset: Dataset) -> Decisions:
         if dataset.rows is train.rows:
-            return decide(out_of_fold(dataset, labels, seed=seed), task=task, thresholds_C=thresholds)
+            p_NC = out_of_fold(dataset, labels, learned=train.texts, seed=seed)
+            return decide(p_NC, task=task, thresholds_C=thresholds)
         p_NC = probabilities(regression.logits(dataset, labels), task=task)
         return decide(p_NC, task=task, thresholds_C=thresholds)
 

@@ -249,5 +249,6 @@ def test_so_many_rare_labels_that_half_of_the_texts_are_held_out_are_told(tmp_pa
     assert len(corpus.train) == len(corpus.validation) == 200
     (said,) = [warning for warning in corpus.warnings if "data.folds=5" in warning]
     assert said.startswith("200 of 400 texts are held out for validation, 50% and not 10%: each label has a text")
-    assert said not in read(tmp_path, train=str(tmp_path / "train.csv"), folds=2).warnings
+    by_folds = DataConfig(train=str(tmp_path / "train.csv"))
+    assert said not in read_corpus(by_folds, seed=0, data_root=tmp_path, folds=2).warnings
     assert said not in read(tmp_path, train=str(tmp_path / "train.csv"), validation_fraction=0.3).warnings

@@ -33,6 +33,15 @@ def test_a_wrong_label_does_not_vouch_for_itself(labels: str) -> None:
         assert (p.argmax(axis=1)[1:] == [labels.index(name) for (name,) in data.labels[1:]]).mean() > 0.95
 
 
+def test_texts_are_judged_as_they_come_by_what_was_learned_from_masked_ones() -> None:
+    data = dataset("ab")
+    masked = ["masked" if name == "a" else f"other words{i}" for i, (name,) in enumerate(data.labels)]
+    unmasked = replace(data, texts=[f"name{i}" if text == "masked" else text for i, text in enumerate(masked)])
+    p = out_of_fold(unmasked, ("a", "b"), learned=masked)
+    assert (p[1::2, 1] > 0.8).all()
+    assert p[::2, 0].std() < 0.02, "no text without a mask is known from another"
+
+
 def test_equal_texts_do_not_vouch_for_one_another() -> None:
     data = dataset()
     texts, labels = list(data.texts), list(data.labels)

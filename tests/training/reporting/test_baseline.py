@@ -84,6 +84,17 @@ def test_thresholds_count_a_text_as_much_as_it_weighs(monkeypatch: pytest.Monkey
     assert seen == [picking.weights]
 
 
+def test_the_regression_judges_texts_of_folds_as_they_come(tiny_checkpoint: Path) -> None:
+    """The training texts are masked, and only the mask tells their labels apart."""
+    classifier, drawn = Classifier.load(tiny_checkpoint, device="cpu"), dataset(60, 0)
+    positive = [names == ("positive",) for names in drawn.labels]
+    train = replace(drawn, texts=["masked" if is_positive else f"no {i}" for i, is_positive in enumerate(positive)])
+    held = replace(drawn, texts=[f"name{i}" if is_positive else f"no {i}" for i, is_positive in enumerate(positive)])
+    held_out = {"validation": (held, evaluate(classifier, held))}
+    found = compare_with_baseline(classifier, train, held, held_out, metric="accuracy", seed=0)
+    assert found.compared[0].accuracy < 0.7
+
+
 def test_the_regression_answers_among_the_labels_of_a_text() -> None:
     train = dataset(40, 0)
     one = Regression.fit(train, ("negative", "neutral", "positive"), 1.0)
