@@ -22,9 +22,10 @@ from model.config import CheckpointConfig
 from model.network import RecurrentClassifier
 from training.artifacts.publish import Finished, Trained, publish
 from training.artifacts.record import MemberRecord, Record
+from training.config.config import TrainConfig
 from training.config.request import Request
-from training.config.start import load_start
-from training.data.corpus import read_corpus
+from training.config.start import Start, load_start
+from training.data.corpus import Corpus, read_corpus
 from training.errors import UsageError
 from training.runs.session import Session
 
@@ -55,7 +56,8 @@ def average(request: Request, members: Sequence[Path], session: Session) -> Reco
             f"{members[0]} was validated by a part of its training texts, which the others may have learned from: "
             "train each with the same --validation file"
         )
-    corpus = read_corpus(config.data, seed=config.seed, data_root=Path(request.data_root))
+    start = _start_of(members[0], first, config)
+    corpus = _read_texts(request, start, first)
     if list(corpus.labels) != list(checkpoints[0].config.labels):
         raise UsageError(
             f"the texts have the labels {', '.join(corpus.labels)}, and {members[0]} has "
@@ -63,9 +65,6 @@ def average(request: Request, members: Sequence[Path], session: Session) -> Reco
         )
     session.console.print("calibrating, and evaluating the mean as loaded from disk")
     trained = Trained(mean_network(checkpoints), first.effort)
-    start = None if config.start is None else load_start(Path(config.start))
-    if start is None or first.start is None or start.version != first.start.version:
-        raise UsageError(f"{config.start} is not what {members[0]} began with any more: it has been changed since")
     finished = Finished(request, corpus, checkpoints[0].tokenizer, trained, teachers=first.teachers, start=start)
     names = [
         MemberRecord(name=folder.resolve().name, version=found.version, command=record.command)
@@ -119,6 +118,32 @@ def _mean(checkpoints: Sequence[Checkpoint], name: str) -> npt.NDArray[np.float3
 
 def _shape(config: CheckpointConfig) -> dict[str, Any]:
     return config.model_dump(exclude=FITTED)
+
+
+def _start_of(folder: Path, record: Record, config: TrainConfig) -> Start:
+    """The layers that the run of `folder` began with, as its settings name them.
+
+    Raises:
+        UsageError: they name none, or others.
+        CheckpointError: they cannot be read.
+    """
+    if config.start is None:
+        raise UsageError(f"the settings name no start; --config names those of the run that made {folder}")
+    start = load_start(Path(config.start))
+    if start.version != _start(record):
+        raise UsageError(f"{config.start} is not what {folder} began with any more: it has been changed since")
+    return start
+
+
+def _read_texts(request: Request, start: Start, record: Record) -> Corpus:
+    """Reads the texts as the first run did: with the labels of `start` where it kept them.
+
+    Raises:
+        TableError: a file, a row or a label is unusable.
+    """
+    config, began = request.config, record.start
+    continued = start.continued() if began is not None and began.kept else None
+    return read_corpus(config.data, seed=config.seed, data_root=Path(request.data_root), continued=continued)
 
 
 def _start(record: Record) -> str | None:

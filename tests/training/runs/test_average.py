@@ -1,13 +1,14 @@
 """The mean of several checkpoints as one, by the command."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import Result
 
-from model.checkpoint import load_checkpoint, replace_card
+from model.checkpoint import load_checkpoint, replace_card, save_checkpoint
 from tests.training.cli.commands import call
 from tests.training.runs.conftest import SMALL
 
@@ -87,13 +88,37 @@ def test_what_cannot_be_averaged_is_refused_and_nothing_is_written(runs: Path, n
 def test_the_settings_may_lie_elsewhere_but_must_have_the_labels(runs: Path, reviews: Path, tmp_path: Path) -> None:
     (tmp_path / "three.csv").write_text("text,label\n" + "\n".join(f"word {n},{'abc'[n % 3]}" for n in range(60)))
     settings = tmp_path / "other.toml"
-    settings.write_text(f'[data]\ntrain = "{tmp_path / "three.csv"}"\nvalidation = "{tmp_path / "three.csv"}"\n')
+    texts = f'[data]\ntrain = "{tmp_path / "three.csv"}"\nvalidation = "{tmp_path / "three.csv"}"\n'
+    settings.write_text(texts)
+    without = call("average", runs / "run1", runs / "run2", "--config", settings, "--output", runs / "refused")
+    assert without.exit_code == 2
+    assert "the settings name no start; --config names those of the run" in without.output
+    settings.write_text(f'start = "{runs / "start"}"\n{texts}')
     refused = call("average", runs / "run1", runs / "run2", "--config", settings, "--output", runs / "refused")
     assert refused.exit_code == 2
     assert "the texts have the labels a, b, c" in refused.output
     missing = call("average", runs / "run1", runs / "run2", "--config", tmp_path / "no.toml", "--output", runs / "no")
     assert missing.exit_code == 2
     assert "no.toml" in missing.output
+
+
+def test_labels_that_runs_kept_without_texts_are_labels_of_the_mean(runs: Path, reviews: Path, tmp_path: Path) -> None:
+    """The settings and the start are those of `run1` but that its texts lack a label."""
+    members = [tmp_path / "one", tmp_path / "two"]
+    for member, name in zip(members, ("run1", "run2"), strict=True):
+        run = load_checkpoint(runs / name)
+        kept = {**run.metrics["start"], "kept": list(run.config.labels)}
+        save_checkpoint(member, replace(run, metrics={**run.metrics, "start": kept}))
+    rows = [row for row in (reviews / "train.csv").read_text("utf-8").splitlines() if not row.endswith("bad")]
+    (tmp_path / "new.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    settings = tmp_path / "new.toml"
+    texts = f'[data]\ntrain = "{tmp_path / "new.csv"}"\nvalidation = "{reviews / "test.csv"}"\n'
+    settings.write_text(f'start = "{runs / "start"}"\n{texts}')
+    made = call("average", *members, "--config", settings, "--output", tmp_path / "mean")
+    assert made.exit_code == 0, made.output
+    found = load_checkpoint(tmp_path / "mean")
+    assert found.config.labels == ("bad", "good")
+    assert found.metrics["start"]["kept"] == ["bad", "good"]
 
 
 def test_runs_without_validation_texts_of_their_own_are_refused(runs: Path, reviews: Path) -> None:
