@@ -14,7 +14,7 @@ import numpy.typing as npt
 from training.data.choices import Allowed, allowed_labels, text_weights
 from training.data.config import DataConfig
 from training.data.corpus import Corpus
-from training.data.dataset import truth_of
+from training.data.dataset import soft_targets, truth_of
 from training.data.duplicates import distinct, normalised
 from training.data.variants import AugmentConfig, WordClasses, augment
 
@@ -66,15 +66,17 @@ def build_transfer_set(corpus: Corpus, unlabeled: Sequence[str], config: Augment
 def known_labels(
     texts: Sequence[str], corpus: Corpus
 ) -> tuple[npt.NDArray[np.float32], Allowed, npt.NDArray[np.bool_]]:
-    """Labels of those `texts` that stand in the training data.
+    """Labels of those `texts` that stand in the training data, or their probabilities where the data have these.
 
     Returns:
-        Zeros and ones, float32 [N, C], the last row of the data counting where a text stands there several times; the
-        labels among which it is judged; and bool [N], true where a text is labelled.
+        Zeros and ones or probabilities, float32 [N, C], the last row of the data counting where a text stands there
+        several times; the labels among which it is judged; and bool [N], true where a text is labelled.
     """
-    chosen_NC, choices_NC = truth_of(corpus.train, corpus.labels), allowed_labels(corpus.train, corpus.labels)
-    rows = {text: row for row, text in enumerate(corpus.train.texts)}
-    truth_NC = np.zeros((len(texts), len(corpus.labels)), dtype=np.float32)
+    train, labels = corpus.train, corpus.labels
+    shares_NC, choices_NC = soft_targets(train, labels), allowed_labels(train, labels)
+    chosen_NC = truth_of(train, labels) if shares_NC is None else shares_NC
+    rows = {text: row for row, text in enumerate(train.texts)}
+    truth_NC = np.zeros((len(texts), len(labels)), dtype=np.float32)
     allowed_NC = np.ones(truth_NC.shape, dtype=np.bool_)
     labelled_N = np.zeros(len(texts), dtype=np.bool_)
     for place, text in enumerate(texts):

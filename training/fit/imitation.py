@@ -63,7 +63,8 @@ class ImitationLoss:
 
     Attributes:
         teacher_NC: float32 logits to be imitated; zeros for a text that no teacher was asked about.
-        truth_NC: float32, zeros and ones, from the labels of the data; all zeros for a text that has none.
+        truth_NC: float32, the labels of the data as zeros and ones, or their probabilities; all zeros for a text that
+            has none.
         share_N: float32, the part of a text's loss that its label has, 0 to 1; the rest is the teachers'.
         allowed_NC: labels among which a text that has a label is judged.
         config: which loss.

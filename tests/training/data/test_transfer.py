@@ -50,6 +50,16 @@ def test_labels_of_the_data_are_known_where_there_are_some(corpus: Corpus) -> No
     assert labelled.tolist() == [True, False, True]
 
 
+def test_probabilities_of_the_data_are_known_as_they_are(tmp_path: Path) -> None:
+    rows = ["text,neg,pos", "so good,0.1,0.9", "so bad,0.75,0.25", "fine,0.4,0.6"]
+    (tmp_path / "soft.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    name = str(tmp_path / "soft.csv")
+    soft = read_corpus(DataConfig(train=name, validation=name), seed=0, data_root=tmp_path)
+    truth, _, labelled = known_labels(["so bad", "new", "so good"], soft)
+    assert truth.tolist() == [pytest.approx(row) for row in ([0.75, 0.25], [0, 0], [0.1, 0.9])]
+    assert labelled.tolist() == [True, False, True]
+
+
 def test_a_text_weighs_what_its_set_says_and_one_without_a_label_one(corpus: Corpus, tmp_path: Path) -> None:
     assert label_weights(["so bad"], corpus, DataConfig()) is None
     rows = ["text,label,source", "a,good,one", "b,bad,one", "c,good,one", "d,bad,two", "e,good,three", "f,bad,three"]
