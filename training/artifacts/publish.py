@@ -103,7 +103,8 @@ def publish(finished: Finished, output: Path, *, scratch: Path, device: str) -> 
         [source(corpus.files["validation"])],
     )
     record = make_record(finished, evaluations, calibration, training_accuracy, reference, name=output.name)
-    card = with_section(write_card(record), thresholds, len(corpus.calibration))
+    chose = corpus.fold_N is None and not corpus.calibrates_apart  # a fold's texts are judged by networks of the others
+    card = with_section(write_card(record), thresholds, len(corpus.calibration), chose=chose)
     save_checkpoint(output, dataclasses.replace(calibrated, metrics=record.model_dump(mode="json"), card=card))
     return record
 
@@ -187,7 +188,7 @@ def compare(calibrated: Checkpoint, validation: Result, corpus: Corpus) -> Calib
         nll_before=before.nll,
         nll_after=after.nll,
         rows=len(corpus.calibration) if len(corpus.calibration) >= ENOUGH_TO_CALIBRATE else 0,
-        apart=corpus.calibration is not corpus.validation,
+        apart=corpus.calibrates_apart,
         macro_f1_before=before.macro_f1 if multi_label else None,
         macro_f1_after=after.macro_f1 if multi_label else None,
         chinese_temperature=calibrated.config.chinese_temperature,

@@ -20,11 +20,13 @@ def precision(checkpoint: Path, file: Path, **options: Any) -> None:
     """Writes into CHECKPOINT from which probability its answers are right in 90, 95 and 99% of cases.
 
     A request may then set `min_precision`, and texts of which the model is less sure get no label. `train` and
-    `distill` do this with validation texts that had no part in choosing the weights.
+    `distill` do this with validation texts: of a thousand or more with a half that had no part in choosing the weights,
+    of folds with the answers of networks that had not seen the text. Fewer texts choose the weights too, and thresholds
+    hold less often than they promise; the card says so.
 
-    FILE has labelled texts like those to come, a thousand at least: 99% needs several hundred answers almost all of
-    which are right. A threshold is written only if it holds for further texts with a chance of 95%; otherwise the
-    share is noted as not reached.
+    FILE has labelled texts like those to come that chose nothing, a thousand at least: 99% needs several hundred
+    answers almost all of which are right. A threshold is written only if it holds for further texts with a chance of
+    95%; otherwise the share is noted as not reached.
 
     Only config.json, the card and SHA256SUMS are written again. The version changes, for it is the digest of the
     whole folder; scores do not.

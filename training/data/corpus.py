@@ -91,6 +91,11 @@ class Corpus:
         return self.held_out["validation"]
 
     @property
+    def calibrates_apart(self) -> bool:
+        """True if the texts that calibrate had no part in picking the weights."""
+        return self.stopping is not self.validation
+
+    @property
     def test(self) -> Dataset | None:
         """The texts of the test file, if there is one."""
         return self.held_out.get("test")

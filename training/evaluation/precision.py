@@ -86,12 +86,15 @@ def _lost(older: Sequence[PrecisionThreshold], found: Sequence[PrecisionThreshol
             )
 
 
-def with_section(card: str, thresholds: Sequence[PrecisionThreshold], num_texts: int) -> str:
-    """Puts a table of the thresholds, found on so many texts, into a card in place of an older one."""
-    return put_section(card, _section(thresholds, num_texts), before=["## Data"])
+def with_section(card: str, thresholds: Sequence[PrecisionThreshold], num_texts: int, *, chose: bool = False) -> str:
+    """Puts a table of the thresholds, found on so many texts, into a card in place of an older one.
+
+    It says so if these texts `chose` the weights too, for then it promises less.
+    """
+    return put_section(card, _section(thresholds, num_texts, chose=chose), before=["## Data"])
 
 
-def _section(thresholds: Sequence[PrecisionThreshold], num_texts: int) -> str:
+def _section(thresholds: Sequence[PrecisionThreshold], num_texts: int, *, chose: bool) -> str:
     about = (
         "`min_precision` of a request is the share of cases in which answers are to be right: a text whose most "
         "probable label has less than the probability for it gets no label."
@@ -100,6 +103,11 @@ def _section(thresholds: Sequence[PrecisionThreshold], num_texts: int) -> str:
         f"Found on {num_texts:,} held-out texts so that each line holds for further texts of the same kind with a "
         f"chance of {1 - ERROR_RATE:.0%}; for other texts it says nothing."
     )
+    if chose:
+        promise += (
+            " These texts chose the weights too, so the chance is less: `python -m training precision` with other "
+            "texts finds thresholds that hold."
+        )
     rows = [f"| {found.precision:.0%} | {shown(found.threshold)} | {found.coverage:.1%} |\n" for found in thresholds]
     head = "| right in at least | from a probability of | texts answered |\n| --- | --- | --- |\n"
     return f"{TITLE}\n{about}\n\n{head}{''.join(rows)}\n{promise}\n"

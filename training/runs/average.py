@@ -57,7 +57,7 @@ def average(request: Request, members: Sequence[Path], session: Session) -> Reco
             "train each with the same --validation file"
         )
     start = _start_of(members[0], first, config)
-    corpus = _read_texts(request, start, first)
+    corpus = _read_texts(request, start, records)
     if list(corpus.labels) != list(checkpoints[0].config.labels):
         raise UsageError(
             f"the texts have the labels {', '.join(corpus.labels)}, and {members[0]} has "
@@ -135,15 +135,20 @@ def _start_of(folder: Path, record: Record, config: TrainConfig) -> Start:
     return start
 
 
-def _read_texts(request: Request, start: Start, record: Record) -> Corpus:
+def _read_texts(request: Request, start: Start, records: Sequence[Record]) -> Corpus:
     """Reads the texts as the first run did: with the labels of `start` where it kept them.
+
+    Which half of the validation texts picks the weights follows from the seed: runs with several have picked theirs on
+    all of them.
 
     Raises:
         TableError: a file, a row or a label is unusable.
     """
-    config, began = request.config, record.start
+    config, began = request.config, records[0].start
     continued = start.continued() if began is not None and began.kept else None
-    return read_corpus(config.data, seed=config.seed, data_root=Path(request.data_root), continued=continued)
+    corpus = read_corpus(config.data, seed=config.seed, data_root=Path(request.data_root), continued=continued)
+    seeds = {record.seed for record in records}
+    return corpus if seeds == {config.seed} else replace(corpus, stopping=corpus.validation)
 
 
 def _start(record: Record) -> str | None:

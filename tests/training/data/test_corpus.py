@@ -127,10 +127,12 @@ def test_enough_validation_texts_are_parted_and_few_are_not(tmp_path: Path, monk
     files = {"train": write(tmp_path / "train.csv", TRAIN), "validation": write(tmp_path / "validation.csv", rows)}
     whole = read(tmp_path, **files)
     assert whole.stopping is whole.calibration is whole.validation
+    assert not whole.calibrates_apart
 
     monkeypatch.setattr(training.data.corpus, "ENOUGH_TO_HALVE", 24)
     halves = read(tmp_path, **files)
     stopping, calibration = halves.stopping, halves.calibration
+    assert halves.calibrates_apart
     assert sorted(stopping.texts + calibration.texts) == sorted(whole.validation.texts)
     assert not set(stopping.texts) & set(calibration.texts)
     assert stopping.counts() == calibration.counts() == {"a": 6, "b": 6}

@@ -143,6 +143,13 @@ def test_section_of_a_card(card: str, before: str, after: str) -> None:
     assert with_section(written, [found], 1234) == written
 
 
+def test_a_card_promises_less_of_texts_that_chose_the_weights() -> None:
+    found = PrecisionThreshold(precision=0.9, threshold=0.75, coverage=0.5)
+    said = "These texts chose the weights too, so the chance is less"
+    assert said in with_section("# A\n", [found], 150, chose=True)
+    assert said not in with_section("# A\n", [found], 150)
+
+
 def test_labels_that_the_checkpoint_does_not_know_are_named(checkpoint: Path, tmp_path: Path) -> None:
     result = call("precision", checkpoint, write(tmp_path / "held_out.csv", ["a", "b"], ["positive", "neutral"]))
     assert result.exit_code == 2

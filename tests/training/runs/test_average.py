@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from click.testing import Result
 
+import training.data.corpus
 from model.checkpoint import load_checkpoint, replace_card, save_checkpoint
 from tests.training.cli.commands import call
 from tests.training.runs.conftest import SMALL
@@ -65,6 +66,15 @@ def test_scores_are_those_of_the_mean(runs: Path) -> None:
     (named,) = [line for line in settings.splitlines() if line.startswith("validation = ")]
     again = call("evaluate", runs / "mean", named.partition('"')[2].rstrip('"'))
     assert f"{recorded['accuracy']:.4f}" in again.output
+
+
+def test_of_several_seeds_no_half_of_validation_is_free_of_choices(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training.data.corpus, "ENOUGH_TO_HALVE", 10)
+    assert mean(runs, "run1", "run2").exit_code == 0
+    found = load_checkpoint(runs / "mean")
+    assert "Found on 30 held-out texts" in found.card
+    assert "These texts chose the weights too" in found.card
+    assert not found.metrics["calibration"]["apart"]
 
 
 @pytest.mark.parametrize(
