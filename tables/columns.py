@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -140,6 +140,20 @@ def choose_texts(
     return texts
 
 
+def column_names(source: Path | Sequence[Path], *, sheet: str | None = None) -> list[str]:
+    """The names of a table's columns; none if no file has a row.
+
+    Raises:
+        TableError: the file cannot be read.
+    """
+    return list(_sample(source, sheet).values)
+
+
+def named_as_weights(names: Iterable[str]) -> list[str]:
+    """Those of the names that columns of weights have."""
+    return [name for name in names if folded(name) in WEIGHTS]
+
+
 def _sample(
     source: Path | Sequence[Path], sheet: str | None, refuse: Callable[[BadRow], object] | None = None
 ) -> _Sample:
@@ -193,7 +207,8 @@ def _find_labels(path: Path, values: Values, texts: Sequence[str]) -> tuple[str,
         return ("label",)
     if called:
         return (_only(path, called, values, "labels", "--label-column"),)
-    kinds = {name: _label_kind(column) for name, column in others.items() if folded(name) not in WEIGHTS}
+    weights = named_as_weights(others)
+    kinds = {name: _label_kind(column) for name, column in others.items() if name not in weights}
     numbers = tuple(name for name, kind in kinds.items() if kind == "numbers")
     named = [name for name, kind in kinds.items() if kind == "names"]
     if len(numbers) > 1 and not named:

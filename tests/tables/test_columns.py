@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tables.columns import LOGGER, Columns, choose_columns, choose_texts
+from tables.columns import LOGGER, Columns, choose_columns, choose_texts, column_names, named_as_weights
 from tables.errors import MissingColumnError, TableError
 from tables.reading import BadRow
 from tests.tables.samples import write
@@ -160,3 +160,10 @@ def test_rows_that_cannot_be_read_do_not_hide_the_columns_if_they_are_taken(tmp_
     assert [bad.row.number for bad in refused] == [2]
     with pytest.raises(TableError, match="not valid JSON"):
         choose_texts(path, None)
+
+
+def test_names_of_columns_and_those_that_weights_have(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,Sample  Weight,label\na text,2,x\n")
+    names = column_names(tmp_path / "a.csv")
+    assert names == ["text", "Sample  Weight", "label"]
+    assert named_as_weights(names) == ["Sample  Weight"]

@@ -45,12 +45,18 @@ from training.cli.options import FILE, LABELS_IN, TEXTS_IN
     help="Put fixed words in place of e-mail addresses and telephone numbers.",
 )
 @click.option(
+    "--weight-column",
+    metavar="NAME",
+    help="Column of a weight for each text, which is kept in a column weight. Texts of weight 0 are left out; those of "
+    "a file without the column weigh 1.  [default: no weights are kept]",
+)
+@click.option(
     "--weight",
     "weights",
     multiple=True,
     metavar="SET=NUMBER",
-    help="Weight of each text of a data set, as the column source names it, in a column weight; 1 for others. "
-    "Repeatable; for train --weight-column weight.",
+    help="Weight of each text of a data set, as the column source names it, in a column weight; 1 for others, and "
+    "times the text's own with --weight-column. Repeatable; for train --weight-column weight.",
 )
 @click.option("--limit", type=click.IntRange(min=1), help="Draw so many texts of each data set.  [default: all]")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the draw.")
@@ -69,8 +75,9 @@ def mix(
 ) -> None:
     """Makes one training file out of several: each text once, and none that leaks a test text.
 
-    The column source says where each text came from, as FOLDER/FILE. What --sentiment-labels calls positive, neutral
-    and negative stands in training/data/sentiment_sets.toml.
+    The column source says where each text came from, as FOLDER/FILE; other columns are not kept, but weights with
+    --weight-column. What --sentiment-labels calls positive, neutral and negative stands in
+    training/data/sentiment_sets.toml.
 
     \b
     python -m training mix a/train.csv b/train.csv --without a/test.csv --without b/test.csv --output mixed.parquet
@@ -86,8 +93,8 @@ def mix(
 
     if sentiment_labels and label_map:
         raise UsageError("--sentiment-labels and --label-map: give one of them")
-    if unlabeled and (sentiment_labels or label_map or options["source_column"]):
-        raise UsageError("--unlabeled reads texts only; leave out the options on labels and --source-column")
+    if unlabeled and (sentiment_labels or label_map or options["source_column"] or options["weight_column"]):
+        raise UsageError("--unlabeled reads texts only; leave out options on labels, --source-column, --weight-column")
     mapping = SENTIMENT.labels if sentiment_labels else parse_label_map(label_map)
     chosen = MixOptions(
         mapping=mapping,

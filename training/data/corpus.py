@@ -11,12 +11,12 @@ from model.config import Frozen, Task
 from tables.errors import MissingColumnError
 from tables.labels import LabelRules, Names
 from tables.reader import read_columns
-from tables.reading import Places, count
+from tables.reading import count
 from tables.sources import is_local
 from training.data.choices import with_choices
 from training.data.config import DataConfig, Files
 from training.data.continued import Continued, check_continues, warnings_continued
-from training.data.dataset import Dataset, label_names, list_some, read_dataset, refuse_unknown
+from training.data.dataset import Dataset, label_names, list_some, read_dataset, refuse_unknown, without_weightless
 from training.data.duplicates import normalised, num_contradictions, num_shared
 from training.data.files import digest_of, shown_source
 from training.data.personal import mask_personal
@@ -174,7 +174,7 @@ def read_files(config: DataConfig, *, multi_label: bool = False) -> tuple[Datase
     """
     if config.train is None:
         raise UsageError("no training file; give --train FILE, or a recipe that names one")
-    train = _without_weightless(_read(config.train, config, replace(config.label_rules, multi_label=multi_label)))
+    train = without_weightless(_read(config.train, config, replace(config.label_rules, multi_label=multi_label)))
     # What a held-out file looks like by itself does not matter: its labels are read as those of the training file.
     rules = replace(
         config.label_rules,
@@ -184,18 +184,6 @@ def read_files(config: DataConfig, *, multi_label: bool = False) -> tuple[Datase
     )
     named = {"validation": config.validation, "test": config.test} | (config.tests or {})
     return train, {role: _read(file, config, rules, train) for role, file in named.items() if file}
-
-
-def _without_weightless(dataset: Dataset) -> Dataset:
-    """The data set without rows of weight 0: nothing should be fitted to them, sized by them or chosen on them."""
-    if dataset.weights is None or dataset.weights.all():
-        return dataset
-    left_out = Places()
-    for place in np.flatnonzero(dataset.weights == 0).tolist():
-        left_out.add(dataset.rows[place])
-    said = f"{count(left_out.count, 'row')} of weight 0 left out ({left_out})"
-    kept = dataset.take(np.flatnonzero(dataset.weights).tolist())
-    return replace(kept, warnings=[*dataset.warnings, said], weightless=left_out)
 
 
 def _masked(dataset: Dataset) -> Dataset:

@@ -245,6 +245,18 @@ def without_unknown(dataset: Dataset, names: Sequence[str]) -> Dataset:
     return kept
 
 
+def without_weightless(dataset: Dataset) -> Dataset:
+    """The data set without rows of weight 0: nothing should be fitted to them, sized by them or chosen on them."""
+    if dataset.weights is None or dataset.weights.all():
+        return dataset
+    left_out = Places()
+    for place in np.flatnonzero(dataset.weights == 0).tolist():
+        left_out.add(dataset.rows[place])
+    said = f"{count(left_out.count, 'row')} of weight 0 left out ({left_out})"
+    kept = dataset.take(np.flatnonzero(dataset.weights).tolist())
+    return replace(kept, warnings=[*dataset.warnings, said], weightless=left_out)
+
+
 def label_places(names: Sequence[str]) -> dict[str, int]:
     """The place of each name; also under the name that a file of today gives it, where it was written otherwise."""
     return {label_name(name): place for place, name in enumerate(names)} | {

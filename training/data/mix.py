@@ -6,18 +6,20 @@ model, whichever set it came from. They also have different names for the same l
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from tables.columns import column_names, named_as_weights
 from tables.errors import MissingColumnError
+from tables.names import same_name
 from tables.parquet import write_parquet
 from tables.reader import LOGGER
 from training.data.choices import sources
 from training.data.column_names import LABEL, TEXT, written
-from training.data.dataset import Dataset, list_some, read_dataset
+from training.data.dataset import Dataset, list_some, read_dataset, without_weightless
 from training.data.duplicates import normalised
 from training.data.emoticons import without_emoticons
 from training.data.leaks import HeldOut, source_name
@@ -74,7 +76,9 @@ class MixOptions:
             left out if one of its labels has no counterpart, or if its labels have different ones.
         drop_emoticons: see `training.data.emoticons`.
         mask_personal: puts fixed words in place of e-mail addresses and telephone numbers, before texts are compared.
-        weights: of each text of a source, by the source's name; 1 for the others.
+        weight_column: of weights, which are kept, and rows of weight 0 left out; a text of a file that lacks it weighs
+            1. None keeps no weights.
+        weights: of each text of a source, by the source's name, times its own one; 1 for the others.
         limit: texts to draw of each source at most; None takes all.
         seed: of the draw, whose order is that of the files.
     """
@@ -86,6 +90,7 @@ class MixOptions:
     mapping: Mapping[str, Sequence[str]] | None = None
     drop_emoticons: bool = False
     mask_personal: bool = False
+    weight_column: str | None = None
     weights: Mapping[str, float] = field(default_factory=dict)
     limit: int | None = None
     seed: int = 0
@@ -93,19 +98,28 @@ class MixOptions:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Texts of one file, with a label and a source each; the label is empty where none is read."""
+    """Texts of one file, with a label, a source and a weight each; the label is empty where none is read.
+
+    No weights are 1 each.
+    """
 
     path: Path
     texts: list[str]
     labels: list[str]
     sources: list[str]
     unmapped: int
+    weights: list[float] | None = None
+
+    def weight(self, row: int, of_sources: Mapping[str, float]) -> float:
+        """The weight of a row, times that of its source."""
+        own = 1.0 if self.weights is None else self.weights[row]
+        return own * of_sources.get(self.sources[row], 1.0)
 
 
 def mix_files(files: Sequence[Path], output: Path, *, without: Sequence[Path], options: MixOptions) -> list[MixReport]:
     """Writes the Parquet file `output` with the columns of texts, labels and `source`, in the order of `files`.
 
-    A column of weights is added if a source has one. Texts are compared as `_key` has them.
+    A column of weights is added if a source or `weight_column` gives any. Texts are compared as `_key` has them.
 
     Args:
         files: of any format, labelled or not.
@@ -115,10 +129,11 @@ def mix_files(files: Sequence[Path], output: Path, *, without: Sequence[Path], o
 
     Raises:
         TableError: a file is unusable.
-        UsageError: a file is multi-label, and there is no mapping; or no text is of a source that has a weight.
+        UsageError: a file is multi-label, and there is no mapping; no text is of a source that has a weight; or no file
+            has the column of weights.
     """
     parts = [_read(path, options) for path in files]
-    _check_weights(options.weights, {source for part in parts for source in part.sources})
+    _check_weights(parts, options)
     held_out = HeldOut.read(
         without, text_column=options.text_column, change=mask_personal if options.mask_personal else None
     )
@@ -158,8 +173,8 @@ def _columns(
         columns[labels] = [parts[place].labels[row] for place, row in drawn]
     sources = [parts[place].sources[row] for place, row in drawn]
     columns[SOURCE] = sources
-    if options.weights:
-        columns[WEIGHT] = [options.weights.get(name, 1.0) for name in sources]
+    if options.weights or options.weight_column:
+        columns[WEIGHT] = [parts[place].weight(row, options.weights) for place, row in drawn]
     return columns
 
 
@@ -168,19 +183,45 @@ def _read(path: Path, options: MixOptions) -> _Part:
         texts = read_unlabeled(path, text_column=options.text_column)
         part = _Part(path, texts, [""] * len(texts), [source_name(path)] * len(texts), 0)
     else:
-        whole = read_dataset(path, text_column=options.text_column, label_column=options.label_column)
-        for warning in whole.warnings:
-            LOGGER.warning(f"warning: {path}: {warning}")
+        whole = _read_labelled(path, options)
         found = map_labels(whole, options.mapping or {})
         labels = [label for (label,) in found.labels]
-        part = _Part(path, found.texts, labels, _sources(found, options.source_column), len(whole) - len(found))
+        weights = None if found.weights is None else found.weights.tolist()
+        part = _Part(
+            path, found.texts, labels, _sources(found, options.source_column), len(whole) - len(found), weights
+        )
     if options.mask_personal:
         part = replace(part, texts=[mask_personal(text) for text in part.texts])
     return _without_emoticons(part) if options.drop_emoticons else part
 
 
-def _check_weights(weights: Mapping[str, float], sources: Set[str]) -> None:
-    if unknown := weights.keys() - sources:
+def _read_labelled(path: Path, options: MixOptions) -> Dataset:
+    """The rows that have a weight above 0; warns of what is left out, and of what the output will not have."""
+    names, asked = column_names(path), options.weight_column
+    weights = None if asked is None else next((name for name in names if same_name(name, asked)), None)
+    whole = without_weightless(
+        read_dataset(path, text_column=options.text_column, label_column=options.label_column, weight_column=weights)
+    )
+    lost = [
+        f"the column '{name}' is not kept; if it has weights, --weight-column '{name}' keeps them"
+        for name in named_as_weights(names)
+        if name != weights and name not in (*whole.columns.texts, *whole.columns.labels)
+    ]
+    if whole.shares is not None:
+        lost.append(
+            "probabilities are not kept, but the most probable labels alone; to learn from them, give train the files "
+            "themselves (--train FILE, repeatable)"
+        )
+    for warning in [*whole.warnings, *lost]:
+        LOGGER.warning(f"warning: {path}: {warning}")
+    return whole
+
+
+def _check_weights(parts: Sequence[_Part], options: MixOptions) -> None:
+    if options.weight_column is not None and all(part.weights is None for part in parts):
+        raise UsageError(f"--weight-column {options.weight_column}: no file has this column")
+    sources = {source for part in parts for source in part.sources}
+    if unknown := options.weights.keys() - sources:
         raise UsageError(
             f"--weight {min(unknown)}: no text is of this data set; there are {list_some(sorted(sources), SHOWN)}"
         )
@@ -205,6 +246,7 @@ def _without_emoticons(part: _Part) -> _Part:
         [part.labels[row] for row in rows],
         [part.sources[row] for row in rows],
         part.unmapped + len(texts) - len(rows),
+        None if part.weights is None else [part.weights[row] for row in rows],
     )
 
 

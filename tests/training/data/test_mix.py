@@ -149,3 +149,31 @@ def test_the_command_writes_the_weights_of_data_sets(tmp_path: Path) -> None:
         refused = CliRunner().invoke(main, [*arguments, wrong])
         assert refused.exit_code == 2
         assert said in refused.output
+
+
+def test_weights_of_texts_are_kept_where_their_column_is_named(tmp_path: Path) -> None:
+    own, plain = tmp_path / "own.csv", _csv(tmp_path / "b" / "train.csv", ("three", "x"))
+    own.write_text("text,label,w\nnone,x,0\none,x,0.5\ntwo,y,2\n")
+    output = tmp_path / "mix.parquet"
+    arguments = ["mix", str(own), str(plain), "--output", str(output), "--weight", "b/train.csv=3", "--weight-column"]
+    run = CliRunner().invoke(main, [*arguments, "W"])
+    assert run.exit_code == 0, run.output
+    assert "own.csv: 1 row of weight 0 left out (row 1 (line 2))" in run.output
+    rows = [(row["text"], row["weight"]) for row in pq.read_table(output).to_pylist()]
+    assert rows == [("one", 0.5), ("two", 2.0), ("three", 3.0)]
+    refused = CliRunner().invoke(main, [*arguments, "wait"])
+    assert refused.exit_code == 2
+    assert "--weight-column wait: no file has this column" in refused.output
+
+
+def test_weights_and_probabilities_that_are_not_kept_are_told(tmp_path: Path) -> None:
+    weighted, soft = tmp_path / "weighted.csv", tmp_path / "soft.csv"
+    weighted.write_text("text,label,Weight\none film,neg,0\ntwo films,pos,2\n")
+    soft.write_text("text,neg,pos\nthree films,0.2,0.8\nfour films,0.7,0.3\n")
+    arguments = ["mix", str(weighted), str(soft), "--output", str(tmp_path / "mix.parquet")]
+    run = CliRunner().invoke(main, arguments)
+    assert run.exit_code == 0, run.output
+    assert "weighted.csv: the column 'Weight' is not kept; if it has weights, --weight-column 'Weight'" in run.output
+    assert "soft.csv: probabilities are not kept, but the most probable labels alone" in run.output
+    kept = CliRunner().invoke(main, [*arguments, "--weight-column", "weight"])
+    assert "is not kept" not in kept.output
