@@ -40,6 +40,11 @@ class LabelRules:
     merge: bool = False
     multi_label: bool = False
 
+    @staticmethod
+    def named_separator(name: str | None) -> str | None:
+        """The separator that a person named; `none` is that there is none."""
+        return "" if name == "none" else name
+
 
 DEFAULT = LabelRules()
 """Nothing is chosen, everything is found from the values."""

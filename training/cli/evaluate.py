@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from training.cli.options import DEVICE, FILE, LABELS_IN, SHEET, TEXTS_IN, THREADS, unknown_label_options
+from training.cli.options import DEVICE, FILE, LABELS_IN, SHEET, TEXTS_IN, THREADS, judged_label_options
 from training.errors import UsageError
 
 
@@ -24,7 +24,7 @@ from training.errors import UsageError
     type=FILE,
     help="The labelled texts that it was trained on: shows the three nearest of them to each of the worst mistakes.",
 )
-@unknown_label_options
+@judged_label_options
 @click.option(
     "--own-labels",
     is_flag=True,
@@ -40,6 +40,7 @@ def evaluate(
     neighbours_file: Path | None,
     ignore_unknown_labels: bool,
     merge_labels: bool,
+    label_separator: str | None,
     own_labels: bool,
     json_file: Path | None,
     device: str,
@@ -70,7 +71,12 @@ def evaluate(
 
     classifier = Classifier.load(checkpoint, device=device)
     dataset = read_judged(
-        file, classifier, ignore_unknown_labels=ignore_unknown_labels, merge_labels=merge_labels, **columns
+        file,
+        classifier,
+        ignore_unknown_labels=ignore_unknown_labels,
+        merge_labels=merge_labels,
+        label_separator=label_separator,
+        **columns,
     )
     if own_labels:
         dataset = with_choices(dataset)
@@ -78,7 +84,7 @@ def evaluate(
     if neighbours_file is not None:
         if not worst:
             raise UsageError("--neighbours is about the worst mistakes; --worst must be at least 1")
-        rules = rules_for(classifier, merge=merge_labels)
+        rules = rules_for(classifier, merge=merge_labels, separator=label_separator)
         trained = read_dataset(neighbours_file, rules=rules, **columns)
     result = run_evaluation(classifier, dataset)
     console = make_console()

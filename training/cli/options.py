@@ -163,6 +163,11 @@ LOG = click.option(
 THREADS = threads_option(expose_value=False)
 
 
+LABEL_SEPARATOR = click.option(
+    "--label-separator",
+    metavar="TEXT",
+    help="Between several labels in one value, for example '|'; none: each value is one label.  [default: found]",
+)
 LABELS = (
     click.option(
         "--keep-label",
@@ -171,11 +176,7 @@ LABELS = (
         metavar="NAME",
         help="A label although it is spelled like a missing value, such as nan, NA, null or -. Repeatable.",
     ),
-    click.option(
-        "--label-separator",
-        metavar="TEXT",
-        help="Between several labels in one value, for example '|'; none: each value is one label.  [default: found]",
-    ),
+    LABEL_SEPARATOR,
     click.option(
         "--merge-labels",
         is_flag=True,
@@ -216,9 +217,10 @@ def data_options(command: Any, *, test: bool = True) -> Any:
     return command
 
 
-def unknown_label_options(command: Any) -> Any:
-    """Adds the options that say what holds for labels that a checkpoint does not know; see `read_judged`."""
+def judged_label_options(command: Any) -> Any:
+    """Adds the options that say how labels are read that a checkpoint is judged by; see `read_judged`."""
     options = [
+        LABEL_SEPARATOR,
         click.option(
             "--ignore-unknown-labels",
             is_flag=True,

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from training.cli.options import DEVICE, FILE, LABELS_IN, TEXTS_IN, THREADS, unknown_label_options
+from training.cli.options import DEVICE, FILE, LABELS_IN, TEXTS_IN, THREADS, judged_label_options
 
 
 @click.command()
@@ -13,7 +13,7 @@ from training.cli.options import DEVICE, FILE, LABELS_IN, TEXTS_IN, THREADS, unk
 @click.argument("file", type=FILE)
 @TEXTS_IN
 @LABELS_IN
-@unknown_label_options
+@judged_label_options
 @DEVICE
 @THREADS
 def precision(checkpoint: Path, file: Path, **options: Any) -> None:

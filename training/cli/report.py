@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from training.cli.options import DEVICE, FILE, LABELS_IN, SHEET, SLICE_COLUMN, TEXTS_IN, THREADS, unknown_label_options
+from training.cli.options import DEVICE, FILE, LABELS_IN, SHEET, SLICE_COLUMN, TEXTS_IN, THREADS, judged_label_options
 
 
 @click.command()
@@ -26,7 +26,7 @@ from training.cli.options import DEVICE, FILE, LABELS_IN, SHEET, SLICE_COLUMN, T
 @TEXTS_IN
 @LABELS_IN
 @SHEET
-@unknown_label_options
+@judged_label_options
 @SLICE_COLUMN
 @DEVICE
 @THREADS

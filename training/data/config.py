@@ -77,5 +77,5 @@ class DataConfig(Frozen):
     @property
     def label_rules(self) -> LabelRules:
         """The choices about labels."""
-        separator = "" if self.label_separator == "none" else self.label_separator
+        separator = LabelRules.named_separator(self.label_separator)
         return LabelRules(frozenset(self.keep_labels), separator, self.merge_labels)

@@ -156,17 +156,18 @@ def read_judged(
     *,
     ignore_unknown_labels: bool = False,
     merge_labels: bool = False,
+    label_separator: str | None = None,
     text_column: str | None = None,
     label_column: str | None = None,
     sheet: str | None = None,
 ) -> Dataset:
-    """Reads a labelled file to judge a checkpoint by; the options are those of `unknown_label_options`.
+    """Reads a labelled file to judge a checkpoint by; the options are those of `judged_label_options`.
 
     Raises:
         TableError: the file cannot be read.
         DataError: as in `evaluate`, where unknown labels are not to be ignored; or no row is left.
     """
-    rules = rules_for(classifier, merge=merge_labels)
+    rules = rules_for(classifier, merge=merge_labels, separator=label_separator)
     dataset = read_dataset(file, text_column=text_column, label_column=label_column, sheet=sheet, rules=rules)
     _check_task(dataset, classifier)
     if ignore_unknown_labels:
@@ -175,10 +176,16 @@ def read_judged(
     return dataset
 
 
-def rules_for(classifier: Classifier, *, merge: bool = False) -> LabelRules:
-    """The rules to read labelled files by, so that the labels of a checkpoint keep their names; see `LabelRules`."""
+def rules_for(classifier: Classifier, *, merge: bool = False, separator: str | None = None) -> LabelRules:
+    """The rules to read labelled files by, so that the labels of a checkpoint keep their names; see `LabelRules`.
+
+    Where no `separator` is named, it is found for a checkpoint of several labels a text, and another one has none.
+    """
     multi_label = classifier.task == "multi_label"
-    return LabelRules(frozenset(classifier.labels), None if multi_label else "", merge, multi_label)
+    chosen = LabelRules.named_separator(separator)
+    return LabelRules(
+        frozenset(classifier.labels), "" if chosen is None and not multi_label else chosen, merge, multi_label
+    )
 
 
 def worst_mistakes(result: Result, dataset: Dataset, classifier: Classifier, count: int) -> list[Mistake]:

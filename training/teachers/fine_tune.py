@@ -21,7 +21,7 @@ from model.config import Frozen
 from tables.labels import Names
 from training.config.config import build, parse_settings
 from training.data.choices import allowed_labels, with_choices
-from training.data.dataset import Dataset, encode_labels, label_names
+from training.data.dataset import Dataset, encode_labels, label_names, refuse_unknown
 from training.errors import UsageError
 from training.fit.batches import epoch_batches
 from training.fit.progress import LINE_EVERY_S, format_duration
@@ -170,11 +170,34 @@ def joined_labels(datasets: Sequence[Dataset]) -> Names:
         UsageError: a set is multi-label.
         DataError: there is only one label.
     """
+    check_single_label(datasets)
+    first, *others = datasets
+    return label_names(replace(first, labels=[*first.labels, *(names for other in others for names in other.labels)]))
+
+
+def check_validation(validation: Sequence[Dataset], labels: Names) -> None:
+    """Refuses texts by which a teacher of these labels cannot be chosen.
+
+    Raises:
+        UsageError: a set is multi-label.
+        DataError: a row has a label that is not among `labels`.
+    """
+    check_single_label(validation)
+    for dataset in validation:
+        refuse_unknown(
+            dataset, labels, "correct these labels, delete these rows, or add a --train file that has the label"
+        )
+
+
+def check_single_label(datasets: Sequence[Dataset]) -> None:
+    """Refuses sets whose texts have several labels.
+
+    Raises:
+        UsageError: names the first one.
+    """
     for dataset in datasets:
         if dataset.task != "single_label":
             raise UsageError(f"{dataset.path}: has lists of labels; a teacher is fine-tuned on one label a text")
-    first, *others = datasets
-    return label_names(replace(first, labels=[*first.labels, *(names for other in others for names in other.labels)]))
 
 
 class _FineTuning:
@@ -190,6 +213,7 @@ class _FineTuning:
     ) -> None:
         self.config, self.device = config, device
         labels = joined_labels(train)
+        check_validation(validation, labels)
         self.model, self.tokenizer = start_pooled(
             encoder, Head(labels=labels, prefix=config.prefix, layers=config.layers)
         )

@@ -49,6 +49,16 @@ def test_threads_are_bounded(trained: tuple[Path, Result], reviews: Path, monkey
         torch.set_num_threads(before)
 
 
+@pytest.mark.parametrize("command", ["evaluate", "precision", "report"])
+def test_commands_that_judge_take_the_separator_of_labels(
+    trained: tuple[Path, Result], tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "many.csv").write_text("text,label\none film,good~bad\nno film,good\n", encoding="utf-8")
+    refused = call(command, trained[0], tmp_path / "many.csv", "--label-separator", "~")
+    assert refused.exit_code == 2
+    assert "has lists of labels, but the checkpoint gives each text one label" in refused.output
+
+
 def test_rows_of_unknown_labels_are_refused_or_left_out_and_counted(
     trained: tuple[Path, Result], reviews: Path, tmp_path: Path
 ) -> None:

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,10 @@ from model.classifier import Classifier
 from model.config import Task
 from tables.errors import Row
 from tables.labels import Names
+from tests.conftest import make_checkpoint
 from training.data.dataset import Dataset
 from training.errors import DataError
-from training.evaluation.evaluate import evaluate, logits_of, worst_mistakes
+from training.evaluation.evaluate import evaluate, logits_of, read_judged, worst_mistakes
 
 TEXTS = ["a good film", "难看的电影", "", "a bad film " * 30, "10/10 😀"]
 
@@ -54,6 +56,17 @@ def test_worst_mistakes_come_first_and_name_their_rows(classifier: Classifier) -
     assert mistakes[0].loss == pytest.approx(-np.log(np.delete(p_NC, [1, 2], axis=0).min()), rel=1e-4)
     assert mistakes[0].truth != mistakes[0].predicted
     assert len(worst_mistakes(evaluate(classifier, data), data, classifier, 2)) == 2
+
+
+def test_a_separator_that_is_not_found_can_be_named(tmp_path: Path) -> None:
+    made = make_checkpoint(labels=("a", "b", "c,d"))
+    classifier = Classifier(replace(made, config=made.config.model_copy(update={"task": "multi_label"})), device="cpu")
+    path = tmp_path / "many.csv"
+    path.write_text('text,label\none film,a~b\nno film,"c,d"\n')
+    assert read_judged(path, classifier, label_separator="~").labels == [("a", "b"), ("c,d",)]
+    for separator in (None, "none"):
+        with pytest.raises(DataError, match="label 'a~b' is unknown"):
+            read_judged(path, classifier, label_separator=separator)
 
 
 def test_unknown_labels_and_lists_are_refused(classifier: Classifier) -> None:

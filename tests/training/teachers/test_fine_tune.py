@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,10 +8,11 @@ import transformers
 
 from tests.training.teachers.hugging_face import write_encoder
 from training.data.dataset import Dataset, read_dataset
-from training.errors import UsageError
+from training.errors import DataError, UsageError
 from training.teachers.fine_tune import (
     Step,
     TeachConfig,
+    check_validation,
     fine_tune,
     joined_labels,
     parse_teach_config,
@@ -78,6 +80,16 @@ def test_settings_are_checked() -> None:
         UsageError, match=r"epochs: .* greater than or equal to 1 \(got '0'\)\nwarm: unknown; did you mean warmup"
     ):
         parse_teach_config(["epochs=0", "warm=1"])
+
+
+def test_validation_texts_must_have_labels_of_the_teacher(tmp_path: Path) -> None:
+    (tmp_path / "odd.csv").write_text("text,label\na film,negative\nso so,neutral\n")
+    odd = read_dataset(tmp_path / "odd.csv")
+    remedy = "correct these labels, delete these rows, or add a --train file that has the label"
+    with pytest.raises(DataError, match=rf"odd.csv, row 2 .*label 'neutral' is unknown; .*; {remedy}"):
+        check_validation([odd], ("negative", "positive"))
+    with pytest.raises(UsageError, match=r"odd\.csv: has lists of labels"):
+        check_validation([replace(odd, task="multi_label")], ("negative", "neutral"))
 
 
 def test_a_set_of_two_labels_says_nothing_about_a_third(tmp_path: Path) -> None:
