@@ -150,7 +150,7 @@ def column_names(source: Path | Sequence[Path], *, sheet: str | None = None) -> 
 
 
 def named_as_weights(names: Iterable[str]) -> list[str]:
-    """Those of the names that columns of weights have."""
+    """The names by which columns of weights are known."""
     return [name for name in names if folded(name) in WEIGHTS]
 
 

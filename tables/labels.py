@@ -8,7 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, Self
 
 from tables.label_lists import find_separator, looks_like_list, parse_list, split_list
 from tables.label_names import is_missing, label_name, spelling_groups, spelling_key, unusual_none
@@ -40,10 +40,14 @@ class LabelRules:
     merge: bool = False
     multi_label: bool = False
 
-    @staticmethod
-    def named_separator(name: str | None) -> str | None:
-        """The separator that a person named; `none` is that there is none."""
-        return "" if name == "none" else name
+    @classmethod
+    def named(cls, keep: Iterable[str] = (), separator: str | None = None, merge: bool | None = None) -> Self:
+        """The rules that a person named; the separator `none` is that there is none."""
+        return cls(frozenset(keep), "" if separator == "none" else separator, bool(merge))
+
+    def after(self, names: Iterable[str]) -> Self:
+        """The rules for a further file, after one with these labels: where labels are merged, they get its names."""
+        return replace(self, keep=self.keep.union(names)) if self.merge else self
 
 
 DEFAULT = LabelRules()

@@ -39,12 +39,10 @@ def evaluate(
     worst: int,
     neighbours_file: Path | None,
     ignore_unknown_labels: bool,
-    merge_labels: bool,
-    label_separator: str | None,
     own_labels: bool,
     json_file: Path | None,
     device: str,
-    **columns: Any,
+    **reading: Any,
 ) -> None:
     """Scores CHECKPOINT on the labelled texts of FILE.
 
@@ -63,29 +61,20 @@ def evaluate(
     """
     from model.classifier import Classifier
     from training.data.choices import with_choices
-    from training.data.dataset import read_dataset
     from training.evaluation.evaluate import evaluate as run_evaluation
-    from training.evaluation.evaluate import read_judged, rules_for, worst_mistakes
+    from training.evaluation.evaluate import read_for, read_judged, worst_mistakes
     from training.evaluation.neighbours import nearest_to
     from training.evaluation.report import make_console, print_evaluation, print_mistakes, print_neighbours
 
     classifier = Classifier.load(checkpoint, device=device)
-    dataset = read_judged(
-        file,
-        classifier,
-        ignore_unknown_labels=ignore_unknown_labels,
-        merge_labels=merge_labels,
-        label_separator=label_separator,
-        **columns,
-    )
+    dataset = read_judged(file, classifier, ignore_unknown_labels=ignore_unknown_labels, **reading)
     if own_labels:
         dataset = with_choices(dataset)
     trained = None  # read before anything is computed: what is wrong with it is told at once
     if neighbours_file is not None:
         if not worst:
             raise UsageError("--neighbours is about the worst mistakes; --worst must be at least 1")
-        rules = rules_for(classifier, merge=merge_labels, separator=label_separator)
-        trained = read_dataset(neighbours_file, rules=rules, **columns)
+        trained = read_for(neighbours_file, classifier, **reading)
     result = run_evaluation(classifier, dataset)
     console = make_console()
     console.print(f"{checkpoint} (version {classifier.version}) on {file}", markup=False)

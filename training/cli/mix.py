@@ -2,11 +2,14 @@
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from training.cli.options import FILE, LABELS_IN, TEXTS_IN
+from training.cli.options import FILE, LABELS_IN, TEXTS_IN, label_options
+
+if TYPE_CHECKING:
+    from training.data.mix import MixOptions, MixReport
 
 
 @click.command()
@@ -62,6 +65,7 @@ from training.cli.options import FILE, LABELS_IN, TEXTS_IN
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the draw.")
 @TEXTS_IN
 @LABELS_IN
+@label_options
 def mix(
     files: tuple[Path, ...],
     output: Path,
@@ -70,6 +74,9 @@ def mix(
     sentiment_labels: bool,
     unlabeled: bool,
     label_column: str | None,
+    keep_labels: tuple[str, ...],
+    label_separator: str | None,
+    merge_labels: bool | None,
     weights: tuple[str, ...],
     **options: Any,
 ) -> None:
@@ -86,6 +93,7 @@ def mix(
     python -m training mix sst5/train.parquet go_emotions/train.parquet --sentiment-labels --output mixed.parquet
     python -m training mix tweets.csv sentences.parquet --unlabeled --without test.csv --output texts.parquet
     """
+    from tables.labels import LabelRules
     from training.data.mix import MixOptions, mix_files
     from training.data.sentiment_sets import SENTIMENT
     from training.errors import UsageError
@@ -93,21 +101,28 @@ def mix(
 
     if sentiment_labels and label_map:
         raise UsageError("--sentiment-labels and --label-map: give one of them")
-    if unlabeled and (sentiment_labels or label_map or options["source_column"] or options["weight_column"]):
+    about_labels = (sentiment_labels, label_map, label_column, keep_labels, label_separator, merge_labels)
+    if unlabeled and any((*about_labels, options["source_column"], options["weight_column"])):
         raise UsageError("--unlabeled reads texts only; leave out options on labels, --source-column, --weight-column")
     mapping = SENTIMENT.labels if sentiment_labels else parse_label_map(label_map)
     chosen = MixOptions(
         mapping=mapping,
+        rules=LabelRules.named(keep_labels, label_separator, merge_labels),
         label_column=label_column,
         unlabeled=unlabeled,
         weights=dict(map(_weight, weights)),
         **options,
     )
     for report in mix_files(files, output, without=without, options=chosen):
-        dropped = f"held out {report.held_out:,}, repeated {report.repeated:,}, contradicted {report.contradicted:,}"
-        dropped += f", unmapped {report.unmapped:,}" if mapping or chosen.drop_emoticons else ""
-        dropped += f", beyond the limit {report.beyond_limit:,}" if chosen.limit else ""
-        click.echo(f"{report.path}: kept {report.kept:,}, {dropped}")
+        click.echo(_line(report, chosen))
+
+
+def _line(report: "MixReport", options: "MixOptions") -> str:
+    """The report of one file; reasons that the options rule out are not named."""
+    dropped = f"held out {report.held_out:,}, repeated {report.repeated:,}, contradicted {report.contradicted:,}"
+    dropped += f", unmapped {report.unmapped:,}" if options.mapping or options.drop_emoticons else ""
+    dropped += f", beyond the limit {report.beyond_limit:,}" if options.limit else ""
+    return f"{report.path}: kept {report.kept:,}, {dropped}"
 
 
 def _weight(pair: str) -> tuple[str, float]:

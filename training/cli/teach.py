@@ -1,11 +1,12 @@
 """`python -m training teach`."""
 
-from functools import partial
 from pathlib import Path
 
 import click
 
-from training.cli.options import DEVICE, FILE, LABELS_IN, TEXTS_IN, THREADS
+from training.cli.options import DEVICE, FILE, LABELS_IN, TEXTS_IN, THREADS, label_options
+
+LOST = "probabilities are not learned, but the most probable labels alone; train and distill learn from them"
 
 
 @click.command()
@@ -16,6 +17,7 @@ from training.cli.options import DEVICE, FILE, LABELS_IN, TEXTS_IN, THREADS
 )
 @TEXTS_IN
 @LABELS_IN
+@label_options
 @click.option(
     "--source-column",
     help="Column of the training files that names each text's data set, as mix writes it.  [default: a file is a set]",
@@ -37,6 +39,9 @@ def teach(
     validation: tuple[Path, ...],
     text_column: str | None,
     label_column: str | None,
+    keep_labels: tuple[str, ...],
+    label_separator: str | None,
+    merge_labels: bool | None,
     source_column: str | None,
     output: Path,
     settings: tuple[str, ...],
@@ -52,18 +57,24 @@ def teach(
         --validation sst2.parquet --validation tweets.parquet --output teacher --set epochs=3
     """
     from model.device import resolve_device
+    from tables.labels import LabelRules
     from training.data.choices import with_choices
     from training.data.dataset import read_dataset
     from training.evaluation.report import make_console
     from training.teachers.fine_tune import StepLines, fine_tune, parse_teach_config
 
     config = parse_teach_config(settings)
-    read = partial(read_dataset, text_column=text_column, label_column=label_column)
-    train = [with_choices(read(path), source_column) for path in train_files]
-    held_out = [with_choices(read(path)) for path in validation]
+    rules = LabelRules.named(keep_labels, label_separator, merge_labels)
+    read = []
+    for path in (*train_files, *validation):
+        read.append(read_dataset(path, text_column=text_column, label_column=label_column, rules=rules))
+        rules = rules.after(read[-1].counts())
+    train = [with_choices(dataset, source_column) for dataset in read[: len(train_files)]]
+    held_out = [with_choices(dataset) for dataset in read[len(train_files) :]]
     console = make_console()
+    soft = {part.path for part in train if part.shares is not None}
     for path, warnings in {part.path: part.warnings for part in [*train, *held_out]}.items():
-        for warning in warnings:
+        for warning in [*warnings, *([LOST] if path in soft else [])]:
             console.print(f"warning: {path}: {warning}", markup=False)
     best = fine_tune(encoder, train, held_out, output, config, device=resolve_device(device), report=StepLines(console))
     console.print(f"validation accuracy {best:.4f}; wrote {output}", markup=False)

@@ -77,5 +77,4 @@ class DataConfig(Frozen):
     @property
     def label_rules(self) -> LabelRules:
         """The choices about labels."""
-        separator = LabelRules.named_separator(self.label_separator)
-        return LabelRules(frozenset(self.keep_labels), separator, self.merge_labels)
+        return LabelRules.named(self.keep_labels, self.label_separator, self.merge_labels)

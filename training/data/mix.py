@@ -6,7 +6,7 @@ model, whichever set it came from. They also have different names for the same l
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from tables.columns import column_names, named_as_weights
 from tables.errors import MissingColumnError
+from tables.labels import DEFAULT, LabelRules
 from tables.names import same_name
 from tables.parquet import write_parquet
 from tables.reader import LOGGER
@@ -72,6 +73,7 @@ class MixOptions:
         unlabeled: reads and writes no labels.
         source_column: a column of the files that names each text's data set; a file that lacks it, and every file if
             this is None, is a set of its own, named as FOLDER/FILE.
+        rules: how labels are read; where they are merged, they have the names that come first.
         mapping: from labels of the output to the files' names for them; if it is empty the files' names stay. A row is
             left out if one of its labels has no counterpart, or if its labels have different ones.
         drop_emoticons: see `training.data.emoticons`.
@@ -87,6 +89,7 @@ class MixOptions:
     label_column: str | None = None
     unlabeled: bool = False
     source_column: str | None = None
+    rules: LabelRules = DEFAULT
     mapping: Mapping[str, Sequence[str]] | None = None
     drop_emoticons: bool = False
     mask_personal: bool = False
@@ -132,7 +135,7 @@ def mix_files(files: Sequence[Path], output: Path, *, without: Sequence[Path], o
         UsageError: a file is multi-label, and there is no mapping; no text is of a source that has a weight; or no file
             has the column of weights.
     """
-    parts = [_read(path, options) for path in files]
+    parts = list(_read(files, options))
     _check_weights(parts, options)
     held_out = HeldOut.read(
         without, text_column=options.text_column, change=mask_personal if options.mask_personal else None
@@ -178,29 +181,41 @@ def _columns(
     return columns
 
 
-def _read(path: Path, options: MixOptions) -> _Part:
-    if options.unlabeled:
-        texts = read_unlabeled(path, text_column=options.text_column)
-        part = _Part(path, texts, [""] * len(texts), [source_name(path)] * len(texts), 0)
-    else:
-        whole = _read_labelled(path, options)
-        found = map_labels(whole, options.mapping or {})
-        labels = [label for (label,) in found.labels]
-        weights = None if found.weights is None else found.weights.tolist()
-        part = _Part(
-            path, found.texts, labels, _sources(found, options.source_column), len(whole) - len(found), weights
-        )
-    if options.mask_personal:
-        part = replace(part, texts=[mask_personal(text) for text in part.texts])
-    return _without_emoticons(part) if options.drop_emoticons else part
+def _read(files: Sequence[Path], options: MixOptions) -> Iterator[_Part]:
+    rules = options.rules
+    for path in files:
+        if options.unlabeled:
+            texts = read_unlabeled(path, text_column=options.text_column)
+            part = _Part(path, texts, [""] * len(texts), [source_name(path)] * len(texts), 0)
+        else:
+            whole = _read_labelled(path, options, rules)
+            rules = rules.after(whole.counts())
+            part = _labelled(whole, options)
+        if options.mask_personal:
+            part = replace(part, texts=[mask_personal(text) for text in part.texts])
+        yield _without_emoticons(part) if options.drop_emoticons else part
 
 
-def _read_labelled(path: Path, options: MixOptions) -> Dataset:
+def _labelled(whole: Dataset, options: MixOptions) -> _Part:
+    found = map_labels(whole, options.mapping or {})
+    labels = [label for (label,) in found.labels]
+    sources, unmapped = _sources(found, options.source_column), len(whole) - len(found)
+    weights = None if found.weights is None else found.weights.tolist()
+    return _Part(whole.path, found.texts, labels, sources, unmapped, weights)
+
+
+def _read_labelled(path: Path, options: MixOptions, rules: LabelRules) -> Dataset:
     """The rows that have a weight above 0; warns of what is left out, and of what the output will not have."""
     names, asked = column_names(path), options.weight_column
     weights = None if asked is None else next((name for name in names if same_name(name, asked)), None)
     whole = without_weightless(
-        read_dataset(path, text_column=options.text_column, label_column=options.label_column, weight_column=weights)
+        read_dataset(
+            path,
+            text_column=options.text_column,
+            label_column=options.label_column,
+            weight_column=weights,
+            rules=rules,
+        )
     )
     lost = [
         f"the column '{name}' is not kept; if it has weights, --weight-column '{name}' keeps them"

@@ -4,8 +4,9 @@ Shape suffixes: N texts, C labels.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -150,25 +151,47 @@ def _check_task(dataset: Dataset, classifier: Classifier) -> None:
         raise DataError(dataset.path, cause, column=dataset.label_column)
 
 
-def read_judged(
+class Place(TypedDict, total=False):
+    """Options that say where in a file texts and labels are."""
+
+    text_column: str | None
+    label_column: str | None
+    sheet: str | None
+
+
+class Reading(Place, total=False):
+    """Options that say how a labelled file is read for a checkpoint."""
+
+    merge_labels: bool
+    label_separator: str | None
+
+
+def read_for(
     file: Path,
     classifier: Classifier,
     *,
-    ignore_unknown_labels: bool = False,
     merge_labels: bool = False,
     label_separator: str | None = None,
-    text_column: str | None = None,
-    label_column: str | None = None,
-    sheet: str | None = None,
+    **place: Unpack[Place],
 ) -> Dataset:
-    """Reads a labelled file to judge a checkpoint by; the options are those of `judged_label_options`.
+    """Reads a labelled file whose labels are those of a checkpoint, or others.
+
+    Raises:
+        TableError: the file cannot be read.
+    """
+    return read_dataset(file, rules=rules_for(classifier, merge=merge_labels, separator=label_separator), **place)
+
+
+def read_judged(
+    file: Path, classifier: Classifier, *, ignore_unknown_labels: bool = False, **reading: Unpack[Reading]
+) -> Dataset:
+    """Reads a labelled file to judge a checkpoint by.
 
     Raises:
         TableError: the file cannot be read.
         DataError: as in `evaluate`, where unknown labels are not to be ignored; or no row is left.
     """
-    rules = rules_for(classifier, merge=merge_labels, separator=label_separator)
-    dataset = read_dataset(file, text_column=text_column, label_column=label_column, sheet=sheet, rules=rules)
+    dataset = read_for(file, classifier, **reading)
     _check_task(dataset, classifier)
     if ignore_unknown_labels:
         return without_unknown(dataset, classifier.labels)
@@ -182,10 +205,8 @@ def rules_for(classifier: Classifier, *, merge: bool = False, separator: str | N
     Where no `separator` is named, it is found for a checkpoint of several labels a text, and another one has none.
     """
     multi_label = classifier.task == "multi_label"
-    chosen = LabelRules.named_separator(separator)
-    return LabelRules(
-        frozenset(classifier.labels), "" if chosen is None and not multi_label else chosen, merge, multi_label
-    )
+    asked = "none" if separator is None and not multi_label else separator
+    return replace(LabelRules.named(classifier.labels, asked, merge), multi_label=multi_label)
 
 
 def worst_mistakes(result: Result, dataset: Dataset, classifier: Classifier, count: int) -> list[Mistake]:

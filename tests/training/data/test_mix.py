@@ -177,3 +177,20 @@ def test_weights_and_probabilities_that_are_not_kept_are_told(tmp_path: Path) ->
     assert "soft.csv: probabilities are not kept, but the most probable labels alone" in run.output
     kept = CliRunner().invoke(main, [*arguments, "--weight-column", "weight"])
     assert "is not kept" not in kept.output
+
+
+def test_labels_are_read_as_the_options_say_and_merged_over_all_files(tmp_path: Path) -> None:
+    first, second = _csv(tmp_path / "a.csv", ("one", "good"), ("two", "bad")), tmp_path / "b.csv"
+    second.write_text("text,label\nthree,Good\nfour,BAD\n")
+    output = tmp_path / "mix.parquet"
+    arguments = ["mix", str(first), str(second), "--output", str(output)]
+    run = CliRunner().invoke(main, [*arguments, "--merge-labels"])
+    assert run.exit_code == 0, run.output
+    assert [row["label"] for row in pq.read_table(output).to_pylist()] == ["good", "bad", "good", "bad"]
+    many = tmp_path / "many.csv"
+    many.write_text('text,label\none,"a,b"\ntwo,"b,a"\nthree,"a,c"\n')
+    arguments = ["mix", str(many), "--output", str(output)]
+    assert "--label-separator none reads each as one label" in CliRunner().invoke(main, arguments).output
+    run = CliRunner().invoke(main, [*arguments, "--label-separator", "none"])
+    assert run.exit_code == 0, run.output
+    assert [row["label"] for row in pq.read_table(output).to_pylist()] == ["a,b", "b,a", "a,c"]

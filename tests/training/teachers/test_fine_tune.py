@@ -6,6 +6,7 @@ import pytest
 import torch
 import transformers
 
+from tests.training.cli.commands import call
 from tests.training.teachers.hugging_face import write_encoder
 from training.data.dataset import Dataset, read_dataset
 from training.errors import DataError, UsageError
@@ -90,6 +91,29 @@ def test_validation_texts_must_have_labels_of_the_teacher(tmp_path: Path) -> Non
         check_validation([odd], ("negative", "positive"))
     with pytest.raises(UsageError, match=r"odd\.csv: has lists of labels"):
         check_validation([replace(odd, task="multi_label")], ("negative", "neutral"))
+
+
+def test_the_command_merges_labels_over_all_files(tmp_path: Path) -> None:
+    """It stops after the files, for there is no encoder."""
+    (tmp_path / "train.csv").write_text("text,label\na film,negative\nthe film,positive\n")
+    (tmp_path / "dev.csv").write_text("text,label\nno film,Negative\n")
+    files = ("--train", tmp_path / "train.csv", "--validation", tmp_path / "dev.csv")
+    command = ("teach", "--encoder", tmp_path / "none", *files, "--output", tmp_path / "teacher")
+    refused = call(*command)
+    assert refused.exit_code == 2
+    assert "label 'Negative' is unknown; " in refused.output
+    assert "--merge-labels reads it as 'negative'" in refused.output
+    merged = call(*command, "--merge-labels")
+    assert merged.exit_code == 2
+    assert "is unknown" not in merged.output
+    assert f"{tmp_path / 'none'}" in merged.output
+
+
+def test_the_command_tells_that_probabilities_are_not_learned(tmp_path: Path) -> None:
+    (tmp_path / "soft.csv").write_text("text,neg,pos\none film,0.2,0.8\nno film,0.7,0.3\n")
+    files = ("--train", tmp_path / "soft.csv", "--validation", tmp_path / "soft.csv")
+    refused = call("teach", "--encoder", tmp_path / "none", *files, "--output", tmp_path / "teacher")
+    assert "probabilities are not learned, but the most probable labels alone" in " ".join(refused.output.split())
 
 
 def test_a_set_of_two_labels_says_nothing_about_a_third(tmp_path: Path) -> None:
