@@ -190,18 +190,18 @@ def _read(files: Sequence[Path], options: MixOptions) -> Iterator[_Part]:
         else:
             whole = _read_labelled(path, options, rules)
             rules = rules.after(whole.counts())
-            part = _labelled(whole, options)
+            part = _labelled(path, whole, options)
         if options.mask_personal:
             part = replace(part, texts=[mask_personal(text) for text in part.texts])
         yield _without_emoticons(part) if options.drop_emoticons else part
 
 
-def _labelled(whole: Dataset, options: MixOptions) -> _Part:
+def _labelled(path: Path, whole: Dataset, options: MixOptions) -> _Part:
     found = map_labels(whole, options.mapping or {})
     labels = [label for (label,) in found.labels]
     sources, unmapped = _sources(found, options.source_column), len(whole) - len(found)
     weights = None if found.weights is None else found.weights.tolist()
-    return _Part(whole.path, found.texts, labels, sources, unmapped, weights)
+    return _Part(path, found.texts, labels, sources, unmapped, weights)
 
 
 def _read_labelled(path: Path, options: MixOptions, rules: LabelRules) -> Dataset:
