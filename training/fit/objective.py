@@ -136,7 +136,7 @@ class Among:
         return lower_others(logits_BC, self._allowed(rows, logits_BC.device), self.other_labels)
 
     def odds(self, rows: Rows, device: torch.device) -> Tensor:
-        """What each label counts [B, C]: 1 if the text is judged by it, else the weight of the others."""
+        """Returns how much each label counts [B, C]: 1 if the text is judged by it, else `other_labels`."""
         return torch.where(self._allowed(rows, device), 1.0, self.other_labels)
 
     def _allowed(self, rows: Rows, device: torch.device) -> Tensor:
