@@ -27,8 +27,8 @@ def test_with_folds_masked_texts_are_judged_as_they_come(tmp_path: Path) -> None
     rows = [(f"some name{i}@example{i}.com", "x") for i in range(30)] + [(f"some word{i}", "y") for i in range(30)]
     path = tmp_path / "train.csv"
     path.write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in rows), encoding="utf-8")
-    data = DataConfig(train=str(path), folds=3, mask_personal=True)
-    corpus = read_corpus(data, seed=0, data_root=tmp_path)
+    data = DataConfig(train=str(path), mask_personal=True)
+    corpus = read_corpus(data, seed=0, data_root=tmp_path, folds=3)
     network = RecurrentClassifier(Architecture(vocab_size=5000, embedding_dim=2, hidden_size=2), 2)
     train, held = (token_ids(dataset.texts) for dataset in (corpus.train, corpus.validation))
     given = (network, np.zeros((60, 2)), train, held, corpus, TrainConfig(), Console(quiet=True))
