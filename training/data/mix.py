@@ -199,9 +199,9 @@ def _read(files: Sequence[Path], options: MixOptions) -> Iterator[_Part]:
 def _labelled(path: Path, whole: Dataset, options: MixOptions) -> _Part:
     found = map_labels(whole, options.mapping or {})
     labels = [label for (label,) in found.labels]
-    sources, unmapped = _sources(found, options.source_column), len(whole) - len(found)
+    named, unmapped = _sources(found, options.source_column), len(whole) - len(found)
     weights = None if found.weights is None else found.weights.tolist()
-    return _Part(path, found.texts, labels, sources, unmapped, weights)
+    return _Part(path, found.texts, labels, named, unmapped, weights)
 
 
 def _read_labelled(path: Path, options: MixOptions, rules: LabelRules) -> Dataset:
