@@ -102,7 +102,7 @@ def test_an_encoder_without_a_head_is_no_teacher(tmp_path: Path) -> None:
         load_teacher(write_encoder(tmp_path / "encoder"), max_tokens=20, device=CPU)
 
 
-def test_without_transformers_the_extra_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_transformers_the_package_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(UsageError, match="extra `distill`"):
+    with pytest.raises(UsageError, match="pip install transformers"):
         HuggingFaceTeacher(folder, max_tokens=20, device=CPU)
