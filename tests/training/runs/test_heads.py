@@ -50,7 +50,7 @@ def test_with_folds_the_strength_is_chosen_on_texts_without_masks(
 ) -> None:
     """Token 1 stands here for a masked text, token 2 for the same text without a mask."""
     (tmp_path / "train.csv").write_text("text,label\n" + "".join(f"text {i},{'xyy'[i % 3]}\n" for i in range(12)))
-    corpus = read_corpus(DataConfig(train=str(tmp_path / "train.csv"), folds=2), seed=0, data_root=tmp_path)
+    corpus = read_corpus(DataConfig(train=str(tmp_path / "train.csv")), seed=0, data_root=tmp_path, folds=2)
     targets = encode_labels(corpus.train, corpus.labels)
     masked, unmasked = (Examples([np.array([token], np.int32)] * 12, targets) for token in (1, 2))
     judged = []
