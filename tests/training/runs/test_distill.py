@@ -16,8 +16,8 @@ from tests.training.cli.commands import call, metrics_of
 from tests.training.conftest import FILLING, TINY, WORDS
 from tests.training.teachers.hugging_face import write_encoder
 from training.artifacts.run_folder import RunFolder
-from training.config.request import Request
 from training.config.config import TrainConfig
+from training.config.request import Request
 from training.data.config import DataConfig
 from training.data.corpus import read_corpus
 from training.evaluation.evaluate import logits_of
