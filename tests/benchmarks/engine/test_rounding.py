@@ -13,7 +13,8 @@ from model.engine.cpu import Engine, variants
 from model.library import LIBRARY
 from model.padding import pad
 from model.text import TextEncoder
-from tests.conftest import TEXTS, make_checkpoint
+from tests.conftest import make_checkpoint
+from training.data.contrast.draw import draw_language
 
 needs_library = pytest.mark.skipif(not LIBRARY.is_file(), reason="the engine's library is not built")
 
@@ -30,8 +31,10 @@ def test_without_roundings_it_is_the_network() -> None:
 
 @pytest.mark.skipif("avx512-fixed" not in variants(), reason="needs AVX-512 with VNNI")
 def test_with_all_roundings_it_follows_the_engine() -> None:
+    """In the mean of many texts: of six the ratio was 0.6 to 0.8, by checkpoint; of these it is below 0.6."""
     checkpoint = load_checkpoint(SHIPPED)
-    rows = [text.ids for text in TextEncoder(checkpoint.tokenizer, max_tokens=64).encode(TEXTS)]
+    texts = [text for text, _ in draw_language("en", count=200, neutral=0, seed=1)]
+    rows = [text.ids for text in TextEncoder(checkpoint.tokenizer, max_tokens=64).encode(texts)]
     batch = pad(rows)
     reference = checkpoint.build_network()(batch.ids_TB, batch.lengths_B).detach().numpy()
     engine = Engine(checkpoint.config.architecture, checkpoint.weights, variant="avx512-fixed").logits(rows)
