@@ -192,8 +192,10 @@ def _judged(name: str, found: SetFigures) -> Reading:
 
 
 def _notes(figures: SentimentFigures) -> str:
-    sentences = [figures.sets[name].two.accuracy for name in SENTENCES if name in figures.sets]
-    notes = [f"Single sentences ({', '.join(SENTENCES)}): {_percent(sum(sentences) / len(sentences))} on average."]
+    notes = []
+    if sentences := {name: figures.sets[name].two.accuracy for name in SENTENCES if name in figures.sets}:
+        mean = sum(sentences.values()) / len(sentences)
+        notes.append(f"Single sentences ({', '.join(sentences)}): {_percent(mean)} on average.")
     if figures.absent:
         notes.append(f"Without a {figures.split} split: {', '.join(figures.absent)}.")
     if not set(POLAR) < set(figures.labels):

@@ -77,6 +77,12 @@ def test_what_is_within_its_bar_is_not_listed(figures: SentimentFigures) -> None
     assert "no label neutral" not in text
 
 
+def test_a_set_alone_is_shown_without_the_mean_of_others(figures: SentimentFigures) -> None:
+    alone = figures.model_copy(update={"sets": {"imdb": of_set(reading(0.9))}})
+    assert "| imdb |" in results(alone)
+    assert "Single sentences" not in results(alone)
+
+
 def test_the_card_shows_two_and_three_labels_and_the_licence(figures: SentimentFigures) -> None:
     section = card_section(figures)
     shown = f"90.0 [88.0 to 92.0] | 1.0 (0.8) | {SHOWN_72} | {SHOWN_72}"
