@@ -251,10 +251,14 @@ def _transformer(folder: Path, columns: Sequence[int]) -> tuple[Answer, int]:
 
 
 def _processor() -> str:
-    for line in subprocess.run(["lscpu"], capture_output=True, text=True, check=False).stdout.splitlines():
-        if line.startswith("Model name:"):
-            return line.partition(":")[2].strip()
-    return platform.processor()
+    """The processor's name and, as clouds sell several generations under one name, its family and model."""
+    listed = subprocess.run(["lscpu"], capture_output=True, text=True, check=False).stdout.splitlines()
+    facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in listed)}
+    kind = ", ".join(
+        f"{word} {facts[key]}" for word, key in (("family", "CPU family"), ("model", "Model")) if key in facts
+    )
+    name = facts.get("Model name") or platform.processor()
+    return f"{name} ({kind})" if kind else name
 
 
 if __name__ == "__main__":
