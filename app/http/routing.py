@@ -72,7 +72,8 @@ def route_path(scope: Scope) -> str:
 
 def allowed_methods(scope: Scope) -> list[str]:
     """Returns the methods that any route takes for the path of a request; Starlette tells those of the first route."""
-    scopes = {method: {**scope, "method": method} for method in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")}
+    outer = {**scope, "root_path": scope.get("app_root_path", scope.get("root_path", ""))}  # a mount adds its own path
+    scopes = {method: {**outer, "method": method} for method in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")}
     return [m for m, asked in scopes.items() if any(_takes(route, asked) for route in scope["app"].routes)]
 
 
@@ -122,6 +123,9 @@ class RootPath:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Passes the request on to its route."""
         scope["root_path"] = self._prefix
-        if scope["path"] == self._prefix:  # the prefix without a slash: the page, as people type it
+        path = scope["path"]
+        if path == self._prefix:  # the prefix without a slash: the page, as people type it
             scope["path"] += "/"
+        elif not path.startswith(self._prefix + "/"):  # the proxy has cut it off; mounts find their files only with it
+            scope["path"] = self._prefix + path
         return self.app(scope, receive, send)

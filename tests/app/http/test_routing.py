@@ -60,6 +60,7 @@ def test_head_is_refused_where_there_is_no_get(address: str) -> None:
         ("/docs", "GET, HEAD"),
         ("/docs/assets/swagger-ui.css", "GET, HEAD"),
         ("/page/base.css", "GET, HEAD"),
+        ("/page/predict", "GET, HEAD"),
         ("/v2/models/tiny/versions/1/infer", "POST"),
         ("/admin/models", "GET, HEAD"),
         ("/admin/models/tiny", "DELETE, PUT"),
