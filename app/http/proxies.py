@@ -16,7 +16,13 @@ REQUEST_HEADERS = (
     "X-Request-Id",
     "X-Request-Timeout-Ms",
 )
-ANSWER_HEADERS = ("Inference-Header-Content-Length", "Retry-After", "Server-Timing", "X-Request-Id")
+ANSWER_HEADERS = (
+    "Inference-Header-Content-Length",
+    "Retry-After",
+    "Server-Timing",
+    "X-Model-Version",
+    "X-Request-Id",
+)
 
 
 def cross_origin(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:

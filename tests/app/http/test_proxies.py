@@ -45,6 +45,10 @@ async def test_a_named_origin_may_ask_and_no_other(classifier: FakeClassifier) -
                 assert answer.headers.get("access-control-allow-origin") == allowed
                 assert "Origin" in answer.headers["vary"]
                 assert "access-control-allow-credentials" not in answer.headers
+        # Of a vector only a header tells the version; a page of another origin reads those that are named.
+        answer = await client.post("/embed", json={"inputs": "a"}, headers={"Origin": ORIGIN} | user)
+        exposed = answer.headers["access-control-expose-headers"].lower().split(", ")
+        assert "x-model-version" in answer.headers.keys() & set(exposed)
         cookies = {"Access-Control-Request-Method": "DELETE", "Access-Control-Request-Headers": "cookie"}
         assert (await client.options("/predict", headers={"Origin": ORIGIN} | cookies)).status_code == 400
 
