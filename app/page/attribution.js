@@ -88,7 +88,7 @@ export function showSentences(list, sentences, colours) {
       el(
         "li",
         {},
-        el("span", { class: "sentence" }, sentence.text.trim()),
+        el("span", { class: "sentence", dir: "auto" }, sentence.text.trim()),
         el("span", { class: "tag swatch", vars: { "--hue": colours.get(sentence.label) } }, words(sentence)),
       ),
     ),

@@ -28,7 +28,7 @@ function cardOf(card) {
     ["version", el("code", {}, card.version)],
     ["stateOf", card.state],
     ["task", t(card.task)],
-    ["labels", card.labels.join(", ")],
+    ["labels", card.labels.join(", ") || "–"],
     ["device", `${card.device}, ${card.dtype}`],
     ["limits", limitsOf(card.limits)],
     ["versions", card.versions.map(versionOf)],

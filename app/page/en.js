@@ -132,6 +132,7 @@ export const en = {
   task: "Task",
   single_label: "one label a text",
   multi_label: "any number of labels a text",
+  embedding: "sentence vectors, no labels",
   labels: "Labels",
   limits: "Limits",
   limitsText: "{tokens} tokens read, {chars} characters, {texts} texts a request, {ms} ms",

@@ -21,7 +21,8 @@ let panes = 0;
  */
 export class Pane {
   constructor(model, onChange) {
-    this.node = byId("pane-template").content.cloneNode(true).firstElementChild;
+    // Not `cloneNode`: Chromium then never finds the direction of a text for `dir="auto"`.
+    this.node = document.importNode(byId("pane-template").content, true).firstElementChild;
     this.model = model;
     this.onChange = onChange;
     this.answer = null;

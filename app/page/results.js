@@ -118,7 +118,7 @@ export class Results {
       "tr",
       {},
       el("td", { class: "number" }, whole(number + 1)),
-      el("td", { class: "text" }, el("div", { class: "clamp" }, this.textOf(number).slice(0, SHOWN_CHARS))),
+      el("td", { class: "text" }, el("div", { class: "clamp", dir: "auto" }, this.textOf(number).slice(0, SHOWN_CHARS))),
       el("td", { title: this.errors.get(number) }, label && tag(label, colour)),
       el("td", { class: "number" }, score),
     );

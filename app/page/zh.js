@@ -132,6 +132,7 @@ export const zh = {
   task: "任务",
   single_label: "每段文本一个标签",
   multi_label: "每段文本可有任意多个标签",
+  embedding: "句向量，没有标签",
   labels: "标签",
   limits: "限制",
   limitsText: "读取 {tokens} 个词元，{chars} 个字符，每次请求 {texts} 段文本，{ms} 毫秒",

@@ -103,6 +103,17 @@ def test_typing_gives_label_probabilities_and_reasons(visit: Visit, address: str
     expect(part(page, "why")).to_be_hidden()
 
 
+def test_the_words_of_a_text_from_right_to_left_stand_from_right_to_left(visit: Visit) -> None:
+    page = visit.open()
+    write(page, "הסרט הזה +1")
+    words = page.locator(".reading .word")
+    expect(words.first).to_contain_text("ה")  # and no longer the text before it
+    first, second = (words.nth(at).bounding_box() for at in (0, 1))
+    assert first and second and first["x"] > second["x"]
+    expect(words.first.locator(".value")).to_have_css("direction", "ltr")  # else +0.50 reads 0.50+
+    expect(page.locator("textarea").first).to_have_css("direction", "rtl")
+
+
 def test_gates_are_a_table_and_a_line(visit: Visit) -> None:
     page = visit.open()
     heat, line = part(page, "heat"), part(page, "line")
