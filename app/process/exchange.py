@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Message, Scope
 
+from app.http.numbers import whole_number
 from app.http.problems import problem_response, response_bytes
 
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ class Exchange:
         head = (_STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status) + self._connection.default_head() + lines
         if closes:
             self.keep_alive = False
-        elif not self.keep_alive:
+        elif not self.keep_alive or (chunked is False and self._is_cut_later()):
             head += b"connection: close\r\n"
         if chunked is None and self.scope["method"] != "HEAD" and status not in _WITHOUT_BODY:
             chunked = True
@@ -202,6 +203,16 @@ class Exchange:
             self.transport.write(head + b"\r\n")
         else:
             self._head = head + b"\r\n"
+
+    def _is_cut_later(self) -> bool:
+        """Tells if the rest of the body is more than is read and dropped.
+
+        The connection is then cut while the client still sends. One that has sent all by then, into the buffers on the
+        way, must not take the connection for its next request.
+        """
+        most = self._connection.server_state.max_dropped_bytes
+        sizes = (whole_number(value) or 0 for name, value in self.scope["headers"] if name == b"content-length")
+        return self.more_body and any(size > most for size in sizes)
 
     def _continue(self, body: bytes, more: bool) -> None:
         if self.scope["method"] == "HEAD":

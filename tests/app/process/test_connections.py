@@ -256,6 +256,17 @@ def test_what_was_refused_may_still_be_sent_within_bounds(address: str) -> None:
         assert _sent_until_cut(connection, b"x" * 65536) < 20_000_000
 
 
+@pytest.mark.parametrize(("num_bytes", "closes"), [(4_000_001, True), (3_000_000, False)])
+def test_who_sends_too_much_is_told_that_the_connection_ends(address: str, num_bytes: int, closes: bool) -> None:
+    """Else its next request is the one that fails."""
+    coding = b"Content-Encoding: br\r\n\r\n"  # refused before the body is read
+    with connect(address) as connection:
+        connection.sendall(HEAD % num_bytes + coding)
+        answer = answer_of(connection)
+    assert answer.startswith(b"HTTP/1.1 413 " if closes else b"HTTP/1.1 415 ")
+    assert (b"\r\nconnection: close\r\n" in answer) is closes
+
+
 def _sent_until_cut(connection: socket.socket, piece: bytes) -> int:
     """Bytes that went into the connection, or into the buffers of the kernel, before it was cut."""
     for count in range(1000):
