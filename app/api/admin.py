@@ -13,7 +13,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.openapi import error_responses
+from app.api.openapi import body_errors, error_responses
 from app.api.schemas import Schema
 from app.config.sections import ModelSettings
 from app.config.values import MODEL_NAME
@@ -148,7 +148,7 @@ def admin_routes(registry: Registry, deployer: Deployer, settings: ModelSettings
     outside = PathRefused(NOT_ALLOWED)
     refused = CheckpointRefused("Nothing has changed: model.safetensors: is not the file that was saved.")
     alone = Conflict(NO_CANDIDATE)
-    serving = [invalid, outside, refused, untold]
+    serving = [*body_errors(MAX_BODY_BYTES), invalid, outside, refused, untold]
     one = "/models/{name}"
     routes: list[tuple[str, str, Callable[..., Any], str, Sequence[Exception], dict[str, Any]]] = [
         ("GET", "/models", admin.list_models, "List the models and their folders", (), {}),

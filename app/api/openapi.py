@@ -156,14 +156,19 @@ class Operation:
 
     def _errors(self) -> Iterator[Exception]:
         if limits := self.limits:
-            yield InvalidJson("JSON is malformed: invalid character (byte 12).")
-            yield BodyTooLarge.over(limits.max_body_bytes)
+            yield from body_errors(limits.max_body_bytes)
             yield TooManyTexts.over(limits.max_texts, limits.max_texts + 1)
-            yield from (UnsupportedEncoding(), Overloaded(retry_after_s=2), NotReady(retry_after_s=1))
+            yield from (Overloaded(retry_after_s=2), NotReady(retry_after_s=1))
             yield DeadlineExceeded.after(limits.deadline_ms / 1000)
             if self.one_fails_all:
                 yield from (TextTooLong.over(limits.max_chars, limits.max_chars + 1), ComputeError())
         yield from self.errors
+
+
+def body_errors(max_bytes: int) -> list[Exception]:
+    """Returns the errors of any body of JSON that may have so many bytes."""
+    malformed = InvalidJson("JSON is malformed: invalid character (byte 12).")
+    return [malformed, BodyTooLarge.over(max_bytes), UnsupportedEncoding()]
 
 
 class DocumentedRoute(NamedRoute):

@@ -186,5 +186,7 @@ def test_the_routes_are_documented(checkpoints: Path) -> None:
     assert all(operation["tags"] == ["admin"] for operations in admin.values() for operation in operations.values())
     body = admin["/admin/models/{name}/candidate"]["put"]["requestBody"]["content"]["application/json"]["schema"]
     assert set(body["required"]) == {"path", "share"}
+    for path in ("/admin/models/{name}", "/admin/models/{name}/candidate"):
+        assert {"400", "413", "415", "422"} <= set(admin[path]["put"]["responses"])
     assert (body["properties"]["share"]["minimum"], body["properties"]["share"]["maximum"]) == (0, 1)
     assert "HTTPValidationError" not in json.dumps(document)

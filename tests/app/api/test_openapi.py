@@ -73,6 +73,8 @@ def test_every_route_and_every_error_is_documented() -> None:
     responses = document["paths"]["/predict"]["post"]["responses"]
     assert set(responses) == {"200", "400", "404", "413", "415", "422", "500", "503", "504", "default"}
     assert set(responses["503"]["content"]["application/problem+json"]["examples"]) == {"overloaded", "not_ready"}
+    index = document["paths"]["/v2/repository/index"]["post"]["responses"]
+    assert set(index) == {"200", "400", "413", "415", "default"}
     for path in document["paths"].values():
         for operation in path.values():
             for response in operation["responses"].values():

@@ -88,6 +88,8 @@ async def test_a_prefix_hides_no_route_from_its_role(classifier: FakeClassifier)
             assert (await client.post(path, json={"inputs": "a"}, headers=user)).status_code == 200, path
             assert (await client.post(path, json={"inputs": "a"})).status_code == 401, path
         assert (await client.get("/api/health/ready")).status_code == 200
+        other = await client.post("/predict", json={"text": "a"}, headers=user)  # the proxy has cut the prefix off
+        assert "/api/predict -d" in other.json()["detail"]
         assert "/api/openapi.json" in (await client.get("/api/docs")).text
         assert (await client.get("/api/openapi.json")).json()["servers"] == [{"url": "/api"}]
 
