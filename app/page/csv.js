@@ -1,7 +1,7 @@
 /** Reading of files by the rules of the command line (`tables/`), counting every line; writing of CSV and TSV. */
 
 import { findDialect } from "./dialect.js";
-import { findEncoding, pieces, Unreadable } from "./encoding.js";
+import { findEncoding, isPacked, pieces, Unreadable } from "./encoding.js";
 import { Known, recordAt } from "./records.js";
 
 const SAMPLE_LINES = 500;
@@ -28,9 +28,10 @@ function quoted(field, delimiter) {
 /**
  * All rows of a file, the header among them, read so that the page stays awake.
  *
- * @returns {{rows: string[][], delimiter: string|null, encoding: string, marked: boolean, counts: object}} `delimiter`:
- *   null if each line is a text; `marked`: whether it needs a byte-order mark to be read as UTF-8 where it comes from;
- *   `counts`: of lines, and of what was passed over, mended or left out.
+ * @returns {{rows: string[][], delimiter: string|null, encoding: string, marked: boolean, counts: object,
+ *   codec: string|null}} `delimiter`: null if each line is a text; `marked`: whether it needs a byte-order mark to be read
+ *   as UTF-8 where it comes from; `counts`: of lines, and of what was passed over, mended or left out; `codec`: with
+ *   which Python's `csv` reads the same rows, null if it does not.
  * @throws {Unreadable} it is no text, or no table.
  */
 export async function readFile(file, onRows = () => {}) {
@@ -39,11 +40,12 @@ export async function readFile(file, onRows = () => {}) {
   const marked = encoding.codec !== "utf-8" || text.marked;
   const counts = { lines: 0, empty: 0, inside: 0, short: 0, trailing: 0, leftOut: 0, damaged: encoding.damaged };
   Object.assign(counts, { literal: 0, loose: 0, escaped: 0 });
-  const found = { encoding: encoding.name, marked, counts };
+  const codec = (await isPacked(file)) ? null : pythonCodec(encoding.codec, text.marked);
+  const found = { encoding: encoding.name, marked, counts, codec };
   const start = text.parts.slice(0, 2).join("").slice(0, 4096);
   if (WEB_PAGE.test(start)) throw new Unreadable("fileWebPage");
   if (JSON_NAME.test(file.name) || JSON_START.test(start)) {
-    return { ...found, rows: fromJson(text.parts.join(""), counts), delimiter: "," };
+    return { ...found, rows: fromJson(text.parts.join(""), counts), delimiter: ",", codec: null };
   }
   const end = start.includes("\r") && !start.includes("\n") ? "\r" : "\n";
   const lines = linesOf(text.parts, end);
@@ -54,7 +56,15 @@ export async function readFile(file, onRows = () => {}) {
   }
   const dialect = findDialect(lines.slice(0, SAMPLE_LINES), /\.(tsv|tab)(\.gz)?$/i.test(file.name) ? "\t" : ",");
   const rows = await rowsOf(lines, dialect, end, counts, onRows);
-  return { ...found, rows, delimiter: dialect.separator };
+  const plain = dialect.quote === '"' && !dialect.skipSpace && !dialect.named && lines[0]?.trim();
+  const mended = counts.literal + counts.loose + counts.escaped + counts.leftOut + counts.damaged;
+  return { ...found, rows, delimiter: dialect.separator, codec: plain && !mended ? codec : null };
+}
+
+/** The name that Python has for the encoding of a file, whose mark is no part of its text. */
+function pythonCodec(codec, marked) {
+  if (codec === "utf-8") return "utf-8-sig";
+  return marked ? "utf-16" : codec;
 }
 
 /** The text of a file in parts, without its mark. */

@@ -21,10 +21,12 @@ export class Unreadable extends Error {
   }
 }
 
-/** The pieces of a file, unpacked if its first bytes are gzip's. */
+/** Whether the first bytes of a file are gzip's. */
+export const isPacked = async (file) => begins(new Uint8Array(await file.slice(0, 4).arrayBuffer()), GZIP);
+
+/** The pieces of a file, unpacked if it is gzip. */
 export async function* pieces(file) {
-  const start = new Uint8Array(await file.slice(0, 4).arrayBuffer());
-  const packed = begins(start, GZIP);
+  const packed = await isPacked(file);
   const reader = (packed ? file.stream().pipeThrough(new DecompressionStream("gzip")) : file.stream()).getReader();
   for (let first = true; ; first = false) {
     const { done, value } = await reader.read().catch((error) => {

@@ -124,8 +124,10 @@ export class FileView {
   /** What a call from elsewhere needs to know of the file; null without one. */
   get described() {
     if (!this.read) return null;
-    const { name, delimiter } = this.read;
-    return { name, delimiter, column: this.column, columnName: this.header?.[this.column] ?? null };
+    const { name, delimiter, codec, rows } = this.read;
+    const columnName = this.header?.[this.column] ?? null;
+    const isOne = columnName === null || rows[0].indexOf(columnName) === rows[0].lastIndexOf(columnName);
+    return { name, delimiter, column: this.column, columnName, codec: isOne ? codec : null };
   }
 
   showColumns() {

@@ -13,6 +13,8 @@ import { callOf, streamOf } from "./snippets.js";
 const VIEWS = ["text", "file", "model"];
 const HEALTH_EVERY_MS = 10_000;
 const STARTING_EVERY_MS = 1000;
+/** What the call is shown for while no file is chosen. */
+const EXAMPLE_FILE = { name: "reviews.csv", delimiter: ",", column: 0, columnName: "text", codec: "utf-8-sig" };
 
 const model = signal(null);
 const panes = [new Pane(model, showCode), new Pane(model, showCode)];
@@ -70,7 +72,7 @@ function textCode() {
 }
 
 function fileCode() {
-  const described = file.described ?? { name: "reviews.csv", delimiter: ",", column: 0, columnName: "text" };
+  const described = file.described ?? EXAMPLE_FILE;
   const query = model.get() === null ? "" : `?model=${encodeURIComponent(model.get())}`;
   return streamOf(chosen("code"), `${ROOT}predict/stream${query}`, described, apiKey.get() !== null);
 }

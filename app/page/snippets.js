@@ -41,7 +41,8 @@ console.log(JSON.stringify(await answer.json()));`;
 /**
  * Code that scores a file.
  *
- * @param {object} file `name`, `delimiter`, number of its `column` and `columnName`, null without a header; as above.
+ * @param {object} file `name`, `delimiter`, number of its `column`, `columnName`, null without a header, and `codec`,
+ *   null if Python does not read it as it is; as above.
  */
 export function streamOf(language, url, file, keyed) {
   return { curl: curlStream, python: pythonStream, javascript: javascriptStream }[language](url, file, keyed);
@@ -53,23 +54,32 @@ function curlStream(url, _file, keyed) {
 }
 
 function pythonStream(url, file, keyed) {
-  const texts = pythonTexts(file);
   const headers = keyed ? ', headers={"X-API-Key": os.environ["SLUICE_KEY"]}' : "";
-  return `${file.delimiter === null ? "" : "import csv\n"}import json
+  return `${file.codec && file.delimiter !== null ? "import csv\n" : ""}import json
 ${keyed ? "import os\n" : ""}import urllib.request
 
-with open(${python(file.name)}, newline="", encoding="utf-8-sig") as file:
-    texts = ${texts}
-for start in range(0, len(texts), ${LINES}):
-    lines = "".join(json.dumps({"inputs": text}) + "\\n" for text in texts[start : start + ${LINES}])
-    request = urllib.request.Request(${python(url)}, data=lines.encode()${headers})
+${file.codec ? linesOfTable(file) : LINES_FILE}
+for start in range(0, len(lines), ${LINES}):
+    body = "".join(lines[start : start + ${LINES}])
+    request = urllib.request.Request(${python(url)}, data=body.encode()${headers})
     with urllib.request.urlopen(request) as answer:
         for line in answer:
             print(json.loads(line))`;
 }
 
+/** What stands for a file that `csv` does not read as the page does. */
+const LINES_FILE = `# lines.jsonl has {"inputs": "a text"} on each line
+with open("lines.jsonl", encoding="utf-8") as file:
+    lines = file.readlines()`;
+
+function linesOfTable(file) {
+  return `with open(${python(file.name)}, newline="", encoding=${python(file.codec)}) as file:
+    texts = ${pythonTexts(file)}
+lines = [json.dumps({"inputs": text}) + "\\n" for text in texts]`;
+}
+
 function pythonTexts({ delimiter, column, columnName }) {
-  if (delimiter === null) return 'file.read().splitlines()';
+  if (delimiter === null) return "file.read().splitlines()";
   const how = delimiter === "," ? "" : `, delimiter=${python(delimiter)}`;
   if (columnName === null) return `[row[${column}] for row in csv.reader(file${how}) if row]`;
   return `[row[${python(columnName)}] for row in csv.DictReader(file${how})]`;

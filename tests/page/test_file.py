@@ -138,6 +138,23 @@ def test_thousands_of_rows_there_and_back(visit: Visit, address: str, tmp_path: 
     assert [json.loads(line)["label"] for line in run.stdout.splitlines()] == labels
 
 
+def test_the_call_for_a_file_reads_it_in_its_encoding_or_asks_for_lines(visit: Visit) -> None:
+    page = visit.open("/#file", wait="#file-choose")
+    page.locator('input[name="code"][value="python"]').check()
+    table = "id\ttext\n1\t很好看的电影\n"
+    for name, content, told in (
+        ("a.tsv", table.encode("gb18030"), 'open("a.tsv", newline="", encoding="gb18030")'),
+        ("b.tsv", table.encode("utf-16"), 'encoding="utf-16")'),
+        ("c.jsonl", b'{"text": "a"}\n', 'open("lines.jsonl"'),
+        ("d.tsv.gz", gzip.compress(table.encode()), 'open("lines.jsonl"'),
+        ("e.csv", b"sep=;\ntext;id\ngood;1\n", 'open("lines.jsonl"'),
+        ("f.csv", b"text,text\ngood,bad\n", 'open("lines.jsonl"'),
+    ):
+        choose(page, name, content)
+        expect(page.locator("#file-state")).to_contain_text(name)
+        expect(page.locator("#code")).to_contain_text(told)
+
+
 def test_other_kinds_of_files_columns_and_texts_that_fail(visit: Visit) -> None:
     page = visit.open("/#file", wait="#file-choose")
     choose(page, "a.tsv", "id\t内容\n1\t很好看的电影\n2\t难看\n".encode("gb18030"))
