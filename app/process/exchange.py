@@ -197,12 +197,18 @@ class Exchange:
             head += b"connection: close\r\n"
         if chunked is None and self.scope["method"] != "HEAD" and status not in _WITHOUT_BODY:
             chunked = True
-            head += b"transfer-encoding: chunked\r\n"
+            if self._takes_chunks:
+                head += b"transfer-encoding: chunked\r\n"
         self.chunked = chunked
         if chunked:
             self.transport.write(head + b"\r\n")
         else:
             self._head = head + b"\r\n"
+
+    @property
+    def _takes_chunks(self) -> bool:
+        """False for a client of HTTP/1.0, whose answer without a length ends with the connection: RFC 9112, 6.1."""
+        return bool(self.scope["http_version"] != "1.0")
 
     def _is_cut_later(self) -> bool:
         """Tells if the rest of the body is more than is read and dropped.
@@ -217,9 +223,9 @@ class Exchange:
     def _continue(self, body: bytes, more: bool) -> None:
         if self.scope["method"] == "HEAD":
             body, self._left_bytes = b"", 0
-        elif self.chunked:
+        elif self.chunked and self._takes_chunks:
             body = (b"%x\r\n%b\r\n" % (len(body), body) if body else b"") + (b"" if more else b"0\r\n\r\n")
-        else:
+        elif not self.chunked:
             self._left_bytes -= len(body)
             if self._left_bytes < 0 or (self._left_bytes and not more):
                 raise RuntimeError("the body of the answer has another length than its head states")

@@ -76,6 +76,13 @@ async def test_a_stream_begins_before_its_first_part(state: Connections) -> None
     assert b"".join(parts) == b"2\r\nab\r\n0\r\n\r\n"
 
 
+async def test_a_stream_to_a_client_of_http_1_0_ends_with_the_connection(state: Connections) -> None:
+    app = answering([], (b"", True), (b"ab", True), (b"cd", False))
+    transport = await asked(state, app, b"GET / HTTP/1.0\r\nHost: a\r\n\r\n")
+    assert b"".join(transport.writes) == b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nabcd"
+    assert transport.closed
+
+
 async def test_an_answer_to_head_has_no_body(state: Connections) -> None:
     transport = await asked(state, answering([LENGTH], (b"hi", False)), HEAD)
     assert b"".join(transport.writes) == b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"
