@@ -3,8 +3,7 @@
 `python -m examples.duckdb_function reviews.parquet` counts the labels of a file with a column `text`.
 """
 
-import sys
-
+import click
 import duckdb
 import pyarrow as pa
 from duckdb.func import PythonUDFType
@@ -25,11 +24,22 @@ def add_function(connection: duckdb.DuckDBPyConnection, classifier: Classifier, 
     connection.create_function(name, labelled, ["VARCHAR"], kind, type=PythonUDFType.ARROW)
 
 
-if __name__ == "__main__":
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+def main(file: str) -> None:
+    """Counts the labels of the texts of FILE, a Parquet file with a column `text`."""
     database = duckdb.connect()
     add_function(database, Classifier.load("checkpoints/sentiment", dtype="auto"))
     query = (
         "SELECT s.label, count(*), avg(s.score) FROM (SELECT sentiment(text) AS s FROM read_parquet(?)) GROUP BY ALL"
     )
-    for row in database.execute(query, [sys.argv[1]]).fetchall():
+    try:
+        rows = database.execute(query, [file]).fetchall()
+    except duckdb.Error as error:
+        raise click.BadParameter(f"{file} cannot be read: {error}") from None
+    for row in rows:
         print(*row)
+
+
+if __name__ == "__main__":
+    main()

@@ -193,12 +193,11 @@ class Exchange:
         head = (_STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status) + self._connection.default_head() + lines
         if closes:
             self.keep_alive = False
-        elif not self.keep_alive or (chunked is False and self._is_cut_later()):
+        elif not self.keep_alive or self._is_cut_later(chunked):
             head += b"connection: close\r\n"
         if chunked is None and self.scope["method"] != "HEAD" and status not in _WITHOUT_BODY:
             chunked = True
-            if self._takes_chunks:
-                head += b"transfer-encoding: chunked\r\n"
+            head += b"transfer-encoding: chunked\r\n" * self._takes_chunks
         self.chunked = chunked
         if chunked:
             self.transport.write(head + b"\r\n")
@@ -210,15 +209,15 @@ class Exchange:
         """False for a client of HTTP/1.0, whose answer without a length ends with the connection: RFC 9112, 6.1."""
         return bool(self.scope["http_version"] != "1.0")
 
-    def _is_cut_later(self) -> bool:
-        """Tells if the rest of the body is more than is read and dropped.
+    def _is_cut_later(self, chunked: bool | None) -> bool:
+        """Tells if the answer leaves more of the body than is read and dropped; a stream reads it to the end.
 
         The connection is then cut while the client still sends. One that has sent all by then, into the buffers on the
         way, must not take the connection for its next request.
         """
         most = self._connection.server_state.max_dropped_bytes
         sizes = (whole_number(value) or 0 for name, value in self.scope["headers"] if name == b"content-length")
-        return self.more_body and any(size > most for size in sizes)
+        return self.more_body and chunked is False and any(size > most for size in sizes)
 
     def _continue(self, body: bytes, more: bool) -> None:
         if self.scope["method"] == "HEAD":

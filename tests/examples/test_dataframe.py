@@ -3,8 +3,9 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+from click.testing import CliRunner
 
-from examples.dataframe import label
+from examples.dataframe import label, main
 from model.classifier import Classifier
 from tests.examples.test_duckdb_function import ROOT
 
@@ -25,3 +26,14 @@ def test_the_program_prints_the_first_rows(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "examples.dataframe", str(tmp_path / "reviews.csv")]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
     assert "A gripping film.  positive" in run.stdout
+
+
+def test_a_file_that_is_none_or_has_no_texts_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "reviews.csv").write_text("review\nA gripping film.\n")
+    for arguments, code, told in (
+        (["--help"], 0, "a CSV with a column `text`"),
+        ([], 2, "Missing argument 'FILE'"),
+        ([str(tmp_path / "reviews.csv")], 2, "has no column `text`; it has review."),
+    ):
+        run = CliRunner().invoke(main, arguments)
+        assert (run.exit_code, told in run.output) == (code, True), run.output

@@ -109,7 +109,9 @@ def test_the_words_of_a_text_from_right_to_left_stand_from_right_to_left(visit: 
     words = page.locator(".reading .word")
     expect(words.first).to_contain_text("ה")  # and no longer the text before it
     first, second = (words.nth(at).bounding_box() for at in (0, 1))
-    assert first and second and first["x"] > second["x"]
+    assert first
+    assert second
+    assert first["x"] > second["x"]
     expect(words.first.locator(".value")).to_have_css("direction", "ltr")  # else +0.50 reads 0.50+
     expect(page.locator("textarea").first).to_have_css("direction", "rtl")
 
