@@ -22,6 +22,8 @@ DIGITS = 7
 
 OF_THE_PRIMARY = "By the primary version of the model alone, for vectors of two versions cannot be compared."
 
+SHORTENED = "In the examples three numbers, which are made up, stand for each vector."
+
 
 class EmbedRequest(msgspec.Struct, forbid_unknown_fields=True):
     """Texts whose vectors are asked for, as clients of text-embeddings-inference send them."""
@@ -127,7 +129,7 @@ class EmbedForm(Form[EmbedOptions]):
             id="embed",
             tag=VECTORS,
             summary="Give sentence vectors, text-embeddings-inference's form",
-            description=f"{OF_THE_PRIMARY} A text without tokens has zeros.",
+            description=f"{OF_THE_PRIMARY} A text without tokens has zeros. {SHORTENED}",
             answer="One list of numbers a text, in order.",
             request=EmbedRequest,
             response=list[list[float]],
@@ -177,7 +179,8 @@ class OpenAIForm(Form[OpenAIOptions]):
             id="embeddings_v1",
             tag=VECTORS,
             summary="Give sentence vectors, OpenAI's form",
-            description=f"{OF_THE_PRIMARY} Fields that OpenAI's clients send and that are not listed have no effect.",
+            description=f"{OF_THE_PRIMARY} Fields that OpenAI's clients send and that are not listed have no effect. "
+            f"{SHORTENED}",
             request=EmbeddingsRequest,
             response=EmbeddingsResponse,
             examples=EXAMPLES["openai"],
