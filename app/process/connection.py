@@ -22,6 +22,8 @@ MAX_HEAD_BYTES = 65_536
 """Bytes that may come without completing the headers, or without being part of a body. What arrives in one piece with
 the end of the headers passes: the kernel hands over at most four times as much."""
 
+NO_ADDRESS = "The address is not valid: letters beyond ASCII stand in it percent-encoded, such as %E5%A5%BD."
+
 
 class Connection(HttpProtocol):
     """Connection whose phase is checked from time to time."""
@@ -55,6 +57,8 @@ class Connection(HttpProtocol):
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as offer:
             self._decline(data, offer)
+        except httptools.HttpParserInvalidURLError:
+            self._refuse_bytes(NO_ADDRESS)
         except httptools.HttpParserError:
             self._refuse_bytes(ONLY_HTTP_1 if data.startswith(HTTP_2_PREFACE) else "")
         exchange = self.exchange

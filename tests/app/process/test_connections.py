@@ -234,6 +234,14 @@ def test_what_is_not_http_is_one_400_for_client_log_and_metrics(
     assert (counted(400) - before[0], counted(499) - before[1]) == (1, 0)
 
 
+def test_an_address_with_letters_beyond_ascii_is_told_how_to_write_them(address: str) -> None:
+    with connect(address) as connection:
+        connection.sendall("POST /predict/stream?labels=好 HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        answer = rest(connection)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"percent-encoded, such as %E5%A5%BD." in answer
+
+
 def test_what_is_not_http_is_refused_after_the_answer_before_it(address: str) -> None:
     with connect(address) as connection:
         connection.sendall(REQUEST + b"GARBAGE\r\n\r\n")
