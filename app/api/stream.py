@@ -257,10 +257,13 @@ def query_of(scope: Scope) -> tuple[str | None, Wanted]:
     """Returns the model that a query names, and the part of the scores that it asks for.
 
     Raises:
-        InvalidRequest: `top_k` or `min_precision` is not a number in its bounds.
+        InvalidRequest: `top_k` or `min_precision` is not a number in its bounds; one but `labels` has several values.
     """
     pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     values, labels = dict(pairs), [value for name, value in pairs if name == "labels"]
+    for name in ("model", "top_k", "min_precision"):
+        if len({value for found, value in pairs if found == name}) > 1:
+            raise InvalidRequest(f"The query has several values of `{name}`; it may have one.")
     wanted = Wanted(_top_k(values.get("top_k")), labels or None, _share(values.get("min_precision")))
     return values.get("model"), wanted
 

@@ -185,6 +185,8 @@ async def test_precision_of_query_and_line(classifier: FakeClassifier) -> None:
     [
         ("?model=sentiment", {}, 200),
         ("?model=other", {}, 404),
+        ("?model=sentiment&model=other", {}, 422),
+        ("?top_k=1&top_k=2", {}, 422),
         ("?top_k=0", {}, 422),
         ("?top_k=", {}, 422),
         ("?top_k=1000000000", {}, 422),
