@@ -1,6 +1,7 @@
 """Reads JSON objects as rows: one a line, one after the other, in an array, or a table in a single object."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice, pairwise
@@ -16,6 +17,9 @@ from tables.text import open_text
 SPACE = " \t\r\n"
 NESTED = ("data", "rows", "records", "examples")
 """Keys under which a single object may hold the array of rows."""
+
+ENCODE = json.JSONEncoder(ensure_ascii=False).encode
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 FEW_KEYS = 5
 """Keys that a sentence names."""
@@ -73,7 +77,6 @@ def _rows(
     Raises:
         TableError: something is not JSON or no object, or no object has one of the columns.
     """
-    encode = json.JSONEncoder().encode
     names: dict[str, str] = {}
     first: dict[str, object] | None = None
     number = 0
@@ -88,12 +91,21 @@ def _rows(
                 names[column] = key
         reading.rows += 1
         values = [record.get(names.get(column, column)) for column in columns]
-        yield row, [None if value is None else encode(value) for value in values]
+        yield row, [None if value is None else _encoded(value, reading) for value in values]
     if first is None:
         if number:
             return  # all rows were refused
         raise TableError(path, "is empty")
     find_columns(path, [column for column in columns if column not in names], list(first), reading)
+
+
+def _encoded(value: object, reading: Reading) -> str:
+    """A value as JSON. Half a surrogate pair, as programs leave it that cut a text inside an emoji, is no character."""
+    text = ENCODE(value)
+    if text.isascii() or not (halves := len(SURROGATE.findall(text))):
+        return text
+    reading.replaced += halves
+    return SURROGATE.sub("\ufffd", text)
 
 
 def _refuse(path: Path, row: Row, record: object, reading: Reading) -> None:

@@ -21,9 +21,18 @@ def test_types_and_unusual_line_separators_are_kept(tmp_path: Path) -> None:
 
 
 def test_a_column_may_hold_values_of_several_types(tmp_path: Path) -> None:
-    labels = [1, "1", 1.5, True, None, ["a", None], {"b": 2}, 2**70, "\ud800"]
+    labels = [1, "1", 1.5, True, None, ["a", None], {"b": 2}, 2**70, "\U0001f600"]
     lines = (json.dumps({"text": "", "label": label}) for label in labels)
     assert values(write(tmp_path / "a.ndjson", "\n".join(lines)))["label"] == labels
+
+
+def test_half_a_surrogate_pair_is_told_and_read_as_what_marks_a_damaged_character(tmp_path: Path) -> None:
+    """As a program leaves it that cuts a text inside an emoji; no file but JSON can hold it."""
+    path = write(tmp_path / "a.jsonl", json.dumps({"text": "good \ud83d", "label": ["\ude00", "é"]}))
+    readings: list[Reading] = []
+    (batch,) = read_batches(path, BOTH, readings=readings)
+    assert (batch.values("text"), batch.values("label")) == (["good \ufffd"], [["\ufffd", "é"]])
+    assert readings[0].warnings() == ["2 places not valid in UTF-8, read as '\ufffd'"]
 
 
 @pytest.mark.parametrize(
