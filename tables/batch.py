@@ -5,13 +5,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from tables.errors import MissingColumnError, Row, TableError
 from tables.names import clean_name, same_name
-from tables.reading import Reading
+from tables.reading import Reading, count
 
 STRING = pa.large_string()
 """Type of a column of CSV and TSV; 64-bit offsets, so that no batch is too large for it."""
@@ -21,6 +22,9 @@ JSON = pa.json_(STRING)
 
 Columns = Sequence[str] | None
 """Names of the columns to read; None is all that the first rows have."""
+
+BINARY = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view)
+"""Tests for types of bytes of any length."""
 
 BATCH_ROWS = 4096
 """Rows of a batch unless the caller says otherwise."""
@@ -64,10 +68,37 @@ class Batch:
     def values(self, column: str) -> list[object]:
         """A column as Python values; None stands for null."""
         array = self.records.column(column)
-        values: list[object] = array.to_pylist()
+        values = python_values(array)
         if array.type == JSON:  # all at once, which is three times as fast as one by one
             values = json.loads(f"[{','.join('null' if value is None else str(value) for value in values)}]")
         return values
+
+
+def python_values(array: Any) -> list[object]:
+    """The values of an array; a time for which Python has no type is text.
+
+    There is none for years beyond 9999, for unknown zones and, without pandas, for nanoseconds.
+
+    >>> python_values(pa.array([0, 10**15], pa.timestamp("ms")))
+    [datetime.datetime(1970, 1, 1, 0, 0), '<value out of range: 1000000000000000>']
+    """
+    try:
+        values: list[object] = array.to_pylist()
+    except (ValueError, OverflowError):
+        return list(map(_python_value, array))
+    return values
+
+
+def _python_value(scalar: Any) -> object:
+    try:
+        return scalar.as_py()
+    except (ValueError, OverflowError):
+        if isinstance(scalar, pa.StructScalar):
+            return {name: _python_value(value) for name, value in scalar.items()}
+        if isinstance(scalar, pa.ListScalar):
+            return list(map(_python_value, scalar))
+        plain = scalar.cast(pa.timestamp(scalar.type.unit)) if pa.types.is_timestamp(scalar.type) else scalar
+        return str(plain.cast(pa.string()))
 
 
 def batches_of(
@@ -93,15 +124,32 @@ def batches_of(
 
 
 def numbered(columns: Mapping[str, pa.Array], reading: Reading) -> Batch:
-    """The next rows of a format that has no lines, counted in `reading`; bytes, as older programs write, are UTF-8."""
-    arrays = [array.cast(STRING) if _is_binary(array.type) else array for array in columns.values()]
+    """The next rows of a format that has no lines, counted in `reading`; bytes, as older programs write, are UTF-8.
+
+    Bytes stay bytes where most values of a column are no text, such as images.
+    """
+    arrays = [_plain(array, reading) for array in columns.values()]
     start, reading.rows = reading.rows, reading.rows + (len(arrays[0]) if arrays else 0)
     numbers = pa.array(np.arange(start + 1, reading.rows + 1))
     return Batch(pa.RecordBatch.from_arrays(arrays, names=list(columns)), numbers, lines=None)
 
 
-def _is_binary(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+def _plain(array: pa.Array, reading: Reading) -> pa.Array:
+    """A column in the type that it has in all formats: text that stands as bytes is text, and JSON is `JSON`."""
+    if isinstance(array.type, pa.JsonType):
+        return array.cast(array.type.storage_type).cast(STRING).cast(JSON)
+    if not any(is_binary(array.type) for is_binary in BINARY):
+        return array
+    try:
+        return array.cast(STRING)
+    except pa.ArrowInvalid:
+        texts = [None if value is None else value.decode("utf-8", "replace") for value in array.to_pylist()]
+    damaged = [text for text in texts if text is not None and "\ufffd" in text]
+    if 2 * len(damaged) > len(texts) - texts.count(None):
+        return array
+    reading.encoding = "UTF-8"
+    reading.replaced += sum(text.count("\ufffd") for text in damaged)
+    return pa.array(texts, STRING)
 
 
 def find_columns(path: Path, wanted: Columns, present: Sequence[str], reading: Reading) -> dict[str, int]:
@@ -122,9 +170,14 @@ def find_columns(path: Path, wanted: Columns, present: Sequence[str], reading: R
     """
     places: dict[str, int] = {}
     if wanted is None:
-        for place, name in enumerate(map(clean_name, present)):
+        names = list(map(clean_name, present))
+        for place, name in enumerate(names):
             places.setdefault(name, place)
         places.pop("", None)
+        if unnamed := names.count(""):
+            reading.remarks.append(f"{count(unnamed, 'column')} without a name left out")
+        if again := [name for name in places if names.count(name) > 1]:
+            reading.remarks.append(f"of several columns called {', '.join(map(repr, again))} the first is read")
         return places
     for name in wanted:
         found = [place for place, other in enumerate(present) if other == name]

@@ -25,13 +25,21 @@ def read_parquet(path: Path, columns: Columns, batch_rows: int, reading: Reading
             places = find_columns(path, columns, present, reading)
             names = class_names(file.schema_arrow, places)
             for records in file.iter_batches(batch_rows, columns=[present[place] for place in places.values()]):
-                found = {name: records.column(present[place]) for name, place in places.items()}
+                found = {name: _column(records, present, place) for name, place in places.items()}
                 yield numbered(with_names(found, names), reading)
     except pa.ArrowException as error:
         raise TableError(path, f"not a valid Parquet file: {error}") from error
 
 
+def _column(records: pa.RecordBatch, present: Sequence[str], place: int) -> pa.Array:
+    """The column at a place in the file; of several with its name the one that is meant."""
+    name = present[place]
+    return records.column(records.schema.get_all_field_indices(name)[present[:place].count(name)])
+
+
 def write_parquet(path: Path, columns: Mapping[str, Sequence[object]]) -> None:
-    """Writes columns of equal length, compressed; makes the folder and replaces what is there."""
+    """Writes columns of equal length, compressed; makes the folder, and replaces what is there by the whole file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.table(dict(columns)), path, compression="zstd")
+    partial = path.with_name(f"{path.name}.partial")
+    pq.write_table(pa.table(dict(columns)), partial, compression="zstd")
+    partial.replace(path)

@@ -15,11 +15,14 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from app.bulk.errors import BulkError
-from tables.batch import JSON
+from tables.batch import BINARY, JSON, python_values
 
 PACKINGS = {".gz": "gzip", ".zst": "zstd"}
 COPY_BYTES = 1 << 20
 SEPARATORS = {"csv": ",", "tsv": "\t"}
+NO_CSV = (*BINARY, pa.types.is_fixed_size_binary, pa.types.is_string_view, pa.types.is_nested)
+"""Tests for types that pyarrow does not write as CSV."""
+
 NAMES = {"parquet": "parquet", "csv": "csv", "tsv": "tsv", "jsonl": "jsonl", "ndjson": "jsonl"}
 
 
@@ -63,6 +66,19 @@ class Form:
             else:
                 return content
         return sink.getvalue().to_pybytes()  # type: ignore[no-any-return]
+
+    def check(self, schema: pa.Schema) -> None:
+        """Refuses columns of types that the format has no form for, before anything is computed.
+
+        Raises:
+            BulkError: there is one.
+        """
+        for kept in schema:
+            try:
+                self.encode(pa.schema([kept]).empty_table(), header=True)
+            except pa.ArrowException as error:
+                cause = f"column '{kept.name}' holds {kept.type}, which {self.name} has no form for"
+                raise BulkError(f"{cause}; choose another format, or name with --keep the columns to keep") from error
 
     def join(self, parts: Iterable[AbstractContextManager[Any]], sink: Any) -> None:
         """Writes parts, files that `encode` of `of_parts` filled, as one; those of text are joined byte by byte."""
@@ -143,17 +159,21 @@ def convert(column: Any, kind: pa.DataType) -> Any:
 def _unquoted(column: Any) -> pa.Array:
     """Values of JSON as strings: one that is a string without its quotation marks."""
     texts = [None if value is None else str(value) for value in column.to_pylist()]
-    return pa.array([json.loads(text) if text and text.startswith('"') else text for text in texts], pa.large_string())
+    return pa.array(map(_unquoted_text, texts), pa.large_string())
+
+
+def _unquoted_text(value: str | None) -> str | None:
+    return str(json.loads(value)) if value is not None and value.startswith('"') else value
 
 
 def _text(column: Any) -> Any:
-    """A column that CSV can hold: lists, maps and structs as JSON."""
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        return column.cast(kind.value_type)
-    if pa.types.is_nested(kind):
-        return pa.array([_json_or_null(value) for value in column.to_pylist()], pa.large_string())
-    return column
+    """A column that CSV can hold: lists, maps and structs as JSON, bytes in base64."""
+    is_dictionary = pa.types.is_dictionary(column.type)
+    kind = column.type.value_type if is_dictionary else column.type
+    if isinstance(kind, pa.BaseExtensionType) or any(is_one(kind) for is_one in NO_CSV):
+        texts = [_unquoted_text(_json_or_null(value)) for value in python_values(column)]
+        return pa.array(texts, pa.large_string())
+    return column.cast(kind) if is_dictionary else column
 
 
 def _json_or_null(value: object) -> str | None:
@@ -183,7 +203,7 @@ def _json_values(column: Any) -> Any:
     """Each value as JSON, `null` for none; numbers of 32 bits as short as they can be read back."""
     kind = column.type
     if kind == JSON:
-        texts = pa.array([None if value is None else str(value) for value in column.to_pylist()], pa.large_string())
+        texts = pa.array([_standard(value) for value in column.to_pylist()], pa.large_string())
     elif pa.types.is_struct(kind):
         return _json_structs(column)
     elif pa.types.is_floating(kind):
@@ -193,8 +213,17 @@ def _json_values(column: Any) -> Any:
     else:
         is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
         write: Callable[[Any], str | None] = encode_basestring if is_text else _json_or_null
-        texts = pa.array([None if value is None else write(value) for value in column.to_pylist()], pa.large_string())
+        values = python_values(column)
+        texts = pa.array([None if value is None else write(value) for value in values], pa.large_string())
     return pc.fill_null(texts, "null")
+
+
+def _standard(value: object) -> str | None:
+    """JSON without the numbers NaN and Infinity, which Python writes and most programs do not read."""
+    text = None if value is None else str(value)
+    if text is None or not ("NaN" in text or "Infinity" in text):
+        return text
+    return json.dumps(json.loads(text, parse_constant=lambda _: None), ensure_ascii=False)
 
 
 def _json_structs(column: Any) -> Any:

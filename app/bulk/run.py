@@ -97,6 +97,7 @@ def predict(
     scorer, output, readings = Scorer(classifier, columns), Parts(call.output, form), list[Reading]()
     output.check_apart(part.path for part in inputs)
     schema = _schema(scorer, columns, first)
+    form.check(schema)
     with output.running(_job(classifier, columns, call, form, inputs), overwrite=call.overwrite) as done:
         if done.parts:
             say(f"goes on after {done.counts.rows + done.counts.bad:,} rows of an earlier run")

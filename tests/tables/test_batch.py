@@ -3,10 +3,11 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from tables.batch import JSON, STRING
+from tables.batch import JSON, STRING, python_values
 from tables.errors import TableError
 from tables.parquet import write_parquet
 from tables.reader import read_batches
+from tables.reading import Reading
 from tests.tables.samples import write
 
 FIVE = ["a", "b", "c", "d", "e"]
@@ -49,3 +50,37 @@ def test_rows_are_read_before_the_end_of_the_file_is(tmp_path: Path) -> None:
 
 def test_a_file_of_a_header_has_no_batches(tmp_path: Path) -> None:
     assert list(read_batches(write(tmp_path / "a.csv", "text\n"), ["text"])) == []
+
+
+FAR = 10**15
+"""Milliseconds of the year 33658."""
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "found"),
+    [
+        ([0, None], pa.timestamp("us", "Mars/Base"), ["1970-01-01 00:00:00.000000", None]),
+        ([10**7], pa.date32(), ["29349-01-26"]),
+        ([[FAR]], pa.list_(pa.timestamp("ms")), [[f"<value out of range: {FAR}>"]]),
+        (
+            [{"a": 1, "b": FAR}],
+            pa.struct({"a": pa.int8(), "b": pa.timestamp("ms")}),
+            [{"a": 1, "b": f"<value out of range: {FAR}>"}],
+        ),
+    ],
+)
+def test_a_time_that_python_has_no_type_for_is_text(
+    values: list[object], kind: pa.DataType, found: list[object]
+) -> None:
+    assert python_values(pa.array(values, kind)) == found
+
+
+def test_columns_that_are_not_read_are_told(tmp_path: Path) -> None:
+    """pandas writes its index without a name, and a join leaves two columns of one name."""
+    readings: list[Reading] = []
+    (batch,) = read_batches(write(tmp_path / "a.csv", ",text,id,id\n0,a,1,2\n"), None, readings=readings)
+    assert batch.records.schema.names == ["text", "id"]
+    assert readings[0].remarks == [
+        "1 column without a name left out",
+        "of several columns called 'id' the first is read",
+    ]

@@ -91,6 +91,43 @@ def test_packed_parts_join_to_one_packed_file(packing: str, unpack: Any) -> None
     assert unpack(part + part) == Form("jsonl").encode(TABLE, header=True) * 2
 
 
+ODD = pa.table(
+    {
+        "view": pa.array(["a", None], pa.string_view()),
+        "bytes": [b"\xff\x00", b"a"],
+        "fixed": pa.array([b"\xff\x00", b"ab"], pa.binary(2)),
+        "uuid": pa.array([b"0123456789abcdef"] * 2, pa.uuid()),
+        "image": [{"bytes": b"\x89\xff", "path": "a.png"}] * 2,
+        "kind": pa.array(["x", None], pa.string_view()).dictionary_encode(),
+        "end": pa.array([10**15, None], pa.timestamp("ms")),
+    }
+)
+
+
+def test_types_without_a_form_of_their_own_are_text() -> None:
+    table = pa.csv.read_csv(io.BytesIO(Form("csv").encode(ODD, header=True)))
+    of_csv = {name: column[0].as_py() for name, column in zip(table.schema.names, table.columns, strict=True)}
+    expected = {"view": "a", "bytes": "/wA=", "fixed": "/wA=", "uuid": "30313233-3435-3637-3839-616263646566"}
+    expected |= {"kind": "x", "end": "<value out of range: 1000000000000000>"}
+    assert of_csv == expected | {"image.bytes": "if8=", "image.path": "a.png"}
+    of_json = json.loads(Form("jsonl").encode(ODD, header=True).split(b"\n")[0])
+    assert of_json == expected | {"image": {"bytes": "if8=", "path": "a.png"}}
+
+
+def test_json_lines_hold_no_number_that_is_none_in_json() -> None:
+    column = pa.array(["NaN", '{"a": [Infinity, 1]}', '"NaN"'], STRING).cast(JSON)
+    lines = Form("jsonl").encode(pa.table({"x": column}), header=True)
+    assert lines == b'{"x":null}\n{"x":{"a": [null, 1]}}\n{"x":"NaN"}\n'
+
+
+def test_a_type_that_the_format_has_no_form_for_is_refused_before_anything_is_computed() -> None:
+    kept = pa.schema([("text", pa.string()), ("nothing", pa.struct([]))])
+    cause = "column 'nothing' holds struct<>, which parquet has no form for; choose another format, or name with --keep"
+    with pytest.raises(BulkError, match=cause):
+        Form("parquet").check(kept)
+    Form("jsonl").check(kept)
+
+
 def test_no_rows_are_no_lines() -> None:
     assert Form("jsonl").encode(TABLE.slice(0, 0), header=True) == b""
 
