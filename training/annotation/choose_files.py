@@ -17,9 +17,12 @@ from model.embedder import ALL, Embedder
 from model.files import replacing
 from model.pretrained import PretrainedEncoder, load_folder
 from model.vectors import embed
+from tables.errors import TableError
+from tables.reader import read_columns
 from training.annotation.choose import CANDIDATES, choose_typical, choose_unsure, uncertainty
 from training.annotation.review import formula_safe
 from training.annotation.table import Rows, read_rows
+from training.data.column_names import LABEL
 from training.data.coverage import MOST_TOKENS_PER_WORD, tokens_per_word
 from training.data.duplicates import distinct, normalised
 from training.errors import UsageError
@@ -136,6 +139,23 @@ def _with_rows(rows: Rows, chosen: list[str], num_texts: int) -> Chosen:
     first = {text: place for place, text in reversed(list(enumerate(rows.texts)))}
     stands = [first[text] for text in chosen]
     return Chosen(chosen, [rows.files[place] for place in stands], [rows.numbers[place] for place in stands], num_texts)
+
+
+def check_unfilled(output: Path) -> None:
+    """Refuses to write over labels that a person has filled in.
+
+    Raises:
+        UsageError: the file is there, and its column `label` has some.
+    """
+    try:
+        (labels,) = read_columns(output, [LABEL])
+    except TableError:  # it is not there, or is no file of ours
+        return
+    if filled := sum(value is not None and bool(str(value).strip()) for value in labels.values):
+        raise UsageError(
+            f"{output} has labels already ({filled:,}), which would be lost; write to another file, and name this one "
+            "with --but-not"
+        )
 
 
 def write_chosen(output: Path, chosen: Chosen, *, text_column: str) -> None:

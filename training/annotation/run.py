@@ -16,6 +16,7 @@ from training.annotation.prompt import Prompt
 from training.annotation.review import draw_sample, review_path, write_review
 from training.annotation.table import Rows, check_names, read_rows, write_labelled
 from training.data.column_names import TEXT, written
+from training.data.files import check_apart
 from training.errors import RunError
 
 Say = Callable[[str], None]
@@ -76,7 +77,7 @@ def label_files(job: Job, say: Say) -> None:
 
     Raises:
         TableError: a file cannot be read.
-        UsageError: a label is called as a column.
+        UsageError: a label is called as a column, or the output is one of the files.
         RunError: the endpoint fails, or too many texts have no label; these are in the file all the same.
         OSError: something cannot be written.
     """
@@ -116,6 +117,7 @@ def label_files(job: Job, say: Say) -> None:
 
 
 def _checked(job: Job) -> Rows:
+    check_apart(job.output, job.files)
     check_names(job.prompt.labels.names, text_column=written(job.text_column, TEXT))
     return read_rows(job.files, text_column=job.text_column)
 

@@ -49,10 +49,13 @@ def choose(
     python -m training choose texts.parquet --count 100 --output first.csv
     python -m training choose texts.parquet --checkpoint runs/tickets --but-not first.csv --count 100 --output next.csv
     """
-    from training.annotation.choose_files import check_coverage, choose_from, write_chosen
+    from training.annotation.choose_files import check_coverage, check_unfilled, choose_from, write_chosen
     from training.config.layers import ENCODER
     from training.data.column_names import TEXT, written
+    from training.data.files import check_apart
 
+    check_apart(output, [*files, *but_not])
+    check_unfilled(output)
     if checkpoint is None:
         check_coverage(files, ENCODER, text_column=text_column)
     chosen = choose_from(

@@ -61,11 +61,14 @@ def evaluate(
     """
     from model.classifier import Classifier
     from training.data.choices import with_choices
+    from training.data.files import check_apart
     from training.evaluation.evaluate import evaluate as run_evaluation
     from training.evaluation.evaluate import read_for, read_judged, worst_mistakes
     from training.evaluation.neighbours import nearest_to
     from training.evaluation.report import make_console, print_evaluation, print_mistakes, print_neighbours
 
+    if json_file is not None:
+        check_apart(json_file, [file] if neighbours_file is None else [file, neighbours_file])
     classifier = Classifier.load(checkpoint, device=device)
     dataset = read_judged(file, classifier, ignore_unknown_labels=ignore_unknown_labels, **reading)
     if own_labels:

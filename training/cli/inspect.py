@@ -48,11 +48,14 @@ def inspect(
     """
     from training.data.config import DataConfig
     from training.data.corpus import read_files
+    from training.data.files import check_apart
     from training.data.tokenizer import TokenizerConfig, read_tokenizer
     from training.inspection.report import as_json
     from training.inspection.report import inspect as run_inspection
     from training.inspection.text import full_text
 
+    if json_file is not None:
+        check_apart(json_file, [*files, *_paths(data["validation"]), *_paths(data["test"])])
     settings = TokenizerConfig() if max_tokens is None else TokenizerConfig(max_tokens=max_tokens)
     given = None if tokenizer_path is None else read_tokenizer(tokenizer_path)
     given_data = {name: _named(value) for name, value in data.items()}
@@ -65,6 +68,10 @@ def inspect(
         reports.append(report)
     if json_file is not None:
         json_file.write_bytes(as_json(reports))
+
+
+def _paths(value: Path | tuple[Path, ...] | None) -> tuple[Path, ...]:
+    return (value,) if isinstance(value, Path) else value or ()
 
 
 def _named(value: Any) -> Any:

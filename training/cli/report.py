@@ -49,11 +49,15 @@ def report(
     python -m training report runs/reviews holdout.csv --train reviews.csv --slice-column shop
     """
     from model.classifier import Classifier
+    from training.data.files import check_apart
     from training.data.split import split
     from training.evaluation.evaluate import read_judged
     from training.evaluation.report import make_console
     from training.reporting.build import Material, report_paths, write_report
 
+    page, json_file = report_paths(checkpoint, file.stem) if output is None else (output, output.with_suffix(".json"))
+    for written in (page, json_file):
+        check_apart(written, [file] if train_file is None else [file, train_file])
     classifier = Classifier.load(checkpoint, device=device)
     dataset = read_judged(file, classifier, **reading)
     learned, stopping, warnings = None, None, [f"{file.name}: {warning}" for warning in dataset.warnings]
@@ -64,7 +68,6 @@ def report(
     console = make_console()
     for warning in warnings:
         console.print(f"warning: {warning}", markup=False)
-    page, json_file = report_paths(checkpoint, file.stem) if output is None else (output, output.with_suffix(".json"))
     material = Material(
         checkpoint=checkpoint,
         held_out={"held out": dataset},

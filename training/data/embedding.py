@@ -22,8 +22,9 @@ from tables.columns import choose_texts
 from tables.labels import read_texts
 from tables.reader import Column, read_batches
 from tables.reading import Places
-from tables.sources import files_of, is_local, name_of
+from tables.sources import name_of
 from training.data.column_names import TEXT, written
+from training.data.files import check_apart
 from training.data.sentence_vectors import VECTOR, VectorSource, file_metadata
 from training.errors import DataError, UsageError
 
@@ -77,7 +78,9 @@ def embed_files(
         raise UsageError(f"'{text_name}' is what the joined texts are written as; keep another column")
     kept = [name for name in dict.fromkeys(keep) if name != text_name]
     columns = [text_name, *kept]
-    _check(columns, files, output)
+    if VECTOR in columns:
+        raise UsageError(f"'{VECTOR}' is the column that is written; give the other column of this name another one")
+    check_apart(output, files)
     done, began = Embedded(), time.perf_counter()
     # Beside other work, or where a container may use fewer processors than it sees, OpenBLAS's threads wait for each
     # other, and a map takes many times as long as on one.
@@ -124,14 +127,6 @@ class _Output:
                 cause = f"holds {array.type}, but {wanted} in the file before; keep it out or convert it"
                 raise DataError(path, cause, column=name) from None
         self._writer.write_table(pa.table([*fitted, vectors], schema=schema))
-
-
-def _check(columns: Sequence[str], files: Sequence[Path], output: Path) -> None:
-    if VECTOR in columns:
-        raise UsageError(f"'{VECTOR}' is the column that is written; give the other column of this name another one")
-    read = [part for path in files if is_local(str(path)) for _, part in files_of(path)]
-    if output.resolve() in [path.resolve() for path in read]:
-        raise UsageError(f"{output} is a file to read; write to another one")
 
 
 def _batches(

@@ -1,11 +1,24 @@
 """Names and digests of the files of a run, as they are recorded."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tables.sources import files_of, is_local
+from training.errors import UsageError
 from training.provenance import file_digest
+
+
+def check_apart(output: Path, files: Iterable[Path]) -> None:
+    """Refuses to write over a file that is read, be it under another name.
+
+    Raises:
+        UsageError: `output` is one of `files`.
+        TableError: as in `tables.sources.find_parts`.
+    """
+    read = [part for path in files if is_local(str(path)) for _, part in files_of(path)]
+    if output.resolve() in [path.resolve() for path in read]:
+        raise UsageError(f"{output} is a file to read; write to another one")
 
 
 def digest_of(source: Path | Sequence[Path]) -> str:

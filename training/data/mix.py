@@ -23,6 +23,7 @@ from training.data.column_names import LABEL, TEXT, written
 from training.data.dataset import Dataset, list_some, read_dataset, without_weightless
 from training.data.duplicates import normalised
 from training.data.emoticons import without_emoticons
+from training.data.files import check_apart
 from training.data.leaks import HeldOut, source_name
 from training.data.personal import mask_personal
 from training.data.unlabeled import read_unlabeled
@@ -133,8 +134,9 @@ def mix_files(files: Sequence[Path], output: Path, *, without: Sequence[Path], o
     Raises:
         TableError: a file is unusable.
         UsageError: a file is multi-label, and there is no mapping; no text is of a source that has a weight; or no file
-            has the column of weights.
+            has the column of weights; or `output` is one of the files.
     """
+    check_apart(output, [*files, *without])
     parts = list(_read(files, options))
     _check_weights(parts, options)
     held_out = HeldOut.read(

@@ -14,6 +14,7 @@ import numpy as np
 from tables.parquet import write_parquet
 from training.data.column_names import TEXT, written
 from training.data.duplicates import normalised
+from training.data.files import check_apart
 from training.data.fingerprints import cut
 from training.data.leaks import HeldOut
 from training.data.unlabeled import read_unlabeled
@@ -62,8 +63,9 @@ def write_sentences(
 
     Raises:
         TableError: a file is unusable.
-        UsageError: no sentence is left.
+        UsageError: no sentence is left, or `output` is one of the files.
     """
+    check_apart(output, [*files, *without])
     held_out = HeldOut.read(without, text_column=text_column)
     texts = [text for path in files for text in read_unlabeled(path, text_column=text_column)]
     fitting = list(_distinct(sentences(texts, min_words=min_words, max_words=max_words)))

@@ -22,6 +22,7 @@ from rich.console import Console
 from model.files import replacing
 from tables.parquet import write_parquet
 from training.data.column_names import TEXT, written
+from training.data.files import check_apart
 from training.data.unlabeled import read_unlabeled
 from training.errors import RunError, UsageError
 from training.teachers.hugging_face import Floats
@@ -215,9 +216,10 @@ def write_labels(
 
     Raises:
         TableError: a file cannot be read.
-        UsageError: a label of the teacher is called as the text column.
+        UsageError: a label of the teacher is called as the text column, or `output` is one of the files.
         RunError: a logit is not finite.
     """
+    check_apart(output, files)
     text_name = written(text_column, TEXT)
     if text_name in teacher.labels:
         raise UsageError(

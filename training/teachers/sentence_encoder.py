@@ -16,6 +16,7 @@ from torch import Tensor
 
 from model.files import replacing
 from training.data.column_names import TEXT, written
+from training.data.files import check_apart
 from training.data.sentence_vectors import Halves, VectorSource, join_vector_files, write_vector_file
 from training.data.unlabeled import read_unlabeled
 from training.errors import RunError
@@ -86,8 +87,10 @@ def write_vectors(
 
     Raises:
         TableError: a file cannot be read.
+        UsageError: `output` is one of the files.
         RunError: a vector is not finite.
     """
+    check_apart(output, files)
     found = dict.fromkeys(text for path in files for text in read_unlabeled(path, text_column=text_column))
     texts = sorted(list(found)[shard[0] - 1 :: shard[1]], key=len)
     folder = output.with_name(f"{output.name}.parts")

@@ -25,8 +25,18 @@ def test_texts_are_chosen_with_their_rows(trained: tuple[Path, Result], reviews:
     table = pq.read_table(tmp_path / "more.parquet")
     assert not {row["text"] for row in rows} & set(table["text"].to_pylist())
     assert table["label"].null_count == 5
-    none = call(*common, "--output", output, "--but-not", reviews / "train.csv")
+    none = call(*common, "--output", tmp_path / "none.csv", "--but-not", reviews / "train.csv")
     assert (none.exit_code, "every text has a label already" in none.output) == (2, True)
+
+
+def test_labels_that_a_person_has_filled_in_are_not_lost(tmp_path: Path) -> None:
+    source, output = tmp_path / "texts.csv", tmp_path / "first.csv"
+    source.write_text("text\na good film\na bad film\n", encoding="utf-8")
+    filled = "text,label,file,row\na good film,good,texts.csv,1\na bad film,,texts.csv,2\n"
+    output.write_text(filled, encoding="utf-8")
+    result = call("choose", source, "--count", 1, "--output", output)
+    assert (result.exit_code, f"{output} has labels already (1), which would be lost" in result.output) == (2, True)
+    assert output.read_text(encoding="utf-8") == filled
 
 
 def texts_of(reviews: Path) -> list[str]:

@@ -42,6 +42,41 @@ def test_wrong_calls_are_told_in_a_sentence(trained: tuple[Path, Result], review
     assert not (tmp_path / "m").exists()
 
 
+ENDPOINT = ("--endpoint", "http://127.0.0.1:9", "--model", "m", "--labels", "a,b")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "output"),
+    [
+        (("label", "a.csv", *ENDPOINT, "--output"), "a.csv"),
+        (("choose", "a.csv", "--output"), "a.csv"),
+        (("choose", "b.csv", "--but-not", "a.csv", "--output"), "link.csv"),
+        (("mix", "a.csv", "--output"), "a.csv"),
+        (("mix", "b.csv", "--without", "a.csv", "--output"), "a.csv"),
+        (("sentences", "b.csv", "--without", "a.csv", "--output"), "a.csv"),
+        (("inspect", "b.csv", "a.csv", "--json"), "a.csv"),
+        (("inspect", "b.csv", "--test", "a.csv", "--json"), "a.csv"),
+        (("inspect", "b.csv", "--validation", "a.csv", "--validation", "b.csv", "--json"), "a.csv"),
+        (("evaluate", "none", "a.csv", "--json"), "a.csv"),
+        (("evaluate", "none", "b.csv", "--neighbours", "a.csv", "--json"), "a.csv"),
+        (("report", "none", "a.json", "--output"), "a.html"),
+        (("report", "none", "b.csv", "--train", "a.json", "--output"), "a.html"),
+    ],
+)
+def test_no_command_writes_over_a_file_that_it_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], output: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.csv", "b.csv"):
+        Path(name).write_text("text,label\ngood film,pos\nbad film,neg\n", encoding="utf-8")
+    Path("a.json").write_text('[{"text": "good film", "label": "pos"}]', encoding="utf-8")
+    Path("link.csv").symlink_to("a.csv")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    result = call(*arguments, output)
+    assert (result.exit_code, "is a file to read; write to another one" in result.output) == (2, True), result.output
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 @pytest.mark.parametrize(
     "error",
     [

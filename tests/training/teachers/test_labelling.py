@@ -98,6 +98,8 @@ def test_the_labels_of_files_are_written(tmp_path: Path) -> None:
     assert pq.read_table(output)["text"].to_pylist() == ["c"]
     with pytest.raises(UsageError, match="has a label 'length'"):
         write_labels(teacher, [path], output, cache=tmp_path / "cache", text_column="length")
+    with pytest.raises(UsageError, match="is a file to read"):
+        write_labels(teacher, [path], path, cache=tmp_path / "cache", text_column="text")
 
 
 def test_a_damaged_shard_is_made_again(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import training.teachers.sentence_encoder
 from tests.training.teachers.hugging_face import write_encoder
 from training.__main__ import main
 from training.data.sentence_vectors import VectorFile
-from training.errors import RunError
+from training.errors import RunError, UsageError
 from training.teachers.labelling import Labelled
 from training.teachers.sentence_encoder import SentenceEncoder, write_vectors
 
@@ -71,6 +71,8 @@ def test_each_text_once_and_the_shortest_first(folder: Path, tmp_path: Path) -> 
     assert texts == ["好", "good film", "not good !", "a very very bad film ."]
     np.testing.assert_allclose(vectors, encoder.vectors([str(text) for text in texts]), atol=0.02)
     assert write_vectors(encoder, [path], tmp_path / "half.parquet", text_column="text", shard=(2, 2)) == 2
+    with pytest.raises(UsageError, match="is a file to read"):
+        write_vectors(encoder, [path], path, text_column="text")
     assert read(tmp_path / "half.parquet")[0] == ["好", "a very very bad film ."]
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["half.parquet", "out", "texts.csv"]
 
