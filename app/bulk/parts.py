@@ -20,7 +20,7 @@ from app.bulk.errors import BulkError
 from app.bulk.formats import Form
 from app.bulk.scoring import Counts
 from app.bulk.store import Store, place_of
-from tables.address import address_of
+from tables.address import address_of, is_remote
 from tables.reading import BadRow
 
 JOB, SUCCESS, BAD = "_job.json", "_SUCCESS", "bad.jsonl"
@@ -51,17 +51,19 @@ class Parts:
     """The output of one run.
 
     Args:
-        output: path or address; a folder if it ends in a slash or has no ending of a file.
+        output: path or address; a folder if it is one, ends in a slash or has no ending of a file.
         form: format of the parts, and of the file.
 
     Raises:
-        BulkError: it cannot be reached.
+        BulkError: it cannot be reached, or is standard output or a device.
     """
 
     def __init__(self, output: str, form: Form) -> None:
+        _check_is_file(output)
         self._form, self.output = form, output
         name = output.rstrip("/").rpartition("/")[2]
-        self._file = "" if output.endswith("/") or "." not in name else name
+        is_folder = output.endswith("/") or "." not in name or (not is_remote(output) and Path(output).is_dir())
+        self._file = "" if is_folder else name
         self._beside = Store(output.removesuffix(name) or ".") if self._file else Store(output)
         self._parts = Store(f"{output}.parts") if self._file else self._beside
         self._form_of_parts = form.of_parts if self._file else form
@@ -74,16 +76,21 @@ class Parts:
         return f"{self.output}.{BAD}" if self._file else f"{self.output.rstrip('/')}/_{BAD}"
 
     def check_apart(self, files: Iterable[Path]) -> None:
-        """Refuses files to read that are, or lie in, what is written and with --overwrite removed.
+        """Refuses files to read that are, or lie in, what is written and with --overwrite removed; also the reverse.
+
+        Args:
+            files: as they were named, and the parts of their tables.
 
         Raises:
             BulkError: one is.
         """
-        ours = [self._parts.place, *([self._beside.place_of(self._file)] if self._file else [])]
+        ours = [self._parts.place, place_of(self.bad), *([self._beside.place_of(self._file)] if self._file else [])]
         for file in files:
             read = place_of(file)
             if any(read == place or read.startswith(f"{place}/") for place in ours):
                 raise BulkError(f"{address_of(file)} is a file to read; write to another place than {self.output}")
+            if any(place.startswith(f"{read}/") for place in ours):
+                raise BulkError(f"{self.output} lies in {address_of(file)}, which is read; write to another place")
 
     @contextmanager
     def running(self, job: Job, *, overwrite: bool) -> Iterator[Finished]:
@@ -208,6 +215,17 @@ class Parts:
             part = msgspec.json.decode(self._parts.read(f"_part-{done.parts:06}.json"), type=Finished)
             done = Finished(done.parts + 1, done.windows + part.windows, done.counts + part.counts)
         return done
+
+
+def _check_is_file(output: str) -> None:
+    """Refuses what cannot be written in parts and renamed.
+
+    Raises:
+        BulkError: it is standard output or a device.
+    """
+    path = Path(output)
+    if output == "-" or (not is_remote(output) and path.exists() and not path.is_file() and not path.is_dir()):
+        raise BulkError(f"{output} is no file or folder; --output names one, so that a stopped run can go on")
 
 
 def _bad_line(bad: BadRow) -> bytes:

@@ -95,7 +95,7 @@ def predict(
     form, inputs = form_of(call.output, call.format), find_parts(call.files)
     columns, first = _look(call, say)
     scorer, output, readings = Scorer(classifier, columns), Parts(call.output, form), list[Reading]()
-    output.check_apart(part.path for part in inputs)
+    output.check_apart([*call.files, *(part.path for part in inputs)])
     schema = _schema(scorer, columns, first)
     form.check(schema)
     with output.running(_job(classifier, columns, call, form, inputs), overwrite=call.overwrite) as done:

@@ -29,7 +29,8 @@ def predict_files(checkpoint: Path, call: Call, *, device: str, dtype: str, thre
     try:
         outcome = predict(classifier, call, threads=threads, say=_say)
     except KeyboardInterrupt:
-        _say(f"stopped; the same command goes on with {call.output}")
+        command = "the same command without --overwrite" if call.overwrite else "the same command"
+        _say(f"stopped; {command} goes on with {call.output}")
         raise SystemExit(1) from None
     for line in _account(outcome, classifier.max_tokens, call.output):
         _say(line)

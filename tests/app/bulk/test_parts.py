@@ -154,6 +154,8 @@ def test_a_damaged_account_is_another_call(tmp_path: Path) -> None:
         ("out.csv", "./sub/../out.csv"),
         ("out/", "out/part-000000.csv"),
         ("out.csv", "out.csv.parts/part-000000.csv"),
+        ("out.csv", "out.csv.bad.jsonl"),
+        ("out/", "out/_bad.jsonl"),
     ],
 )
 def test_files_to_read_are_not_written_over(tmp_path: Path, output: str, file: str) -> None:
@@ -161,3 +163,25 @@ def test_files_to_read_are_not_written_over(tmp_path: Path, output: str, file: s
     parts.check_apart([tmp_path / "in.csv", tmp_path / "out.csv.gz", tmp_path / "outer" / "a.csv"])
     with pytest.raises(BulkError, match="is a file to read; write to another place than"):
         parts.check_apart([tmp_path / "in.csv", tmp_path / file])
+
+
+@pytest.mark.parametrize("output", ["data/out.csv", "data/out/"])
+def test_what_is_written_lies_in_no_folder_to_read(tmp_path: Path, output: str) -> None:
+    """The parts of the output would be taken for a part of the input."""
+    with pytest.raises(BulkError, match=f"{output} lies in .*/data, which is read; write to another place"):
+        Parts(f"{tmp_path}/{output}", Form("csv")).check_apart([tmp_path / "data"])
+
+
+def test_a_folder_that_is_there_is_one_whatever_its_name(tmp_path: Path) -> None:
+    (tmp_path / "scored.v2").mkdir()
+    parts = Parts(str(tmp_path / "scored.v2"), Form("csv"))
+    with parts.running(JOB, overwrite=False):
+        parts.finish(Counts())
+    assert [path.name for path in tmp_path.iterdir()] == ["scored.v2"]
+    assert [path.name for path in (tmp_path / "scored.v2").iterdir()] == ["_SUCCESS"]
+
+
+@pytest.mark.parametrize("output", ["-", "/dev/null"])
+def test_standard_output_and_devices_are_refused(output: str) -> None:
+    with pytest.raises(BulkError, match=f"{output} is no file or folder; --output names one"):
+        Parts(output, Form("csv"))

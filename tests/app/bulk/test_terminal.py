@@ -67,11 +67,17 @@ def test_without_pyarrow_the_command_says_what_to_install(monkeypatch: pytest.Mo
     assert result.stderr.startswith("Error: Scoring files needs pyarrow, not installed here: pip install pyarrow ")
 
 
-def test_ctrl_c_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("option", "command"), [((), "the same command"), (("--overwrite",), "the same command without --overwrite")]
+)
+def test_ctrl_c_says_how_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: tuple[str, ...], command: str
+) -> None:
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("app.bulk.terminal.predict", stop)
-    result = CliRunner().invoke(cli, ["predict", str(SENTIMENT), "in.csv", "--output", str(tmp_path / "out.csv")])
+    output = str(tmp_path / "out.csv")
+    result = CliRunner().invoke(cli, ["predict", str(SENTIMENT), "in.csv", "--output", output, *option])
     assert result.exit_code == 1
-    assert result.stderr == f"stopped; the same command goes on with {tmp_path / 'out.csv'}\n"
+    assert result.stderr == f"stopped; {command} goes on with {output}\n"
