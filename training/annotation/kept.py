@@ -52,10 +52,12 @@ class KeptAnswers:
             OSError: it cannot be written.
         """
         key = self._key(text)
-        self._found[key] = judged
         line = {"key": key, "label": judged.label}
         soft = {} if judged.log_probabilities is None else {"log_probabilities": judged.log_probabilities}
-        self._file.write(json.dumps(line | soft, ensure_ascii=False).encode() + b"\n")
+        left = json.dumps(line | soft, ensure_ascii=False).encode() + b"\n"
+        while left:  # a disk that fills up takes a part, and refuses the rest
+            left = left[self._file.write(left) :]
+        self._found[key] = judged
 
     def _key(self, text: str) -> str:
         digest = self._seed.copy()

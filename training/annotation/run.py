@@ -63,8 +63,8 @@ def kept_path(output: Path) -> Path:
 def show_prompt(job: Job, say: Say, *, calls: int = 1) -> None:
     """Says what the first calls would send, and what all of them would cost."""
     texts = _checked(job).distinct
-    with KeptAnswers(kept_path(job.output), model=job.endpoint.model, prompt=job.prompt) as kept:
-        new = [text for text in texts if kept.get(text) is None]
+    kept = KeptAnswers(kept_path(job.output), model=job.endpoint.model, prompt=job.prompt)  # is only read
+    new = [text for text in texts if kept.get(text) is None]
     groups = (texts[start : start + job.texts_per_call] for start in range(0, len(texts), job.texts_per_call))
     for group in islice(groups, calls):
         for message in job.prompt.messages(group):

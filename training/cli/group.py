@@ -119,4 +119,5 @@ def _sentence(error: Exception) -> str:
     else:
         said = str(error) or type(error).__name__
     full = os.strerror(errno.ENOSPC) in said
-    return f"{said}. Free some space, then go on with --resume or start again" if full else said
+    remedy = "Free some space, then give the same command again, with --resume where it has that option"
+    return f"{said}. {remedy}" if full else said

@@ -1,4 +1,8 @@
+import errno
+import io
 from pathlib import Path
+
+import pytest
 
 from training.annotation.answers import Judged
 from training.annotation.kept import KeptAnswers
@@ -37,3 +41,27 @@ def test_a_line_that_was_cut_costs_one_answer(tmp_path: Path) -> None:
     assert opened(path).get("three") == Judged("bad")
     path.write_text('[]\n{"key": "x"}\n{"key": 1, "label": "a", "log_probabilities": 3}\n')
     assert opened(path).get("one") is None
+
+
+class Filling(io.RawIOBase):
+    """A file on a disk that has room for so many bytes: it takes a part of what it is given, and then nothing."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+
+    def write(self, content: object) -> int:
+        assert isinstance(content, bytes)
+        if not self.room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        taken = min(self.room, len(content))
+        self.room -= taken
+        return taken
+
+
+def test_an_answer_that_a_full_disk_cuts_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened(tmp_path / "answers.jsonl") as kept, monkeypatch.context() as patch:
+        patch.setattr(kept, "_file", Filling(room=100))
+        kept.add("one", Judged("good"))
+        with pytest.raises(OSError, match="No space left"):
+            kept.add("two", Judged("bad"))
+        assert (kept.get("one"), kept.get("two")) == (Judged("good"), None)

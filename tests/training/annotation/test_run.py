@@ -76,7 +76,9 @@ def test_the_prompt_is_shown_before_anything_is_sent(job: Job, server: RuleServe
     assert lines[0].startswith("--- system\nYou label texts.")
     assert lines[1] == '--- user\n{"1": "fine 1", "2": "poor 2", "3": "fine 3"}'
     assert lines[2].startswith("4 distinct texts: 2 calls")
-    assert (server.bodies, job.output.exists()) == ([], False)
+    assert server.bodies == []
+    assert not job.output.exists()
+    assert not kept_path(job.output).exists(), "to look writes nothing"
 
 
 def test_too_many_texts_without_a_label_are_a_failure_and_in_the_file(job: Job, server: RuleServer) -> None:
