@@ -1,11 +1,15 @@
 """`python -m training inspect`."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from training.cli.options import FILE, LABELS_IN, SHEET, TEXTS_IN, WEIGHTS_IN, label_options, table_option
+
+if TYPE_CHECKING:
+    from training.data.dataset import Dataset
 
 
 @click.command()
@@ -38,7 +42,8 @@ def inspect(
     contradictions, leaks, labels that are rare or spelled in several ways, words that give a label away, markup, wrong
     encodings, missing and cut texts, personal data (shown masked) and more. Each finding says how many rows it
     concerns, shows some of them, and says what `train` does about it and what you can do. A "problem" should be mended;
-    notes are good to know. `train` prints the same, in short, before it trains.
+    notes are good to know. The warnings below them say how the files were read. `train` prints the same, in short,
+    before it trains.
 
     The exit code is 0 whatever is found, 2 if a file cannot be read.
 
@@ -63,11 +68,20 @@ def inspect(
     reports = []
     for place, file in enumerate(files):
         config = DataConfig.model_validate({"train": str(file)} | given_data)
-        report = run_inspection(*read_files(config), tokenizer=settings, given=given, languages=True)
+        train, held_out = read_files(config)
+        report = run_inspection(train, held_out, tokenizer=settings, given=given, languages=True)
         click.echo(("\n" if place else "") + full_text(report))
+        click.echo("".join(_warnings(train, held_out)), nl=False)
         reports.append(report)
     if json_file is not None:
         json_file.write_bytes(as_json(reports))
+
+
+def _warnings(train: "Dataset", held_out: Mapping[str, "Dataset"]) -> Iterator[str]:
+    """The lines about how the files were read, which `train` prints too."""
+    for role, dataset in {"train": train, **held_out}.items():
+        of_file = "" if role == "train" else f"{role}: "
+        yield from (f"warning: {of_file}{warning}\n" for warning in dataset.warnings)
 
 
 def _paths(value: Path | tuple[Path, ...] | None) -> tuple[Path, ...]:

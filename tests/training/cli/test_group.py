@@ -98,10 +98,7 @@ def test_a_full_disk_is_told_in_a_sentence_and_the_run_goes_on_later(
     assert failed.exit_code == 1
     assert isinstance(failed.exception, SystemExit), "a traceback"
     assert "No space left on device" in failed.output
-    assert (
-        "Free some space, then give the same command again, with --resume"
-        in failed.output
-    )
+    assert "Free some space, then give the same command again, with --resume" in failed.output
     assert call("train", "--output", output, "--resume").exit_code == 0
 
 

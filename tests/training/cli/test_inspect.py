@@ -52,6 +52,21 @@ def test_several_held_out_files_are_one_and_their_rows_are_told_apart(files: Pat
     assert "\n    more.csv row 2 (line 3)\n" in result.output
 
 
+def test_what_train_would_warn_of_is_said(tmp_path: Path) -> None:
+    """No finding tells how labels were read: one that is no list among lists, names that a separator may part."""
+    lists = ['"[""food""]"', '"[""room""]"', '"[""food"", ""room""]"'] * 3
+    rows = [f"text {number},{labels}" for number, labels in enumerate([*lists, "food"])]
+    (tmp_path / "lists.csv").write_text("\n".join(["text,label", *rows]), encoding="utf-8")
+    (tmp_path / "parts.csv").write_text("text,label\na,food\nb,room\nc,food/room\nd,1\ne,1.0\n", encoding="utf-8")
+    result = call("inspect", tmp_path / "lists.csv", "--test", tmp_path / "lists.csv")
+    said = "1 row with a plain label among lists, read as a list of one (row 10 (line 11))"
+    assert f"\nwarning: {said}\n" in result.output
+    assert f"\nwarning: test: {said}\n" in result.output
+    result = call("inspect", tmp_path / "parts.csv")
+    assert "--label-separator '/' parts them)\n" in result.output
+    assert "warning: label '1' is written in 2 ways, read as one: '1' (1), '1.0' (1)\n" in result.output
+
+
 def test_a_file_that_cannot_be_read_is_an_error(files: Path) -> None:
     result = call("inspect", files / "none.csv")
     assert result.exit_code == 2
