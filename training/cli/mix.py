@@ -82,9 +82,9 @@ def mix(
 ) -> None:
     """Makes one training file out of several: each text once, and none that leaks a test text.
 
-    The column source says where each text came from, as FOLDER/FILE; other columns are not kept, but weights with
-    --weight-column. What --sentiment-labels calls positive, neutral and negative stands in
-    training/data/sentiment_sets.toml.
+    The column source says where each text came from, as FOLDER/FILE, with further folders where files would be called
+    alike; other columns are not kept, but weights with --weight-column. What --sentiment-labels calls positive, neutral
+    and negative stands in training/data/sentiment_sets.toml.
 
     \b
     python -m training mix a/train.csv b/train.csv --without a/test.csv --without b/test.csv --output mixed.parquet

@@ -16,6 +16,7 @@ from tables.label_numbers import Shares
 from tables.labels import DEFAULT, LabelRules, Names, read_label_columns, read_texts
 from tables.reader import Column, read_columns
 from tables.reading import Places, count
+from tables.sources import name_of
 from tables.weights import read_weights
 from training.errors import DataError
 from training.metrics.decisions import Decisions, one_hot
@@ -73,6 +74,11 @@ class Dataset:
     def source(self) -> tuple[Path, ...]:
         """The files that it was read from, as they were named."""
         return self.files or (self.path,)
+
+    @property
+    def file_names(self) -> str:
+        """The names of the files, without their folders."""
+        return ", ".join(name_of(path).name for path in self.source)
 
     def take(self, indices: Iterable[int]) -> "Dataset":
         """Takes the texts at `indices`, in that order."""

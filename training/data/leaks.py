@@ -10,6 +10,7 @@ One rule for `mix`, `sentences` and `leaks`. A training text leaks a held-out te
 Repetition is no evidence: the 4 words must be distinct, and half of the units of an n-gram.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,14 +112,15 @@ class HeldOut:
 
     @classmethod
     def read(
-        cls, paths: Iterable[Path], *, text_column: str | None, change: Callable[[str], str] | None = None
+        cls, paths: Sequence[Path], *, text_column: str | None, change: Callable[[str], str] | None = None
     ) -> "HeldOut":
-        """Reads the texts of files, which are shown as FOLDER/FILE; `change` is applied to each.
+        """Reads the texts of files, which are shown as `source_names` has them; `change` is applied to each.
 
         Raises:
             TableError: a file cannot be read.
         """
-        files = {source_name(path): read_unlabeled(path, text_column=text_column) for path in paths}
+        names = source_names(paths)
+        files = {name: read_unlabeled(path, text_column=text_column) for name, path in zip(names, paths, strict=True)}
         return cls(files if change is None else {name: list(map(change, texts)) for name, texts in files.items()})
 
     def match(self, texts: Sequence[str]) -> Matches:
@@ -141,9 +143,25 @@ class HeldOut:
         )
 
 
-def source_name(path: Path) -> str:
-    """The source of a text: the file's folder and name, as public sets are told apart by their folders."""
-    return f"{path.resolve().parent.name}/{path.name}"
+def source_names(paths: Sequence[Path]) -> list[str]:
+    """The sources of texts: each file's folder and name, as public sets are told apart by their folders.
+
+    Different files that would be called alike have further folders before.
+
+    >>> source_names([Path("/sets/a/test.csv"), Path("/sets/b/test.csv"), Path("/sets/c/data/1.csv")])
+    ['a/test.csv', 'b/test.csv', 'data/1.csv']
+    >>> source_names([Path("/sets/a/data/1.csv"), Path("/sets/b/data/1.csv")])
+    ['a/data/1.csv', 'b/data/1.csv']
+    """
+    parts = [(*path.resolve().parent.parts, path.name or path.resolve().name) for path in paths]
+    depths, alike = dict.fromkeys(parts, 1), parts
+    names: dict[tuple[str, ...], str] = {}
+    while alike:
+        depths |= {each: depths[each] + 1 for each in alike}
+        names = {each: Path(*each[-depth:]).as_posix() for each, depth in depths.items()}
+        counts = Counter(names.values())
+        alike = [each for each, name in names.items() if counts[name] > 1]
+    return [names[each] for each in parts]
 
 
 def _index(parts: Iterable[tuple[Keys, Places]]) -> Index:

@@ -24,7 +24,7 @@ from training.data.dataset import Dataset, list_some, read_dataset, without_weig
 from training.data.duplicates import normalised
 from training.data.emoticons import without_emoticons
 from training.data.files import check_apart
-from training.data.leaks import HeldOut, source_name
+from training.data.leaks import HeldOut, source_names
 from training.data.personal import mask_personal
 from training.data.unlabeled import read_unlabeled
 from training.errors import UsageError
@@ -73,7 +73,7 @@ class MixOptions:
             `column_names.written` says.
         unlabeled: reads and writes no labels.
         source_column: a column of the files that names each text's data set; a file that lacks it, and every file if
-            this is None, is a set of its own, named as FOLDER/FILE.
+            this is None, is a set of its own, named as `training.data.leaks.source_names` has it.
         rules: how labels are read; where they are merged, they have the names that come first.
         mapping: from labels of the output to the files' names for them; if it is empty the files' names stay. A row is
             left out if one of its labels has no counterpart, or if its labels have different ones.
@@ -185,23 +185,23 @@ def _columns(
 
 def _read(files: Sequence[Path], options: MixOptions) -> Iterator[_Part]:
     rules = options.rules
-    for path in files:
+    for path, name in zip(files, source_names(files), strict=True):
         if options.unlabeled:
             texts = read_unlabeled(path, text_column=options.text_column)
-            part = _Part(path, texts, [""] * len(texts), [source_name(path)] * len(texts), 0)
+            part = _Part(path, texts, [""] * len(texts), [name] * len(texts), 0)
         else:
             whole = _read_labelled(path, options, rules)
             rules = rules.after(whole.counts())
-            part = _labelled(path, whole, options)
+            part = _labelled(path, name, whole, options)
         if options.mask_personal:
             part = replace(part, texts=[mask_personal(text) for text in part.texts])
         yield _without_emoticons(part) if options.drop_emoticons else part
 
 
-def _labelled(path: Path, whole: Dataset, options: MixOptions) -> _Part:
+def _labelled(path: Path, name: str, whole: Dataset, options: MixOptions) -> _Part:
     found = map_labels(whole, options.mapping or {})
     labels = [label for (label,) in found.labels]
-    named, unmapped = _sources(found, options.source_column), len(whole) - len(found)
+    named, unmapped = _sources(found, name, options.source_column), len(whole) - len(found)
     weights = None if found.weights is None else found.weights.tolist()
     return _Part(path, found.texts, labels, named, unmapped, weights)
 
@@ -244,8 +244,8 @@ def _check_weights(parts: Sequence[_Part], options: MixOptions) -> None:
         )
 
 
-def _sources(dataset: Dataset, column: str | None) -> list[str]:
-    own = [source_name(dataset.path)] * len(dataset)
+def _sources(dataset: Dataset, name: str, column: str | None) -> list[str]:
+    own = [name] * len(dataset)
     if column is None:
         return own
     try:

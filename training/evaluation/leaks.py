@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from training.data.fingerprints import CHARACTERS, WORDS, Marks, batches
-from training.data.leaks import HeldOut, Index, source_name
+from training.data.leaks import HeldOut, Index, source_names
 from training.data.unlabeled import read_unlabeled
 from training.evaluation.card_section import put_section
 
@@ -115,8 +115,8 @@ def count_leaks(
     """
     count = LeakCount(HeldOut.read(held_out, text_column=text_column))
     added = [
-        count.add(source_name(path), read_unlabeled(path, text_column=text_column), num_examples=num_examples)
-        for path in training
+        count.add(name, read_unlabeled(path, text_column=text_column), num_examples=num_examples)
+        for name, path in zip(source_names(training), training, strict=True)
     ]
     return added, count.by_file()
 

@@ -52,7 +52,7 @@ def find_label_errors(
     first = [place for place in doubts.order_N[:DOUBTS].tolist() if doubts.given_N[place] < doubts.other_N[place]]
     return LabelErrors(
         judged_by=by,
-        file=train.path.name,
+        file=train.file_names,
         rows=len(judged),
         of=len(train),
         expected=doubts.expected,

@@ -47,7 +47,7 @@ def held_out_figures(
     chosen_NC = decide(result.probabilities_NC, task=task, thresholds_C=classifier.thresholds)
     return HeldOut(
         role=role,
-        file=dataset.path.name,
+        file=dataset.file_names,
         by_folds=by_folds,
         evaluation=without_large_confusion(result.evaluation),
         labels=tuple(label_figures(result.truth_NC, chosen_NC, labels)),

@@ -54,6 +54,13 @@ def test_lists_make_it_multi_label(tmp_path: Path) -> None:
     assert targets.tolist() == [[1, 1, 0], [0, 0, 0], [0, 0, 1]]
 
 
+def test_every_file_is_named_that_rows_are_of(tmp_path: Path) -> None:
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text(f"text,label\ngood {name},x\n", encoding="utf-8")
+    assert read_dataset([tmp_path / "a.csv", tmp_path / "b.csv"]).file_names == "a.csv, b.csv"
+    assert read_dataset(tmp_path / "?.csv").file_names == "?.csv"
+
+
 def test_no_rows(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("text,label\n", encoding="utf-8")
     with pytest.raises(DataError, match="has no rows"):

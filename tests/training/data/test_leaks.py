@@ -1,5 +1,7 @@
 """Training texts that give away held-out ones are found, and stock phrases are let through."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -62,3 +64,14 @@ def test_a_batch_finds_what_its_texts_find_alone(held_out: list[str], texts: lis
     index = HeldOut({"a/test": held_out})
     alone = [any(_leaks(held, text) for held in held_out) for text in texts]
     assert index.leaking(texts).tolist() == alone
+
+
+def test_files_of_one_name_in_folders_of_one_name_are_all_kept_out(tmp_path: Path) -> None:
+    """As public sets are laid out: each has a folder `data` with a file for each split."""
+    paths = [tmp_path / name / "data" / "test.csv" for name in ("a", "b")]
+    for path, text in zip(paths, ("a text of the first", "another of the second"), strict=True):
+        path.parent.mkdir(parents=True)
+        path.write_text(f"text,label\n{text},x\n", encoding="utf-8")
+    held_out = HeldOut.read([*paths, paths[0]], text_column=None)
+    assert held_out.names == ("a/data/test.csv", "b/data/test.csv")
+    assert held_out.leaking(["a text of the first", "another of the second", "a third"]).tolist() == [True, True, False]

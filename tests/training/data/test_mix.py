@@ -12,7 +12,7 @@ from training.errors import UsageError
 
 
 def _csv(path: Path, *rows: tuple[str, str]) -> Path:
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("text,label\n" + "".join(f'"{text}",{label}\n' for text, label in rows))
     return path
 
@@ -46,6 +46,12 @@ def test_columns_are_found_in_each_file_and_written_as_text_and_label(tmp_path: 
     named = MixOptions(text_column="message", label_column="category")
     mix_files([first], output, without=[], options=named)
     assert pq.read_table(output).column_names == ["message", "category", "source"]
+
+
+def test_sets_whose_files_and_folders_are_called_alike_stay_two(tmp_path: Path) -> None:
+    files = [_csv(tmp_path / name / "data" / "train.csv", (f"text {name}", "pos")) for name in ("a", "b")]
+    mix_files(files, tmp_path / "o.parquet", without=[], options=MixOptions())
+    assert pq.read_table(tmp_path / "o.parquet")["source"].to_pylist() == ["a/data/train.csv", "b/data/train.csv"]
 
 
 def test_lists_of_labels_are_refused(tmp_path: Path) -> None:
