@@ -15,6 +15,19 @@ def is_remote(path: Path | str) -> bool:
     return REMOTE.match(str(path)) is not None
 
 
+def is_unicode(path: Path | str) -> bool:
+    r"""True if a path's name can be written in a file or an answer: one in an older encoding, as ZIP leaves it, cannot.
+
+    >>> is_unicode(Path("/tmp/四.csv")), is_unicode(Path("/tmp/caf\udce9.csv"))
+    (True, False)
+    """
+    try:
+        str(Path(path).resolve()).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def address_of(path: Path | str) -> str:
     """The address that a path stands for; another path as it is.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from tables.address import is_remote
+from tables.address import is_remote, is_unicode
 from tables.arrow import FILE, OLD_FEATHER, STREAM, read_arrow
 from tables.batch import BATCH_ROWS, Batch, Columns
 from tables.class_folder import read_class_folder
@@ -100,9 +100,7 @@ def _reader(path: Path, sheet: str | None, reading: Reading) -> Read:
     """The reader of the format that the first bytes tell."""
     if path.is_dir():
         return read_class_folder
-    if not path.is_file():
-        missing = "is no regular file; copy it into one, or pipe it in and name - for standard input"
-        raise TableError(path, missing if path.exists() else "does not exist")
+    _check_is_file(path)
     with path.open("rb") as plain:
         packed = compression(plain.read(4))
     reading.form = f"{packed}, " if packed else ""
@@ -124,6 +122,14 @@ def _reader(path: Path, sheet: str | None, reading: Reading) -> Read:
     if path.suffix.lower() in BINARY_NAMES and not packed and not start.isascii():
         raise TableError(path, f"is damaged: it does not begin like a {path.suffix} file")
     return _text_reader(path)
+
+
+def _check_is_file(path: Path) -> None:
+    if not path.is_file():
+        missing = "is no regular file; copy it into one, or pipe it in and name - for standard input"
+        raise TableError(path, missing if path.exists() else "does not exist")
+    if not is_unicode(path):
+        raise TableError(path, "has a name, or is in a folder with a name, that is not UTF-8; rename that first")
 
 
 def _spreadsheet(path: Path, sheet: str | None) -> Read:

@@ -20,7 +20,7 @@ from app.bulk.errors import BulkError
 from app.bulk.formats import Form
 from app.bulk.scoring import Counts
 from app.bulk.store import Store, place_of
-from tables.address import address_of, is_remote
+from tables.address import address_of, is_remote, is_unicode
 from tables.reading import BadRow
 
 JOB, SUCCESS, BAD = "_job.json", "_SUCCESS", "bad.jsonl"
@@ -221,11 +221,13 @@ def _check_is_file(output: str) -> None:
     """Refuses what cannot be written in parts and renamed.
 
     Raises:
-        BulkError: it is standard output or a device.
+        BulkError: it is standard output or a device, or has a name that is not UTF-8.
     """
     path = Path(output)
     if output == "-" or (not is_remote(output) and path.exists() and not path.is_file() and not path.is_dir()):
         raise BulkError(f"{output} is no file or folder; --output names one, so that a stopped run can go on")
+    if not is_unicode(output):
+        raise BulkError(f"{output} is not UTF-8, or the name of a folder above it; choose another one")
 
 
 def _bad_line(bad: BadRow) -> bytes:

@@ -19,6 +19,13 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
     assert error_of(tmp_path / "folder.csv").cause.startswith("is a folder; it should hold tables")
 
 
+def test_a_name_in_an_older_encoding_is_refused(tmp_path: Path) -> None:
+    """As ZIP archives from Windows leave them: no report, no configuration and no column can hold such a name."""
+    path = tmp_path / "caf\udce9.csv"
+    path.write_text("text,label\na,x\n", encoding="utf-8")
+    assert error_of(path).cause.endswith("that is not UTF-8; rename that first")
+
+
 def test_a_file_that_cannot_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: Path, mode: str) -> io.BufferedReader:
         raise PermissionError(13, "Permission denied")

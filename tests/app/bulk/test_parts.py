@@ -185,3 +185,8 @@ def test_a_folder_that_is_there_is_one_whatever_its_name(tmp_path: Path) -> None
 def test_standard_output_and_devices_are_refused(output: str) -> None:
     with pytest.raises(BulkError, match=f"{output} is no file or folder; --output names one"):
         Parts(output, Form("csv"))
+
+
+def test_a_name_that_no_account_can_hold_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BulkError, match="is not UTF-8"):
+        Parts(f"{tmp_path}/caf\udce9.csv", Form("csv"))
