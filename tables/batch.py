@@ -75,13 +75,15 @@ class Batch:
 
 
 def python_values(array: Any) -> list[object]:
-    """The values of an array; a time for which Python has no type is text.
+    """The values of an array: numbers of 32 bits as they are written, and a time for which Python has no type as text.
 
     There is none for years beyond 9999, for unknown zones and, without pandas, for nanoseconds.
 
     >>> python_values(pa.array([0, 10**15], pa.timestamp("ms")))
     [datetime.datetime(1970, 1, 1, 0, 0), '<value out of range: 1000000000000000>']
     """
+    if pa.types.is_float32(array.type):
+        array = array.cast(pa.string()).cast(pa.float64())  # 0.1, and not 0.10000000149011612
     try:
         values: list[object] = array.to_pylist()
     except (ValueError, OverflowError):

@@ -15,6 +15,12 @@ DOUBTFUL = ("/", "+", "&", "#")
 """Further ones, which also stand inside names and between the levels of one: they part labels only on request, or where
 a model knows every part; else a warning tells of them."""
 
+DECIMAL = re.compile(r"\s*[+-]?\d+,\d+\s*")
+"""A number with a decimal comma, or a comma between thousands."""
+
+EMPTY_SET = "set()"
+"""An empty set as Python writes it."""
+
 BRACKETS = {"[": "]", "(": ")", "{": "}"}
 LISTED = re.compile(r"""\s*|.*[,'"].*|\s*-?[\d.]+\s*""", re.DOTALL)
 """The inside of a list: empty, with commas or quotation marks, or a number."""
@@ -47,6 +53,8 @@ def parse_list(value: object) -> list[object] | None:
     if not isinstance(value, str):
         return None
     text = value.strip()
+    if text == EMPTY_SET:
+        return []
     if not text or BRACKETS.get(text[0]) != text[-1]:
         return None
     try:
@@ -83,7 +91,7 @@ def find_separator(texts: Sequence[str], num_values: int, known: frozenset[str])
     """The separator between several labels in one value.
 
     A separator stands in most values, and a part of one value occurs in another one too; or all parts are `known`.
-    One of `DOUBTFUL` is taken in the latter case alone.
+    One of `DOUBTFUL`, or a comma where all values are numbers with one, is taken in the latter case alone.
 
     Args:
         texts: the values that are text.
@@ -104,7 +112,8 @@ def find_separator(texts: Sequence[str], num_values: int, known: frozenset[str])
             return separator, ""
         homes = Counter(part for text in counts for part in set(joined.get(text, [text.strip()])))
         shared = sum(counts[text] for text, parts in joined.items() if any(homes[part] > 1 for part in parts))
-        if 2 * num_joined > num_values and 2 * shared > num_joined and separator not in DOUBTFUL:
+        doubtful = separator in DOUBTFUL or all(map(DECIMAL.fullmatch, counts))
+        if 2 * num_joined > num_values and 2 * shared > num_joined and not doubtful:
             return separator, ""
         whole = [text for text, parts in joined.items() if all(homes[part] > 1 for part in parts)]
         if shared and whole:

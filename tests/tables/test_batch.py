@@ -84,3 +84,10 @@ def test_columns_that_are_not_read_are_told(tmp_path: Path) -> None:
         "1 column without a name left out",
         "of several columns called 'id' the first is read",
     ]
+
+
+def test_a_number_of_32_bits_is_the_one_that_was_written() -> None:
+    """A label or text of a Parquet file is the same as in the CSV file that it was made from."""
+    values = python_values(pa.array([0.1, 4.0, None, float("nan"), 1e-7], pa.float32()))
+    assert values[:3] == [0.1, 4.0, None]
+    assert str(values[3:]) == "[nan, 1e-07]"

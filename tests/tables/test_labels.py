@@ -225,6 +225,20 @@ def test_unusable_labels_are_named(values: Sequence[object], row: int, cause: st
 # --- separators ---
 
 
+def test_an_empty_set_as_python_writes_it_has_no_label() -> None:
+    found = labels("{'a', 'b'}", "{'a'}", "set()")
+    assert (found.names, found.multi_label) == ([("a", "b"), ("a",), ()], True)
+
+
+def test_numbers_with_a_comma_are_one_label_unless_a_model_knows_their_parts() -> None:
+    """Stars in a German file, which is separated by semicolons."""
+    stars = ["1,0", "1,5", "2,0", "2,5"] * 3
+    found = labels(*stars)
+    assert (found.multi_label, found.names) == (False, singles(*stars))
+    assert labels(*stars, separator=",").names[1] == ("1", "5")
+    assert labels("1,2", "2,3", "1", "3", "1,2").multi_label, "numbers of labels, of which a text may have one"
+
+
 @pytest.mark.parametrize("separator", [",", "|", ";", "、", "，"])
 def test_a_separator_in_most_labels_means_several(separator: str) -> None:
     pair, triple = f"food{separator}service", f"price{separator} food{separator}service"
