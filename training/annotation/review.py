@@ -11,14 +11,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from model.files import replacing
 from tables.columns import choose_texts
 from tables.errors import MissingColumnError
 from tables.label_names import label_name
 from tables.labels import read_texts
-from tables.reader import Column, read_columns
+from tables.reader import Column, read_batches, read_columns
 from training.data.column_names import LABEL
 from training.errors import DataError
 
@@ -88,7 +87,7 @@ def read_review(path: Path) -> dict[str, tuple[int, str]]:
         raise MissingColumnError(error.path, f"{error.cause}; label --review writes such a file") from error
     found = {}
     for place, (key, label) in enumerate(zip(keys.values, labels.values, strict=True)):
-        if label is None or not str(label).strip():
+        if _is_empty(label):
             continue
         found[str(key).strip()] = (keys.rows[place].number, _name(labels, place))
     return found
@@ -109,7 +108,7 @@ def read_pairs(labelled: Path, review: Path, *, text_column: str | None) -> list
     *parts, labels = read_columns(labelled, [*choose_texts(labelled, text_column), LABEL])
     texts, places = read_texts(*parts)
     given = [labels.values[place] for place in places]
-    of_model = {_key(text): str(label) for text, label in zip(texts, given, strict=True) if label is not None}
+    of_model = {_key(text): str(label) for text, label in zip(texts, given, strict=True) if not _is_empty(label)}
     known = {name.casefold(): name for name in of_model.values()}
     pairs = []
     for key, (row, label) in filled.items():
@@ -120,10 +119,19 @@ def read_pairs(labelled: Path, review: Path, *, text_column: str | None) -> list
 
 
 def known_labels(labelled: Path) -> set[str]:
-    """The labels in a file that `label` wrote: those given, and those that have a column of log-probabilities."""
-    schema = pq.read_schema(labelled)
-    given = pq.read_table(labelled, columns=["label"])["label"].unique().to_pylist()
-    return {name for name in given if name} | {field.name for field in schema if pa.types.is_floating(field.type)}
+    """The labels in a file that `label` wrote: those given, and those that have a column of log-probabilities.
+
+    Raises:
+        TableError: the file cannot be read.
+    """
+    (given,) = read_columns(labelled, [LABEL])
+    names = {str(name) for name in given.values if not _is_empty(name)}
+    first = next(read_batches(labelled, None, batch_rows=1))
+    return names | {field.name for field in first.records.schema if pa.types.is_floating(field.type)}
+
+
+def _is_empty(label: object) -> bool:
+    return label is None or not str(label).strip()
 
 
 def _name(labels: Column, place: int) -> str:

@@ -68,6 +68,8 @@ def test_a_person_fills_in_labels_without_seeing_those_of_the_model(labelled: Pa
     assert read_pairs(labelled, path, text_column="text") == [("a", "a"), ("a", "b"), ("z", "a")]
     assert not write_review(path, ["one"]), "a person's work stays"
     assert known_labels(labelled) == {"a", "b", "c"}
+    (tmp_path / "labels.csv").write_text("text,label\none,a\nfour,\n", encoding="utf-8")
+    assert known_labels(tmp_path / "labels.csv") == {"a"}, "also of a copy in another format"
 
 
 def test_a_sample_of_another_file_is_refused(labelled: Path, tmp_path: Path) -> None:
