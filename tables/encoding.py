@@ -137,8 +137,18 @@ def looks_like_gb18030(sample: bytes) -> bool:
 
 
 def _is_stray(sample: bytes) -> bool:
-    """True if zero bytes are too few to be halves of characters."""
-    return sample.count(0) <= len(sample) // 1000
+    """True if zero bytes are too few to be halves of characters: very few, or some in what is UTF-8 beside them.
+
+    Latin text has one in every character of UTF-16, and Chinese text in UTF-16 is no UTF-8.
+    """
+    zeros = sample.count(0)
+    if zeros <= len(sample) // 1000:
+        return True
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(sample)
+    except UnicodeDecodeError:
+        return False
+    return zeros * 10 <= len(sample)
 
 
 def _without_mark(sample: bytes) -> str | None:

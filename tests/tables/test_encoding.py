@@ -73,3 +73,5 @@ def test_what_is_no_text_is_told(content: bytes) -> None:
 
 def test_a_stray_zero_byte_is_not_utf_16() -> None:
     assert found(b"text,label\n" * 999 + b"a\0b,x\n") == Encoding("utf-8", "UTF-8")
+    in_each_row = "text,label\n" + "le café était fermé\0,x\n" * 9
+    assert found(in_each_row.encode()) == Encoding("utf-8", "UTF-8"), "as a database leaves them"
