@@ -235,14 +235,19 @@ def check_reference(path: Path, metrics: Mapping[str, Any], labels: Sequence[str
 
 
 def check_tokenizer(path: Path, tokenizer: Tokenizer, vocab_size: int) -> None:
-    """Refuses a tokenizer that does not belong to these weights.
+    """Refuses a tokenizer that does not belong to these weights, or whose ids could lie outside of the embedding.
 
     Raises:
-        CheckpointIncompatible: it has another number of tokens.
+        CheckpointIncompatible: it has another number of tokens, numbers them otherwise, pads or truncates.
     """
     if tokenizer.get_vocab_size() != vocab_size:
         cause = f"has {tokenizer.get_vocab_size()} tokens, but {CONFIG} says vocab_size {vocab_size}"
         raise CheckpointIncompatible(path, cause)
+    if None in map(tokenizer.id_to_token, range(vocab_size)):
+        raise CheckpointIncompatible(path, f"does not number its tokens 0 to {vocab_size - 1}, each once")
+    for option in ("padding", "truncation"):
+        if getattr(tokenizer, option) is not None:
+            raise CheckpointIncompatible(path, f"has {option} of its own, which changes the tokens: set it to null")
 
 
 def check_weights(path: Path, weights: Weights, wanted: Mapping[str, Shape]) -> None:

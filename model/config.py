@@ -82,6 +82,10 @@ class Architecture(EncoderShape):
     ngram_order: Annotated[int, Field(ge=1, le=5)] = 2
 
 
+Temperature = Annotated[float, Field(ge=1e-6, le=1e6)]
+"""What logits are divided by, in single precision: with less or more nothing of them would be left."""
+
+
 class PrecisionThreshold(Frozen):
     """The probability from which answers are right in a share of cases, as held-out texts show.
 
@@ -118,8 +122,8 @@ class CheckpointConfig(Frozen):
     task: Task = "single_label"
     labels: tuple[str, ...]
     max_tokens: Annotated[int, Field(ge=1)]
-    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
-    chinese_temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    temperature: Temperature = 1.0
+    chinese_temperature: Temperature | None = None
     thresholds: tuple[Annotated[float, Field(ge=0, le=1)], ...] | None = None
     precision_thresholds: tuple[PrecisionThreshold, ...] = ()
     architecture: Architecture

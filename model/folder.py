@@ -104,7 +104,7 @@ def parse_json(path: Path, content: bytes) -> dict[str, Any]:
     """
     try:
         value = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointDamaged(path, f"is not JSON: {error}") from None
     if not isinstance(value, dict):
         raise CheckpointDamaged(path, "is not a JSON object")

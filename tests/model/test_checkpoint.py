@@ -124,7 +124,7 @@ def test_damage_to_any_file_is_named(folder: Path, name: str, damage: str) -> No
 
 
 @pytest.mark.parametrize("name", [CONFIG, WEIGHTS, TOKENIZER, METRICS])
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe\x00", b"null", b'{"a": 1'])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe\x00", b"null", b'{"a": 1', b'{"a":' * 50_000])
 def test_nonsense_with_fitting_digests_is_refused(folder: Path, name: str, content: bytes) -> None:
     (folder / name).write_bytes(content)
     _sign(folder)
@@ -157,6 +157,8 @@ def test_a_newer_format_is_refused_even_with_unknown_keys(folder: Path) -> None:
         ({"pooling": "attention"}, WEIGHTS, "lacks attention"),
         ({"labels": ["a", "a"]}, CONFIG, "labels"),
         ({"temperature": 0}, CONFIG, "temperature"),
+        ({"temperature": 1e-50}, CONFIG, "temperature"),
+        ({"chinese_temperature": float("inf")}, CONFIG, "temperature"),
         ({"surprise": 1}, CONFIG, "surprise"),
         ({"max_tokens": "many"}, CONFIG, "max_tokens"),
     ],
@@ -168,6 +170,32 @@ def test_files_that_contradict_each_other_are_refused(
     with pytest.raises(CheckpointError, match=cause) as caught:
         load_checkpoint(folder)
     assert caught.value.path == folder / file
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        ({"padding": {"strategy": {"Fixed": 8}, "pad_id": 10**7}}, "padding of its own"),
+        ({"truncation": {"max_length": 1}}, "truncation of its own"),
+        ({"a</w>": 10**7}, "number its tokens 0 to 5"),
+        ({"a</w>": 0}, "number its tokens 0 to 5"),
+    ],
+)
+def test_a_tokenizer_whose_ids_have_no_place_is_refused(folder: Path, change: dict[str, Any], cause: str) -> None:
+    """The engine looks ids up without a look at how many there are: one too large ended the process."""
+    state = json.loads((folder / TOKENIZER).read_text())
+    padding = {"direction": "Right", "pad_to_multiple_of": None, "pad_type_id": 0, "pad_token": ""}
+    truncation = {"direction": "Right", "strategy": "LongestFirst", "stride": 0}
+    for key, value in change.items():
+        if key in state:
+            state[key] = (padding if key == "padding" else truncation) | value
+        else:
+            state["model"]["vocab"][key] = value
+    (folder / TOKENIZER).write_text(json.dumps(state))
+    _sign(folder)
+    with pytest.raises(CheckpointIncompatible, match=cause) as caught:
+        load_checkpoint(folder)
+    assert caught.value.path == folder / TOKENIZER
 
 
 def test_weights_that_are_not_numbers_are_refused(folder: Path) -> None:
