@@ -5,6 +5,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -19,23 +20,43 @@ DIGESTS = "SHA256SUMS"
 def write_folder(directory: Path, contents: Mapping[str, bytes]) -> str:
     """Writes files and their digests, whole or not at all, in place of an older such folder; returns the version.
 
+    A link is followed: the folder that it leads to is replaced, and the link stays.
+
     Raises:
-        CheckpointError: `directory` exists and is not such a folder; it is left as it is.
+        CheckpointError: `directory` exists and is not such a folder, or none can be replaced there (see `place_of`); it
+            is left as it is.
     """
-    occupied = directory.exists() and not (directory.is_dir() and not any(directory.iterdir()))
-    if occupied and not (directory / DIGESTS).is_file():
+    place = place_of(directory)
+    occupied = place.exists() and not (place.is_dir() and not any(place.iterdir()))
+    if occupied and not (place / DIGESTS).is_file():
         raise CheckpointError(directory, "exists and is not a checkpoint; it is left as it is")
-    directory.parent.mkdir(parents=True, exist_ok=True)
+    place.parent.mkdir(parents=True, exist_ok=True)
     digests = "".join(f"{_digest(content)}  {name}\n" for name, content in contents.items()).encode()
-    partial = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
+    partial = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
     try:
         partial.chmod(0o755)
         for name, content in {**contents, DIGESTS: digests}.items():
             (partial / name).write_bytes(content)
-        _put_in_place(partial, directory)
+        _put_in_place(partial, place)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return version_of(digests)
+
+
+def place_of(directory: Path) -> Path:
+    """Follows links to the folder that would be written or replaced.
+
+    Raises:
+        CheckpointError: it is the working folder or a mounted volume, in whose place no other folder can be put.
+    """
+    found = Path(os.path.realpath(directory))
+    whole = "a checkpoint is replaced as a whole folder"
+    if found == Path.cwd():
+        raise CheckpointError(directory, f"is the working folder, and {whole}: name it from another folder")
+    if found.is_mount():
+        inside = directory / "model"
+        raise CheckpointError(directory, f"is where a volume is mounted, and {whole}: name one inside, as {inside}")
+    return found
 
 
 def _put_in_place(partial: Path, directory: Path) -> None:

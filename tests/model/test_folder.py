@@ -37,6 +37,27 @@ def test_other_folders_and_files_are_left_alone(tmp_path: Path) -> None:
     assert write_folder(tmp_path / "empty", FILES) == version_at(tmp_path / "empty")
 
 
+def test_a_link_is_followed_and_stays(tmp_path: Path) -> None:
+    write_folder(tmp_path / "v1", FILES)
+    for link, target in (("current", "v1"), ("next", "v2")):
+        (tmp_path / link).symlink_to(target)
+        version = write_folder(tmp_path / link, FILES | {"b": b"new"})
+        assert (tmp_path / link).is_symlink()
+        assert version_at(tmp_path / target) == version
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["current", "next", "v1", "v2"]
+
+
+def test_what_cannot_be_replaced_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CheckpointError, match=r"^\.: is the working folder.*from another folder"):
+        write_folder(Path(), FILES)
+    (tmp_path / "out").mkdir()
+    monkeypatch.setattr(Path, "is_mount", lambda path: path == tmp_path / "out")
+    with pytest.raises(CheckpointError, match=r"^out: is where a volume is mounted.*as out/model$"):
+        write_folder(Path("out"), FILES)
+    assert write_folder(Path("out/model"), FILES) == version_at(tmp_path / "out" / "model")
+
+
 def test_missing_and_changed_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointMissing, match="there is no such folder"):
         version_at(tmp_path / "m")

@@ -10,15 +10,21 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 from tokenizers import Tokenizer
 
+from model.folder import place_of
 from training.errors import UsageError
 
 Kind = TypeVar("Kind", bound=BaseModel)
 
 
 class RunFolder:
-    """`OUTPUT.run`, beside the checkpoint `OUTPUT`."""
+    """`OUTPUT.run`, beside the checkpoint `OUTPUT`.
+
+    Raises:
+        CheckpointError: no folder can be put in the place of `OUTPUT`, which is told before a run and not after it.
+    """
 
     def __init__(self, output: Path) -> None:
+        place_of(output)
         self.path = output.with_name(f"{output.name}.run")
         self._request = self.path / "run.json"
         self._digests = self.path / "data.sha256"

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from model.errors import CheckpointError
 from training.artifacts.run_folder import RunFolder
 from training.config.config import build_config
 from training.config.request import Request
@@ -32,6 +33,14 @@ def test_what_was_asked_for_comes_back(run: RunFolder) -> None:
 def test_changed_data_are_refused(run: RunFolder) -> None:
     with pytest.raises(UsageError, match="the data files have changed"):
         run.check_digests({"train": "12ac"})
+
+
+def test_an_output_that_cannot_be_replaced_is_told_before_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CheckpointError, match="is the working folder"):
+        RunFolder(Path())
 
 
 def test_nothing_there_and_something_else_there(run: RunFolder, tmp_path: Path) -> None:
