@@ -27,7 +27,7 @@ def run_on_arm(folder: Path) -> str:
         subprocess.CalledProcessError: they do not compile, or the kernels differ.
     """
     sources = [*sorted(SOURCES.glob("kernel_*.cpp")), SOURCES / "engine.cpp", SOURCES / "gate_tables.cpp"]
-    objects = [str(compile_source(COMPILER, source, folder)) for source in sources]
+    objects = [str(compile_source([COMPILER], source, folder)) for source in sources]
     program = str(folder / "kernels_agree")
     command = [COMPILER, "-O1", "-std=c++17", "-static", f"-I{SOURCES}", str(PROGRAM), *objects, "-o", program]
     subprocess.run(command, capture_output=True, text=True, check=True)

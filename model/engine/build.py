@@ -6,10 +6,12 @@ slower.
 """
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,6 +19,9 @@ from model.files import replacing
 from model.library import LIBRARY
 
 SOURCES = Path(__file__).with_name("native")
+COMPILERS = ("g++", "clang++")
+"""Looked for in this order where `CXX` names none."""
+
 FLAGS = ("-O3", "-std=c++17", "-fPIC")
 GCC = ("-fno-tree-pre", "-fno-schedule-insns")
 """GCC 12 spills the sums of the innermost loop into memory when it removes partial redundancies, and on ARM when it
@@ -39,27 +44,31 @@ SETS = {
 
 def build(library: Path = LIBRARY) -> str:
     """Compiles the library where possible; returns a sentence on the outcome."""
-    compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
-    if compiler is None:
+    # As make reads it: "ccache g++" is a command with an argument.
+    found = (shutil.which(name) for name in COMPILERS)
+    command = shlex.split(os.environ.get("CXX", "")) or list(filter(None, found))[:1]
+    if not command:
         return "engine: no C++ compiler found; PyTorch computes, several times slower"
+    compiler = shlex.join(command)
     try:
         with replacing(library) as partial, tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor() as pool:
             sources = sorted(SOURCES.glob("*.cpp"))
-            objects = list(pool.map(lambda source: compile_source(compiler, source, Path(folder)), sources))
-            _run(compiler, "-shared", *map(str, objects), "-o", str(partial))
-    except subprocess.CalledProcessError as error:
-        return f"engine: {compiler} failed; PyTorch computes, several times slower\n{error.stderr.strip()}"
+            objects = list(pool.map(lambda source: compile_source(command, source, Path(folder)), sources))
+            _run(*command, "-shared", *map(str, objects), "-o", str(partial))
+    except (subprocess.CalledProcessError, OSError) as error:
+        said = error.stderr.strip() if isinstance(error, subprocess.CalledProcessError) else error
+        return f"engine: {compiler} failed; PyTorch computes, several times slower\n{said}"
     return f"engine: built {library.name} with {compiler}"
 
 
-def compile_source(compiler: str, source: Path, folder: Path) -> Path:
+def compile_source(compiler: Sequence[str], source: Path, folder: Path) -> Path:
     """Compiles one source into an object file in the folder.
 
     Raises:
         subprocess.CalledProcessError: the compiler refused it; `stderr` says why.
     """
     target = folder / f"{source.stem}.o"
-    command = (compiler, *FLAGS, "-c", str(source), "-o", str(target))
+    command = (*compiler, *FLAGS, "-c", str(source), "-o", str(target))
     wanted = SETS.get(source.stem, ())
     # Refused flags are another compiler's, another processor's, or newer than the compiler.
     for flags in dict.fromkeys([(*GCC, *wanted), wanted, GCC]):

@@ -23,6 +23,17 @@ def test_without_a_compiler_or_with_one_that_fails_there_is_no_library(
     assert not library.exists()
 
 
+def test_a_compiler_may_have_arguments_and_may_be_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    library = tmp_path / "libengine.so"
+    monkeypatch.setenv("CXX", f"{tmp_path}/none g++")
+    assert build(library).endswith(f"slower\n[Errno 2] No such file or directory: '{tmp_path}/none'")
+    compiler = tmp_path / "cached"
+    compiler.write_text('#!/bin/sh\n[ "$1" = g++ ] || exit 1\nwhile [ "$1" != -o ]; do shift; done\necho new > "$2"\n')
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CXX", f"{compiler} g++")
+    assert build(library) == f"engine: built libengine.so with {compiler} g++"
+
+
 def test_a_library_takes_the_place_of_the_old_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     library, compiler = tmp_path / "libengine.so", tmp_path / "g++"
     library.write_bytes(b"old")
