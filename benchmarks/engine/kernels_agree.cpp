@@ -19,8 +19,8 @@ extern "C" {
 const char *sluice_variant(int index);
 int sluice_supported(int index);
 void sluice_sums(const Model *model, const int8_t *states, int32_t *sums);
-void sluice_logits(const Model *model, const int32_t *ids, const int64_t *starts, const int64_t *order, int64_t begin,
-                   int64_t end, float *logits);
+int sluice_logits(const Model *model, const int32_t *ids, const int64_t *starts, const int64_t *order, int64_t begin,
+                  int64_t end, float *logits);
 }
 
 namespace {

@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +46,9 @@ VARIANT_VARIABLE = "ENGINE_VARIANT"
 MIN_ROWS = 24
 """Rows that a thread gets at least: a block of `native/model.h`."""
 
+NO_MEMORY = -1
+"""Answer of the library where a batch finds no memory."""
+
 Floats = npt.NDArray[np.float32]
 
 
@@ -60,7 +64,7 @@ def library() -> ctypes.CDLL | None:
         found.sluice_variant.restype = ctypes.c_char_p
         for compute in (found.sluice_logits, found.sluice_pooled):
             compute.argtypes = [ctypes.c_void_p] * 4 + [ctypes.c_int64] * 2 + [ctypes.c_void_p]
-            compute.restype = None
+            compute.restype = ctypes.c_int
     except (OSError, AttributeError):
         return None
     found.sluice_sums.argtypes = [ctypes.c_void_p] * 3
@@ -160,8 +164,12 @@ class Engine:
         self._compute(self._library.sluice_pooled, rows, pooled_NPH)
         return pooled_NPH[:, :, : shape.hidden_size].reshape(len(rows), shape.pooled_size)
 
-    def _compute(self, function: Callable[..., None], rows: Sequence[Ids], found: Floats) -> None:
-        """Fills `found`, a row for each text, by a function of the library."""
+    def _compute(self, function: Callable[..., int], rows: Sequence[Ids], found: Floats) -> None:
+        """Fills `found`, a row for each text, by a function of the library.
+
+        Raises:
+            MemoryError: there is no memory.
+        """
         num_texts = len(rows)
         if not num_texts:
             return
@@ -170,17 +178,22 @@ class Engine:
         lengths_N.cumsum(out=starts[1:])
         ids = np.ascontiguousarray(np.concatenate(rows), dtype=np.int32)
         order_N = (-lengths_N).argsort(kind="stable")
-        fixed = (ctypes.addressof(self._model), address(ids), address(starts), address(order_N))
-        answer = address(found)
+        arrays: Sequence[npt.NDArray[Any]] = (ids, starts, order_N, found)
+
+        def compute(begin: int, end: int) -> int:
+            # It holds the arrays: an interrupt ends the call, and other threads go on with their parts.
+            *given, answer = [address(array) for array in arrays]
+            return function(ctypes.addressof(self._model), *given, begin, end, answer)
+
         if self._pool is None or num_texts < 2 * MIN_ROWS:
-            function(*fixed, 0, num_texts, answer)
+            outcomes = [compute(0, num_texts)]
         else:
             mine, *others = share(lengths_N[order_N], self._threads)
             # One part on this thread: each that is woken wants the interpreter twice, for which others may wait too.
-            waiting = [self._pool.submit(function, *fixed, *part, answer) for part in others]
-            function(*fixed, *mine, answer)
-            for part_done in waiting:
-                part_done.result()
+            waiting = [self._pool.submit(compute, *part) for part in others]
+            outcomes = [compute(*mine), *(part.result() for part in waiting)]
+        if NO_MEMORY in outcomes:
+            raise MemoryError("no memory to compute a batch")
 
 
 def share(lengths_N: npt.NDArray[np.int64], threads: int) -> list[tuple[int, int]]:

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <new>
 #include <vector>
 
@@ -19,6 +20,8 @@ constexpr int HASH_SHIFT = 20;
 constexpr size_t ALIGNMENT = 64;
 constexpr int64_t KEPT_TOKENS = 24 * 1024;  // of a block where states are kept, but for a few long texts
 constexpr int64_t LEAST_ROWS = 6;           // of a block: a tile of a kernel
+
+enum Outcome { DONE = 0, NO_MEMORY = -1 };  // model/engine/cpu.py has the latter too
 
 const Kernel *const KERNELS[] = {&amx_kernel,       &avx512_fixed_kernel, &avx512_kernel,       &avx_vnni_kernel, &avx2_kernel,
                                  &neon_i8mm_kernel, &neon_kernel,         &amx_emulated_kernel, &scalar_kernel};
@@ -263,9 +266,9 @@ void sluice_sums(const Model *model, const int8_t *states, int32_t *sums) {
 }
 
 // Logits [texts][labels] of the texts order[begin] to order[end - 1], which must be sorted by length, longest first.
-// ids: all texts, one after another; text n is ids[starts[n]] to ids[starts[n + 1] - 1].
-void sluice_logits(const Model *model, const int32_t *ids, const int64_t *starts, const int64_t *order, int64_t begin,
-                   int64_t end, float *logits) {
+// ids: all texts, one after another; text n is ids[starts[n]] to ids[starts[n + 1] - 1]. Returns an `Outcome`.
+int sluice_logits(const Model *model, const int32_t *ids, const int64_t *starts, const int64_t *order, int64_t begin,
+                  int64_t end, float *logits) try {
     Network network(*model, false);
     std::vector<int64_t> found;
     Seen seen;
@@ -276,15 +279,21 @@ void sluice_logits(const Model *model, const int32_t *ids, const int64_t *starts
         if (model->buckets) add_ngrams(*model, row, length, found, seen, sums, out);
         return out;
     });
+    return DONE;
+} catch (const std::exception &) {  // nothing else is thrown
+    return NO_MEMORY;
 }
 
 // The same of what the head reads: pooled states [texts][num_pools][directions][H], of attention [texts][directions][H].
 // They must be zero before; those of a text without tokens stay so.
-void sluice_pooled(const Model *model, const int32_t *ids, const int64_t *starts, const int64_t *order, int64_t begin,
-                   int64_t end, float *pooled) {
+int sluice_pooled(const Model *model, const int32_t *ids, const int64_t *starts, const int64_t *order, int64_t begin,
+                  int64_t end, float *pooled) try {
     const int64_t width = static_cast<int64_t>(model->num_pools ? model->num_pools : 1) * model->directions * model->hidden;
     Network network(*model, true);
     run_blocks(network, ids, starts, order, begin, end,
                [&](int64_t text, const int32_t *, int64_t) { return pooled + text * width; });
+    return DONE;
+} catch (const std::exception &) {
+    return NO_MEMORY;
 }
 }

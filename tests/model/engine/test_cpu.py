@@ -1,8 +1,12 @@
 """The engine gives what the network gives, nearly; and where there is none, the network answers."""
 
+import resource
+import weakref
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import product
 from pathlib import Path
+from threading import Event, get_ident
 from typing import Any
 
 import numpy as np
@@ -325,6 +329,45 @@ def test_long_texts_whose_states_are_kept_go_a_few_at_a_time() -> None:
     network = _network(num_layers=2, hidden_size=16)
     engine, rows = _engine(network), _rows(*range(2600, 2612))
     np.testing.assert_array_equal(engine.logits(rows), np.concatenate([engine.logits([row]) for row in rows]))
+
+
+@runs_here
+def test_an_interrupt_leaves_the_arrays_to_the_threads_that_still_compute() -> None:
+    engine, found = _engine(_network(), threads=2), np.empty((60, 3), dtype=np.float32)
+    array, main, interrupted, there = weakref.ref(found), get_ident(), Event(), []
+
+    def compute(*_given: int) -> int:
+        if get_ident() == main:
+            raise KeyboardInterrupt
+        interrupted.wait(5)
+        there.append(array() is not None)
+        return 0
+
+    with suppress(KeyboardInterrupt):
+        engine._compute(compute, _rows(*[3] * 60), found)
+    del found
+    interrupted.set()
+    assert engine._pool is not None
+    engine._pool.shutdown()
+    assert there == [True]
+    assert array() is None
+
+
+@runs_here
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux")
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_lack_of_memory_is_told(threads: int) -> None:
+    """In C++ it once ended the process."""
+    engine = _engine(_network(num_layers=2, hidden_size=256), threads=threads)
+    rows = [np.zeros(1_000_000, dtype=np.int32), *_rows(*[1] * 60)]  # half a gigabyte of states
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (used + 100_000_000, before[1]))
+    try:
+        with pytest.raises(MemoryError, match="no memory to compute a batch"):
+            engine.logits(rows)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 @pytest.fixture
