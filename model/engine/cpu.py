@@ -29,6 +29,7 @@ from model.config import Architecture
 from model.engine.arrays import GATES, LANES
 from model.engine.description import POOLS, Model, address, describe, form_of, lay_out
 from model.engine.gates import Weights
+from model.errors import ConfigError
 from model.library import LIBRARY
 
 CELLS = ("lstm", "gru")
@@ -87,9 +88,13 @@ def pick_variant(name: str | None = None) -> str:
     """Name of the kernel to use: `name`, else the one in `VARIANT_VARIABLE`, else the fastest.
 
     Raises:
-        ValueError: this processor has no such kernel, or there is no library.
+        ConfigError: the variable names a kernel that this processor does not have.
+        ValueError: this processor has no kernel `name`, or there is no library.
     """
-    there, wanted = variants(), name or os.environ.get(VARIANT_VARIABLE) or None
+    there, named = variants(), os.environ.get(VARIANT_VARIABLE) or None
+    wanted = name or named
+    if there and name is None and named is not None and named not in there:
+        raise ConfigError(f"{VARIANT_VARIABLE}={named}: there is no such kernel here; choose among {', '.join(there)}")
     if not there or (wanted is not None and wanted not in there):
         raise ValueError(f"no engine: there is no kernel {wanted or 'at all'} here; {', '.join(there) or 'no library'}")
     return wanted or next(iter(there))

@@ -197,6 +197,9 @@ def test_a_kernel_is_named_by_argument_or_environment(monkeypatch: pytest.Monkey
     assert (pick_variant(), pick_variant(fastest)) == (PORTABLE, fastest)
     with pytest.raises(ValueError, match="no kernel sse here"):
         pick_variant("sse")
+    monkeypatch.setenv(VARIANT_VARIABLE, "sse")
+    with pytest.raises(ConfigError, match=r"^ENGINE_VARIANT=sse: there is no such kernel here; choose among .*scalar"):
+        Classifier.load(SHIPPED, device="cpu", dtype="auto")
 
 
 @runs_here
