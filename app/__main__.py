@@ -78,7 +78,11 @@ def serve(**flags: Any) -> None:
     the call, a setting or a checkpoint was wrong. Code 1: the run failed. SIGHUP loads what has changed in the folders
     of the models, while serving; a checkpoint that cannot be used changes nothing.
     """
-    given = {name: ",".join(value) if isinstance(value, tuple) else value for name, value in flags.items() if value}
+    given = {
+        name: ",".join(value) if isinstance(value, tuple) else value
+        for name, value in flags.items()
+        if value not in (None, ())
+    }
     with exit_codes():
         settings = Settings.from_env(os.environ, given)
         if settings.telemetry.otel_endpoint is not None:

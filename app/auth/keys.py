@@ -73,10 +73,13 @@ def read_keys(inline: str, path: Path | None) -> list[Key]:
     """Reads the keys of `SLUICE_API_KEYS` and of the file; none if neither is set.
 
     Raises:
-        SettingsError: a line cannot be read; names the line and the reason, never its content, which may be a secret
-            in the wrong place.
+        SettingsError: one of the two is set and holds no key, or a line cannot be read; names the line and the reason,
+            never its content, which may be a secret in the wrong place.
     """
     keys = parse_keys(inline.replace(";", "\n"), "SLUICE_API_KEYS")
+    if inline and not keys:
+        # As with an empty file: who sets it wants keys, and nobody must come in without one.
+        raise SettingsError("SLUICE_API_KEYS (--api-keys) holds no key; leave it out to serve everybody.")
     if path is not None:
         try:
             of_file = parse_keys(path.read_text(encoding="utf-8"), str(path))

@@ -19,7 +19,7 @@ from app.config.sections import (
     RequestLimits,
     TelemetrySettings,
 )
-from app.config.values import TRACES_PATH
+from app.config.values import TRACES_PATH, traces_url
 
 ENV_PREFIX = "SLUICE_"
 
@@ -81,13 +81,23 @@ class Settings(BaseModel):
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], flags: Mapping[str, str] | None = None) -> Self:
-        """Settings from `SLUICE_…` variables, with `flags` (by name of the setting) over them; empty ones are not set.
+        """Settings from `SLUICE_…` variables, with `flags` (by name of the setting) over them.
+
+        An empty variable is not set: an orchestrator has no other way to leave it out. An empty flag is a mistake, as
+        of `--api-keys-file "$KEYS"` without KEYS, which would let everybody in.
 
         Raises:
             SettingsError: one sentence that says which setting is wrong and why.
         """
+        given = _variables(environ)
+        for name, value in (flags or {}).items():
+            if not value.strip():
+                raise SettingsError(f"{flag_name(name)} is empty; give it a value, or leave it out")
+            given[name] = value
+        if "otel_endpoint" not in given:
+            given |= _of_opentelemetry(environ)
         sections: dict[str, dict[str, str]] = {}
-        for name, value in {**_of_opentelemetry(environ), **_variables(environ), **(flags or {})}.items():
+        for name, value in given.items():
             sections.setdefault(OPTIONS[name].section, {})[name] = value
         try:
             return cls.model_validate(sections)
@@ -152,12 +162,20 @@ def _variables(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _of_opentelemetry(environ: Mapping[str, str]) -> dict[str, str]:
-    """Endpoint of OpenTelemetry's own variables, of which the first is a base and the second the whole URL."""
+    """Endpoint of OpenTelemetry's own variables, of which the first is the whole URL and the second a base.
+
+    Raises:
+        SettingsError: it is no URL of a collector; names the variable.
+    """
     if environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return {}
-    base = environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").rstrip("/")
-    endpoint = environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or (base and f"{base}{TRACES_PATH}")
-    return {"otel_endpoint": endpoint} if endpoint else {}
+    for variable, path in (("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", ""), ("OTEL_EXPORTER_OTLP_ENDPOINT", TRACES_PATH)):
+        if endpoint := environ.get(variable, ""):
+            try:
+                return {"otel_endpoint": traces_url(endpoint.rstrip("/") + path if path else endpoint)}
+            except ValueError as error:
+                raise SettingsError(f"{variable}: {error}") from None
+    return {}
 
 
 def _sentence(error: Any) -> str:

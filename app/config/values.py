@@ -123,7 +123,8 @@ def traces_url(endpoint: str) -> str:
     'http://collector:4318/v1/traces'
     """
     parts = urlsplit(endpoint)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    # To ask for the port raises a ValueError that tells if it is none.
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
         raise ValueError("must be the URL of a collector, such as http://collector:4318")
     if parts.username is not None:
         raise ValueError("must hold no secret; OTEL_EXPORTER_OTLP_HEADERS is for those")
@@ -134,7 +135,7 @@ def parse_trials(value: Any) -> Any:
     """`NAME=PATH@SHARE,…` as the two values of a `Trial` by name.
 
     Raises:
-        ValueError: it has another form.
+        ValueError: it has another form, or a name twice.
 
     >>> parse_trials("reviews=/models/b@0.1")
     {'reviews': ('/models/b', '0.1')}
@@ -147,6 +148,8 @@ def parse_trials(value: Any) -> Any:
         path, _, share = rest.rpartition("@")
         if not path or not re.fullmatch(r"0|1|[01]?\.\d+", share) or float(share) > 1:
             raise ValueError("must be NAME=PATH@SHARE, with a share from 0 to 1 such as 0.1")
+        if name in trials:
+            raise ValueError(f"{name} is given twice; a model can have one second version at a time")
         trials[name] = path, share
     return trials
 

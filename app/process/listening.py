@@ -38,8 +38,15 @@ def listen(network: NetworkSettings, limits: ConnectionLimits) -> socket.socket:
 
 
 def _tcp(host: str, port: int) -> socket.socket:
-    """Socket of the family that the host has; `::` is every address of both families, where the system can."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    """Socket of the family that the host has; `::` is every address of both families, where the system can.
+
+    Raises:
+        OSError: nothing can listen there.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except UnicodeError:  # an empty or too long part of a name
+        raise OSError("Not a name of a host") from None
     # A name may have addresses of both families; IPv4 is what its clients try.
     family, *_, address = min(found, key=lambda row: row[0] != socket.AF_INET)
     both = address[0] == "::" and socket.has_dualstack_ipv6()

@@ -39,6 +39,9 @@ def test_help_names_every_setting_its_variable_and_default() -> None:
         ([], {"SLUICE_TYPO": "0"}, "Error: SLUICE_TYPO is not a setting"),
         (["--host", "192.0.2.1", "--port", "0"], {}, "Error: Cannot listen on 192.0.2.1 port 0: "),
         (["--frobnicate"], {}, "Error: No such option"),
+        (["--api-keys-file", ""], {}, "Error: --api-keys-file is empty; give it a value, or leave it out"),
+        (["--canary", " "], {}, "Error: --canary is empty; give it a value, or leave it out"),
+        ([], {"SLUICE_API_KEYS": ";"}, "Error: SLUICE_API_KEYS (--api-keys) holds no key"),
     ],
 )
 def test_wrong_call_is_one_sentence_and_code_2(arguments: list[str], environ: dict[str, str], sentence: str) -> None:

@@ -54,6 +54,9 @@ def test_what_cannot_be_read_or_is_given_twice_is_refused(tmp_path: Path) -> Non
     path.write_text("# nothing yet\n")
     with pytest.raises(SettingsError, match="holds no key"):
         read_keys("", path)
+    for inline in (" ", ";", "# search later"):
+        with pytest.raises(SettingsError, match=r"^SLUICE_API_KEYS \(--api-keys\) holds no key; leave it out"):
+            read_keys(inline, None)
     path.write_text(f"search {HASH}\n")
     with pytest.raises(SettingsError, match="The name of the API key search is given twice"):
         read_keys(f"search sha256:{'1' * 64}", path)

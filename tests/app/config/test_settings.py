@@ -134,6 +134,7 @@ def test_a_wrong_number_of_workers_is_one_fault_and_not_one_of_each_default_that
         ({"SLUICE_CANARY": "sentiment=/x@1.1"}, "must be NAME=PATH@SHARE"),
         ({"SLUICE_SHADOW": "sentiment=/x@nan"}, "must be NAME=PATH@SHARE"),
         ({"SLUICE_SHADOW": "/x@0.1"}, "must be NAME=PATH@SHARE"),
+        ({"SLUICE_CANARY": "sentiment=/x@0.1,sentiment=/y@0.2"}, "--canary (SLUICE_CANARY): sentiment is given twice"),
         ({"SLUICE_SHADOW": "other=/x@0.1"}, "but --model names no such model; it names sentiment"),
         (
             {"SLUICE_SHADOW": "sentiment=/x@0.1", "SLUICE_CANARY": "sentiment=/x@0.1"},

@@ -56,7 +56,7 @@ def test_the_family_is_that_of_the_host_and_two_colons_are_both(
         assert (reached(sock, "127.0.0.1"), reached(sock, "::1")) == reach
 
 
-@pytest.mark.parametrize("host", ["no.such.host.invalid", "300.1.1.1", "192.0.2.1", "2001:db8::1"])
+@pytest.mark.parametrize("host", ["no.such.host.invalid", ".example", "300.1.1.1", "192.0.2.1", "2001:db8::1"])
 def test_an_address_that_is_not_ours_is_a_sentence(host: str) -> None:
     with pytest.raises(SettingsError, match=rf"^Cannot listen on {re.escape(host.strip('[]'))} port 0: [A-Z].*[^.]\.$"):
         listening(host=host)

@@ -56,6 +56,7 @@ def test_what_a_traceparent_looks_like(header: str, known: bool) -> None:
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c", "OTEL_SDK_DISABLED": "true"}, None),
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://d/t"}, "http://d/t"),
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c", "SLUICE_OTEL_ENDPOINT": "http://d"}, "http://d/v1/traces"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "c:4317", "SLUICE_OTEL_ENDPOINT": "http://d"}, "http://d/v1/traces"),
     ],
 )
 def test_where_traces_go(environ: dict[str, str], endpoint: str | None) -> None:
@@ -64,12 +65,18 @@ def test_where_traces_go(environ: dict[str, str], endpoint: str | None) -> None:
 
 @pytest.mark.parametrize(
     ("endpoint", "sentence"),
-    [("collector:4318", "must be the URL of a collector"), ("http://me:pw@c:4318", "must hold no secret")],
+    [
+        ("collector:4318", "must be the URL of a collector"),
+        ("http://c:99999", "port out of range"),
+        ("http://me:pw@c:4318", "must hold no secret"),
+    ],
 )
-def test_an_endpoint_that_cannot_be_one(endpoint: str, sentence: str) -> None:
-    with pytest.raises(SettingsError, match=sentence) as raised:
-        Settings.from_env({"SLUICE_OTEL_ENDPOINT": endpoint})
+@pytest.mark.parametrize("variable", ["SLUICE_OTEL_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"])
+def test_an_endpoint_that_cannot_be_one(variable: str, endpoint: str, sentence: str) -> None:
+    with pytest.raises(SettingsError, match=rf"(?i){variable}\)?: {sentence}") as raised:
+        Settings.from_env({variable: endpoint})
     assert "pw" not in str(raised.value)
+    assert ("SLUICE" in str(raised.value)) == variable.startswith("SLUICE")
 
 
 def test_a_missing_package_is_a_sentence(tmp_path: Path) -> None:
