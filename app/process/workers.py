@@ -31,7 +31,8 @@ logger = logging.getLogger(__name__)
 
 POLL_S = 0.2
 RESTART_DELAY_S = 1.0
-"""A worker that dies young is replaced no sooner than this after its start."""
+"""A worker that dies young is replaced no sooner than this after its start, and where no process can be started, this
+long passes before the next attempt."""
 
 Work = Callable[[socket.socket, SharedFolder, int, bool], None]
 """Serves in a process of its own: given the socket, the shared folder, the id of the parent, which may be gone by then,
@@ -40,8 +41,18 @@ and True if it replaces another worker."""
 
 @dataclass
 class _Worker:
+    """A process, or what is left of one that has ended until another takes its place.
+
+    Attributes:
+        started: time of its start, or of the last attempt to replace it.
+        ended: its end was seen.
+        hindrance: what has kept another one from taking its place.
+    """
+
     process: SpawnProcess
     started: float = field(default_factory=time.monotonic)
+    ended: bool = False
+    hindrance: str = ""
 
 
 @contextmanager
@@ -101,7 +112,8 @@ class Supervisor:
             code = 0
             while self._workers:
                 self._share()
-                wait([woken, *(worker.process.sentinel for worker in self._workers.values())], timeout=POLL_S)
+                running = (worker for worker in self._workers.values() if not worker.ended)
+                wait([woken, *(worker.process.sentinel for worker in running)], timeout=POLL_S)
                 with suppress(BlockingIOError):
                     woken.recv(64)
                 self._pass_on()
@@ -142,12 +154,26 @@ class Supervisor:
             del self._workers[index]
             self._leave(signal.SIGTERM)
             return code or 1
+        worker.ended = True
         if time.monotonic() - worker.started >= RESTART_DELAY_S:
-            logger.error("a worker died and is replaced", extra={"worker": index, "code": code})
-            self._restarts += 1
-            self._share()
-            self._start(index, replaces=True)
+            self._replace(index, worker, code)
         return 0
+
+    def _replace(self, index: int, worker: _Worker, code: int) -> None:
+        """Starts another worker in place of one; where the system has no room for it now, the others serve on."""
+        extra: dict[str, object] = {"worker": index, "code": code}
+        self._share()
+        try:
+            self._start(index, replaces=True)
+        except OSError as error:
+            worker.started = time.monotonic()
+            hindrance, worker.hindrance = worker.hindrance, error.strerror or str(error)
+            if worker.hindrance != hindrance:
+                extra["cause"] = worker.hindrance
+                logger.error("a worker died and cannot be replaced; trying again each second", extra=extra)
+        else:
+            logger.error("a worker died and is replaced", extra=extra)
+            self._restarts += 1
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         """Takes a signal, which may come while a worker is being started: that is finished first."""
@@ -166,8 +192,8 @@ class Supervisor:
         self._leaving = True
         self._sock.close()  # the workers have it too; when they stop accepting, nobody is to hold connections in it
         for index, worker in self._workers.items():
-            # Ctrl-C would be an exception somewhere in the start of one that has no handler yet.
-            _send(worker, number if self._loaded[index] else signal.SIGTERM)
+            # Ctrl-C would be an exception somewhere in the start of one that has no handler yet and accepts nothing.
+            _send(worker, signal.SIGTERM if self._connections[index] == AWAY else number)
 
 
 def _send(worker: _Worker, number: signal.Signals) -> None:

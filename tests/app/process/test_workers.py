@@ -1,5 +1,6 @@
 """Several processes behind one socket: real ones, which are killed, and which fail."""
 
+import errno
 import os
 import re
 import shutil
@@ -9,8 +10,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx2
 import pytest
@@ -222,3 +226,64 @@ def test_without_a_folder_for_temporary_files_the_start_ends_with_a_sentence(
     said = capsys.readouterr().err
     assert said.startswith(f"Error: {tmp_path / 'none'}")
     assert said.endswith("make both writable, with room to spare (TMPDIR names another folder), or use --workers 1\n")
+
+
+@dataclass(eq=False)
+class _Child:
+    """A worker that runs until it is told that it has ended."""
+
+    pid: int
+    sentinel: socket.socket
+    exitcode: int | None = None
+    start: object = None
+
+
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("handlers")
+def test_no_room_for_another_process_costs_no_other_worker_and_an_interrupt_no_worker_that_starts(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    children: list[_Child] = []
+    attempts = iter([True, True, False, False, True])
+    sent: list[tuple[int, int]] = []
+
+    def start() -> None:
+        if not next(attempts):
+            children.pop()
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        replaces = len(children) == 3
+        if replaces:  # it has no handler yet
+            signal.raise_signal(signal.SIGINT)
+        else:
+            supervisor._loaded[len(children) - 1], supervisor._connections[len(children) - 1] = 1, 0
+        if len(children) == 2:  # of which the first is killed
+            children[0].exitcode = -signal.SIGKILL
+
+    def kill(pid: int, number: int) -> None:
+        sent.append((pid, number))
+        children[pid - 1].exitcode = 0
+
+    with socket.socket() as sock, ExitStack() as stack:
+
+        def make(**_: object) -> _Child:
+            sentinel = stack.enter_context(socket.socket(type=socket.SOCK_DGRAM))  # never to be read
+            children.append(_Child(len(children) + 1, sentinel, start=start))
+            return children[-1]
+
+        supervisor = Supervisor(2, sock, print)
+        monkeypatch.setattr(supervisor, "_context", SimpleNamespace(Process=make))
+        monkeypatch.setattr("app.process.workers.RESTART_DELAY_S", 0.01)
+        monkeypatch.setattr("app.process.workers.POLL_S", 0.02)
+        monkeypatch.setattr("app.process.workers.os.kill", kill)
+        assert supervisor.run() == 0
+    said = [record.getMessage() for record in caplog.records]
+    assert said == ["a worker died and cannot be replaced; trying again each second", "a worker died and is replaced"]
+    assert vars(caplog.records[0])["cause"] == "Resource temporarily unavailable"
+    assert sorted(sent) == [(2, signal.SIGINT), (3, signal.SIGTERM)]
