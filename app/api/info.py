@@ -48,7 +48,9 @@ def api_routes(registry: Registry, metrics: Metrics, settings: RequestLimits) ->
     @router.get("/health/ready", tags=["health"], summary="Does it take traffic now?", responses=not_ready)
     async def ready() -> Health:
         if not registry.ready:
-            reason = "it is shutting down" if registry.draining else _troubles(registry)
+            # A process that has loaded its models may be ahead of the others of its server.
+            loading = _troubles(registry) or "another worker is loading"
+            reason = "it is shutting down" if registry.draining else loading
             raise NotReady(f"The server is not ready: {reason}.", retry_after_s=1)
         return Health(status="ready", models=registry.states())
 

@@ -1,11 +1,13 @@
 import asyncio
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.api.predict import PredictForm
 from app.api.schemas import Limits
+from app.core.shared import SharedFolder
 from model.errors import ConfigError
 from tests.app.conftest import FATAL, FakeClassifier, make_app, make_settings, running, serve, service_of, until
 
@@ -43,6 +45,18 @@ async def test_ready_only_once_warm_but_live_at_once() -> None:
     assert listed.json() == {"default": "sentiment", "models": []}
     assert (later.status_code, later.json()) == (200, {"status": "ready", "models": {"sentiment": "running"}})
     assert "sluice_ready 1.0" in metrics
+
+
+async def test_a_worker_that_waits_for_another_one_says_so(tmp_path: Path) -> None:
+    loaded = [0, 0]
+    app = make_app(make_settings(), {"sentiment": FakeClassifier()}, folder=SharedFolder(tmp_path, loaded, [0, 0], 0))
+    async with running(app) as client:
+        await until(lambda: loaded == [1, 0])
+        ready = await client.get("/health/ready")
+        loaded[1] = 1
+        later = await client.get("/health/ready")
+    assert (ready.status_code, later.status_code) == (503, 200)
+    assert ready.json()["detail"] == "The server is not ready: another worker is loading."
 
 
 async def test_failed_load_is_neither_ready_nor_live() -> None:
