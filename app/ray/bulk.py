@@ -19,13 +19,16 @@ import ray.data
 
 from app.bulk.errors import BulkError
 from app.bulk.formats import form_of
+from app.bulk.parts import BAD
 from app.bulk.run import Call, identity, predict, text_columns
 from app.bulk.scoring import Counts
-from app.bulk.store import Store
+from app.bulk.store import Store, place_of
 from app.process.exits import RUN_FAILED, exit_codes
 from model.classifier import Classifier
+from model.computation import DTYPES
+from model.errors import ModelError
 from model.folder import version_at
-from tables.address import is_remote
+from tables.address import address_of, is_remote
 from tables.errors import TableError
 from tables.reading import count
 from tables.sources import find_parts
@@ -48,11 +51,15 @@ class Task:
     @property
     def done(self) -> str:
         """Name of the file that is written last, with the counts."""
-        return f"_{self.name}.json"
+        return _done(self.name)
+
+
+def _done(name: str) -> str:
+    return f"_{name}.json"
 
 
 class FileScorer:
-    """One worker, which loads the checkpoint once.
+    """One worker, which loads the checkpoint once, with its first file.
 
     Args:
         checkpoint: a folder that the worker reaches.
@@ -61,8 +68,14 @@ class FileScorer:
     """
 
     def __init__(self, checkpoint: str, call: Call, dtype: str) -> None:
-        self._classifier = Classifier.load(Path(checkpoint), device="auto", dtype=dtype, threads=1)
+        self._checkpoint, self._dtype = Path(checkpoint), dtype
         self._call, self._store = call, Store(call.output)
+        self._loaded: Classifier | None = None
+
+    def _classifier(self) -> Classifier:
+        if self._loaded is None:
+            self._loaded = Classifier.load(self._checkpoint, device="auto", dtype=self._dtype, threads=1)
+        return self._loaded
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         """Scores the files of a batch of tasks; an error is an answer, so that it costs no other file.
@@ -83,8 +96,8 @@ class FileScorer:
         output = f"{self._store.address}/{task.name}"
         try:
             call = replace(self._call, files=[Path(task.file)], output=output, overwrite=again)
-            outcome = predict(self._classifier, call, threads=1)
-        except (TableError, BulkError) as error:
+            outcome = predict(self._classifier(), call, threads=1)
+        except (ModelError, TableError, BulkError, OSError) as error:
             return str(error)
         self._store.write(task.done, msgspec.json.encode(asdict(outcome.counts)))
         return ""
@@ -100,7 +113,7 @@ class Job:
 
     Raises:
         TableError: there is no such file, or no column of texts is found.
-        BulkError: the folder holds the output of another call.
+        BulkError: the folder holds the output of another call, or a file to read.
         ModelError: the checkpoint is not there.
     """
 
@@ -110,10 +123,15 @@ class Job:
         paths = [part.path if is_remote(part.path) else part.path.resolve() for part in parts]
         self.tasks = [Task(str(path), f"{number:06}-{path.stem}{ending}") for number, path in enumerate(paths)]
         columns = ",".join(text_columns(call, _say))
-        self._call = replace(call, text_column=columns, format=None, overwrite=False)
-        self._arguments = {"checkpoint": str(checkpoint.resolve()), "call": self._call, "dtype": dtype}
-        self._store = Store(call.output)
+        # Workers have other working folders than the call.
+        output = call.output if is_remote(call.output) else f"{Path(call.output).resolve()}"
+        self._store = Store(output)
+        for path in paths:
+            if place_of(path).startswith(f"{self._store.place}/"):
+                raise BulkError(f"{address_of(path)} is a file to read; write to another folder than {call.output}")
         self._store.make()
+        self._call = replace(call, output=output, text_column=columns, format=None, overwrite=False)
+        self._arguments = {"checkpoint": str(checkpoint.resolve()), "call": self._call, "dtype": dtype}
         options = asdict(replace(self._call, files=[], output=""))
         self._begin(
             {
@@ -121,6 +139,7 @@ class Job:
                 "dtype": dtype,
                 "options": options,
                 "files": [*map(identity, parts)],
+                "outputs": [task.name for task in self.tasks],
             },
             overwrite=call.overwrite,
         )
@@ -128,14 +147,29 @@ class Job:
     def _begin(self, job: dict[str, Any], *, overwrite: bool) -> None:
         content = msgspec.json.encode(job)
         if overwrite:
-            for task in self.tasks:
-                self._store.remove(task.done)
-                self._store.remove(task.name)
+            self._remove({*self._outputs(), *job["outputs"]})
         elif self._store.has(JOB) and self._store.read(JOB) != content:
             raise BulkError(
                 f"{self._call.output} holds the output of another call; choose another folder, or --overwrite it"
             )
         self._store.write(JOB, content)
+
+    def _outputs(self) -> list[str]:
+        """Names of the files that the last call writes or has written here."""
+        try:
+            job = msgspec.json.decode(self._store.read(JOB), type=dict) if self._store.has(JOB) else {}
+        except msgspec.DecodeError:
+            return []
+        return list(job.get("outputs", ()))
+
+    def _remove(self, outputs: set[str]) -> None:
+        """Removes files of output and all that belongs to them: else those of an earlier call would count as ours."""
+        there = self._store.names()
+        for name in outputs:
+            for of_it in {_done(name), name, f"{name}.{BAD}"} & there:
+                self._store.remove(of_it)
+            if _done(name) not in there:  # begun, perhaps
+                Store(f"{self._store.address}/{name}.parts").remove_all()
 
     @property
     def left(self) -> list[Task]:
@@ -180,7 +214,7 @@ class Job:
 @click.option("--keep", multiple=True, metavar="COLUMN", help="Column to write along; by default all. Repeat it.")
 @click.option("--scores", is_flag=True, help="Also write the probability of each label.")
 @click.option("--prefix", default="", metavar="TEXT", help="Of the names of the new columns: label, score, scores.")
-@click.option("--dtype", default="auto", metavar="TYPE", help="auto, int8, float32 or bfloat16, as of serve.")
+@click.option("--dtype", default="auto", type=click.Choice(DTYPES), help="As of serve.")
 @click.option("--overwrite", is_flag=True, help="Score all files anew.")
 def main(checkpoint: Path, workers: int | None, dtype: str, keep: tuple[str, ...], **options: Any) -> None:
     """Label the texts of files by CHECKPOINT on a Ray cluster.
@@ -196,15 +230,21 @@ def main(checkpoint: Path, workers: int | None, dtype: str, keep: tuple[str, ...
         failed = 0
         if left:
             ray.init(ignore_reinit_error=True, log_to_driver=False)
-            for done, (file, error) in enumerate(
-                job.run(workers or int(ray.cluster_resources()["CPU"])), total - left + 1
-            ):
+            # None where an autoscaler has yet to start the first node: it does so for one worker.
+            cpus = int(ray.cluster_resources().get("CPU", 0)) or 1
+            for done, (file, error) in enumerate(job.run(workers or cpus), total - left + 1):
                 failed += bool(error)
                 _say(f"{done} of {total}: {file}" + (f": {error}" if error else ""))
         counts = job.counts()
         _say(f"wrote {count(counts.rows, 'row')} to {options['output']}, {counts.bad:,} without a label")
         if failed:
             _say(f"Error: {count(failed, 'file')} could not be scored; the same command tries them again")
+        if lost := len(job.left) - failed:
+            _say(
+                f"Error: {count(lost, 'file')} of output cannot be found in {options['output']}; every node must reach "
+                "it under the same name"
+            )
+        if failed or lost:
             raise SystemExit(RUN_FAILED)
 
 
