@@ -16,6 +16,9 @@ PYTHON ?=
 UV ?= uv
 #? VENV             folder of the virtual environment
 VENV ?= .venv
+ifneq ($(words $(VENV)),1)
+$(error VENV ($(VENV)) must be one path without spaces, which make would take for several: `make clean` removes it)
+endif
 #? TORCH_INDEX_URL  index of PyTorch for Linux without an NVIDIA GPU (default: that of its CPU wheels; `TORCH_INDEX_URL=` for none);
 #?                  one that you name is asked whatever the machine has
 TORCH_INDEX_URL ?= https://download.pytorch.org/whl/cpu
@@ -40,6 +43,8 @@ JOBS ?= auto
 ARGS ?=
 
 python := $(VENV)/bin/python
+# One word of the shell, whatever is in it.
+quoted = '$(subst ','\'',$(1))'
 # A lock into the environment: what torch, by pip or uv, and how far it is are said by requirements/install.py.
 install = $(python) -m requirements.install $< $(if $(TORCH_INDEX_URL),--torch-index '$(TORCH_INDEX_URL)') \
 	$(if $(filter file,$(origin TORCH_INDEX_URL)),,--torch-index-always) $(if $(UV),--uv '$(UV)')
@@ -72,8 +77,9 @@ test: $(dev) engine ## the whole suite
 clients: build/clients/.stamp ## fetch what tests need and the locks lack: huggingface.js, onnxruntime-web, the OpenAPI generator, axe-core
 
 train: $(training) ## a checkpoint by RECIPE, from TRAIN=FILE or from the recipe's own files below SLUICE_DATA
-	@exec $(python) -m training train --recipe $(RECIPE) $(if $(TRAIN),--train $(TRAIN)) $(if $(VALIDATION),--validation $(VALIDATION)) \
-		$(if $(TEST),--test $(TEST)) --output $(OUTPUT) $(ARGS)
+	@exec $(python) -m training train --recipe $(call quoted,$(RECIPE)) $(if $(TRAIN),--train $(call quoted,$(TRAIN))) \
+		$(if $(VALIDATION),--validation $(call quoted,$(VALIDATION))) $(if $(TEST),--test $(call quoted,$(TEST))) \
+		--output $(call quoted,$(OUTPUT)) $(ARGS)
 
 model: $(training) engine ## the default checkpoint from the public sets below SLUICE_DATA; stages, hours: training/config/recipes/sentiment.mk
 	@$(MAKE) --no-print-directory -f training/config/recipes/sentiment.mk python=$(python) model

@@ -159,11 +159,18 @@ def test_an_environment_that_is_up_to_date_is_left_alone(target: str, tmp_path: 
 def test_train_runs_the_recipe_or_the_files_that_it_is_given(tmp_path: Path) -> None:
     def dry_run(*arguments: str) -> str:
         printed = make("train", "-n", f"VENV={tmp_path}/venv", *arguments).stdout
-        return " ".join(printed.replace("\\\n", " ").split())
+        return " ".join(shlex.split(printed.replace("\\\n", " ").splitlines()[-1]))
 
-    assert "training train --recipe sst2 --output runs/sst2" in dry_run()
-    given = dry_run("TRAIN=a.csv", "TEST=b.csv", "RECIPE=r", "OUTPUT=out")
-    assert "training train --recipe r --train a.csv --test b.csv --output out" in given
+    assert dry_run().endswith("training train --recipe sst2 --output runs/sst2")
+    given = dry_run("TRAIN=a file.csv", "TEST=it's.csv", "RECIPE=r", "OUTPUT=out")
+    assert given.endswith("training train --recipe r --train a file.csv --test it's.csv --output out")
+
+
+@pytest.mark.parametrize("folder", ["", "my env"])
+def test_an_environment_that_make_would_take_for_other_folders_is_refused(folder: str) -> None:
+    done = make("clean", "-n", f"VENV={folder}")
+    assert done.returncode == 2
+    assert "must be one path without spaces" in done.stderr
 
 
 RECIPE = ROOT / "training" / "config" / "recipes" / "sentiment.mk"
