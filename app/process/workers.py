@@ -161,7 +161,6 @@ class Supervisor:
 
     def _replace(self, index: int, worker: _Worker, code: int) -> None:
         """Starts another worker in place of one; where the system has no room for it now, the others serve on."""
-        extra: dict[str, object] = {"worker": index, "code": code}
         self._share()
         try:
             self._start(index, replaces=True)
@@ -169,10 +168,10 @@ class Supervisor:
             worker.started = time.monotonic()
             hindrance, worker.hindrance = worker.hindrance, error.strerror or str(error)
             if worker.hindrance != hindrance:
-                extra["cause"] = worker.hindrance
+                extra = {"worker": index, "code": code, "cause": worker.hindrance}
                 logger.error("a worker died and cannot be replaced; trying again each second", extra=extra)
         else:
-            logger.error("a worker died and is replaced", extra=extra)
+            logger.error("a worker died and is replaced", extra={"worker": index, "code": code})
             self._restarts += 1
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
