@@ -67,7 +67,13 @@ FAMILIES: tuple[Family, ...] = (
         "Texts that got an error, though the rest of the request did not.",
         ("model", "type"),
     ),
-    Family("counter", "sluice_texts_dropped", "Texts without an answer, by cause.", ("model", "cause")),
+    Family(
+        "counter",
+        "sluice_texts_dropped",
+        "Texts without an answer, by cause. Those of requests that were refused before they were read are not among "
+        "them: sluice_http_requests_total counts these, with status 503.",
+        ("model", "cause"),
+    ),
     Family(
         "histogram",
         "sluice_stage_seconds",
