@@ -13,7 +13,7 @@ class GpuUse:
         memory_used, memory_total: bytes of the device; used by all processes together.
         memory_allocated: bytes of this process's tensors.
         utilisation: share of the last second in which it computed, 0 to 1; None where NVIDIA's management library
-            (package nvidia-ml-py) is not installed.
+            (package nvidia-ml-py) is not installed or does not tell.
     """
 
     memory_used: int
@@ -35,5 +35,5 @@ def gpu_use(device: str) -> GpuUse:
 def _utilisation(device: str) -> float | None:
     try:
         return torch.cuda.utilization(device) / 100
-    except (ImportError, RuntimeError):
+    except Exception:  # NVIDIA's library has errors of its own class: a part of a GPU (MIG) has no such figure
         return None

@@ -61,7 +61,14 @@ async def test_a_model_on_the_cpu_asks_no_gpu() -> None:
     assert not metrics.gpu.devices
 
 
-@pytest.mark.parametrize(("busy", "share"), [(37, 0.37), (ModuleNotFoundError("nvidia-ml-py"), None)])
+class NVMLError(Exception):
+    """As that of nvidia-ml-py, which derives from no other class."""
+
+
+@pytest.mark.parametrize(
+    ("busy", "share"),
+    [(37, 0.37), (ModuleNotFoundError("nvidia-ml-py"), None), (NVMLError("Not Supported"), None)],
+)
 def test_what_the_driver_is_asked(monkeypatch: pytest.MonkeyPatch, busy: int | Exception, share: float | None) -> None:
     def utilisation(_device: str) -> int:
         if isinstance(busy, Exception):
