@@ -1,8 +1,10 @@
 """Command line of the server, of API keys and of explanations: `python -m app`."""
 
 from app.process.reloads import hold_reloads, take_hangups
+from app.process.standard_files import open_standard_files
 
 if __name__ == "__main__":
+    open_standard_files()
     hold_reloads()  # before the imports, which take half a second
 
 import logging
