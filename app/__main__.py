@@ -130,9 +130,10 @@ def key(name: str, roles: tuple[str, ...], rate: str | None, burst: str | None) 
     The line for --api-keys-file goes to standard output, the secret to standard error: `python -m app key search >>
     keys` stores the one and shows the other. Nobody can show the secret again.
     """
-    options = {"roles": ",".join(roles), "rate": rate, "burst": burst}
+    options = {"roles": ",".join(roles) if roles else None, "rate": rate, "burst": burst}
     with exit_codes():
-        secret, made = new_key(name, [f"{option}={value}" for option, value in options.items() if value])
+        # An empty value is told as a wrong one: `--rate "$RATE"` without RATE is no key without a limit.
+        secret, made = new_key(name, [f"{option}={value}" for option, value in options.items() if value is not None])
         click.echo(f"The key, for its owner: {secret}", err=True)
         click.echo(made.line())
 

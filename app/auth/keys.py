@@ -109,8 +109,8 @@ def parse_keys(text: str, source: str) -> list[Key]:
 
 
 def _key(line: str, where: str) -> Key:
-    name, _, rest = line.partition(" ")
-    stored, *options = rest.split() or [""]
+    name, *rest = line.split()
+    stored, *options = rest or [""]
     if not _NAME.fullmatch(name):
         raise SettingsError(
             f"{where}: a key begins with its name: up to 64 letters, digits, dots, dashes, underscores."

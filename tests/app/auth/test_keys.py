@@ -20,6 +20,7 @@ HASH = "sha256:" + "0" * 64
         ("# a note", None),
         (f"search {HASH}", None),
         (f"search {HASH} roles=predict,admin rate=0.5 burst=10", None),
+        (f"search\t{HASH}\trate=5", None),
         (f"bad/name {HASH}", "a key begins with its name"),
         ("search CANARY", "not the key itself"),
         ("search", "not the key itself"),
@@ -82,7 +83,12 @@ def test_the_command_prints_a_secret_once_and_the_line_to_store() -> None:
     assert (key.name, key.roles, key.rate, key.burst) == ("search", frozenset({"predict", "admin"}), 50.0, 50.0)
     assert key.digest == digest_of(secret.encode())
     assert secret not in done.stdout
-    assert CliRunner().invoke(cli, ["key", "search", "--rate", "much"]).exit_code == 2
+
+
+@pytest.mark.parametrize("option", ["--rate=much", "--rate=", "--role="])
+def test_no_key_is_made_by_a_wrong_or_empty_option(option: str) -> None:
+    done = CliRunner().invoke(cli, ["key", "search", option])
+    assert (done.exit_code, done.stdout) == (2, "")
 
 
 @pytest.mark.parametrize("rate", ["0.000001", "0.5", "10", "1234567.25", "999999999"])
