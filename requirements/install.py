@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from requirements.progress import SILENCE_S, PipProgress, UvProgress, relay, say
-from requirements.pytorch import has_nvidia_gpu, installed_torch, locked_torch, why_not
+from requirements.pytorch import has_nvidia_gpu, installed_torch, locked_torch, why_not, without_credentials
 
 
 @dataclass(frozen=True)
@@ -118,15 +118,15 @@ def main(argv: list[str] | None = None) -> int:
     uv = usable(options.uv)
     installer = Uv(uv) if uv else Pip()
     say(f"Installing {options.lock} with {installer.name}; a line tells every {SILENCE_S:g} s how far it is")
-    version = locked_torch(options.lock)
+    version, shown = locked_torch(options.lock), without_credentials(options.torch_index)[0]
     if version and version != (installed_torch() or "").partition("+")[0]:
         if options.torch_index and options.torch_index_always:
-            say(f"PyTorch {version} from {options.torch_index}, as TORCH_INDEX_URL says")
+            say(f"PyTorch {version} from {shown}, as TORCH_INDEX_URL says")
             install_torch(installer, version, options.torch_index)
         elif sys.platform == "linux" and has_nvidia_gpu():
             say(f"PyTorch {version} with CUDA, for the NVIDIA GPU: some 3 GB from the package index")
         elif sys.platform == "linux" and options.torch_index:
-            say(f"PyTorch {version} without CUDA, as there is no NVIDIA GPU: from {options.torch_index}")
+            say(f"PyTorch {version} without CUDA, as there is no NVIDIA GPU: from {shown}")
             install_torch(installer, version, options.torch_index)
     code = installer.install(["-r", str(options.lock)])
     if code and uv:

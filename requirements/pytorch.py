@@ -1,5 +1,6 @@
 """Finds the build of torch that fits a machine, before torch or anything else is installed."""
 
+import base64
 import importlib.metadata
 import platform
 import re
@@ -9,6 +10,7 @@ import sys
 import threading
 import urllib.request
 from pathlib import Path
+from urllib.parse import unquote
 
 DRIVER = Path("/proc/driver/nvidia/version")
 """There while the kernel has NVIDIA's driver; WSL has `nvidia-smi` in its place."""
@@ -42,6 +44,12 @@ def installed_torch() -> str | None:
         return None
 
 
+def without_credentials(index: str) -> tuple[str, str]:
+    """An index's address without user and password, which a log must not hold, and these as `user:password`."""
+    found = re.fullmatch(r"(\w+://)([^/]*)@(.*)", index)
+    return (index, "") if found is None else (found[1] + found[3], unquote(found[2]))
+
+
 def why_not(index: str, version: str, wait_s: float = ANSWER_S) -> str | None:
     """The reason why torch cannot be had from an index, or None; takes no longer than `wait_s` seconds."""
     answers: list[str] = []
@@ -49,7 +57,12 @@ def why_not(index: str, version: str, wait_s: float = ANSWER_S) -> str | None:
 
     def ask() -> None:
         try:
-            with urllib.request.urlopen(f"{index.rstrip('/')}/torch/", timeout=wait_s) as answer:
+            address, credentials = without_credentials(index)
+            request = urllib.request.Request(f"{address.rstrip('/')}/torch/")
+            if credentials:
+                token = base64.b64encode(credentials.encode()).decode()
+                request.add_unredirected_header("Authorization", f"Basic {token}")
+            with urllib.request.urlopen(request, timeout=wait_s) as answer:
                 answers.append(answer.read().decode("utf-8", "replace"))
         except (OSError, ValueError) as error:
             reasons.append(str(getattr(error, "reason", error)))

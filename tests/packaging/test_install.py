@@ -13,11 +13,13 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -112,6 +114,18 @@ class TestIndex:
     def test_has_no_torch(self, indexes: str) -> None:
         assert pytorch.why_not(f"{indexes}/nothing", VERSION) == "File not found"
 
+    def test_takes_user_and_password_as_pip_does(self, indexes: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked: list[urllib.request.Request] = []
+        urlopen = urllib.request.urlopen
+
+        def recorded(request: urllib.request.Request, timeout: float) -> Any:
+            asked.append(request)
+            return urlopen(request, timeout=timeout)
+
+        monkeypatch.setattr(urllib.request, "urlopen", recorded)
+        assert pytorch.why_not(indexes.replace("//", "//me:a%40b@") + "/cpu", VERSION) is None
+        assert asked[0].unredirected_hdrs["Authorization"] == "Basic bWU6YUBi"
+
     def test_is_not_there(self, closed: str) -> None:
         assert "refused" in str(pytorch.why_not(closed, VERSION))
 
@@ -173,6 +187,16 @@ class TestChoice:
         monkeypatch.setattr(install, "has_nvidia_gpu", lambda: True)
         assert install.main([CORE, "--torch-index", "I", "--torch-index-always"]) == 0
         assert asked == [TORCH, REST]
+
+    @pytest.mark.parametrize("always", [[], ["--torch-index-always"]])
+    def test_a_password_is_handed_on_and_not_shown(
+        self, always: list[str], asked: list[tuple[list[str], str]], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert install.main([CORE, "--torch-index", "https://me:secret@host/cpu", *always]) == 0
+        assert asked[0][1] == "https://me:secret@host/cpu"
+        said = capsys.readouterr().err
+        assert "from https://host/cpu" in said
+        assert "secret" not in said
 
     def test_no_index_means_the_package_index(self, asked: list[object]) -> None:
         assert install.main([CORE, "--torch-index-always"]) == 0
