@@ -26,8 +26,9 @@ ENV_PREFIX = "SLUICE_"
 _TRAINING = frozenset({"SLUICE_DATA", "SLUICE_ENDPOINT_KEY"})
 """Variables of `python -m training` (its folder of data, the key of its language model), which may be set for both."""
 
-_KUBERNETES = re.compile(r"SLUICE_(SERVICE|PORT)_")
-"""Variables that Kubernetes gives every pod when a Service is named `sluice`. They are not ours."""
+_KUBERNETES = re.compile(r"SLUICE_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)=.*|PORT=(tcp|udp|sctp)://.*|PORT_\d+_\w+=.*)")
+"""Variables that Kubernetes gives every pod when a Service is named `sluice` or `sluice-…`. They are not ours, not even
+SLUICE_PORT=tcp://10.0.0.1:80."""
 
 
 class SettingsError(Exception):
@@ -151,7 +152,7 @@ def flag_name(setting: str) -> str:
 def _variables(environ: Mapping[str, str]) -> dict[str, str]:
     values = {}
     for variable, value in environ.items():
-        if not variable.startswith(ENV_PREFIX) or variable in _TRAINING or _KUBERNETES.match(variable):
+        if not variable.startswith(ENV_PREFIX) or variable in _TRAINING or _KUBERNETES.fullmatch(f"{variable}={value}"):
             continue
         name = variable.removeprefix(ENV_PREFIX).lower()
         if name not in OPTIONS or variable != env_name(name):

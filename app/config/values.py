@@ -83,6 +83,9 @@ def _check_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
     for origin in origins:
         if origin != "*" and not _ORIGIN.fullmatch(origin):
             raise ValueError(f"{origin!r} is not an origin such as https://example.org, without a path")
+        sent = re.sub(r"^(http://.*):80$|^(https://.*):443$", r"\1\2", origin.lower())
+        if origin != sent:
+            raise ValueError(f"{origin!r} is no page's: browsers send it as {sent}; write it so")
     if "*" in origins and len(origins) > 1:
         raise ValueError("* allows every origin already: leave out the others")
     return origins

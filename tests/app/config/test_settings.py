@@ -46,6 +46,7 @@ def test_models_by_name_path_or_folder(value: str, models: dict[str, Path]) -> N
         ({"SLUICE_PROT": "1"}, "SLUICE_PROT is not a setting"),
         ({"SLUICE_port": "1"}, "SLUICE_port is not a setting"),
         ({"SLUICE_PORT": "80 80"}, "--port (SLUICE_PORT): input should be a valid integer"),
+        ({"SLUICE_PORT": "http://10.0.0.1:80"}, "--port (SLUICE_PORT): input should be a valid integer"),
         ({"SLUICE_PORT": "99999"}, "--port (SLUICE_PORT): input should be less than"),
         ({"SLUICE_DEVICE": "tpu"}, "--device (SLUICE_DEVICE): must be auto, cpu, cuda or cuda:N"),
         ({"SLUICE_DTYPE": "int4"}, "--dtype (SLUICE_DTYPE): input should be 'auto', 'float32', 'bfloat16' or 'int8'"),
@@ -75,6 +76,8 @@ def test_models_by_name_path_or_folder(value: str, models: dict[str, Path]) -> N
         ({"SLUICE_MAX_BODY_BYTES": "2048"}, "--max-chars (2000000) is more than --max-body-bytes (2048)"),
         ({"SLUICE_CORS_ORIGIN": "example.org"}, "'example.org' is not an origin such as https://example.org"),
         ({"SLUICE_CORS_ORIGIN": "https://example.org/"}, "without a path"),
+        ({"SLUICE_CORS_ORIGIN": "https://Example.org:443"}, "browsers send it as https://example.org; write it so"),
+        ({"SLUICE_CORS_ORIGIN": "http://[2001:DB8::1]:80"}, "browsers send it as http://[2001:db8::1]; write it so"),
         ({"SLUICE_CORS_ORIGIN": "*,https://example.org"}, "* allows every origin already: leave out the others"),
         ({"SLUICE_TRUSTED_PROXY": "proxy"}, "--trusted-proxy (SLUICE_TRUSTED_PROXY): not an address or a network"),
         ({"SLUICE_TRUSTED_PROXY": "10.0.0.1/8"}, "not an address or a network"),
@@ -95,9 +98,23 @@ def test_folders_are_watched_ten_times_a_second_at_most_or_never() -> None:
 
 
 def test_variables_of_kubernetes_and_training_are_left_alone() -> None:
-    of_kubernetes = {"SLUICE_SERVICE_HOST": "10.0.0.1", "SLUICE_PORT_8000_TCP": "tcp://10.0.0.1:8000"}
     of_training = {"SLUICE_DATA": "data", "SLUICE_ENDPOINT_KEY": "secret"}
-    assert Settings.from_env(of_kubernetes | of_training) == Settings()
+    assert Settings.from_env(of_training) == Settings()
+    for service in ("SLUICE", "SLUICE_V2", "SLUICE_HEAD_SVC"):
+        of_kubernetes = {
+            "SERVICE_HOST": "10.0.0.1",
+            "SERVICE_PORT": "80",
+            "SERVICE_PORT_HTTP": "80",
+            "PORT": "tcp://10.0.0.1:80",
+            "PORT_80_TCP": "tcp://10.0.0.1:80",
+            "PORT_80_TCP_PROTO": "tcp",
+            "PORT_80_TCP_PORT": "80",
+            "PORT_80_TCP_ADDR": "10.0.0.1",
+        }
+        environ = {f"{service}_{name}": value for name, value in of_kubernetes.items()}
+        assert Settings.from_env(environ) == Settings()
+    with pytest.raises(SettingsError, match="SLUICE_HTTP_PORT is not a setting"):
+        Settings.from_env({"SLUICE_HTTP_PORT": "80"})
 
 
 def test_settings_are_frozen_and_closed() -> None:
