@@ -73,7 +73,7 @@ USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
-    CMD ["python", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ['SLUICE_PORT']), timeout=4); c.request('GET', '/health/ready'); sys.exit(c.getresponse().status != 200)"]
+    CMD ["python", "-c", "import http.client, os, socket, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ['SLUICE_PORT']), timeout=4); p = os.environ.get('SLUICE_UNIX_SOCKET'); c.sock = socket.socket(socket.AF_UNIX) if p else None; p and (c.sock.settimeout(4), c.sock.connect(p)); c.request('GET', '/health/ready'); sys.exit(c.getresponse().status != 200)"]
 CMD ["python", "-m", "app", "serve"]
 
 FROM runtime AS cuda

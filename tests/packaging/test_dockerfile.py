@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -100,6 +101,22 @@ def test_the_images_code_serves_by_itself(tmp_path: Path) -> None:
         assert server.poll() is None
         stop(server)
         assert server.poll() is not None
+
+
+@pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])
+def test_the_health_check_asks_at_the_unix_socket_that_is_set(status: int, code: int, tmp_path: Path) -> None:
+    (health,) = (found.argv for stage in lineage(STAGES, "cpu") for found in stage.all("HEALTHCHECK"))
+    env = assignments(" ".join(instructions("cpu", "ENV"))) | {"SLUICE_UNIX_SOCKET": str(tmp_path / "s")}
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(env["SLUICE_UNIX_SOCKET"])
+        listening.listen()
+        listening.settimeout(10)
+        with subprocess.Popen([sys.executable, *health[1:]], env=env) as asking:
+            connected, _ = listening.accept()
+            with connected:
+                assert connected.recv(9999).startswith(b"GET /health/ready ")
+                connected.sendall(b"HTTP/1.1 %d x\r\nContent-Length: 0\r\n\r\n" % status)
+            assert asking.wait(10) == code
 
 
 # --- the reader of Dockerfiles ---
