@@ -129,8 +129,11 @@ class Exchange:
             await app(self.scope, self.receive, self.send)
             if not (self.response_complete or self.disconnected):
                 raise RuntimeError("the application returned without a complete answer")
-        except BaseException as error:  # also a task that is cancelled when the server leaves
-            logger.error("the application failed", exc_info=error)
+        except BaseException as error:
+            if isinstance(error, asyncio.CancelledError):  # the time to finish is over
+                logger.warning("a request was cut, since the server leaves")
+            else:
+                logger.error("the application failed", exc_info=error)
             if not (self.response_started or self.disconnected):
                 self.transport.write(response_bytes(problem_response(RuntimeError()), close=True))
             self.transport.close()

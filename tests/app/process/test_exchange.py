@@ -142,6 +142,26 @@ async def test_an_application_that_fails_before_it_answers_is_500(state: Connect
     assert transport.closed
 
 
+async def test_a_stream_that_is_cut_when_the_server_leaves_is_no_fault(
+    state: Connections, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def stream(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await asyncio.Event().wait()
+
+    transport = Writes()
+    connection: HttpProtocol = opened(state, transport, stream)
+    connection.data_received(GET)
+    await asyncio.sleep(0)
+    (task,) = state.tasks
+    task.cancel()  # as uvicorn does
+    await asyncio.wait([task])
+    assert transport.closed
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("WARNING", "a request was cut, since the server leaves")
+    ]
+
+
 async def test_nothing_is_read_ahead_of_an_application_that_is_slow(state: Connections) -> None:
     bodies: list[bytes] = []
     go = asyncio.Event()
