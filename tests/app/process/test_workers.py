@@ -152,7 +152,7 @@ def test_the_folder_that_workers_share_may_be_removed(tiny_checkpoint: Path, tmp
         wait_until(lambda: value("sluice_workers") == 2)
         before = value(texts)  # of the dead worker too
         (shared,) = temporary.glob("sluice-*")
-        shutil.rmtree(shared)
+        shutil.rmtree(shared.rename(temporary / "gone"))  # at once: a worker may be about to write into it
         wait_until(shared.is_dir)
         second = pids(server)
         victim = min(second)
