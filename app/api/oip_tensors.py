@@ -165,9 +165,13 @@ def write_response(
 
 def _check_outputs(request: InferRequest) -> None:
     _flag(request.parameters, "binary_data_output", False)
+    seen: set[str] = set()
     for wanted in request.outputs or ():
         if wanted.name not in OUTPUTS:
             raise InvalidRequest("The outputs are `label`, `score` and `probabilities`.")
+        if wanted.name in seen:  # else a small request could ask for an answer that fills the memory
+            raise InvalidRequest(f"`outputs` names `{wanted.name}` twice; each output comes once.")
+        seen.add(wanted.name)
         _flag(wanted.parameters, "binary_data", False)
         if (wanted.parameters or {}).get("classification"):
             raise InvalidRequest("Outputs cannot be asked for as classifications; `probabilities` has them all.")

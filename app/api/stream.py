@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from urllib.parse import parse_qsl
 
@@ -168,7 +169,7 @@ class _Flow:
 
     async def run(self, receive: Receive, send: Send) -> None:
         """Ends when the last line is answered, or when the client has left; then without an end of the body."""
-        reading = asyncio.create_task(self._read(receive))
+        reading = asyncio.create_task(self._read(receive, send))
         answering = asyncio.create_task(self._answer(send))
         try:
             done, _ = await asyncio.wait((reading, answering), return_when=asyncio.FIRST_COMPLETED)
@@ -182,7 +183,7 @@ class _Flow:
             await asyncio.gather(reading, answering, return_exceptions=True)
             self._drop()
 
-    async def _read(self, receive: Receive) -> None:
+    async def _read(self, receive: Receive, send: Send) -> None:
         cutter = LineCutter()
         number = 0
         more = True
@@ -199,7 +200,7 @@ class _Flow:
                 asked = [(n, self._read_line(line)) for n, line in enumerate(group, number + 1) if not is_blank(line)]
                 number += len(group)
                 if asked:
-                    await self.under_way.put(Group(asked, await self._submit(asked)))
+                    await self.under_way.put(Group(asked, await self._submit(asked, send)))
         await self.under_way.put(None)
         while True:  # until the client leaves
             await next_part(receive)
@@ -207,15 +208,17 @@ class _Flow:
     def _read_line(self, line: bytes | None) -> Asked | AppError:
         return read_line(line, self.model.classifier, self.wanted)
 
-    async def _submit(self, lines: list[tuple[int, Asked | AppError]]) -> Classified | AppError:
+    async def _submit(self, lines: list[tuple[int, Asked | AppError]], send: Send) -> Classified | AppError:
         texts = [line.text for _, line in lines if isinstance(line, Asked)]
+        nothing = partial(self._send, send, b"")  # raises if the client has left: nothing is read while this waits
         if self.record.account is not None:
-            await self.record.account.pace(len(texts))
+            await self.record.account.pace(len(texts), nothing)
         patient_until = time.monotonic() + self.stream.patience_s
         while texts and not self.model.batcher.has_room(texts, self.deadline_s, QUEUE_SHARE):
             if time.monotonic() >= patient_until:
                 break
             await asyncio.sleep(ROOM_POLL_S)
+            await nothing()
         try:
             return submit(self.model, texts, self.deadline_s, self.stream.limits.max_chars)
         except AppError as error:
@@ -230,10 +233,12 @@ class _Flow:
                     (next(outcomes), line.selection) if isinstance(line, Asked) else (line, Selection())
                 )
                 entries.append(answer_line(number, outcome, labels, selection))
-            body = _encode_lines(entries)
-            async with asyncio.timeout(self.stream.stall_s):
-                await send({"type": "http.response.body", "body": body, "more_body": True})
+            await self._send(send, _encode_lines(entries))
         await send({"type": "http.response.body", "body": b""})
+
+    async def _send(self, send: Send, body: bytes) -> None:
+        async with asyncio.timeout(self.stream.stall_s):
+            await send({"type": "http.response.body", "body": body, "more_body": True})
 
     async def _outcomes(self, group: Group) -> Sequence[Outcome]:
         if isinstance(group.classified, AppError):

@@ -8,7 +8,7 @@ import hmac
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import compress
@@ -70,10 +70,16 @@ class Account:
         self.count_texts(texts)
         self._spend(max(0, texts - 1))
 
-    async def pace(self, texts: int) -> None:
-        """Waits until the key is within its rate, then charges for the texts."""
-        while (wait_s := self.wait_s()) > 0:  # noqa: ASYNC110  # time sets no asyncio.Event
-            await asyncio.sleep(wait_s)
+    async def pace(self, texts: int, look: Callable[[], Awaitable[None]]) -> None:
+        """Waits until the key is within its rate, then charges for the texts.
+
+        Args:
+            texts: number of them.
+            look: awaited once a second and at the end of the wait; raises if nobody waits for the answers any more.
+        """
+        while (wait_s := self.wait_s()) > 0:
+            await asyncio.sleep(min(wait_s, LOOK_EVERY_S))
+            await look()
         self.count_texts(texts)
         self._spend(texts)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Message, Scope
 
+from app.core.errors import ClientGone
 from app.http.numbers import whole_number
 from app.http.problems import problem_response, response_bytes
 
@@ -161,11 +162,14 @@ class Exchange:
         """Sends a part of the answer, once the client has taken enough of what came before.
 
         Raises:
+            ClientGone: the client has left, and this is not the last part.
             RuntimeError: this part may not stand here; a slip of the application.
         """
         if self._connection.write_paused and not self.disconnected:
             await self._connection.writable()
         if self.disconnected:
+            if message.get("more_body", False):
+                raise ClientGone  # else what is still to be read and sent would be worked on for nobody
             return
         kind = message["type"]
         if not self.response_started and kind == "http.response.start":

@@ -113,6 +113,7 @@ async def test_large_answers_are_built_off_the_loop() -> None:
             "`binary_data_size` must be the number of bytes that follow the JSON: 0.",
         ),
         ({"outputs": [{"name": "my private text"}]}, "The outputs are `label`, `score` and `probabilities`."),
+        ({"outputs": [{"name": "score"}] * 2}, "`outputs` names `score` twice; each output comes once."),
         (
             {"outputs": [{"name": "label", "parameters": {"classification": 2}}]},
             "Outputs cannot be asked for as classifications; `probabilities` has them all.",

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 import app.api.stream
 from app.api.ndjson import MAX_LINE_BYTES
 from app.api.stream import GROUP_LINES, GROUPS, Stream
+from app.core.errors import ClientGone
 from app.http.request_log import RequestLog
 from model.config import PrecisionThreshold
 from tests.app.conftest import POISON, FakeClassifier, app_of, serve, service_of, until
@@ -36,6 +37,7 @@ class Wire:
         self.sent: list[dict[str, Any]] = []
         self.taking = asyncio.Event()
         self.taking.set()
+        self.gone = False
         scope = {"type": "http", "method": "POST", "path": "/predict/stream", "raw_path": b"/predict/stream"}
         scope |= {"query_string": query, "root_path": "", "http_version": "1.1", "scheme": "http", "headers": []}
         self.task = asyncio.ensure_future(application(scope, self._receive, self._send))
@@ -47,6 +49,8 @@ class Wire:
 
     async def _send(self, message: Any) -> None:
         await self.taking.wait()
+        if self.gone and message.get("more_body", False):
+            raise ClientGone  # as an exchange does
         self.sent.append(message)
 
     def put(self, body: bytes, *, more: bool = True) -> None:
@@ -282,6 +286,20 @@ async def test_a_client_that_leaves_takes_its_work_along(classifier: FakeClassif
     assert 'sluice_texts_dropped_total{cause="disconnect",model="sentiment"} 3.0' in metrics
     assert 'sluice_queue_texts{model="sentiment"} 0.0' in metrics
     assert stream.entries == []
+
+
+async def test_nothing_waits_for_room_once_its_client_has_left(classifier: FakeClassifier) -> None:
+    async with wire(classifier, max_queue_texts=8, max_texts=4, max_batch_texts=4) as (stream, client):
+        classifier.gate.clear()
+        held = asyncio.create_task(client.post("/predict", json={"inputs": ["a", "b", "c", "d"]}))
+        await until(classifier.entered.is_set)
+        stream.put(ndjson("e", "f"))
+        await until(lambda: stream.received == 1)
+        stream.gone = True  # what it has sent is read: that it has left stands behind it
+        await asyncio.wait_for(stream.task, 2)
+        classifier.gate.set()
+        assert (await held).status_code == 200
+        assert 'sluice_texts_total{model="sentiment"} 4.0' in (await client.get("/metrics")).text
 
 
 async def test_waits_for_room_and_leaves_room_to_others(classifier: FakeClassifier) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from app.auth.accounts import Account, Accounts
 from app.auth.keys import Key, parse_keys
-from app.core.errors import RateLimited
+from app.core.errors import ClientGone, RateLimited
 from app.core.shared import SharedFolder
 from app.telemetry.metrics import Metrics
 from tests.app.conftest import FakeClassifier, made, serve, service_of, until
@@ -91,6 +91,18 @@ async def test_a_stream_goes_at_the_rate_of_its_key(classifier: FakeClassifier) 
     assert answer.text.count('"label":"') >= 320
     assert "error" not in answer.text
     assert seconds > 0.3  # 320 texts and a request, 64 of them at once and the last group owed
+
+
+async def test_who_left_while_waiting_for_the_rate_is_not_charged() -> None:
+    async def look() -> None:
+        raise ClientGone
+
+    counted = list[int]()
+    account = Account(key(made(rate="50", burst="1")[1]), memoryview(bytearray(8)).cast("d"), counted.append)
+    account.enter()
+    with pytest.raises(ClientGone):
+        await account.pace(64, look)
+    assert counted == []
 
 
 async def test_a_changed_file_counts_and_a_broken_one_changes_nothing(

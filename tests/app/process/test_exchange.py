@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.core.errors import ClientGone
 from app.process.connections import Connections
 from app.process.protocol import HttpProtocol
 from tests.app.process.test_connection import Transport, opened, state
@@ -160,6 +161,28 @@ async def test_a_stream_that_is_cut_when_the_server_leaves_is_no_fault(
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("WARNING", "a request was cut, since the server leaves")
     ]
+
+
+async def test_a_stream_learns_from_what_it_sends_that_its_client_has_left(state: Connections) -> None:
+    part = {"type": "http.response.body", "body": b"ab", "more_body": True}
+    told: list[str] = []
+
+    async def stream(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        try:
+            while True:
+                await send(part)
+                await asyncio.sleep(0)
+        except ClientGone as error:
+            told.append(str(error))
+        await send({"type": "http.response.body"})
+
+    connection = opened(state, Writes(), stream)
+    connection.data_received(GET)
+    await asyncio.sleep(0)
+    connection.connection_lost(None)
+    await asyncio.wait_for(ended(state), 1)
+    assert told == [ClientGone.default]
 
 
 async def test_nothing_is_read_ahead_of_an_application_that_is_slow(state: Connections) -> None:
