@@ -133,6 +133,7 @@ class Stream:
         self.limits = limits
         self.patience_s = patience_s
         self.stall_s = stall_s
+        self.threads = registry.tokenisers
         self._registry = registry
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -226,15 +227,22 @@ class _Flow:
 
     async def _answer(self, send: Send) -> None:
         while (group := await self.under_way.get()) is not None:
-            outcomes, labels = iter(await self._outcomes(group)), self.model.classifier.labels
-            entries = []  # a list, since msgspec's encode_lines never frees what an iterator yields
-            for number, line in group.lines:
-                outcome, selection = (
-                    (next(outcomes), line.selection) if isinstance(line, Asked) else (line, Selection())
-                )
-                entries.append(answer_line(number, outcome, labels, selection))
-            await self._send(send, _encode_lines(entries))
+            outcomes = await self._outcomes(group)
+            if isinstance(group.classified, Classified) and group.classified.is_large:
+                loop = asyncio.get_running_loop()
+                body = await loop.run_in_executor(self.stream.threads, self._render, group, outcomes)
+            else:
+                body = self._render(group, outcomes)
+            await self._send(send, body)
         await send({"type": "http.response.body", "body": b""})
+
+    def _render(self, group: Group, found: Sequence[Outcome]) -> bytes:
+        outcomes, labels = iter(found), self.model.classifier.labels
+        entries = []  # a list, since msgspec's encode_lines never frees what an iterator yields
+        for number, line in group.lines:
+            outcome, selection = (next(outcomes), line.selection) if isinstance(line, Asked) else (line, Selection())
+            entries.append(answer_line(number, outcome, labels, selection))
+        return _encode_lines(entries)
 
     async def _send(self, send: Send, body: bytes) -> None:
         async with asyncio.timeout(self.stream.stall_s):

@@ -1,5 +1,6 @@
 import asyncio
 import json
+import threading
 import tracemalloc
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -10,7 +11,7 @@ import pytest
 from starlette.types import ASGIApp
 
 import app.api.stream
-from app.api.ndjson import MAX_LINE_BYTES
+from app.api.ndjson import MAX_LINE_BYTES, answer_line
 from app.api.stream import GROUP_LINES, GROUPS, Stream
 from app.core.errors import ClientGone
 from app.http.request_log import RequestLog
@@ -402,3 +403,20 @@ class Forgetful(list[Any]):
 
     def extend(self, _items: Any) -> None:
         pass
+
+
+async def test_answers_with_many_scores_are_written_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[str] = []
+
+    def recording(*arguments: Any) -> Any:
+        threads.append(threading.current_thread().name)
+        return answer_line(*arguments)
+
+    monkeypatch.setattr(app.api.stream, "answer_line", recording)
+    many = FakeClassifier(labels=tuple(f"label {i}" for i in range(40)), task="multi_label")
+    async with serve(many) as client:
+        for num_lines in (GROUP_LINES, 2):
+            body = ndjson(*(f"{i} b" for i in range(num_lines)))
+            answer = await client.post("/predict/stream", content=body)
+            assert [entry["line"] for entry in entries(answer.content)] == [*range(1, num_lines + 1)]
+    assert [name.startswith("tokenise") for name in threads] == GROUP_LINES * [True] + 2 * [False]
