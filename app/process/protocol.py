@@ -131,14 +131,17 @@ class HttpProtocol(asyncio.Protocol):
         assert scope is not None  # noqa: S101  # the parser begins with on_message_begin
         version = parser.get_http_version()
         url = httptools.parse_url(self.url)
-        path = url.path.decode("ascii")
+        raw_path = url.path or b"/"  # RFC 9112, section 3.2.2: http://host may stand for it
+        path = raw_path.decode("ascii")
         scope["http_version"] = version
         scope["method"] = parser.get_method().decode("ascii")
         scope["path"] = urllib.parse.unquote(path) if "%" in path else path
-        scope["raw_path"] = url.path
+        scope["raw_path"] = raw_path
         scope["query_string"] = url.query or b""
         keep_alive = version != "1.0" and parser.should_keep_alive()
-        self.exchange = Exchange(self, scope, keep_alive=keep_alive, expects_continue=self.expects_continue)
+        # A client of HTTP/1.0 would take "100 Continue" for its answer: RFC 9110, section 10.1.1.
+        expects_continue = self.expects_continue and version != "1.0"
+        self.exchange = Exchange(self, scope, keep_alive=keep_alive, expects_continue=expects_continue)
         if before is None or before.response_complete:
             self._start(self.exchange)
         else:

@@ -84,6 +84,34 @@ async def test_a_stream_to_a_client_of_http_1_0_ends_with_the_connection(state: 
     assert transport.closed
 
 
+@pytest.mark.parametrize(("version", "asked_for"), [(b"1.1", True), (b"1.0", False)])
+async def test_only_a_client_of_http_1_1_is_asked_for_its_body(
+    state: Connections, version: bytes, asked_for: bool
+) -> None:
+    async def app(_scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive())["more_body"]:
+            pass
+        await answering([LENGTH], (b"hi", False))({}, receive, send)
+
+    head = b"POST / HTTP/%s\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n" % version
+    transport = await asked(state, app, head, b"ab")
+    written = b"".join(transport.writes)
+    assert written.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 " if asked_for else b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("target", [b"http://a?b=c", b"http://a/?b=c"])
+async def test_a_whole_address_without_a_path_is_the_root(state: Connections, target: bytes) -> None:
+    scopes: list[Scope] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        scopes.append(scope)
+        await answering([LENGTH], (b"hi", False))(scope, receive, send)
+
+    await asked(state, app, b"GET %s HTTP/1.1\r\nHost: a\r\n\r\n" % target)
+    assert [(scope["path"], scope["raw_path"]) for scope in scopes] == [("/", b"/")]
+    assert scopes[0]["query_string"] == target.partition(b"?")[2]
+
+
 async def test_an_answer_to_head_has_no_body(state: Connections) -> None:
     transport = await asked(state, answering([LENGTH], (b"hi", False)), HEAD)
     assert b"".join(transport.writes) == b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"
