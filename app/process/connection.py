@@ -178,7 +178,10 @@ class Connection(HttpProtocol):
             return Phase.CLOSING, None
         if self.scope is None:
             return (Phase.SILENT, None) if self._last_refused is None else (Phase.IDLE, self._last_refused)
-        if exchange is None or exchange.scope is not self.scope:
+        ahead = self.answering
+        if ahead is not None and not ahead.response_complete:
+            exchange = ahead  # what has begun to come behind it has its time once it is answered
+        elif exchange is None or exchange.scope is not self.scope:
             return Phase.HEADERS, self.scope
         if exchange.response_complete:
             return Phase.IDLE, exchange

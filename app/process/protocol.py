@@ -32,6 +32,7 @@ class HttpProtocol(asyncio.Protocol):
         loop: that runs it.
         scope: of the last request, complete once its headers are; None before the first one.
         exchange: the last request whose headers are complete, with its answer; None before the first one.
+        answering: the one that is being answered, or was last.
         pipeline: requests that came before the one ahead of them was answered, the last one first.
         url, headers: of the last request, as far as they have come; then the trailers of its body.
         expects_continue: whether its client waits to be asked for the body.
@@ -60,7 +61,7 @@ class HttpProtocol(asyncio.Protocol):
         self._app_state = app_state
         self._server: tuple[str, int | None] | None = None
         self._client: tuple[str, int] | None = None
-        self._answering: Exchange | None = None
+        self.answering: Exchange | None = None
         self._read_paused = False
         self._writable = asyncio.Event()
 
@@ -82,8 +83,8 @@ class HttpProtocol(asyncio.Protocol):
         """Tells the application that its client has left."""
         self.server_state.remove(self)
         self.stop_idling()
-        if self._answering is not None:
-            self._answering.disconnect()
+        if self.answering is not None:
+            self.answering.disconnect()
         self._writable.set()
         self.transport.close()
         self.parser = None  # refers to this object
@@ -216,7 +217,7 @@ class HttpProtocol(asyncio.Protocol):
         self._writable.set()
 
     def _start(self, exchange: Exchange) -> None:
-        self._answering = exchange
+        self.answering = exchange
         exchange.start(self._app, self.server_state.tasks)
 
 

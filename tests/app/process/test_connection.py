@@ -91,6 +91,19 @@ async def test_headers_that_do_not_come_in_time_are_refused(state: Connections) 
     assert transport.written.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
 
 
+@pytest.mark.anyio
+@pytest.mark.parametrize("begun", [b"POST /pre", b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab"])
+async def test_what_comes_behind_a_request_cuts_no_answer_short(state: Connections, begun: bytes) -> None:
+    transport = Transport()
+    connection = opened(state, transport)
+    connection.data_received(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" + begun)
+    for now in (100.0, 200.0):
+        connection.check(now)
+    assert (transport.written, transport.closed) == (b"", False)
+    for task in list(state.tasks):
+        task.cancel()
+
+
 BODY = b'{"inputs":"a"}'
 REQUEST = b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n%s\r\n" + BODY
 
