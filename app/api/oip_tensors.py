@@ -55,7 +55,9 @@ class InferRequest(msgspec.Struct):
 
     inputs: Annotated[list[InputTensor], msgspec.Meta(min_length=1, max_length=1)]
     id: Annotated[str | None, msgspec.Meta(description="Comes back in the answer.")] = None
-    outputs: Annotated[list[RequestedOutput] | None, msgspec.Meta(description="All three if absent or empty.")] = None
+    outputs: Annotated[
+        list[RequestedOutput] | None, msgspec.Meta(description="All three if absent or empty; each once at most.")
+    ] = None
     parameters: Annotated[
         dict[str, Any] | None,
         msgspec.Meta(description="`binary_data_output`: the default of `binary_data`."),
