@@ -202,6 +202,9 @@ class _Flow:
                 number += len(group)
                 if asked:
                     await self.under_way.put(Group(asked, await self._submit(asked, send)))
+                else:
+                    await self._send(send, b"")  # raises if the client has left
+                    await asyncio.sleep(0)  # the turn of other requests
         await self.under_way.put(None)
         while True:  # until the client leaves
             await next_part(receive)

@@ -11,6 +11,7 @@ import pytest
 from starlette.types import ASGIApp
 
 import app.api.stream
+from app.api.endpoint import submit
 from app.api.ndjson import MAX_LINE_BYTES, answer_line
 from app.api.stream import GROUP_LINES, GROUPS, Stream
 from app.core.errors import ClientGone
@@ -301,6 +302,30 @@ async def test_nothing_waits_for_room_once_its_client_has_left(classifier: FakeC
         classifier.gate.set()
         assert (await held).status_code == 200
         assert 'sluice_texts_total{model="sentiment"} 4.0' in (await client.get("/metrics")).text
+
+
+async def test_empty_lines_leave_others_their_turn(classifier: FakeClassifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns, turns_before = 0, list[int]()
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    def counting(*arguments: Any) -> Any:
+        turns_before.append(turns)
+        return submit(*arguments)
+
+    monkeypatch.setattr(app.api.stream, "submit", counting)
+    async with wire(classifier) as (stream, _):
+        await until(lambda: len(stream.sent) == 1)
+        stream.put(b"\n" * 100 * GROUP_LINES + ndjson("a"), more=False)
+        task = asyncio.create_task(other())
+        await until(lambda: len(stream.entries) == 1)
+        task.cancel()
+    assert turns_before[0] >= 95
+    assert stream.entries[0]["line"] == 100 * GROUP_LINES + 1
 
 
 async def test_waits_for_room_and_leaves_room_to_others(classifier: FakeClassifier) -> None:
