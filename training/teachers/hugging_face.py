@@ -62,6 +62,8 @@ def load_hugging_face(
         UsageError: transformers is missing or cannot load the folder.
     """
     transformers = import_transformers()
+    if not folder.exists():
+        raise UsageError(f"{folder}: there is no such file or folder")
     if not (folder / "config.json").is_file():
         raise UsageError(f"{folder}: not a model's folder; there is no config.json")
     transformers.logging.disable_progress_bar()

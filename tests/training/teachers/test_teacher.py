@@ -90,6 +90,9 @@ def test_the_digest_changes_with_weights_and_length(folder: Path, tmp_path: Path
 
 
 def test_what_cannot_be_loaded_is_refused(tmp_path: Path) -> None:
+    for name in ("teacher", "labels.parquet"):
+        with pytest.raises(UsageError, match=f"{name}: there is no such file or folder"):
+            load_teacher(tmp_path / name, max_tokens=20, device=CPU)
     with pytest.raises(UsageError, match="not a model's folder"):
         load_teacher(tmp_path, max_tokens=20, device=CPU)
     (tmp_path / "config.json").write_text("{}")
