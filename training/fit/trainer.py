@@ -30,6 +30,9 @@ AVERAGE_EVERY = 8
 """Steps between updates of the average, with the decay raised to this power: averaging the whole embedding at every
 step costs as much as the step."""
 
+EARLY_STEPS = 64
+"""Steps up to which the average is updated at each: a run over a few texts has no more, and is read after each step."""
+
 SMALLEST_BATCH = 8
 """Rows below which a batch is not made smaller for the sake of more steps."""
 
@@ -260,10 +263,11 @@ class Trainer(Steps):
 
     def _step(self, rows: Rows) -> float:
         value, step, most = super()._step(rows), self._position.step, self.config.average_decay
-        if most and step % AVERAGE_EVERY == 0:
+        since = 1 if step <= EARLY_STEPS else AVERAGE_EVERY
+        if most and step % since == 0:
             # The warm-up of the decay keeps the random start from lingering in the average.
             decay = min(most, (1 + step) / (10 + step))
-            average_into(self._average, self.network, decay**AVERAGE_EVERY)
+            average_into(self._average, self.network, decay**since)
         return value
 
     def _read_validation(self) -> None:

@@ -93,6 +93,22 @@ def test_the_best_weights_are_restored_and_not_the_last() -> None:
     np.testing.assert_array_equal(trainer.logits(trainer.validation), kept[0].numpy())
 
 
+def test_a_run_of_few_steps_ends_with_weights_that_have_learned() -> None:
+    trainer = _trainer(CONFIG.model_copy(update={"epochs": 1}), examples=64)
+    began = trainer.network.head.weight.clone()
+    read: list[float] = []
+
+    def measure(logits: np.ndarray, targets: np.ndarray) -> float:
+        read.append(float(logits[0, 0]))
+        return len(read)
+
+    trainer._measure = measure
+    assert trainer.run()
+    assert trainer.history[-1]["step"] < 8
+    assert len(set(read)) == 2
+    assert not torch.equal(trainer.network.head.weight, began)
+
+
 def test_stops_when_patience_is_over() -> None:
     trainer = _trainer(CONFIG.model_copy(update={"patience": 3, "epochs": 50}))
     trainer._measure = lambda logits, targets: 0.5
