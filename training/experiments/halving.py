@@ -32,6 +32,7 @@ class Trial(Frozen):
         settings: those that were drawn, by dotted key.
         score: the metric on validation, of the model as `train` would publish it.
         seconds: from texts to score.
+        diverged: a gradient was not finite; there is no model, the score is 0, and these settings are not tried again.
     """
 
     number: int
@@ -40,6 +41,7 @@ class Trial(Frozen):
     settings: dict[str, Any]
     score: float
     seconds: float
+    diverged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +80,12 @@ def plan_next(trials: Sequence[Trial], num_rungs: int) -> PlannedTrial:
         ranked = sorted((t for t in drawn if t.rung == rung), key=lambda t: (-t.score, t.number))
         above = {t.number for t in drawn if t.rung == rung + 1}
         for trial in ranked[: len(ranked) // FACTOR]:
-            if trial.number not in above:
+            if trial.number not in above and not trial.diverged:
                 return PlannedTrial(trial.number, rung + 1)
     return PlannedTrial(1 + max((trial.number for trial in drawn), default=AS_GIVEN), 0)
 
 
 def best_of(trials: Sequence[Trial], num_rungs: int) -> Trial | None:
     """The best of those trained in full, the earliest of equals; None if there is none."""
-    in_full = [trial for trial in trials if trial.rung == num_rungs - 1]
+    in_full = [trial for trial in trials if trial.rung == num_rungs - 1 and not trial.diverged]
     return max(in_full, key=lambda trial: trial.score, default=None)

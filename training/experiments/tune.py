@@ -19,7 +19,7 @@ from training.config.config import TrainConfig, build_config, nest, to_toml
 from training.config.request import Request
 from training.data.corpus import Corpus
 from training.data.tokenizer import TokenizerConfig, train_tokenizer
-from training.errors import UsageError
+from training.errors import DivergedError, UsageError
 from training.experiments.halving import AS_GIVEN, PlannedTrial, Trial, count_rungs, epochs_on, plan_next
 from training.experiments.space import Space, describe_space, draw
 from training.experiments.tuning import Tuning, describe_best, describe_settings, write_markdown
@@ -50,13 +50,14 @@ def run_search(
     """Searches, and writes `tuning.json`, `tuning.md` and `best.toml` into `output`, anew after each trial.
 
     A trial that is not finished in time, or when `should_stop()`, is given up; with `resume` the search goes on after
-    the last finished one, whose seconds and those before it count.
+    the last finished one, whose seconds and those before it count. Drawn settings that diverge are noted as such.
 
     Returns:
         True when the time is up; False if `should_stop()` ended the search first.
 
     Raises:
         UsageError: something stands at `output`; and as in `read_texts`.
+        DivergedError: the training with the settings as given diverges.
     """
     request = unfolded(request, console)
     config, corpus = read_untested(request)
@@ -132,18 +133,20 @@ class Trials:
     def run(self, plan: PlannedTrial, should_stop: Callable[[], bool]) -> Trial | None:
         """Trains and scores a trial; None if it was stopped.
 
-        It is scored on all validation texts, with the n-grams beside the network, as what `train` publishes will be.
+        Raises:
+            DivergedError: with the settings as given a gradient is not finite.
         """
-        began = time.perf_counter()
-        config, corpus = self._config_of(plan), self._corpus
-        tokenizer = self._tokenizer(config.tokenizer)
-        trainer = build_trainer(config, corpus, tokenizer, device=self._device)
-        with show_progress(self._console, metric=config.metric) as show:
-            if not trainer.run(lambda progress: show(progress, ()), should_stop):
-                return None
-        network = with_ngrams(trainer, corpus, tokenizer, config, Console(quiet=True))
-        examples = encode_examples(corpus.validation, corpus, new_encoder(config, tokenizer))
-        score = measure(config.metric, corpus.task)(trainer.logits(examples, network), examples.targets)
+        began, config = time.perf_counter(), self._config_of(plan)
+        try:
+            score = self._score(config, should_stop)
+        except DivergedError:
+            if plan.number == AS_GIVEN:
+                raise
+            score, diverged = 0.0, True
+        else:
+            diverged = False
+        if score is None:
+            return None
         return Trial(
             number=plan.number,
             rung=plan.rung,
@@ -151,7 +154,26 @@ class Trials:
             settings=self.settings(plan.number),
             score=score,
             seconds=time.perf_counter() - began,
+            diverged=diverged,
         )
+
+    def _score(self, config: TrainConfig, should_stop: Callable[[], bool]) -> float | None:
+        """Trains, and scores on all validation texts, with the n-grams beside the network, as `train` would publish it.
+
+        Returns:
+            None if it was stopped.
+
+        Raises:
+            DivergedError: a gradient is not finite.
+        """
+        corpus, tokenizer = self._corpus, self._tokenizer(config.tokenizer)
+        trainer = build_trainer(config, corpus, tokenizer, device=self._device)
+        with show_progress(self._console, metric=config.metric) as show:
+            if not trainer.run(lambda progress: show(progress, ()), should_stop):
+                return None
+        network = with_ngrams(trainer, corpus, tokenizer, config, Console(quiet=True))
+        examples = encode_examples(corpus.validation, corpus, new_encoder(config, tokenizer))
+        return measure(config.metric, corpus.task)(trainer.logits(examples, network), examples.targets)
 
     def _config_of(self, plan: PlannedTrial) -> TrainConfig:
         config = with_settings(self._config, self.settings(plan.number))
@@ -180,7 +202,8 @@ def write_results(tuning: Tuning, config: TrainConfig, output: Path) -> None:
 def describe_trial(trial: Trial, tuning: Tuning) -> str:
     """The score of a trial in one line, for the terminal."""
     best = tuning.best or trial
+    result = "diverged" if trial.diverged else f"validation {tuning.metric} {trial.score:.4f}"
     return (
-        f"validation {tuning.metric} {trial.score:.4f} in {format_duration(trial.seconds)}; "
+        f"{result} in {format_duration(trial.seconds)}; "
         f"best in full {best.score:.4f} (trial {best.number})"
     )

@@ -56,7 +56,7 @@ def describe_best(tuning: Tuning) -> list[str]:
     if best is None:
         return ["not even the training with the settings as given was finished: nothing was compared"]
     given = tuning.trials[0]
-    in_full = sum(trial.rung == tuning.num_rungs - 1 for trial in tuning.trials)
+    in_full = sum(trial.rung == tuning.num_rungs - 1 and not trial.diverged for trial in tuning.trials)
     lines = [
         f"{len(tuning.trials)} trials, {in_full} of them in full, in {format_duration(tuning.seconds)}",
         f"best: trial {best.number}, validation {tuning.metric} {best.score:.4f} (as given {given.score:.4f})",
@@ -77,7 +77,7 @@ def write_markdown(tuning: Tuning) -> str:
         [
             f"{trial.number}",
             f"{trial.epochs}",
-            f"{trial.score:.4f}",
+            "diverged" if trial.diverged else f"{trial.score:.4f}",
             format_duration(trial.seconds),
             describe_settings(trial.number, trial.settings),
         ]

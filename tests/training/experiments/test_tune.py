@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from tests.training.conftest import TINY
 from training.__main__ import main
 from training.config.config import TrainConfig, build_config, read_toml
+from training.errors import DivergedError
 from training.experiments.halving import PlannedTrial, Trial
 from training.experiments.tune import BEST, RESULTS, TABLE, Trials, with_settings
 from training.experiments.tuning import Tuning
@@ -134,6 +135,25 @@ def test_an_interrupted_search_goes_on_as_if_never_stopped(
     config = build_config(read_toml(output / BEST))
     assert config.loop.learning_rate == best.settings["loop.learning_rate"]
     assert (config.loop.epochs, config.architecture.hidden_size) == (5, 8)
+
+
+def test_settings_that_diverge_are_noted_and_the_search_goes_on(
+    arguments: list[object], interrupt: Interrupt, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def score(trials: Trials, config: TrainConfig, should_stop: Callable[[], bool]) -> float:
+        if config.loop.learning_rate != TrainConfig().loop.learning_rate:
+            raise DivergedError("step 2: the gradient is not finite")
+        return 0.5
+
+    monkeypatch.setattr(Trials, "_score", score)
+    interrupt(Trials.run, 5)
+    result = call(*arguments, "--budget-s", 1000)
+    assert result.exit_code == 130, result.output
+    assert "diverged in 0:00; best in full 0.5000 (trial 0)" in result.output
+    trials = Tuning.read(tmp_path / "out" / RESULTS).trials
+    made = [(trial.number, trial.rung, trial.diverged) for trial in trials]
+    assert made == [(0, 1, False), *((number, 0, True) for number in range(1, 5))], "none of them goes up"
+    assert "| 1 | 2 | diverged |" in (tmp_path / "out" / TABLE).read_text(encoding="utf-8")
 
 
 def test_time_is_counted_over_resumptions(arguments: list[object], interrupt: Interrupt, tmp_path: Path) -> None:
