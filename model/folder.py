@@ -8,7 +8,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,17 +31,27 @@ def write_folder(directory: Path, contents: Mapping[str, bytes]) -> str:
     occupied = place.exists() and not (place.is_dir() and not any(place.iterdir()))
     if occupied and not (place / DIGESTS).is_file():
         raise CheckpointError(directory, "exists and is not a checkpoint; it is left as it is")
-    place.parent.mkdir(parents=True, exist_ok=True)
     digests = "".join(f"{_digest(content)}  {name}\n" for name, content in contents.items()).encode()
+    with replacing_folder(place) as partial:
+        for name, content in {**contents, DIGESTS: digests}.items():
+            (partial / name).write_bytes(content)
+    return version_of(digests)
+
+
+@contextmanager
+def replacing_folder(place: Path) -> Iterator[Path]:
+    """Yields a new folder to write into, which takes the place of `place` at the end; if the block raises, that stays.
+
+    `place` is as `place_of` gives it.
+    """
+    place.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
     try:
         partial.chmod(0o755)
-        for name, content in {**contents, DIGESTS: digests}.items():
-            (partial / name).write_bytes(content)
+        yield partial
         _put_in_place(partial, place)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return version_of(digests)
 
 
 def place_of(directory: Path) -> Path:

@@ -4,6 +4,7 @@ Shape suffixes: N texts, B batch, C labels.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,11 +19,12 @@ from rich.console import Console
 from torch import Tensor
 
 from model.config import Frozen
+from model.folder import place_of
 from tables.labels import Names
 from training.config.config import build, parse_settings
 from training.data.choices import allowed_labels, with_choices
 from training.data.dataset import Dataset, encode_labels, label_names, refuse_unknown
-from training.errors import UsageError
+from training.errors import DivergedError, UsageError
 from training.fit.batches import epoch_batches
 from training.fit.progress import LINE_EVERY_S, format_duration
 from training.teachers.hugging_face import autocast, padded, predict, token_ids
@@ -133,8 +135,11 @@ def fine_tune(
 
     Raises:
         UsageError: the encoder cannot be loaded, or `output` is in the way.
+        CheckpointError: no folder can be put in the place of `output`.
         DataError: a label is unusable.
+        DivergedError: a logit of a validation text is not finite; `output` holds the best reading before.
     """
+    place = place_of(output)
     if output.exists() and any(output.iterdir()):
         raise UsageError(f"{output} exists; choose another --output")
     torch.manual_seed(config.seed)
@@ -143,7 +148,7 @@ def fine_tune(
     for step in tuning.run():
         if step.accuracy is not None and step.accuracy > best:
             best = step.accuracy
-            tuning.model.save(output, tuning.tokenizer)
+            tuning.model.save(place, tuning.tokenizer)
         report(step)
     return best
 
@@ -222,7 +227,8 @@ class _FineTuning:
             self.model.encoder.get_input_embeddings().requires_grad_(False)
         self.optimizer = _optimizer(self.model, config)
         self.train = self.tokenized(train, labels)
-        self.validation = {_name(dataset): self.tokenized([dataset], labels) for dataset in validation}
+        texts = [self.tokenized([dataset], labels) for dataset in validation]
+        self.validation = dict(zip(_names(validation), texts, strict=True))
         self.lengths_N = np.array([len(ids) for ids in self.train.ids], dtype=np.int64)
 
     def tokenized(self, datasets: Sequence[Dataset], labels: Names) -> LabelledTexts:
@@ -267,11 +273,20 @@ class _FineTuning:
         return loss.detach()
 
     def accuracies(self) -> dict[str, float]:
-        """Accuracy on each validation set, as things stand."""
+        """Accuracy on each validation set, as things stand.
+
+        Raises:
+            DivergedError: a logit is not finite.
+        """
         self.model.eval()
         found = {}
         for name, texts in self.validation.items():
             logits_NC = predict(self.model, texts.ids, pad_id=self.tokenizer.pad_token_id, device=self.device)
+            if not np.isfinite(logits_NC).all():
+                raise DivergedError(
+                    f"the logits of {name} are not finite. Most often the learning rate is too high: its peak is "
+                    f"{self.config.learning_rate:.3g}, try a third of it"
+                )
             chosen_N = np.where(texts.allowed_NC, logits_NC, -np.inf).argmax(1)
             found[name] = float((chosen_N == texts.targets_N).mean())
         return found
@@ -284,9 +299,15 @@ class _FineTuning:
         )
 
 
-def _name(dataset: Dataset) -> str:
-    """The file's folder and name, as public sets are told apart by their folders."""
-    return f"{dataset.path.resolve().parent.name}/{dataset.path.stem}"
+def _names(datasets: Sequence[Dataset]) -> list[str]:
+    """The folder and name of each file, as public sets are told apart by their folders; its path where that is not so.
+
+    A file that stands there twice has one name.
+    """
+    paths = [dataset.path.resolve() for dataset in datasets]
+    short = {path: f"{path.parent.name}/{path.stem}" for path in paths}
+    shared = Counter(short.values())
+    return [short[path] if shared[short[path]] == 1 else str(path) for path in paths]
 
 
 class StepLines:

@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from model.config import Frozen
+from model.folder import replacing_folder
 from training.errors import UsageError
 from training.teachers.hugging_face import PreTrained, PreTrainedTokenizer, load_hugging_face
 
@@ -71,11 +72,13 @@ class PooledClassifier(nn.Module):
         return logits_BC
 
     def save(self, folder: Path, tokenizer: PreTrainedTokenizer) -> None:
-        """Writes weights, configuration, tokenizer and head."""
-        self.encoder.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
-        save_file({name: tensor.cpu() for name, tensor in self.classifier.state_dict().items()}, folder / HEAD_WEIGHTS)
-        (folder / HEAD).write_text(self.head.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        """Writes weights, configuration, tokenizer and head, whole or not at all, in place of what stands there."""
+        head = {name: tensor.cpu() for name, tensor in self.classifier.state_dict().items()}
+        with replacing_folder(folder) as partial:
+            self.encoder.save_pretrained(partial)
+            tokenizer.save_pretrained(partial)
+            save_file(head, partial / HEAD_WEIGHTS)
+            (partial / HEAD).write_text(self.head.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
 def mean_over_tokens(states: Sequence[Tensor], mask_BT: Tensor) -> Tensor:

@@ -9,7 +9,8 @@ import transformers
 from tests.training.cli.commands import call
 from tests.training.teachers.hugging_face import write_encoder
 from training.data.dataset import Dataset, read_dataset
-from training.errors import DataError, UsageError
+from training.errors import DataError, DivergedError, UsageError
+from training.teachers import pooled
 from training.teachers.fine_tune import (
     Step,
     TeachConfig,
@@ -67,6 +68,44 @@ def load_words(folder: Path) -> torch.Tensor:
     model = transformers.AutoModel.from_pretrained(folder)
     embedding: torch.Tensor = model.get_input_embeddings().weight.detach()
     return embedding
+
+
+def test_a_save_that_is_cut_off_leaves_the_best_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder, output = write_encoder(tmp_path / "encoder"), tmp_path / "out" / "teacher"
+    model, tokenizer = start_pooled(encoder, Head(labels=("a", "b")))
+    model.save(output, tokenizer)
+    before = {path.name: path.read_bytes() for path in output.iterdir()}
+    with torch.no_grad():
+        model.encoder.get_input_embeddings().weight.add_(1)
+
+    def cut(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pooled, "save_file", cut)
+    with pytest.raises(KeyboardInterrupt):
+        model.save(output, tokenizer)
+    assert {path.name: path.read_bytes() for path in output.iterdir()} == before
+    assert list(output.parent.iterdir()) == [output]
+
+
+def test_validation_files_of_one_name_all_count(tmp_path: Path) -> None:
+    encoder, train = write_encoder(tmp_path / "encoder"), write_data(tmp_path, 8, 0)
+    folders = [tmp_path / language / "reviews" for language in ("en", "zh")]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    validation = [write_data(folder, 4, 1) for folder in folders]
+    steps: list[Step] = []
+    config = SETTINGS.model_copy(update={"epochs": 1, "validations_per_epoch": 1})
+    fine_tune(encoder, [train], validation, tmp_path / "teacher", config, device=CPU, report=steps.append)
+    assert list(steps[-1].accuracies) == [str(dataset.path.resolve()) for dataset in validation]
+
+
+def test_a_teacher_that_diverges_is_not_written(tmp_path: Path) -> None:
+    encoder, train = write_encoder(tmp_path / "encoder"), write_data(tmp_path, 8, 0)
+    config = SETTINGS.model_copy(update={"epochs": 1, "learning_rate": 1e38})
+    with pytest.raises(DivergedError, match="Most often the learning rate is too high: its peak is 1e\\+38"):
+        fine_tune(encoder, [train], [train], tmp_path / "teacher", config, device=CPU)
+    assert not (tmp_path / "teacher").exists()
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
