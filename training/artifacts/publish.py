@@ -268,7 +268,7 @@ def make_record(
 def measure_effort(trainer: Trainer) -> Effort:
     """Time, steps and machine of a finished training."""
     history = trainer.history
-    best = max(history, key=lambda reading: reading["validation"])
+    best = history[-1] if trainer.keep_last else max(history, key=lambda reading: reading["validation"])
     return Effort(epochs=history[-1]["epoch"], best_epoch=best["epoch"], **trainer.effort())
 
 

@@ -138,6 +138,12 @@ class Record(Frozen):
     members: tuple[MemberRecord, ...] = ()
     reference: Reference | None = None
 
+    @property
+    def kept_last(self) -> bool:
+        """True if validation picked no weights: a checkpoint was continued whose labels are not those of the texts."""
+        here = {label for label, count in self.data["train"].labels.items() if count}
+        return self.start is not None and bool(self.start.kept) and set(self.start.kept) != here
+
     def figures(self) -> dict[str, float]:
         """The figures by which runs are compared, by name: scores of each role, size and time in seconds."""
         found = {

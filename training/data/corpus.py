@@ -91,9 +91,19 @@ class Corpus:
         return self.held_out["validation"]
 
     @property
+    def picks_weights(self) -> bool:
+        """False where a checkpoint is continued whose labels are not those of the texts.
+
+        Validation, which is like the training texts, cannot judge all that it knows: the last weights are kept.
+        """
+        if self.continued is None:
+            return True
+        return not self.without_texts and set(self.continued.labels) == {*self.labels}
+
+    @property
     def calibrates_apart(self) -> bool:
         """True if the texts that calibrate had no part in picking the weights."""
-        return self.stopping is not self.validation
+        return self.stopping is not self.validation or not self.picks_weights
 
     @property
     def test(self) -> Dataset | None:

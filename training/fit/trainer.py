@@ -193,7 +193,8 @@ class Trainer(Steps):
         )
         self.network, self._asked = network, config
         self.train, self.validation = train, validation
-        self._measure, self._keep_last, self._given_loss = measure, keep_last, loss
+        self.keep_last = keep_last
+        self._measure, self._given_loss = measure, loss
         self._scale_batches(1.0)
         if config.batch_scale is not None or objective is Supervised:
             self._scale_batches(config.batch_scale or self._automatic_scale())
@@ -213,7 +214,7 @@ class Trainer(Steps):
             "measure": self._measure,
             "seed": self._seed,
             "loss": self._given_loss,
-            "keep_last": self._keep_last,
+            "keep_last": self.keep_last,
         }
 
     @property
@@ -276,7 +277,7 @@ class Trainer(Steps):
         logits_NC = self.logits(self.validation, candidate, self.processes)
         score = self._measure(logits_NC, self.validation.targets)
         self._note_reading(score)
-        if self._keep_last or position.best is None or score > position.best:
+        if self.keep_last or position.best is None or score > position.best:
             position.best, position.readings_without_gain = score, 0
             self._best = copies(candidate.weights())
         else:

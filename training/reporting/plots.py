@@ -53,7 +53,8 @@ def learning_curves(history: Sequence[dict[str, float]], metric: str, best_epoch
         scores = [reading["validation"] for reading in history]
         right.plot(epochs, scores, color=FIRST, marker=".", markersize=4)
         if best_epoch is not None:
-            right.plot([best_epoch], [max(scores)], color=FIRST, marker="o", markersize=8, fillstyle="none")
+            kept = dict(zip(epochs, scores, strict=True)).get(best_epoch, max(scores))
+            right.plot([best_epoch], [kept], color=FIRST, marker="o", markersize=8, fillstyle="none")
         right.set_ylabel(f"validation {metric.replace('_', ' ')}")
         for axes in (left, right):
             axes.set_xlabel("epoch")

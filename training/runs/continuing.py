@@ -87,14 +87,12 @@ def ending(
     had = {label: learned.get(label, 0) for label in start.labels}
     lift_C = lift_of(counts_C, corpus.labels, had, corpus.task)
     loss = supervised_loss(train, len(corpus.labels), loop, device)
-    return {"loss": Remembering(loss, before_NK, places_K, lift_C), "keep_last": not judges_all(corpus)}
+    return {"loss": Remembering(loss, before_NK, places_K, lift_C), "keep_last": not corpus.picks_weights}
 
 
 def judges_all(corpus: Corpus) -> bool:
     """True if texts and checkpoint have the same labels, so that validation texts judge all that the network knows."""
-    return (
-        corpus.continued is not None and not corpus.without_texts and set(corpus.continued.labels) == {*corpus.labels}
-    )
+    return corpus.continued is not None and corpus.picks_weights
 
 
 def settle(run: ClassifierRun, trainer: Trainer) -> None:

@@ -62,6 +62,10 @@ def test_a_new_label_alone_is_learned_and_the_old_ones_are_kept(old: Path, revie
     assert "| of the checkpoint, with texts here | none |" in card
     assert "| of the checkpoint, kept without texts | bad, good |" in card
     assert "| new | fair |" in card
+    assert "The last weights were kept, for the validation texts do not have all labels" in card
+    assert "(20.00 epochs, the last kept)" in card
+    assert "chose the weights" not in card
+    assert metrics_of(output)["effort"]["best_epoch"] == 20
     assert metrics_of(output)["start"]["kept"] == ["bad", "good"]
     now, then = load_checkpoint(output).config.architecture, load_checkpoint(old).config.architecture
     assert now.ngram_buckets == then.ngram_buckets > 0
