@@ -71,8 +71,7 @@ def text_weights(dataset: Dataset, config: DataConfig) -> Floats | None:
         found = sources(dataset, config.source_column)
         counts = Counter(found)
         weights_N *= np.array([counts[source] ** (config.source_power - 1) for source in found], dtype=np.float32)
-    weights_N /= weights_N.mean()
-    return weights_N
+    return weights_N / np.float32(weights_N.mean(dtype=np.float64))  # the sum may be beyond float32
 
 
 def allowed_labels(dataset: Dataset, labels: Names) -> Allowed:

@@ -18,6 +18,8 @@ from model.network import RecurrentClassifier
 from model.padding import Batch
 from training.data.choices import NEVER, Allowed
 
+TINY = torch.finfo(torch.float32).tiny
+
 Rows = npt.NDArray[np.int64]
 """Places [B] of a batch's texts among the training examples."""
 
@@ -116,7 +118,8 @@ class CrossEntropy:
         """The mean of the texts' losses, each times its weight, over the weights of their labels."""
         if weights_C is None or self._exclusive:  # a label's weight is in each part of the loss
             return (losses_B * weights_B).mean()
-        return (losses_B * weights_B).sum() / (weights_C[targets] * weights_B).sum() * weights_B.mean()
+        total = (weights_C[targets] * weights_B).sum().clamp_min(TINY)  # beside a huge weight others may come to 0
+        return (losses_B * weights_B).sum() / total * weights_B.mean()
 
 
 @dataclass(frozen=True, slots=True)

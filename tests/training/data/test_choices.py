@@ -87,3 +87,6 @@ def test_a_text_has_its_own_weight_times_that_of_its_set(tmp_path: Path) -> None
     assert alone is not None
     assert alone.tolist() == pytest.approx((own / own.mean()).tolist())
     assert text_weights(mixed, DataConfig()) is None
+    huge = text_weights(replace(mixed, weights=np.full(len(mixed), 2e38, np.float32)), DataConfig())
+    assert huge is not None
+    assert huge.tolist() == pytest.approx([1.0] * len(mixed))

@@ -44,6 +44,10 @@ def test_a_text_counts_by_its_weight() -> None:
     assert float(loss) == pytest.approx((1.5 * first + 0.5 * second) / 2)
     both = CrossEntropy(np.array([0, 1, 1]), weights_C=np.array([3.0, 1.0]), weights_N=weights, device=CPU)
     assert float(both(LOGITS, ROWS)) == pytest.approx((1.5 * first + 0.5 * 3 * second) / (1.5 + 0.5 * 3))
+    none = CrossEntropy(
+        np.array([0, 1, 1]), weights_C=np.ones(2), weights_N=np.array([0, 9, 0], dtype=np.float32), device=CPU
+    )
+    assert float(none(LOGITS, ROWS)) == 0
     sets = CrossEntropy(np.array([[1, 0], [0, 0], [0, 1]], dtype=np.float32), weights_N=weights, device=CPU)
     assert float(sets(LOGITS, ROWS)) == pytest.approx(
         (1.5 * (math.log(2) - math.log(3 / 4)) / 2 + 0.5 * 2 * math.log(2) / 2) / 2
