@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from model.batch import Ids, lengths_of, plan_batches
 from model.padding import pad
+from training.errors import DivergedError
 from training.fit.objective import Rows, mixed_precision
 from training.fit.steps import Steps, copies
 from training.language_model.config import VectorsConfig
@@ -25,6 +26,9 @@ SOFTMAX_ROWS = 1024
 
 MEASURING_TOKENS = 8192
 """Padded tokens of a batch when measuring."""
+
+LARGEST_LOSS = 700.0
+"""Nats a token, above which e to their power is no number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +138,11 @@ class LanguageTrainer(Steps):
 
 
 def perplexity(model: LanguageModel, windows: Sequence[Ids], device: torch.device) -> tuple[float, ...]:
-    """exp of the mean -log p over the whole vocabulary: of all directions together, then of each, forward first."""
+    """exp of the mean -log p over the whole vocabulary: of all directions together, then of each, forward first.
+
+    Raises:
+        DivergedError: it is beyond all numbers.
+    """
     model.eval()
     sums = [0.0] * len(model.projections)
     num_predictions = sum(len(window) - 1 for window in windows)
@@ -144,6 +152,11 @@ def perplexity(model: LanguageModel, windows: Sequence[Ids], device: torch.devic
             for direction, reading in enumerate(model.read(padded.ids_TB, padded.lengths_B)):
                 sums[direction] += sum(float(model.losses(part).double().sum()) for part in _parts(reading))
     means = [total / num_predictions for total in sums]
+    if not max(means) < LARGEST_LOSS:
+        raise DivergedError(
+            f"a validation loss of {max(means):.4g} nats a token. Most often the learning rate is too high: it is "
+            f"{model.loop.learning_rate:.3g} at its peak, try a third of it"
+        )
     return tuple(math.exp(mean) for mean in (sum(means) / len(means), *means))
 
 

@@ -122,7 +122,7 @@ class Session:
             except DivergedError as error:
                 trainer.save_state(folder)
                 raise DivergedError(
-                    f"{error}, and start anew with --overwrite. {folder} keeps the state before that step"
+                    f"{error}, and start anew with --overwrite. {folder} keeps the state before that"
                 ) from error
         if not (part and finished):
             trainer.save_state(folder)
@@ -156,5 +156,5 @@ class Session:
 def _load_state(trainer: Steps, folder: Path) -> None:
     try:
         trainer.load_state(folder)
-    except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise UsageError(f"{folder}: the saved state is damaged ({error}); start anew with --overwrite") from error

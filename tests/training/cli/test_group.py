@@ -116,7 +116,7 @@ def test_a_run_that_diverges_says_at_which_step_and_keeps_the_state_before(revie
     assert result.exit_code == 1
     assert "the gradient is not finite, at a loss of" in result.output
     assert "Most often the learning rate is too high" in result.output
-    assert f"start anew with --overwrite. {RunFolder(output).path} keeps the state before that step" in result.output
+    assert f"start anew with --overwrite. {RunFolder(output).path} keeps the state before that" in result.output
     assert RunFolder(output).has_state
     assert not output.exists()
 

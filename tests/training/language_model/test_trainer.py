@@ -11,6 +11,7 @@ from torch import Tensor
 from model.batch import Ids
 from model.padding import pad
 from tests.training.language_model.test_model import CPU, NONE, PLAIN, assert_resumes, build, grammar, trainer
+from training.errors import DivergedError
 from training.fit.objective import Rows, mixed_precision
 from training.language_model.config import LanguageDropouts, VectorsConfig
 from training.language_model.targets import Targets
@@ -90,6 +91,14 @@ def test_texts_without_vectors_learn_words_alone() -> None:
     assert only_words.run()
     assert only_words.imitation is not None
     assert only_words.imitation.train[0].count == 1
+
+
+def test_a_perplexity_beyond_all_numbers_is_an_error_that_says_what_to_do() -> None:
+    learning = trainer(PLAIN, LanguageDropouts())
+    with torch.no_grad():
+        learning.model.bias[0] = 1e5
+    with pytest.raises(DivergedError, match=r"nats a token\. Most often the learning rate is too high"):
+        perplexity(learning.model, VALIDATION, CPU)
 
 
 def test_the_words_may_be_left_out() -> None:

@@ -55,6 +55,9 @@ def test_a_stop_saves_the_state_and_a_resumed_session_goes_on(reviews: Path, tmp
     second = trainer(reviews, resumed)
     assert resumed.fit(second, metric="accuracy", summary="")
     assert second.history[-1]["step"] == second.total_steps
-    (resumed.run.path / "state.safetensors").write_bytes(b"damaged")
-    with pytest.raises(UsageError, match="the saved state is damaged"):
-        resumed.fit(trainer(reviews, resumed), metric="accuracy", summary="")
+    state = resumed.run.path / "state.safetensors"
+    of_another_version = state.read_bytes().replace(b"loss_steps", b"loss_stems")
+    for content in (b"damaged", of_another_version):
+        state.write_bytes(content)
+        with pytest.raises(UsageError, match="the saved state is damaged"):
+            resumed.fit(trainer(reviews, resumed), metric="accuracy", summary="")
