@@ -70,4 +70,6 @@ def compare(
 def _parse_seeds(seeds: tuple[str, ...]) -> list[int]:
     if not seeds or not all(seed.isascii() and seed.isdigit() for seed in seeds):
         raise UsageError(f"--seeds {','.join(seeds)}: whole numbers with commas between them, for example 0,1,2")
+    if large := [seed for seed in seeds if int(seed) >= 2**32]:
+        raise UsageError(f"--seeds {','.join(seeds)}: {large[0]} is too large; the largest seed is {2**32 - 1}")
     return list(dict.fromkeys(map(int, seeds)))

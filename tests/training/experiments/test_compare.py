@@ -259,6 +259,7 @@ def test_a_method_that_cannot_take_part_is_named_and_the_others_go_on(
         (["--only", "bert"], "no method 'bert'; there are tfidf, nbsvm"),
         (["--seeds", "0,x"], "--seeds 0,x: whole numbers"),
         (["--seeds", ","], "--seeds : whole numbers"),
+        (["--seeds", "0,4294967296"], "4294967296 is too large; the largest seed is 4294967295"),
         (["--budget-s", "0"], "--budget-s"),
         (["--set", "loop.epoch=3"], "did you mean loop.epochs"),
     ],
