@@ -56,8 +56,7 @@ def run_search(
         True when the time is up; False if `should_stop()` ended the search first.
 
     Raises:
-        UsageError: something stands at `output`; and as in `read_texts`.
-        DivergedError: the training with the settings as given diverges.
+        UsageError, DivergedError: something stands at `output`; the settings as given diverge; and as in `read_texts`.
     """
     request = unfolded(request, console)
     config, corpus = read_untested(request)
@@ -203,7 +202,4 @@ def describe_trial(trial: Trial, tuning: Tuning) -> str:
     """The score of a trial in one line, for the terminal."""
     best = tuning.best or trial
     result = "diverged" if trial.diverged else f"validation {tuning.metric} {trial.score:.4f}"
-    return (
-        f"{result} in {format_duration(trial.seconds)}; "
-        f"best in full {best.score:.4f} (trial {best.number})"
-    )
+    return f"{result} in {format_duration(trial.seconds)}; best in full {best.score:.4f} (trial {best.number})"

@@ -62,7 +62,9 @@ class Targets:
     @classmethod
     def of(cls, dataset: Dataset, labels: Names) -> Self:
         """The targets of a data set's texts, whose weights are 1 in the mean."""
-        weights_N = None if dataset.weights is None else dataset.weights / np.float32(dataset.weights.mean(dtype=np.float64) or 1)
+        weights_N = dataset.weights
+        if weights_N is not None:
+            weights_N = weights_N / np.float32(weights_N.mean(dtype=np.float64) or 1)
         return cls(truth_of(dataset, labels), soft_targets(dataset, labels), weights_N)
 
     def take(self, places: Places) -> Self:
