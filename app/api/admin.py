@@ -13,7 +13,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.openapi import body_errors, error_responses
+from app.api.openapi import body_errors, body_of, error_responses
 from app.api.schemas import Schema
 from app.config.sections import ModelSettings
 from app.config.values import MODEL_NAME
@@ -152,9 +152,16 @@ def admin_routes(registry: Registry, deployer: Deployer, settings: ModelSettings
     one = "/models/{name}"
     routes: list[tuple[str, str, Callable[..., Any], str, Sequence[Exception], dict[str, Any]]] = [
         ("GET", "/models", admin.list_models, "List the models and their folders", (), {}),
-        ("PUT", one, admin.serve, "Add a model or exchange its checkpoint", serving, _body(ServeRequest)),
+        ("PUT", one, admin.serve, "Add a model or exchange its checkpoint", serving, body_of(ServeRequest)),
         ("DELETE", one, admin.remove, "Remove a model", (unknown, Conflict(DEFAULT_STAYS), untold), {}),
-        ("PUT", f"{one}/candidate", admin.try_beside, "Try a second version", (unknown, *serving), _body(TrialRequest)),
+        (
+            "PUT",
+            f"{one}/candidate",
+            admin.try_beside,
+            "Try a second version",
+            (unknown, *serving),
+            body_of(TrialRequest),
+        ),
         ("DELETE", f"{one}/candidate", admin.end_trial, "End the trial", (unknown, alone, untold), {}),
         ("POST", f"{one}/promote", admin.promote, "Let the candidate take over", (unknown, alone, untold), {}),
     ]
@@ -230,9 +237,3 @@ _TRIED = {**_SERVED, "share": 0.1}
 
 async def _read(kind: type[T], request: Request, example: dict[str, Any]) -> T:
     return Parser(kind, example).parse(await read_body(request.scope, request.receive, MAX_BODY_BYTES))
-
-
-def _body(kind: type[msgspec.Struct]) -> dict[str, Any]:
-    """Describes the body of a route that reads it by itself."""
-    (schema,), definitions = msgspec.json.schema_components([kind], ref_template="{name}")
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": definitions[schema["$ref"]]}}}}

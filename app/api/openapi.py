@@ -165,6 +165,13 @@ class Operation:
         yield from self.errors
 
 
+def body_of(kind: type[msgspec.Struct], *, required: bool = True) -> dict[str, Any]:
+    """Returns FastAPI's `openapi_extra` for the body of a route that reads it by itself."""
+    (schema,), definitions = msgspec.json.schema_components([kind], ref_template="{name}")
+    content = {"application/json": {"schema": definitions[schema["$ref"]]}}
+    return {"requestBody": {"required": required, "content": content}}
+
+
 def body_errors(max_bytes: int) -> list[Exception]:
     """Returns the errors of any body of JSON that may have so many bytes."""
     malformed = InvalidJson("JSON is malformed: invalid character (byte 12).")

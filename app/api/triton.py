@@ -12,7 +12,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 
 from app.api.oip_tensors import INPUT
-from app.api.openapi import OPEN_INFERENCE, body_errors, error_responses
+from app.api.openapi import OPEN_INFERENCE, body_errors, body_of, error_responses
 from app.api.schemas import Schema
 from app.core.errors import InvalidRequest, NotReady, UnknownModel
 from app.core.job import RESPOND, STAGES
@@ -165,10 +165,8 @@ def triton_router(registry: Registry, metrics: Metrics) -> APIRouter:
         router.get(path, summary="Statistics of a model", responses=unknown)(endpoint_)
     wrong_ready = InvalidRequest("Expected `bool`, got `int` - at `$.ready`.")
     wrong = error_responses(*body_errors(MAX_BODY_BYTES), wrong_ready, path=V2_PREFIX)
-    body = {"content": {"application/json": {"schema": msgspec.json.schema(IndexRequest)}}}
-    router.post("/repository/index", summary="List the models", responses=wrong, openapi_extra={"requestBody": body})(
-        index
-    )
+    body = body_of(IndexRequest, required=False)
+    router.post("/repository/index", summary="List the models", responses=wrong, openapi_extra=body)(index)
     return router
 
 
